@@ -1,0 +1,38 @@
+"""R's lme4 from pandas, to the last bit, and a referee for every other mixed-model engine.
+
+Importing this starts no R and no process; names load what they need when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lmerbridge.datasets import load_dataset
+    from lmerbridge.lmm import LmerFit, lmer
+    from lmerbridge.parity.compare import compare
+    from lmerbridge.parity.verdict import Comparison, Verdict
+    from lmerbridge.results import Fit
+
+__version__ = version("lmerbridge")
+__all__ = ["Comparison", "Fit", "LmerFit", "Verdict", "compare", "lmer", "load_dataset"]
+
+_HOME = {
+    "Comparison": "lmerbridge.parity.verdict",
+    "Fit": "lmerbridge.results",
+    "LmerFit": "lmerbridge.lmm",
+    "Verdict": "lmerbridge.parity.verdict",
+    "compare": "lmerbridge.parity.compare",
+    "lmer": "lmerbridge.lmm",
+    "load_dataset": "lmerbridge.datasets",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

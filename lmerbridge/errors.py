@@ -1,0 +1,115 @@
+# ruff: noqa: N818  # a name that says what happened needs no "Error" behind it
+"""Everything that can go wrong, as one tree.
+
+::
+
+    LmerBridgeError
+    ├── SetupError            R, lme4 or rpy2 is missing or they do not fit together
+    ├── InputError            what the caller gave cannot be used (also a ValueError)
+    │   ├── FormulaError          the formula is not one of R's mixed-model formulas
+    │   │   └── UnsafeFormula         it calls something that is not on the list of allowed functions
+    │   ├── MissingColumns        the formula names a column that the data lacks
+    │   ├── UnsupportedColumn     a column has no faithful form in R
+    │   └── InvalidArgument       any other argument
+    ├── RError                R stopped with an error of its own
+    ├── WorkerDied            the R process ended; the next call starts another
+    ├── ProtocolError         host and worker disagree about a message: a bug of ours
+    ├── NotExpressible        an engine has no such model
+    │   └── TooLarge              it has, and would take too much memory or time
+    └── EngineFailed          an engine raised or returned something unusable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class LmerBridgeError(Exception):
+    """Base of every error this package raises."""
+
+
+class SetupError(LmerBridgeError):
+    """R, lme4 or rpy2 is missing, or their versions do not fit together."""
+
+
+class InputError(LmerBridgeError, ValueError):
+    """What the caller gave cannot be used."""
+
+
+class FormulaError(InputError):
+    """The text is not a mixed-model formula."""
+
+
+class UnsafeFormula(FormulaError):
+    """The formula calls a function that is not on the list of allowed ones."""
+
+
+class MissingColumns(InputError):
+    """The formula names columns that the data lacks."""
+
+    def __init__(self, missing: Iterable[str], available: Iterable[object]) -> None:
+        named = ", ".join(map(repr, missing))
+        have = ", ".join(map(repr, available))
+        super().__init__(f"the formula names {named}, which the data lacks; its columns are {have}.")
+
+
+class UnsupportedColumn(InputError):
+    """A column has no faithful form in R."""
+
+    def __init__(self, name: object, dtype: object, remedy: str) -> None:
+        super().__init__(f"column {name!r} of dtype {dtype} cannot go to R unchanged; {remedy}.")
+
+
+class InvalidArgument(InputError):
+    """An argument is of the wrong kind, length or value."""
+
+
+class RError(LmerBridgeError):
+    """R stopped with an error of its own.
+
+    Attributes
+    ----------
+    text : str
+        R's message.
+    classes : tuple of str
+        The class vector of R's condition.
+    call : str
+        The R call that raised it, deparsed; empty where R gave none.
+    """
+
+    def __init__(self, text: str, classes: tuple[str, ...] = (), call: str = "") -> None:
+        self.text, self.classes, self.call = text, classes, call
+        super().__init__(f"{text} (in {call})" if call else text)
+
+    def __reduce__(self) -> tuple[type[RError], tuple[str, tuple[str, ...], str]]:
+        return type(self), (self.text, self.classes, self.call)
+
+
+class WorkerDied(LmerBridgeError):
+    """The process that runs R ended; the next call starts another one."""
+
+
+class ProtocolError(LmerBridgeError):
+    """Host and worker disagree about a message."""
+
+
+class NotExpressible(LmerBridgeError):
+    """An engine has no form for this model.
+
+    Attributes
+    ----------
+    reason : str
+        Why, in the words a report prints.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class TooLarge(NotExpressible):
+    """An engine could fit this model only with far too much memory or time."""
+
+
+class EngineFailed(LmerBridgeError):
+    """An engine raised an error or returned something unusable."""

@@ -1,0 +1,113 @@
+"""What is to be fitted: a formula, a frame, and the arguments lme4's lmer takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype
+
+from lmerbridge.covariance import Array
+from lmerbridge.design import Design
+from lmerbridge.errors import InvalidArgument, MissingColumns
+
+RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
+NaAction = Literal["omit", "exclude", "fail"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Spec:
+    """One model to fit, the same for every engine.
+
+    Attributes
+    ----------
+    formula : str
+        R's formula text.
+    data : DataFrame
+    reml : bool
+        REML (True) or maximum likelihood.
+    weights, offset : column name, array of one number a row, or None
+    subset : column name of booleans, boolean array of one value a row, or None
+    na_action : {"omit", "exclude", "fail"}
+    contrasts : mapping of factor to the name of R's contrast function, or None
+    start : array or None
+        Starting theta.
+    control : mapping or None
+        Arguments of ``lme4::lmerControl``; ``optCtrl`` is a mapping of its own.
+    design : Design or None
+        The reference's own matrices, for engines that are to be tested on the estimator alone.
+    """
+
+    formula: str
+    data: pd.DataFrame
+    reml: bool = True
+    weights: RowVector = None
+    offset: RowVector = None
+    subset: RowVector = None
+    na_action: NaAction = "omit"
+    contrasts: Mapping[str, str] | None = None
+    start: Sequence[float] | Array | None = None
+    control: Mapping[str, Any] | None = None
+    design: Design | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, pd.DataFrame):
+            raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
+        if not isinstance(self.reml, bool | np.bool_):
+            raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
+        if self.na_action not in ("omit", "exclude", "fail"):
+            raise InvalidArgument(
+                f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected."
+            )
+
+    def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
+        """Return one value a row of the frame for an argument given as a column name or an array, or None.
+
+        Raises
+        ------
+        MissingColumns
+            A name that the data lacks.
+        InvalidArgument
+            An array of another length than the frame, or a Series with another index; weights or an offset
+            that are not numbers.
+        """
+        given: RowVector = getattr(self, argument)
+        if given is None:
+            return None
+        values = self._column(given) if isinstance(given, str) else self._row_vector(argument, given)
+        if argument != "subset" and values.dtype.kind not in "iuf":
+            raise InvalidArgument(f"{argument} has dtype {values.dtype}; numbers are expected.")
+        return values.set_axis(range(len(self.data)))
+
+    def _column(self, name: str) -> pd.Series:
+        if name not in self.data.columns:
+            raise MissingColumns([name], self.data.columns)
+        return self.data[name]
+
+    def _row_vector(self, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> pd.Series:
+        if isinstance(given, pd.Series) and not given.index.equals(self.data.index):
+            raise InvalidArgument(
+                f"{argument} is a Series with another index than the data; align it first, "
+                "or pass its values with .to_numpy()."
+            )
+        if np.ndim(given) != 1 or len(given) != len(self.data):
+            raise InvalidArgument(
+                f"{argument} has shape {np.shape(given)}; one value for each of the {len(self.data)} rows "
+                "is expected."
+            )
+        return pd.Series(given)
+
+    def rows_in_subset(self) -> NDArray[np.int64]:
+        """Return the positions of the rows that ``subset`` picks, from 0; all where there is none."""
+        mask = self.per_row("subset")
+        if mask is None:
+            return np.arange(len(self.data))
+        if not is_bool_dtype(mask.dtype) or mask.isna().any() or not mask.any():
+            raise InvalidArgument(
+                f"subset has dtype {mask.dtype}; booleans are expected, none missing and some of them true."
+            )
+        return np.flatnonzero(mask.to_numpy("bool"))
