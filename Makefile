@@ -1,0 +1,27 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup report test test-fresh bench clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## install R, its packages and .venv, where they are missing
+	@.ci/setup
+
+report: setup ## run the parity suite and write reports/
+	.venv/bin/lmerbridge parity --out reports
+
+test: setup ## ruff, mypy, pytest and testthat
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest
+	cd r && Rscript --vanilla tests/testthat.R
+
+test-fresh: ## run `make report` and `make test` on this commit in a clean Debian 12 (needs root)
+	@.ci/fresh report test
+
+bench: setup ## time lmerbridge against R and statsmodels
+	.venv/bin/python tests/bench.py
+
+clean: ## remove all that these targets made, except reports/
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

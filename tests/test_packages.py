@@ -1,0 +1,71 @@
+import subprocess
+import sys
+
+import pytest
+
+from lmerbridge.bridge import packages
+from lmerbridge.bridge.packages import MANAGERS, SYSTEM, commands, manager, names
+
+ALL = [*SYSTEM, "lme4", "lmerTest"]
+CRAN = 'install.packages(c("lme4", "lmerTest"), repos = "https://cloud.r-project.org")'
+
+
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_every_manager_has_a_name_for_every_part_or_says_that_it_needs_none(manager):
+    assert all(isinstance(SYSTEM[part][manager], str) for part in SYSTEM)
+
+
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_every_r_package_asked_for_is_installed_by_some_command(manager):
+    together = " ".join(commands(manager, ALL)).lower()
+    assert "lme4" in together
+    assert "lmertest" in together
+
+
+def test_fedora_and_homebrew_compile_r_packages_from_cran_with_what_that_needs():
+    assert commands("dnf", ["lme4", "lmerTest"]) == (
+        "sudo dnf install R-core-devel gcc-c++ cmake",
+        f"sudo Rscript -e '{CRAN}'",
+    )
+    assert commands("brew", ["lme4", "lmerTest"]) == ("brew install cmake", f"Rscript -e '{CRAN}'")
+
+
+def test_a_name_that_a_shell_would_expand_is_quoted():
+    assert commands("conda", ["OpenBLAS"]) == ("conda install -c conda-forge 'libblas=*=*openblas'",)
+
+
+def test_a_package_two_parts_need_is_named_once():
+    (install, _) = commands("dnf", ["compiler", "lme4"])
+    assert install.split().count("R-core-devel") == 1
+
+
+def test_an_active_conda_environment_comes_before_the_system(monkeypatch):
+    monkeypatch.setenv("CONDA_PREFIX", "/somewhere")
+    assert manager() == "conda"
+
+
+def test_without_any_known_manager_conda_is_named_as_it_runs_everywhere(monkeypatch, tmp_path):
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert manager() == "conda"
+
+
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_the_manager_is_known_by_its_program(manager, monkeypatch, tmp_path):
+    program = tmp_path / MANAGERS[manager][0]
+    program.touch(mode=0o755)
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert packages.manager() == manager
+
+
+def test_the_file_runs_alone_before_anything_is_installed():
+    command = [sys.executable, "-I", "-S", packages.__file__, "names", "apt", "R", "lme4"]
+    assert (
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        == "r-base-core r-cran-lme4\n"
+    )
+
+
+def test_conda_names_follow_its_own_spelling():
+    assert names("conda", ["lmerTest"]) == ["r-lmertest"]
