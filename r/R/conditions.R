@@ -1,0 +1,47 @@
+# Conditions are data: whatever is signalled while a function runs comes back in its result.
+
+joined_classes <- function(condition) paste(class(condition), collapse = "\x1f")
+
+deparsed_call <- function(condition) {
+  call <- conditionCall(condition)
+  if (is.null(call)) "" else paste(deparse(call, nlines = 1L), collapse = "")
+}
+
+as_row <- function(kind, condition) {
+  c(kind = kind, text = conditionMessage(condition), classes = joined_classes(condition),
+    call = deparsed_call(condition))
+}
+
+# Call a function of this package by name. Returns a flat list: `status` ("ok", "error" or "interrupt"),
+# the vectors `condition.kind`, `.text`, `.classes` and `.call` with one element a condition in the order they
+# arose, and the elements of the function's own flat list.
+call_named <- function(fun, args) {
+  rows <- list()
+  note <- function(kind, condition) rows[[length(rows) + 1L]] <<- as_row(kind, condition)
+  status <- "ok"
+  value <- tryCatch(
+    withCallingHandlers(
+      do.call(fun, args, quote = TRUE),
+      warning = function(w) {
+        note("warning", w)
+        tryInvokeRestart("muffleWarning")
+      },
+      message = function(m) {
+        note("message", m)
+        tryInvokeRestart("muffleMessage")
+      }
+    ),
+    error = function(e) {
+      note("error", e)
+      status <<- "error"
+      list()
+    },
+    interrupt = function(i) {
+      status <<- "interrupt"
+      list()
+    }
+  )
+  field <- function(name) vapply(rows, `[[`, "", name)
+  c(list(status = status, condition.kind = field("kind"), condition.text = field("text"),
+         condition.classes = field("classes"), condition.call = field("call")), value)
+}

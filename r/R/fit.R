@@ -1,0 +1,88 @@
+# Columns of the data frame that carry per-row arguments; they travel with the data, so that subset and
+# NA handling treat them as lmer does, whatever lme4's scoping rules are.
+per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
+
+# Where a formula's functions are looked up: stats, base and lme4's dummy().
+formula_scope <- function(data) {
+  scope <- new.env(parent = asNamespace("stats"))
+  scope$dummy <- lme4::dummy
+  scope$data <- data
+  scope
+}
+
+# The call to lme4::lmer, with symbols for the data, so that printing it stays short.
+lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
+  given <- per_row[per_row %in% names(data)]
+  optional <- list(contrasts = contrasts, start = start,
+                   control = if (!is.null(control)) do.call(lme4::lmerControl, control))
+  as.call(c(list(quote(lme4::lmer), formula = formula, data = quote(data), REML = reml),
+            lapply(given, as.name), Filter(Negate(is.null), optional),
+            list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
+}
+
+# Fit a model and keep it. `formula` is text, `data` a data frame with automatic row names. Returns the
+# flat list of describe_fit().
+fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", contrasts = NULL, start = NULL,
+                     control = NULL) {
+  scope <- formula_scope(data)
+  formula <- stats::as.formula(str2lang(formula), env = scope)
+  model <- eval(lmer_call(formula, data, reml, na_action, contrasts, start, control), scope)
+  keep(handle, model, scope)
+  describe_fit(model)
+}
+
+# The numbers of a fitted model as one flat list of plain vectors; matrices column by column.
+describe_fit <- function(model) {
+  reml <- lme4::isREML(model)
+  loglik <- stats::logLik(model)
+  fixef <- lme4::fixef(model)
+  c(list(
+    terms = names(fixef),
+    beta = unname(fixef),
+    covariance = as.vector(as.matrix(stats::vcov(model))),
+    theta = model@theta,
+    sigma = stats::sigma(model),
+    loglik = as.numeric(loglik),
+    df = as.integer(attr(loglik, "df")),
+    criterion = if (reml) lme4::REMLcrit(model) else unname(stats::deviance(model)),
+    reml = reml,
+    fitted_values = model@resp$mu,
+    residual_values = as.vector(stats::residuals(model@resp, "response")),
+    rows = attr(model@frame, "row.names"),
+    rows_dropped = length(attr(model@frame, "na.action")),
+    dropped_terms = names(attr(model@pp$X, "col.dropped")),
+    singular = lme4::isSingular(model),
+    converged = has_converged(model@optinfo$conv),
+    optimizer = model@optinfo$optimizer
+  ), describe_blocks(model), describe_modes(lme4::ranef(model, condVar = FALSE)))
+}
+
+has_converged <- function(conv) {
+  code <- conv$lme4$code
+  conv$opt == 0 && (is.null(code) || all(code == 0))
+}
+
+describe_blocks <- function(model) {
+  blocks <- lme4::VarCorr(model)
+  part <- function(get) unlist(lapply(blocks, get), use.names = FALSE)
+  list(
+    block.name = names(blocks),
+    block.group = names(model@flist)[attr(model@flist, "assign")],
+    block.width = lengths(model@cnms, use.names = FALSE),
+    block.term = unlist(model@cnms, use.names = FALSE),
+    block.covariance = part(as.vector),
+    block.stddev = part(function(b) attr(b, "stddev")),
+    block.correlation = part(function(b) as.vector(attr(b, "correlation")))
+  )
+}
+
+describe_modes <- function(modes) {
+  list(
+    group.name = names(modes),
+    group.size = vapply(modes, nrow, 1L, USE.NAMES = FALSE),
+    group.width = lengths(modes, use.names = FALSE),
+    group.level = unlist(lapply(modes, row.names), use.names = FALSE),
+    group.term = unlist(lapply(modes, names), use.names = FALSE),
+    group.mode = as.double(unlist(modes, use.names = FALSE))
+  )
+}
