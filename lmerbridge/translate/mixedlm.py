@@ -1,0 +1,254 @@
+"""A statsmodels MixedLM result in R's words and lme4's order; knows its attributes, imports nothing of it."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmerbridge import covariance
+from lmerbridge.covariance import Array
+from lmerbridge.design import Design
+from lmerbridge.translate.nesting import Block
+from lmerbridge.results import CovarianceBlock, Fit, GroupModes, LogLik, Provenance, VarCorr
+from lmerbridge.spec import Spec
+
+Indices: TypeAlias = NDArray[np.intp]
+Model: TypeAlias = Any  # statsmodels has no types: MixedLM
+Result: TypeAlias = Any  # and MixedLMResults
+
+SINGULAR = 1e-4  # lme4::getSingTol()
+RANK = 1e-7  # tol of the qr() by which lmer drops columns
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A model that statsmodels has built, and what its columns are in R's words.
+
+    Attributes
+    ----------
+    model : MixedLM
+        Its groups are labelled by the codes of the outer term, or by the cells where there is none.
+    terms : tuple of str
+        R's names of the fixed columns, in R's order.
+    order : ndarray of int
+        Where the model has each of them.
+    blocks : tuple of Block
+        Random terms, in lme4's order.
+    outer : int or None
+        Position of the one whose columns are the model's ``exog_re``.
+    outer_order : ndarray of int
+        Where the model has each of its columns.
+    components : mapping of str to int
+        For each of the model's variance components, the position of its block.
+    dropped : tuple of str
+        Fixed columns that depend on those before them.
+    """
+
+    model: Model
+    terms: tuple[str, ...]
+    order: Indices
+    blocks: tuple[Block, ...]
+    outer: int | None
+    outer_order: Indices
+    components: Mapping[str, int]
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Used:
+    """The response, the offset and the rows of a model."""
+
+    response: Array
+    offset: Array
+    rows: NDArray[np.int64]
+    rows_dropped: int
+
+
+def full_rank(built: Built) -> Built:
+    """Leave out the fixed columns that lmer would leave out: MixedLM needs full rank."""
+    x = built.model.exog[:, built.order]
+    keep = independent(x)
+    if len(keep) == x.shape[1]:
+        return built
+    old = built.model
+    groups = np.empty(len(x), dtype=np.int64)
+    for label, rows in old.row_indices.items():
+        groups[rows] = label
+    model = type(old)(old.endog, x[:, keep], groups=groups, exog_re=old.exog_re, exog_vc=old.exog_vc)
+    return replace(
+        built,
+        model=model,
+        order=np.arange(len(keep)),
+        terms=tuple(built.terms[i] for i in keep),
+        dropped=tuple(term for i, term in enumerate(built.terms) if i not in keep),
+    )
+
+
+def independent(x: Array) -> list[int]:
+    """Positions of the columns that do not depend on those before them, as R's ``qr(x, tol = 1e-7)``.
+
+    Examples
+    --------
+    >>> independent(np.array([[1.0, 1.0, 2.0, 0.0], [1.0, 1.0, 2.0, 1.0]]))
+    [0, 3]
+    """
+    basis = np.zeros((len(x), 0))
+    kept = []
+    for j, column in enumerate(x.T):
+        rest = column - basis @ (basis.T @ column)
+        rest -= basis @ (basis.T @ rest)
+        if np.linalg.norm(rest) > RANK * np.linalg.norm(column):
+            kept.append(j)
+            basis = np.column_stack([basis, rest / np.linalg.norm(rest)])
+    return kept
+
+
+def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -> Fit:
+    """Give the fit, its conditions not yet among it."""
+    covariances = _covariances(built, result)
+    roots = [covariance.factor(c / result.scale) for c in covariances]
+    theta = covariance.join(roots)
+    n, p = len(used.rows), len(built.terms)
+    fitted = _fitted(result) + used.offset
+    inside = spec.rows_in_subset()
+    return Fit(
+        engine=name,
+        formula=spec.formula,
+        reml=bool(spec.reml),
+        terms=built.terms,
+        beta=np.asarray(result.fe_params)[built.order],
+        covariance=np.asarray(result.cov_params())[:p, :p][np.ix_(built.order, built.order)],
+        varcorr=VarCorr(_blocks(built.blocks, covariances), float(np.sqrt(result.scale))),
+        modes=_modes(built.blocks, _effects(built, result)),
+        theta=theta,
+        sigma=float(np.sqrt(result.scale)),
+        loglik=LogLik(result.llf, p + len(theta) + 1, n, bool(spec.reml)),
+        criterion=-2.0 * float(result.llf),
+        fitted_values=fitted,
+        residual_values=used.response - fitted,
+        rows=used.rows,
+        index=spec.data.index,
+        rows_dropped=used.rows_dropped,
+        rows_padded=inside if spec.na_action == "exclude" else None,
+        singular=any(bool(np.any(np.diag(root) < SINGULAR)) for root in roots),
+        converged=bool(result.converged),
+        dropped_terms=built.dropped,
+        provenance=_provenance(name),
+        covariance_given_theta=_given_theta(built, result),
+        own_design=_design(built, used),
+    )
+
+
+def _given_theta(built: Built, result: Result) -> Array | None:
+    """lme4's covariance of the fixed effects: their own block of the information, the variance parameters held."""
+    p = len(built.terms)
+    try:
+        information = -np.asarray(result.model.hessian(result.params_object)[0])[:p, :p]
+        inverse: Array = np.linalg.inv(information)[np.ix_(built.order, built.order)]
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    return inverse
+
+
+def _provenance(name: str) -> Provenance:
+    others = tuple((package, version(package)) for package in ("numpy", "scipy", "pandas", "patsy"))
+    return Provenance(name, version("statsmodels"), versions=others)
+
+
+def _covariances(built: Built, result: Result) -> list[Array]:
+    """Covariance matrices block by block; ``params`` has them over the scale, so they are not from there."""
+    found = {
+        i: np.atleast_2d(v)
+        for i, v in zip(built.components.values(), _in_order(built, result.vcomp), strict=True)
+    }
+    if built.outer is not None:
+        found[built.outer] = np.asarray(result.cov_re)[np.ix_(built.outer_order, built.outer_order)]
+    return [found[i] for i in range(len(built.blocks))]
+
+
+def _in_order(built: Built, vcomp: Array) -> Array:
+    names = list(built.model.exog_vc.names)
+    return np.asarray([vcomp[names.index(name)] for name in built.components])
+
+
+def _blocks(blocks: Sequence[Block], covariances: Sequence[Array]) -> tuple[CovarianceBlock, ...]:
+    names = _unique([b.group for b in blocks])
+    return tuple(
+        CovarianceBlock.from_covariance(name, b.group, b.terms, c)
+        for name, b, c in zip(names, blocks, covariances, strict=True)
+    )
+
+
+def _unique(groups: Sequence[str]) -> list[str]:
+    """Name blocks as lme4's ``mkVarCorr``: by R's ``make.names(unique = TRUE)`` where a group has several."""
+    if len(set(groups)) == len(groups):
+        return list(groups)
+    plain = [re.sub(r"[^\w.]", ".", group) for group in groups]
+    counts = [plain[:i].count(name) for i, name in enumerate(plain)]
+    return [f"{name}.{count}" if count else name for name, count in zip(plain, counts, strict=True)]
+
+
+def _effects(built: Built, result: Result) -> list[Array]:
+    """Conditional modes block by block, NaN where statsmodels cannot tell them."""
+    found = [np.full((len(b.levels), b.width), np.nan) for b in built.blocks]
+    try:
+        effects = result.random_effects
+    except (ValueError, np.linalg.LinAlgError) as error:
+        warnings.warn(f"no random effects: {error}", RuntimeWarning, stacklevel=1)
+        return found
+    for label, series in effects.items():
+        values = np.asarray(series)
+        if built.outer is not None:
+            found[built.outer][label] = values[built.outer_order]
+        start = len(built.outer_order)
+        for name in built.model.exog_vc.names:
+            i = built.components[name]
+            levels = np.unique(built.blocks[i].codes[built.model.row_indices[label]])
+            found[i][levels, 0] = values[start : start + len(levels)]
+            start += len(levels)
+    return found
+
+
+def _fitted(result: Result) -> Array:
+    try:
+        return np.asarray(result.fittedvalues)
+    except (ValueError, np.linalg.LinAlgError):
+        return np.full(result.model.nobs, np.nan)
+
+
+def _modes(blocks: Sequence[Block], effects: Sequence[Array]) -> tuple[GroupModes, ...]:
+    """One table a factor: the columns of all its terms."""
+    places = {b.group: [i for i, other in enumerate(blocks) if other.group == b.group] for b in blocks}
+    return tuple(
+        GroupModes(
+            group,
+            tuple(term for i in where for term in blocks[i].terms),
+            blocks[where[0]].levels,
+            np.column_stack([effects[i] for i in where]),
+        )
+        for group, where in places.items()
+    )
+
+
+def _design(built: Built, used: Used) -> Design:
+    """Give the matrices statsmodels worked with, its variance components a column a term again."""
+    model, blocks = built.model, list(built.blocks)
+    if built.outer is not None:
+        blocks[built.outer] = replace(blocks[built.outer], columns=model.exog_re[:, built.outer_order])
+    for name, matrices in zip(model.exog_vc.names, model.exog_vc.mats, strict=True):
+        column = np.zeros((len(used.rows), 1))
+        for label, matrix in zip(model.group_labels, matrices, strict=True):
+            column[model.row_indices[label], 0] = np.sum(matrix, axis=1)
+        blocks[built.components[name]] = replace(blocks[built.components[name]], columns=column)
+    ones = np.ones(len(used.rows))
+    random = tuple(block.random_term for block in blocks)
+    return Design(
+        built.terms, model.exog[:, built.order], used.response, ones, used.offset, used.rows, random
+    )

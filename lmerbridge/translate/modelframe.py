@@ -1,0 +1,159 @@
+"""R's ``model.frame`` without R: a formula's variables, over the rows that have them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmerbridge.bridge import columns
+from lmerbridge.bridge.wire import Factor
+from lmerbridge.covariance import Array
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.formula import Bar, Formula, parse
+from lmerbridge.spec import Spec
+from lmerbridge.syntax import Node, to_r
+from lmerbridge.terms import expand
+from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, factor, logical
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """A grouping factor over the rows used.
+
+    Attributes
+    ----------
+    codes : ndarray of int, shape (n,)
+        Positions in ``levels``.
+    levels : tuple of str
+    """
+
+    codes: NDArray[np.int64]
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFrame:
+    """What a formula needs of a frame.
+
+    Attributes
+    ----------
+    formula : Formula
+        With a ``.`` written out.
+    variables : mapping of R's label to Variable
+        Of the fixed part and of the left-hand sides of the random terms; unused levels are gone.
+    groupings : mapping of lme4's name to Grouping
+    response, offset : ndarray, shape (n,)
+    rows : ndarray of int, shape (n,)
+        Positions of the rows used, from 0.
+    rows_dropped : int
+        Rows of the subset that lack a value.
+    """
+
+    formula: Formula
+    variables: Mapping[str, Variable]
+    groupings: Mapping[str, Grouping]
+    response: Array
+    offset: Array
+    rows: Rows
+    rows_dropped: int
+
+
+def model_frame(spec: Spec) -> ModelFrame:
+    """Evaluate a formula's variables, then leave out the rows that lack one: R's order of doing it.
+
+    Raises
+    ------
+    FormulaError, MissingColumns, UnsupportedColumn, InvalidArgument, NotExpressible
+    """
+    formula = parse(spec.formula).expand_dot([str(name) for name in spec.data.columns])
+    columns.check_names(spec.data, formula.variables)
+    have = {name: _column(spec.data[name], name in formula.groups) for name in formula.variables}
+    variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}
+    factors = {to_r(n): as_factor(evaluate(n, have)) for bar in formula.random for n in bar.group}
+    response = _number(formula.response, have)
+    offset = _offset(spec, formula, have)
+    inside = spec.rows_in_subset()
+    complete = ~np.any(
+        [_missing(v) for v in (*variables.values(), *factors.values(), response, offset)], axis=0
+    )
+    rows = inside[complete[inside]]
+    _check_rows(spec, len(inside), len(rows))
+    return ModelFrame(
+        formula,
+        {label: _take(values, rows) for label, values in variables.items()},
+        {bar.group_name: _grouping(bar, factors, rows) for bar in formula.random},
+        response[rows],
+        offset[rows],
+        rows,
+        len(inside) - len(rows),
+    )
+
+
+def _variables(formula: Formula) -> dict[str, Node]:
+    terms = [formula.terms, *(expand(bar.lhs) for bar in formula.random)]
+    return {to_r(node): node for t in terms for product in t.products for node in product}
+
+
+def _column(series: pd.Series, grouping: bool) -> Variable:
+    """Return a column as the bridge would send it, a logical one as a factor of FALSE and TRUE."""
+    values = columns.column(series, grouping=grouping)
+    if isinstance(values, Factor):
+        return factor(values.codes, values.labels, ordered=values.ordered)
+    assert isinstance(values, np.ndarray)  # noqa: S101 - all else that `column` gives
+    if values.dtype == np.bool_:
+        return logical(values)
+    if values.dtype == np.int32:
+        return factor(np.maximum(values, -1), LOGICAL)
+    return values
+
+
+def _number(node: Node, have: Mapping[str, Variable]) -> Array:
+    values = evaluate(node, have)
+    if isinstance(values, pd.Categorical) or values.ndim != 1:
+        raise InvalidArgument(f"{to_r(node)} is no column of numbers; a response and an offset are.")
+    return values
+
+
+def _offset(spec: Spec, formula: Formula, have: Mapping[str, Variable]) -> Array:
+    given = spec.per_row("offset")
+    total = np.zeros(len(spec.data)) if given is None else columns.numbers(given)
+    return np.asarray(total + sum(_number(node, have) for node in formula.terms.offsets))
+
+
+def _missing(values: Variable) -> NDArray[np.bool_]:
+    if isinstance(values, pd.Categorical):
+        return values.codes < 0
+    absent = np.isnan(values).reshape(len(values), -1)
+    return np.asarray(absent.any(axis=1), dtype=np.bool_)
+
+
+def _check_rows(spec: Spec, inside: int, used: int) -> None:
+    if not used:
+        raise InvalidArgument(f"none of the {inside} rows has a value for every variable of the model.")
+    if spec.na_action == "fail" and used < inside:
+        raise InvalidArgument(f"na_action is 'fail' and {inside - used} of {inside} rows lack a value.")
+
+
+def _take(values: Variable, rows: Rows) -> Variable:
+    """Pick rows; a factor loses the levels that none of them has."""
+    taken = values[rows]
+    keep = not isinstance(taken, pd.Categorical) or tuple(taken.categories) == LOGICAL
+    return taken if keep else as_factor(taken)
+
+
+def _grouping(bar: Bar, factors: Mapping[str, pd.Categorical], rows: Rows) -> Grouping:
+    """Cross the factors of a random term; as in lme4, levels go by the first factor, then the second."""
+    parts = [factors[to_r(node)][rows] for node in bar.group]
+    codes, level = np.unique(np.stack([part.codes for part in parts]), axis=1, return_inverse=True)
+    names = (":".join(_labels(parts, combination)) for combination in codes.T)
+    return Grouping(np.asarray(level).ravel(), tuple(names))
+
+
+def _labels(parts: Iterable[pd.Categorical], codes: NDArray[np.int64]) -> list[str]:
+    return [str(part.categories[code]) for part, code in zip(parts, codes, strict=True)]
