@@ -1,0 +1,89 @@
+"""The suite's models: a table of cases in data, not code."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+
+import pandas as pd
+
+from lmerbridge.datasets import load_dataset
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.spec import Spec
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model on one data set, fitted by REML or by ML.
+
+    Attributes
+    ----------
+    name : str
+        Unique, e.g. ``sleepstudy_slopes/REML``.
+    dataset, package : str
+        ``sleepstudy`` of R's ``lme4``; package ``statsmodels`` means a CSV file in its wheel.
+    formula : str
+    reml : bool
+    rows : str
+        A pandas query that picks rows, or "".
+    weights, offset : str
+        A column name, or "".
+    features : tuple of str
+        What the case exercises: ``intercept``, ``slopes``, ``nested``, ...
+    """
+
+    name: str
+    dataset: str
+    package: str
+    formula: str
+    reml: bool
+    rows: str = ""
+    weights: str = ""
+    offset: str = ""
+    features: tuple[str, ...] = ()
+
+    def data(self) -> pd.DataFrame:
+        """Load the rows of the data set that the case is about."""
+        frame = load_dataset(self.dataset, self.package)
+        return frame.query(self.rows) if self.rows else frame
+
+    def spec(self) -> Spec:
+        """Return what is to be fitted."""
+        return Spec(
+            formula=self.formula,
+            data=self.data(),
+            reml=self.reml,
+            weights=self.weights or None,
+            offset=self.offset or None,
+        )
+
+
+@cache
+def suite() -> tuple[Case, ...]:
+    """Return every case of the suite, model by model, REML before ML."""
+    models = tomllib.loads(files(__package__).joinpath("cases.toml").read_text())["model"]
+    return tuple(
+        Case(
+            **model | {"features": tuple(model["features"])} | {"name": f"{model['name']}/{method}"},
+            reml=method == "REML",
+        )
+        for model in models
+        for method in ("REML", "ML")
+    )
+
+
+def matching(pattern: str) -> tuple[Case, ...]:
+    """Return the cases whose name matches a glob, such as ``sleepstudy*`` or ``*/ML``.
+
+    Raises
+    ------
+    InvalidArgument
+        None does.
+    """
+    found = tuple(case for case in suite() if fnmatchcase(case.name, pattern))
+    if not found:
+        raise InvalidArgument(f"no case matches {pattern!r}; there are {', '.join(case.name for case in suite())}.")
+    return found

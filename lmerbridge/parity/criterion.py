@@ -1,0 +1,54 @@
+"""One objective for both engines: lme4's own where R is there, the sparse one where it is not."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from lmerbridge.covariance import Array
+from lmerbridge.lmm import LmerFit
+from lmerbridge.parity.objective import Objective
+
+
+class Criterion(Protocol):
+    """Profiled deviance or REML criterion as a function of theta."""
+
+    def values(self, points: Array) -> Array:
+        """Values at points, shape (npoints, ntheta) -> (npoints,)."""
+        ...
+
+    def minima(self, starts: Array) -> tuple[Array, Array]:
+        """End points of a minimization from each start, and the values there."""
+        ...
+
+
+class Lme4Criterion:
+    """lme4's own deviance function, in R, polished by minqa's bobyqa."""
+
+    def __init__(self, fit: LmerFit) -> None:
+        self._fit = fit
+
+    def values(self, points: Array) -> Array:
+        """Evaluate lme4's ``devFunOnly`` function."""
+        return self._fit.deviance_at(points)
+
+    def minima(self, starts: Array) -> tuple[Array, Array]:
+        """Polish in R."""
+        return self._fit.polish(starts)
+
+
+class SparseCriterion:
+    """The objective that needs no R, polished by scipy's COBYQA."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
+    def values(self, points: Array) -> Array:
+        """Evaluate `Objective`."""
+        return np.array([self._objective(theta) for theta in points])
+
+    def minima(self, starts: Array) -> tuple[Array, Array]:
+        """Polish with scipy."""
+        ends = [self._objective.polish(start) for start in starts]
+        return np.array([theta for theta, _ in ends]), np.array([value for _, value in ends])

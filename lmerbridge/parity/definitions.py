@@ -1,0 +1,45 @@
+"""The table of known definitions: where two engines mean different things by one name."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One entry of ``definitions.toml``."""
+
+    name: str
+    title: str
+    engines: tuple[str, ...]
+    kinds: tuple[str, ...]
+    text: str
+    corrected: str
+    at_most: float
+
+    def covers(self, engine: str, kind: str) -> bool:
+        """Whether the entry speaks of a kind of quantity of an engine; ``statsmodels[shared]`` is statsmodels."""
+        return kind in self.kinds and ("*" in self.engines or engine.partition("[")[0] in self.engines)
+
+
+@cache
+def table() -> tuple[Definition, ...]:
+    """Return all entries, in the order of the file."""
+    data = tomllib.loads(files(__package__).joinpath("definitions.toml").read_text())
+    return tuple(
+        Definition(**row | {"engines": tuple(row["engines"]), "kinds": tuple(row["kinds"])})
+        for row in data["definition"]
+    )
+
+
+def lookup(engine: str, kind: str) -> Definition | None:
+    """Find the entry for a kind of quantity of an engine, or None."""
+    return next((entry for entry in table() if entry.covers(engine, kind)), None)
+
+
+def title(name: str) -> str:
+    """Return the title of the entry of this name."""
+    return next(entry.title for entry in table() if entry.name == name)

@@ -1,0 +1,171 @@
+"""lme4's profiled deviance and REML criterion as a function of theta, without R.
+
+Penalized least squares with the sparse matrix ``Z Lambda(theta)`` (Bates, Maechler, Bolker, Walker 2015,
+sections 3.2 to 3.4); it needs no inverse of a covariance, so it holds at theta = 0 as well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+from scipy.sparse.linalg import SuperLU, splu
+
+from lmerbridge import covariance
+from lmerbridge.covariance import Array
+from lmerbridge.design import Design, RandomTerm
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What follows from theta alone.
+
+    Attributes
+    ----------
+    value : float
+        Profiled deviance or REML criterion.
+    beta : ndarray, shape (p,)
+    sigma : float
+    covariance : ndarray, shape (p, p)
+        ``sigma**2 (X' V^-1 X)^-1``, lme4's covariance of ``beta``.
+    modes : tuple of ndarray, shape (levels, terms)
+        Conditional modes of each random term.
+    fitted : ndarray, shape (n,)
+    """
+
+    value: float
+    beta: Array
+    sigma: float
+    covariance: Array
+    modes: tuple[Array, ...]
+    fitted: Array
+
+
+class Objective:
+    """The criterion of one design; call it with a theta.
+
+    Parameters
+    ----------
+    design : Design
+        ``x`` of full column rank.
+    reml : bool
+    """
+
+    def __init__(self, design: Design, reml: bool) -> None:
+        self.design, self.reml = design, reml
+        root = np.sqrt(design.weights)
+        self._q, self._r = np.linalg.qr(design.x * root[:, None])
+        self._y = (design.y - design.offset) * root
+        self._z = sp.csc_array(sp.diags_array(root) @ design.z)
+        self._ztz = sp.csc_array(self._z.T @ self._z)
+        self._ztq, self._zty = self._z.T @ self._q, self._z.T @ self._y
+        self._log_weights = float(np.log(design.weights).sum())
+
+    def __call__(self, theta: Array) -> float:
+        """Value of the criterion, in deviance units."""
+        return self._solve(theta)[0]
+
+    def at(self, theta: Array) -> Solution:
+        """Everything that follows from theta."""
+        value, gamma, u, lam, pwrss, chol = self._solve(theta)
+        design = self.design
+        sigma = math.sqrt(pwrss / self._denominator)
+        inverse = solve_triangular(self._r, np.eye(len(gamma)))
+        b = lam @ u
+        return Solution(
+            value=value,
+            beta=inverse @ gamma,
+            sigma=sigma,
+            covariance=sigma**2 * inverse @ cho_solve(chol, inverse.T),
+            modes=self._by_term(b),
+            fitted=design.x @ (inverse @ gamma) + design.z @ b + design.offset,
+        )
+
+    def noise(self, theta: Array) -> float:
+        """Rounding error of the criterion near theta: its move over ``theta (1 +- 1e-9)``."""
+        here = self(theta)
+        moved = max(abs(self(theta * (1 + step)) - here) for step in (1e-9, -1e-9))
+        return max(moved, 8 * np.finfo(float).eps * abs(here))
+
+    def polish(self, start: Array) -> tuple[Array, float]:
+        """Minimize from a start to rounding level (COBYQA), each theta scaled by what it moves."""
+        scale, lower = self.scale, self.lower
+        best = np.maximum(start, lower) * scale
+        for radius in (0.2, 0.002):
+            options = {"initial_tr_radius": radius, "final_tr_radius": 1e-9}
+            bounds = list(zip(lower * scale, np.full(len(scale), np.inf), strict=True))
+            found = minimize(lambda p: self(p / scale), best, method="COBYQA", bounds=bounds, options=options)
+            best = found.x
+        return best / scale, float(found.fun)
+
+    @property
+    def lower(self) -> Array:
+        """Lower bounds of theta: 0 on the diagonals."""
+        factors = [np.where(np.eye(k, dtype=bool), 0.0, -np.inf) for k in self.design.widths]
+        return covariance.join(factors)
+
+    @property
+    def scale(self) -> Array:
+        """For each theta, the root mean square of the column of Z it scales."""
+        return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(_rms, self.design.random)])
+
+    @property
+    def _denominator(self) -> int:
+        n, p = self.design.x.shape
+        return n - p if self.reml else n
+
+    def _solve(self, theta: Array) -> tuple[float, Array, Array, sp.csc_array, float, tuple[Array, bool]]:
+        lam = self._factor(theta)
+        a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
+        cq = a.solve(np.ascontiguousarray(lam.T @ self._ztq))
+        chol = cho_factor(np.eye(cq.shape[1]) - (lam.T @ self._ztq).T @ cq)
+        gamma, u = np.zeros(cq.shape[1]), np.zeros(lam.shape[0])
+        for _ in range(2):  # the second pass refines the first by its own residual
+            residual = self._y - self._q @ gamma - self._z @ (lam @ u)
+            cu = a.solve(lam.T @ (self._z.T @ residual) - u)
+            step = cho_solve(chol, self._q.T @ residual - (lam.T @ self._ztq).T @ cu)
+            gamma, u = gamma + step, u + cu - cq @ step
+        residual = self._y - self._q @ gamma - self._z @ (lam @ u)
+        pwrss = float(residual @ residual + u @ u)
+        value = self._value(pwrss, _log_det(a), chol)
+        return value, gamma, u, lam, pwrss, chol
+
+    def _value(self, pwrss: float, log_det: float, chol: tuple[Array, bool]) -> float:
+        m = self._denominator
+        value = log_det - self._log_weights + m * (1 + math.log(2 * math.pi * pwrss / m))
+        if self.reml:
+            diagonals = np.abs(np.diag(chol[0])) * np.abs(np.diag(self._r))
+            value += 2 * float(np.log(diagonals).sum())
+        return value
+
+    def _factor(self, theta: Array) -> sp.csc_array:
+        factors = covariance.split(np.asarray(theta, float), self.design.widths)
+        blocks = [
+            sp.kron(sp.eye_array(len(term.levels)), factor)
+            for term, factor in zip(self.design.random, factors, strict=True)
+        ]
+        return sp.csc_array(sp.block_diag(blocks, format="csc"))
+
+    def _by_term(self, b: Array) -> tuple[Array, ...]:
+        ends = np.cumsum([term.z.shape[1] for term in self.design.random])
+        parts = np.split(b, ends[:-1])
+        return tuple(part.reshape(-1, term.width) for part, term in zip(parts, self.design.random, strict=True))
+
+
+def splu_spd(a: sp.csc_array) -> SuperLU:
+    """Factor a symmetric positive definite matrix, fill kept low and no pivot off the diagonal."""
+    return splu(a, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
+def _log_det(factors: SuperLU) -> float:
+    return float(np.log(np.abs(factors.U.diagonal())).sum())
+
+
+def _rms(term: RandomTerm) -> Array:
+    z, k = term.z, term.width
+    squares = np.asarray(z.multiply(z).sum(axis=0)).reshape(-1, k).sum(axis=0)
+    return np.maximum(np.sqrt(squares / z.shape[0]), np.finfo(float).eps)

@@ -1,0 +1,101 @@
+"""Two fits side by side, quantity by quantity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from lmerbridge.parity.definitions import lookup
+from lmerbridge.parity.tolerances import ZERO_SD, Profile, Tolerance
+from lmerbridge.parity.verdict import QuantityRow
+from lmerbridge.results import Fit
+
+UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
+
+
+def compare_quantities(
+    reference: Fit, candidate: Fit, profile: Profile, accounted: Mapping[str, str]
+) -> tuple[QuantityRow, ...]:
+    """Compare every quantity either fit has; one that a fit lacks, or that is NaN, does not agree.
+
+    ``accounted`` names the definition that accounts for differences of a kind of quantity.
+    """
+    return Comparer(reference, candidate, profile, accounted).rows()
+
+
+def kind_of(quantity: str) -> str:
+    """Return the part of a quantity's name before the bracket.
+
+    Examples
+    --------
+    >>> kind_of("sd[Subject.Days]")
+    'sd'
+    """
+    return quantity.partition("[")[0]
+
+
+class Comparer:
+    """Rows of the comparison of two fits."""
+
+    def __init__(self, reference: Fit, candidate: Fit, profile: Profile, accounted: Mapping[str, str]) -> None:
+        self._ours, self._theirs = reference.quantities(), candidate.quantities()
+        self._our_sds, self._their_sds = reference.varcorr.pair_sds(), candidate.varcorr.pair_sds()
+        self._zero = ZERO_SD * reference.sigma
+        self._engine, self._profile, self._accounted = candidate.engine, profile, accounted
+
+    def rows(self) -> tuple[QuantityRow, ...]:
+        """Compare the reference's quantities in their order, then what only the candidate has."""
+        names = [*self._ours, *(name for name in self._theirs if name not in self._ours)]
+        return tuple(self._row(name) for name in names)
+
+    def _row(self, name: str) -> QuantityRow:
+        kind, a, b = kind_of(name), self._ours.get(name, math.nan), self._theirs.get(name, math.nan)
+        tolerance = self._profile.quantities.get(kind, UNKNOWN)
+        measures = self._measures(name, a, b)
+        bound = tolerance.bound(a)
+        difference = measures[tolerance.measure]
+        agrees = difference <= bound or self._both_zero(kind, a, b)
+        known = "" if agrees else self._definition(kind, name)
+        seen = (measures["abs"], measures["rel"], measures["in_se"])
+        return QuantityRow(name, a, b, *seen, difference, bound, tolerance.measure, agrees, known)
+
+    def _definition(self, kind: str, name: str) -> str:
+        if kind == "cor" and self._touches_zero(name):
+            entry = lookup(self._engine, kind)
+            return entry.name if entry else ""
+        return self._accounted.get(kind, "")
+
+    def _measures(self, name: str, a: float, b: float) -> dict[str, float]:
+        differ = abs(b - a)
+        scale = self._ours.get(name.replace("fixef", "se", 1), math.nan) if name.startswith("fixef[") else math.nan
+        product = math.prod(self._our_sds.get(name[3:], (math.nan,)))
+        return {
+            "abs": differ,
+            "rel": ratio(differ, abs(a)),
+            "in_se": ratio(differ, scale),
+            "fisher_z": _fisher(a, b),
+            "sd": ratio(differ, product),
+        }
+
+    def _touches_zero(self, name: str) -> bool:
+        sds = (*self._our_sds.get(name[3:], ()), *self._their_sds.get(name[3:], ()))
+        return any(sd < self._zero for sd in sds)
+
+    def _both_zero(self, kind: str, a: float, b: float) -> bool:
+        limits = {"sd": self._zero, "var": self._zero**2}
+        return kind in limits and abs(a) < limits[kind] and abs(b) < limits[kind]
+
+
+def ratio(part: float, whole: float) -> float:
+    """Divide; nothing over zero is nothing, something over zero is infinite."""
+    if whole:
+        return part / whole
+    return 0.0 if part == 0 else math.nan if math.isnan(part) else math.inf
+
+
+def _fisher(a: float, b: float) -> float:
+    if not (abs(a) <= 1 + 1e-9 and abs(b) <= 1 + 1e-9):
+        return math.nan
+    edge = 1 - 1e-12  # z is infinite at 1
+    first, second = (math.atanh(max(-edge, min(edge, r))) for r in (a, b))
+    return abs(first - second)

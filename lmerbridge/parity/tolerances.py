@@ -1,0 +1,68 @@
+"""How close is close enough: limits with their reasons, read from data."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+ZERO_SD = 1e-4  # of sigma; below it a standard deviation counts as zero on both sides
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """One limit: see the head of ``tolerances.toml`` for the measures."""
+
+    measure: str
+    limit: float
+    reason: str
+    relative: float = 0.0
+
+    def bound(self, value: float) -> float:
+        """Limit for a reference value, in the unit of the measure."""
+        return max(self.limit, self.relative * abs(value)) if math.isfinite(value) else self.limit
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All limits of one profile."""
+
+    same: float
+    loose: float
+    flat: float
+    objective: Tolerance
+    space: float
+    quantities: dict[str, Tolerance]
+    pinned: dict[str, Tolerance]
+
+    def rows(self) -> tuple[tuple[str, str, float, str], ...]:
+        """Quantity, measure, limit and reason of every limit, for a report."""
+        gap = (
+            ("gap: same_optimum", "deviance units", self.same, "zeta 0.001: mature engines reach 2e-7"),
+            ("gap: loose_stop", "deviance units", self.loose, "zeta 0.1; above it the optimum is another"),
+        )
+        compared = [(kind, t.measure, t.limit, t.reason) for kind, t in self.quantities.items()]
+        held = [(f"pinned {kind}", t.measure, t.limit, t.reason) for kind, t in self.pinned.items()]
+        objective = ("objective", self.objective.measure, self.objective.limit, self.objective.reason)
+        return (*gap, objective, *compared, *held)
+
+
+@cache
+def default() -> Profile:
+    """Return the profile ``default``."""
+    data: dict[str, Any] = tomllib.loads(files(__package__).joinpath("tolerances.toml").read_text())
+    objective = data["objective"]
+    return Profile(
+        **data["gap"],
+        objective=Tolerance("abs", objective["abs"], objective["reason"], objective["relative"]),
+        space=data["space"]["limit"],
+        quantities={
+            kind: Tolerance(row["measure"], row["limit"], row["reason"], row.get("relative", 0.0))
+            for row in data["quantity"]
+            for kind in row["kinds"]
+        },
+        pinned={row["quantity"]: Tolerance("pinned", row["limit"], row["reason"]) for row in data["pinned"]},
+    )

@@ -1,0 +1,155 @@
+"""What the referee says of one pair of fits, and the evidence it says it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+from lmerbridge.results import Fit
+
+
+class Verdict(StrEnum):
+    """The first stage at which two fits differ, or that they do not."""
+
+    SAME_OPTIMUM = "same_optimum"
+    LOOSE_STOP = "loose_stop"
+    OTHER_OPTIMUM = "other_optimum"
+    OTHER_DEFINITION = "other_definition"
+    OTHER_OBJECTIVE = "other_objective"
+    SPEC_MISMATCH = "spec_mismatch"
+    UNEXPLAINED = "unexplained"
+    NOT_EXPRESSIBLE = "not_expressible"
+    TOO_LARGE = "too_large"
+    ENGINE_FAILED = "engine_failed"
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two engines found the same answer, as far as each defines it."""
+        return self in (Verdict.SAME_OPTIMUM, Verdict.LOOSE_STOP, Verdict.OTHER_DEFINITION)
+
+    @property
+    def compared(self) -> bool:
+        """Whether there were two fits to compare."""
+        return self not in (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE, Verdict.ENGINE_FAILED)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one stage of the procedure found.
+
+    Attributes
+    ----------
+    stage : str
+        ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned`` or ``quantities``.
+    agrees : bool
+    text : str
+        One sentence with the figures in it.
+    """
+
+    stage: str
+    agrees: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class QuantityRow:
+    """One quantity, as each engine gives it.
+
+    Attributes
+    ----------
+    quantity : str
+        Its name in `Fit.quantities`.
+    reference, candidate : float
+        NaN where an engine lacks it.
+    abs, rel : float
+        Absolute difference, and the same over the reference's magnitude.
+    in_se : float
+        For fixed effects the difference in the reference's standard errors, else NaN.
+    difference, tolerance : float
+        In the unit of ``measure``: what was found and what is allowed.
+    measure : str
+        Which difference the tolerance bounds: ``abs``, ``rel``, ``in_se``, ``fisher_z`` (Fisher's z) or ``sd`` (over
+        the product of two standard deviations).
+    agrees : bool
+        False for anything missing or NaN.
+    definition : str
+        Name of the entry of the definition table that accounts for a difference, or "".
+    """
+
+    quantity: str
+    reference: float
+    candidate: float
+    abs: float
+    rel: float
+    in_se: float
+    difference: float
+    tolerance: float
+    measure: str
+    agrees: bool
+    definition: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison:
+    """Two fits of one model, judged.
+
+    Attributes
+    ----------
+    formula : str
+    reml : bool
+    reference, candidate : str
+        Names of the engines.
+    verdict : Verdict
+    reason : str
+        One sentence: why this verdict.
+    gap : dict of str to float
+        For each engine, deviance units above the best optimum known, under one objective; empty where
+        no objective could be evaluated.
+    worse : str or None
+        The engine at fault.
+    minimum : float
+        The lowest value of the objective found by anyone; NaN where there is none.
+    noise : float
+        Rounding error of the objective at the minimum, in deviance units.
+    marks : tuple of str
+        ``boundary`` (a variance is zero, or a correlation is one), ``flat`` (the criterion hardly moves between two
+        answers that differ).
+    rows : tuple of QuantityRow
+    evidence : tuple of Evidence
+    definitions : tuple of str
+        Names of the entries of the definition table that were needed.
+    candidate_theta : tuple of float
+        The candidate's theta in the reference's order; empty where it has none.
+    reference_fit, candidate_fit : Fit or None
+        None where that engine gave no fit.
+    """
+
+    formula: str
+    reml: bool
+    reference: str
+    candidate: str
+    verdict: Verdict
+    reason: str
+    gap: dict[str, float]
+    worse: str | None
+    minimum: float
+    noise: float
+    marks: tuple[str, ...]
+    rows: tuple[QuantityRow, ...]
+    evidence: tuple[Evidence, ...]
+    definitions: tuple[str, ...]
+    candidate_theta: tuple[float, ...] = ()
+    reference_fit: Fit | None
+    candidate_fit: Fit | None
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Long table, a row a quantity: see `QuantityRow`."""
+        return pd.DataFrame(self.rows, columns=list(QuantityRow.__dataclass_fields__))
+
+    def explain(self) -> str:
+        """Tell the verdict and the evidence of every stage, a sentence a line."""
+        told = [e.text for e in self.evidence if e.text != self.reason]
+        return "\n".join([f"{self.verdict}: {self.reason}", *told])

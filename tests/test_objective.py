@@ -1,0 +1,83 @@
+"""The sparse objective against lme4's own, and against published values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmerbridge import lmer
+from lmerbridge.parity.cases import suite
+from lmerbridge.parity.objective import Objective
+
+PUBLISHED = json.loads((Path(__file__).parent / "reference" / "published.json").read_text())
+AT_THETA = [row for row in PUBLISHED if row["quantity"].startswith("dev_at_theta")]
+AGREE = 1e-9  # relative: both round a sum of n terms, and neither forms X'X of a badly scaled X
+
+
+@pytest.fixture(scope="module")
+def both():
+    """For a case: lme4's fit and the sparse objective on its design, made once for all points."""
+    made = {}
+
+    def get(case):
+        if case.name not in made:
+            fit = lmer(case.formula, case.data(), reml=case.reml)
+            made[case.name] = fit, Objective(fit.design(), case.reml)
+        return made[case.name]
+
+    return get
+
+
+@pytest.mark.parametrize("case", suite(), ids=lambda case: case.name)
+def test_both_objectives_agree_at_the_optimum_off_it_and_at_zero(case, both):
+    fit, objective = both(case)
+    default = np.where(objective.lower == 0, 1.0, 0.0)
+    points = np.array([fit.theta, default / objective.scale, 0.7 * fit.theta + 0.2 * default, 0 * fit.theta])
+    theirs = fit.deviance_at(points)
+    ours = np.array([objective(theta) for theta in points])
+    np.testing.assert_allclose(ours, theirs, rtol=AGREE)
+
+
+@pytest.mark.parametrize("row", AT_THETA, ids=lambda row: row["id"])
+def test_published_values_at_given_thetas_are_met_to_their_printed_digits(row, datasets):
+    theta = np.array([float(v) for v in row["quantity"].partition("[")[2][:-1].split(",")])
+    fit = lmer(row["formula"], datasets(row["dataset"], row["r_package"]), reml=row["reml"])
+    objective = Objective(fit.design(), row["reml"])
+    printed = 10.0 ** (1 - row["digits"]) * 5  # five units of the last printed digit, relative
+    np.testing.assert_allclose([objective(theta), fit.deviance_at(theta)[0]], row["value"], rtol=max(printed, 1e-14))
+
+
+def test_it_gives_lme4s_estimates_at_lme4s_theta(fits):
+    fit = fits("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    held = Objective(fit.design(), reml=True).at(fit.theta)
+    np.testing.assert_allclose(held.beta, fit.beta, rtol=1e-12)  # linear algebra only
+    np.testing.assert_allclose(held.sigma, fit.sigma, rtol=1e-12)
+    np.testing.assert_allclose(held.covariance, fit.covariance, rtol=1e-11)
+    np.testing.assert_allclose(held.fitted, fit.fitted_values, rtol=1e-11)
+    np.testing.assert_allclose(held.modes[0], fit.modes[0].modes, atol=1e-9)
+
+
+def test_weights_and_offset_count(datasets):
+    data = datasets("sleepstudy")
+    data["w"] = 0.5 + data["Days"] / 9
+    data["o"] = 3.0 * data["Days"] ** 2
+    for reml in (True, False):
+        fit = lmer("Reaction ~ Days + (Days | Subject)", data, reml=reml, weights="w", offset="o")
+        objective = Objective(fit.design(), reml)
+        assert objective(fit.theta) == pytest.approx(fit.criterion, rel=1e-12)
+        np.testing.assert_allclose(objective.at(fit.theta).fitted, fit.fitted_values, rtol=1e-10)
+
+
+def test_its_own_polish_finds_lme4s_optimum_from_a_bad_start(fits):
+    fit = fits("Reaction ~ Days + (Days | Subject)", "sleepstudy", reml=False)
+    objective = Objective(fit.design(), reml=False)
+    theta, value = objective.polish(np.array([5.0, -3.0, 4.0]))
+    assert value <= fit.criterion + 1e-9  # rounding of a sum of 180 terms
+    np.testing.assert_allclose(theta, fit.theta, atol=1e-3)  # half the digits of the deviance
+
+
+def test_its_noise_is_rounding_and_no_more(fits):
+    fit = fits("Yield ~ 1 + (1 | Batch)", "Dyestuff")
+    noise = Objective(fit.design(), reml=True).noise(fit.theta)
+    assert 0 < noise < 1e-9  # some eps of 319
