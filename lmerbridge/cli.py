@@ -1,0 +1,107 @@
+"""The command line: ``lmerbridge doctor | fit | parity``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lmerbridge.errors import InvalidArgument, LmerBridgeError
+
+app = typer.Typer(
+    help="R's lme4 from pandas, to the last bit, and a referee for every other mixed-model engine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+CANDIDATES = ("statsmodels", "statsmodels[shared]")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what was found of R, lme4, rpy2, BLAS and locale, what is wrong, and the command that mends it."""
+    from lmerbridge.doctor import commands, examine, render
+
+    diagnosis = examine()
+    console.print(render(diagnosis))
+    for command in commands(diagnosis):
+        print(command)
+    raise typer.Exit(0 if diagnosis.ok else 1)
+
+
+@app.command()
+def fit(
+    formula: Annotated[str, typer.Argument(help="As in R: 'Reaction ~ Days + (Days | Subject)'.")],
+    data: Annotated[Path, typer.Argument(help="A .csv or .parquet file.", exists=True, dir_okay=False)],
+    ml: Annotated[bool, typer.Option("--ml", help="Maximum likelihood instead of REML.")] = False,
+) -> None:
+    """Fit a model with lme4 and print R's own summary."""
+    from lmerbridge.lmm import lmer
+
+    with _told():
+        model = lmer(formula, _read(data), reml=not ml)
+        typer.echo(str(model))
+    if model.rows_dropped:
+        errors.print(f"[yellow]{model.rows_dropped} rows were left out for a missing value.[/yellow]")
+    for condition in model.conditions:
+        errors.print(f"[yellow]{condition.kind}:[/yellow] {condition.text}", markup=True, highlight=False)
+
+
+@app.command()
+def parity(
+    engine: Annotated[list[str] | None, typer.Option(help="Engine under test; may be given again.")] = None,
+    case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports"),
+    jobs: Annotated[int, typer.Option(help="Processes, each with an R of its own.", min=1)] = 1,
+) -> None:
+    """Judge engines against lme4 on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
+    from lmerbridge.parity import cases, suite
+    from lmerbridge.report.description import describe
+    from lmerbridge.report.render import write
+
+    with _told():
+        chosen = cases.matching(case)
+        results = list(_watched(suite.run_cases(chosen, engine or CANDIDATES, jobs=jobs), len(chosen)))
+        report = describe(suite.collect(results))
+        paths = write(report, out)
+    for headline in report.engines:
+        console.print(f"{headline.glyph} {headline.sentence}", highlight=False, markup=False)
+    console.print("Written: " + ", ".join(str(path) for path in paths), highlight=False)
+    compared = any(result.comparison.verdict.compared for group in results for result in group)
+    raise typer.Exit(2 if not compared else int(any(finding.fails for finding in report.findings)))
+
+
+def _watched(results, total):  # type: ignore[no-untyped-def]  # an iterator of whatever it is given
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors) as progress:
+        task = progress.add_task("cases", total=total)
+        for group in results:
+            progress.update(task, advance=1, description=group[0].case.name.ljust(32))
+            yield group
+
+
+def _read(path: Path):  # type: ignore[no-untyped-def]  # pandas loads with the command, not with the program
+    import pandas as pd
+
+    match path.suffix.lower():
+        case ".csv":
+            return pd.read_csv(path)
+        case ".parquet":
+            return pd.read_parquet(path)
+    raise InvalidArgument(f"{path.name} ends in {path.suffix!r}; .csv or .parquet is expected.")
+
+
+class _told:  # noqa: N801  # reads as a word in `with _told():`
+    """Print an error of ours as one line and exit with 2, rather than with a traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, LmerBridgeError):
+            errors.print(f"[red]{type(error).__name__}:[/red] {error}", highlight=False)
+            raise typer.Exit(2) from error

@@ -1,0 +1,125 @@
+"""One run of the suite, described: all that a report says is computed, rounded and decided here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from lmerbridge.parity.definitions import table
+from lmerbridge.parity.suite import CaseResult, SuiteRun
+from lmerbridge.parity.verdict import Verdict
+from lmerbridge.report.findings import Finding, anchor, badness, finding
+from lmerbridge.report.headline import Headline, headline
+from lmerbridge.report.heatmap import Heatmap, heatmap
+from lmerbridge.report.ladder import Ladder, ladder
+from lmerbridge.report.outcome import GLYPHS, LEVELS
+from lmerbridge.report.wording import short
+
+IN_SUMMARY = 40  # findings; GitHub cuts a job summary at 1 MB
+NOT_COVERED = (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What was asked of a quantity, and why."""
+
+    quantity: str
+    measure: str
+    limit: float
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A parity run as its readers meet it.
+
+    Attributes
+    ----------
+    sentence : str
+        The sentences of all engines under test.
+    engines : tuple of Headline
+        One for each engine under test.
+    heatmaps : tuple of Heatmap
+        One for each engine under test.
+    ladder : Ladder or None
+    findings, agreements, not_covered : tuple of Finding
+        Every result in one of them; the worst first.
+    summary : tuple of Finding
+        The worst findings, as many as a summary of limited size shows; `summary_note` says of how many.
+    legend : tuple of (glyph, level, meaning)
+    definitions : tuple of (name, text)
+        The entries of the definition table that the results need.
+    tolerances : tuple of Tolerance
+    provenance : tuple of (name, value) pairs
+    """
+
+    sentence: str
+    engines: tuple[Headline, ...]
+    heatmaps: tuple[Heatmap, ...]
+    ladder: Ladder | None
+    findings: tuple[Finding, ...]
+    summary: tuple[Finding, ...]
+    summary_note: str
+    agreements: tuple[Finding, ...]
+    not_covered: tuple[Finding, ...]
+    legend: tuple[tuple[str, str, str], ...]
+    definitions: tuple[tuple[str, str], ...]
+    tolerances: tuple[Tolerance, ...]
+    provenance: tuple[tuple[str, str], ...]
+
+
+def describe(run: SuiteRun) -> Report:
+    """Describe a run.
+
+    Parameters
+    ----------
+    run : SuiteRun
+
+    Returns
+    -------
+    Report
+        The same for the same run, whenever and wherever it is made.
+    """
+    engines = _by_engine(run.results)
+    headlines = tuple(headline([r.comparison for r in rs], dict(run.provenance)) for rs in engines)
+    described = [(r.comparison.verdict, finding(r)) for r in sorted(run.results, key=badness)]
+    findings = tuple(f for v, f in described if not v.agrees and v not in NOT_COVERED)
+    return Report(
+        sentence=" ".join(h.sentence for h in headlines) or "No fit was compared.",
+        engines=headlines,
+        heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for rs in engines),
+        ladder=ladder(run.results, _gap_limits(run)),
+        findings=findings,
+        summary=findings[:IN_SUMMARY],
+        summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings."
+        if len(findings) > IN_SUMMARY
+        else "",
+        agreements=tuple(f for v, f in described if v.agrees),
+        not_covered=tuple(f for v, f in described if v in NOT_COVERED),
+        legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),
+        definitions=_definitions(run),
+        tolerances=tuple(Tolerance(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
+        provenance=run.provenance,
+    )
+
+
+def _gap_limits(run: SuiteRun) -> list[tuple[str, float]]:
+    named = [(quantity.partition("gap: ")[2], limit) for quantity, _, limit, _ in run.tolerances]
+    return [(name.replace("_", " "), limit) for name, limit in named if name]
+
+
+def _definitions(run: SuiteRun) -> tuple[tuple[str, str], ...]:
+    needed = {name for r in run.results for name in (*r.comparison.definitions, *_in_rows(r))}
+    return tuple((entry.name, entry.text) for entry in table() if entry.name in needed)
+
+
+def _in_rows(result: CaseResult) -> set[str]:
+    return {row.definition for row in result.comparison.rows}
+
+
+def _by_engine(results: tuple[CaseResult, ...]) -> list[list[CaseResult]]:
+    def engines(r: CaseResult) -> tuple[str, str]:
+        return r.comparison.candidate, r.comparison.reference
+
+    return [list(group) for _, group in groupby(sorted(results, key=engines), key=engines)]

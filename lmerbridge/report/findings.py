@@ -1,0 +1,171 @@
+"""A case with its verdict, its evidence, its numbers and the code that shows them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from lmerbridge.parity.suite import CaseResult
+from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow
+from lmerbridge.report.heatmap import Cell, gap_text, verdict_cell
+from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
+from lmerbridge.report.quantities import UNITS, row_level
+from lmerbridge.report.wording import pair, short
+from lmerbridge.results import Fit
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity: the numbers as computed, and the words a table prints."""
+
+    row: QuantityRow
+    level: Level
+    glyph: str
+    reference: str
+    candidate: str
+    difference: str
+    tolerance: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What one stage found."""
+
+    stage: str
+    level: Level
+    glyph: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One case of one engine under test, whatever the verdict.
+
+    Attributes
+    ----------
+    anchor : str
+        Unique in the report.
+    case, formula, data, criterion : str
+        ``data`` names package, data set and rows; ``criterion`` is ``REML`` or ``ML``.
+    features : tuple of str
+    reference, candidate : str
+        Names of the engines.
+    verdict : str
+    cell : Cell
+        The verdict's level, glyph, word and reason.
+    fails : bool
+        Whether the engine under test fails here.
+    evidence : tuple of Statement
+    said : tuple of (engine, text)
+        What each engine said of its own convergence, and every warning and message.
+    gap : tuple of (engine, float)
+        Deviance units above the best optimum known.
+    gap_short, gap_text : str
+        The largest gap, and all of them in a clause.
+    worse : str
+        The engine at fault, or "".
+    minimum, noise : float
+    marks, definitions : tuple of str
+    quantities : tuple of Quantity
+        All that were compared.
+    differing : tuple of Quantity
+        Those that do not agree, as tables print them.
+    r_code, python_code : str
+    """
+
+    anchor: str
+    case: str
+    formula: str
+    data: str
+    criterion: str
+    features: tuple[str, ...]
+    reference: str
+    candidate: str
+    verdict: str
+    cell: Cell
+    fails: bool
+    evidence: tuple[Statement, ...]
+    said: tuple[tuple[str, str], ...]
+    gap: tuple[tuple[str, float], ...]
+    gap_short: str
+    gap_text: str
+    worse: str
+    minimum: float
+    noise: float
+    marks: tuple[str, ...]
+    definitions: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
+    differing: tuple[Quantity, ...]
+    r_code: str
+    python_code: str
+
+
+def finding(result: CaseResult) -> Finding:
+    """Describe one result of the suite."""
+    case, c = result.case, result.comparison
+    quantities = tuple(_quantity(row, c) for row in c.rows)
+    return Finding(
+        anchor=anchor(result),
+        case=case.name,
+        formula=c.formula,
+        data=f"{case.package}::{case.dataset}" + (f", rows {case.rows}" if case.rows else ""),
+        criterion="REML" if c.reml else "ML",
+        features=case.features,
+        reference=c.reference,
+        candidate=c.candidate,
+        verdict=str(c.verdict),
+        cell=verdict_cell(c),
+        fails=fails(c),
+        evidence=tuple(_statement(e, c) for e in c.evidence if e.text != c.reason),
+        said=(*_said(c.reference, c.reference_fit), *_said(c.candidate, c.candidate_fit)),
+        gap=tuple(sorted(c.gap.items())),
+        gap_short=short(largest_gap(c)) if c.gap else "",
+        gap_text=gap_text(c),
+        worse=c.worse or "",
+        minimum=c.minimum,
+        noise=c.noise,
+        marks=c.marks,
+        definitions=c.definitions,
+        quantities=quantities,
+        differing=tuple(q for q in quantities if q.level != "ok"),
+        r_code=result.r_code,
+        python_code=result.python_code,
+    )
+
+
+def anchor(result: CaseResult) -> str:
+    """Return the place of a result's evidence in the report."""
+    return re.sub(r"\s+", "_", f"{result.comparison.candidate}/{result.case.name}")
+
+
+def badness(result: CaseResult) -> tuple[int, float, str, str]:
+    """Return a sort key that puts the worst first: the verdict, then the gap, then the name."""
+    c = result.comparison
+    gap = largest_gap(c)
+    return SEVERITY.index(c.verdict), -gap if math.isfinite(gap) else math.inf, result.case.name, c.candidate
+
+
+def largest_gap(comparison: Comparison) -> float:
+    """Return the larger of the engines' gaps; NaN where there is none."""
+    return max((g for g in comparison.gap.values() if not math.isnan(g)), default=math.nan)
+
+
+def _statement(evidence: Evidence, comparison: Comparison) -> Statement:
+    level = stage_level(evidence, comparison)
+    return Statement(evidence.stage, level, GLYPHS[level], evidence.text)
+
+
+def _said(engine: str, fit: Fit | None) -> list[tuple[str, str]]:
+    if fit is None:
+        return [(engine, "gave no fit")]
+    claim = "said that it converged" if fit.converged else "did not say that it converged"
+    singular = ", singular" if fit.singular else ""
+    unwarned = "" if fit.conditions else ", without a warning"
+    return [(engine, claim + singular + unwarned)] + [(engine, f"{c.kind}: {c.text}") for c in fit.conditions]
+
+
+def _quantity(row: QuantityRow, comparison: Comparison) -> Quantity:
+    level = row_level(row, comparison)
+    gap = short(row.difference) + UNITS[row.measure]
+    return Quantity(row, level, GLYPHS[level], *pair(row.reference, row.candidate), gap, short(row.tolerance))

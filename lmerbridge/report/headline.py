@@ -1,0 +1,155 @@
+"""The first screen: for each engine under test one sentence, a light, the counts, what it means for use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.report.meaning import meaning
+from lmerbridge.report.outcome import GLYPHS, WORDS, Level, Words, fails, reference_at_fault
+from lmerbridge.report.wording import counted
+from lmerbridge.results import Fit
+
+Light = Literal["green", "amber", "red"]
+
+CLAUSES: tuple[tuple[Verdict, bool, str, str], ...] = (  # verdict, reference at fault, one, many
+    (Verdict.OTHER_OPTIMUM, False, "{n} stops short of the optimum", "{n} stop short of the optimum"),
+    (Verdict.OTHER_OBJECTIVE, False, "{n} has another objective", "{n} have another objective"),
+    (Verdict.SPEC_MISMATCH, False, "{n} is of another model", "{n} are of another model"),
+    (Verdict.ENGINE_FAILED, False, "{n} fails", "{n} fail"),
+    (Verdict.TOO_LARGE, False, "{n} is too large", "{n} are too large"),
+    (Verdict.NOT_EXPRESSIBLE, False, "{n} cannot be expressed", "{n} cannot be expressed"),
+    (Verdict.OTHER_OPTIMUM, True, "on {n} REF itself stops short", "on {n} REF itself stops short"),
+    (Verdict.ENGINE_FAILED, True, "on {n} REF itself fails", "on {n} REF itself fails"),
+)
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many comparisons got one verdict."""
+
+    verdict: str
+    word: str
+    level: Level
+    glyph: str
+    number: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What the first screen says of one engine under test.
+
+    Attributes
+    ----------
+    engine, reference : str
+        Names with versions, e.g. ``statsmodels 0.15.0``.
+    sentence : str
+    light : {"green", "amber", "red"}
+        Red where a comparison fails or none could be made; amber where none fails and not all agree fully.
+    word, glyph : str
+        The light for readers who see no colour.
+    counts : tuple of Count
+        The worst verdict first; only those that occur.
+    meaning : tuple of str
+        What it means for use, a sentence each.
+    """
+
+    engine: str
+    reference: str
+    sentence: str
+    light: Light
+    word: str
+    glyph: str
+    counts: tuple[Count, ...]
+    meaning: tuple[str, ...]
+
+
+def headline(comparisons: Sequence[Comparison], versions: Mapping[str, str]) -> Headline:
+    """Describe what the comparisons of one engine with one reference say together.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        At least one; all of the same two engines.
+    versions : mapping of engine or package name to version
+    """
+    candidate = _versioned(comparisons[0].candidate, [c.candidate_fit for c in comparisons], versions)
+    reference = _versioned(comparisons[0].reference, [c.reference_fit for c in comparisons], versions)
+    light, word = _light(comparisons)
+    return Headline(
+        candidate,
+        reference,
+        _sentence(comparisons, candidate, reference),
+        light,
+        word,
+        {"green": GLYPHS["ok"], "amber": "!", "red": GLYPHS["bad"]}[light],
+        _counts(comparisons),
+        meaning(comparisons),
+    )
+
+
+def _versioned(engine: str, fits: Sequence[Fit | None], versions: Mapping[str, str]) -> str:
+    package = engine.split("[")[0]
+    told = [fit.provenance.version for fit in fits if fit]
+    version = next(iter(told), versions.get(engine, versions.get(package, "")))
+    return f"{engine} {version}".strip()
+
+
+def _sentence(comparisons: Sequence[Comparison], candidate: str, reference: str) -> str:
+    agreeing, total = sum(c.verdict.agrees for c in comparisons), len(comparisons)
+    start = f"{candidate} reproduces {reference} on {_share(agreeing, total)}"
+    if agreeing == total:
+        return start + "."
+    tally = Counter((c.verdict, reference_at_fault(c)) for c in comparisons)
+    name = comparisons[0].reference
+    clauses = [
+        counted(tally[verdict, at_fault], one, many).replace("REF", name)
+        for verdict, at_fault, one, many in CLAUSES
+        if tally[verdict, at_fault]
+    ]
+    clauses.append(f"{tally[Verdict.UNEXPLAINED, False] or 'none'} unexplained")
+    return f"{start}; {', '.join(clauses)}."
+
+
+def _share(agreeing: int, total: int) -> str:
+    if agreeing == total:
+        return "the only fit" if total == 1 else f"all {total} fits"
+    return f"{agreeing or 'none'} of {counted(total, '{n} fit', '{n} fits')}"
+
+
+def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
+    if not any(c.verdict.compared for c in comparisons):
+        return "red", "Nothing compared"
+    if any(fails(c) for c in comparisons):
+        return "red", "Disagrees"
+    plain = (Verdict.SAME_OPTIMUM, Verdict.OTHER_DEFINITION)
+    return (
+        ("green", "Agrees")
+        if all(c.verdict in plain for c in comparisons)
+        else ("amber", "Agrees, with remarks")
+    )
+
+
+def _counts(comparisons: Sequence[Comparison]) -> tuple[Count, ...]:
+    tally = Counter((c.verdict, reference_at_fault(c)) for c in comparisons)
+    reference = comparisons[0].reference
+    return tuple(
+        Count(
+            str(verdict),
+            *_told(words, reference if at_fault else ""),
+            tally[verdict, at_fault],
+            words.meaning,
+        )
+        for at_fault in (False, True)
+        for verdict, words in WORDS.items()
+        if tally[verdict, at_fault]
+    )
+
+
+def _told(words: Words, at_fault: str) -> tuple[str, Level, str]:
+    level: Level = "note" if at_fault else words.level
+    return words.word + (f" of {at_fault}" if at_fault else ""), level, GLYPHS[level]

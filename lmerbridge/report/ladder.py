@@ -1,0 +1,131 @@
+"""The picture: how far each engine stops above the best optimum known, case by case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lmerbridge.parity.suite import CaseResult
+from lmerbridge.report.findings import anchor
+from lmerbridge.report.wording import short
+from lmerbridge.results import Fit
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 300, 64, 12, 14, 34
+FLOOR = -12  # decades; what lies below is drawn on it
+SHAPES = ("circle", "square", "triangle", "diamond")
+
+Said = Literal["converged", "not"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One engine on one case: where, how, and what it says when touched."""
+
+    x: float
+    y: float
+    shape: str
+    series: int
+    said: Said
+    anchor: str
+    tooltip: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A horizontal line with its label."""
+
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Coordinates in the units of an SVG of ``width`` by ``height``; ``label`` says what a picture cannot."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    bottom: int
+    ticks: tuple[Line, ...]
+    limits: tuple[Line, ...]
+    legend: tuple[tuple[str, str, int], ...]
+    points: tuple[Point, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class _Gap:
+    case: str
+    engine: str
+    gap: float
+    fit: Fit | None
+    anchor: str
+
+
+def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -> Ladder | None:
+    """Describe the picture; None where no gap is known."""
+    gaps = _gaps(results)
+    if not gaps:
+        return None
+    worst: dict[str, float] = {}
+    for g in gaps:
+        worst[g.case] = max(g.gap, worst.get(g.case, 0.0))
+    order = {case: i for i, case in enumerate(sorted(worst, key=lambda c: (worst[c], c)))}
+    top = max(1, math.ceil(_decade(max(worst.values()))))
+    engines = list(dict.fromkeys(g.engine for g in gaps))
+    return Ladder(
+        WIDTH,
+        HEIGHT,
+        LEFT,
+        WIDTH - RIGHT,
+        HEIGHT - BOTTOM,
+        tuple(_ticks(top)),
+        tuple(Line(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
+        tuple((engine, SHAPES[i % 4], i) for i, engine in enumerate(engines)),
+        tuple(_point(g, order[g.case], len(order), engines.index(g.engine), top) for g in gaps),
+        f"Gap to the best optimum known, {len(order)} cases sorted by their largest gap, from "
+        f"{short(min(worst.values()))} to {short(max(worst.values()))} deviance units.",
+    )
+
+
+def _gaps(results: Sequence[CaseResult]) -> list[_Gap]:
+    """Return the gap of every engine on every case once: the largest, where a case met several engines."""
+    found: dict[tuple[str, str], _Gap] = {}
+    for result in results:
+        c = result.comparison
+        for engine, fit in ((c.reference, c.reference_fit), (c.candidate, c.candidate_fit)):
+            gap = c.gap.get(engine, math.nan)
+            known = found.get((result.case.name, engine))
+            if math.isfinite(gap) and (known is None or gap > known.gap):
+                found[result.case.name, engine] = _Gap(result.case.name, engine, gap, fit, anchor(result))
+    return list(found.values())
+
+
+def _decade(gap: float) -> float:
+    return max(FLOOR, math.log10(gap)) if gap > 0 else FLOOR
+
+
+def _y(decade: float, top: int) -> float:
+    return round(TOP + (top - decade) / (top - FLOOR) * (HEIGHT - TOP - BOTTOM), 1)
+
+
+def _ticks(top: int) -> Iterator[Line]:
+    for decade in range(FLOOR, top + 1, 2):
+        yield Line(_y(decade, top), f"≤ 1e{decade}" if decade == FLOOR else short(10.0**decade))
+
+
+def _point(gap: _Gap, place: int, cases: int, series: int, top: int) -> Point:
+    said: Said = "converged" if gap.fit is not None and gap.fit.converged else "not"
+    claim = "said converged" if said == "converged" else "did not say converged"
+    return Point(
+        round(LEFT + (place + 0.5) / cases * (WIDTH - LEFT - RIGHT), 1),
+        _y(_decade(gap.gap), top),
+        SHAPES[series % 4],
+        series % 4,
+        said,
+        gap.anchor,
+        f"{gap.case}: {gap.engine} {short(gap.gap)} above the optimum, {claim}",
+    )

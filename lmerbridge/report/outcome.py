@@ -1,0 +1,70 @@
+"""What a verdict means to a reader: its word, its level, whether it fails the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lmerbridge.parity.verdict import Comparison, Evidence, Verdict
+
+Level = Literal["ok", "note", "bad", "missing", "na"]
+
+GLYPHS: dict[Level, str] = {"ok": "✓", "note": "≈", "bad": "✗", "missing": "∅", "na": "·"}
+LEVELS: dict[Level, str] = {
+    "ok": "agrees",
+    "note": "differs, and the cause is harmless or named",
+    "bad": "differs beyond tolerance",
+    "missing": "an engine gives no number, which is never a pass",
+    "na": "not part of this model, or not compared",
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a verdict is told: its word, its level, its meaning."""
+
+    word: str
+    level: Level
+    meaning: str
+
+
+WORDS: dict[Verdict, Words] = {  # the worst first: the order of the findings
+    Verdict.UNEXPLAINED: Words("unexplained", "bad", "a difference without a known cause"),
+    Verdict.SPEC_MISMATCH: Words("other model", "bad", "rows, response or model space differ"),
+    Verdict.OTHER_OBJECTIVE: Words("other objective", "bad", "the engines optimise different functions"),
+    Verdict.ENGINE_FAILED: Words("engine failed", "bad", "an engine raised an error or gave nothing usable"),
+    Verdict.OTHER_OPTIMUM: Words(
+        "other optimum", "bad", "an engine stopped clearly above the best optimum known"
+    ),
+    Verdict.LOOSE_STOP: Words("loose stop", "note", "an engine stopped a little above the optimum"),
+    Verdict.OTHER_DEFINITION: Words("other definition", "note", "same optimum; a named definition differs"),
+    Verdict.SAME_OPTIMUM: Words(
+        "same optimum", "ok", "same model, same objective, same optimum, same numbers"
+    ),
+    Verdict.TOO_LARGE: Words("too large", "na", "beyond a size limit; not compared"),
+    Verdict.NOT_EXPRESSIBLE: Words("not expressible", "na", "the engine has no form for this model"),
+}
+SEVERITY = list(WORDS)
+
+
+def reference_at_fault(comparison: Comparison) -> bool:
+    """Whether it is the reference that failed or stopped short."""
+    blamed = comparison.verdict in (Verdict.OTHER_OPTIMUM, Verdict.ENGINE_FAILED)
+    return blamed and comparison.worse == comparison.reference
+
+
+def stage_level(evidence: Evidence, comparison: Comparison) -> Level:
+    """Return the level of a stage: where it differs, the verdict says whether that is harmful."""
+    if evidence.agrees:
+        return "ok"
+    return "note" if comparison.verdict.agrees or reference_at_fault(comparison) else "bad"
+
+
+def fails(comparison: Comparison) -> bool:
+    """Whether the engine under test fails on this comparison."""
+    return WORDS[comparison.verdict].level == "bad" and not reference_at_fault(comparison)
+
+
+def level(comparison: Comparison) -> Level:
+    """Return the level of a verdict; a fault of the reference is a note on the engine under test."""
+    return "note" if reference_at_fault(comparison) else WORDS[comparison.verdict].level

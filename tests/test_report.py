@@ -1,0 +1,539 @@
+"""The report says what the run found, the same way every time, whoever reads it."""
+
+import json
+import math
+import re
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from jinja2 import UndefinedError
+
+from lmerbridge.covariance import Array
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.parity.cases import Case
+from lmerbridge.parity.suite import CaseResult, SuiteRun
+from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
+from lmerbridge.report import describe, html, json_text, junit, markdown, write
+from lmerbridge.report.outcome import GLYPHS
+from lmerbridge.report.render import _environment
+from lmerbridge.results import Condition, CovarianceBlock, Fit, LogLik, Provenance, VarCorr
+
+NAN = math.nan
+REASONS = {
+    Verdict.SAME_OPTIMUM: "both are at the optimum and every number agrees",
+    Verdict.LOOSE_STOP: "statsmodels stopped 3.1e-04 deviance units above the optimum",
+    Verdict.OTHER_OPTIMUM: "statsmodels stopped 9.2e+01 deviance units above the optimum that lme4 found",
+    Verdict.OTHER_DEFINITION: "same optimum; se[Days] is another definition: se_joint_information",
+    Verdict.OTHER_OBJECTIVE: "statsmodels optimises ML where lme4 optimises REML",
+    Verdict.SPEC_MISMATCH: "statsmodels used 179 rows, lme4 180",
+    Verdict.UNEXPLAINED: "same optimum, yet sd[Subject.Days] differs by 1.0e-02 without a known cause",
+    Verdict.NOT_EXPRESSIBLE: "MixedLM has no correlated slope on a second grouping factor",
+    Verdict.TOO_LARGE: "Z has 73421 columns in one group; the limit is 2000",
+    Verdict.ENGINE_FAILED: "statsmodels raised LinAlgError: Singular matrix",
+}
+
+
+def fit(engine="statsmodels", version="0.15.0", converged=True, warnings=(), beta=(251.405, 10.467)) -> Fit:
+    estimates: Array = np.array(beta)
+    block = CovarianceBlock.from_covariance(
+        "Subject", "Subject", ("(Intercept)", "Days"), np.array([[612.1, 9.6], [9.6, 35.07]])
+    )
+    return Fit(
+        engine=engine,
+        formula="Reaction ~ Days + (Days | Subject)",
+        reml=True,
+        terms=("(Intercept)", "Days"),
+        beta=estimates,
+        covariance=np.diag([46.6, 2.39]),
+        varcorr=VarCorr((block,), 25.59),
+        modes=(),
+        theta=np.array([0.967, 0.015, 0.231]),
+        sigma=25.59,
+        loglik=LogLik(-871.81, df=6, nobs=180, reml=True),
+        criterion=1743.63,
+        fitted_values=np.zeros(2),
+        residual_values=np.zeros(2),
+        rows=np.arange(2),
+        index=pd.RangeIndex(2),
+        rows_dropped=0,
+        singular=False,
+        converged=converged,
+        conditions=tuple(Condition("warning", text, ("ConvergenceWarning",)) for text in warnings),
+        provenance=Provenance(engine, version),
+    )
+
+
+def quantity(
+    name="fixef[Days]", reference=10.467, by=1e-9, tolerance=1e-4, measure="in_se", definition=""
+) -> QuantityRow:
+    candidate, size = reference * (1 + by), abs(reference * by)
+    in_se = size / 1.546 if name.startswith("fixef") else NAN
+    shown = {"abs": size, "rel": abs(by), "in_se": in_se}[measure]
+    return QuantityRow(
+        name, reference, candidate, size, abs(by), in_se, shown, tolerance, measure, shown <= tolerance, definition
+    )
+
+
+def quantities(by=1e-9) -> tuple[QuantityRow, ...]:
+    return (
+        quantity("fixef[(Intercept)]", 251.405, by / 40),
+        quantity("fixef[Days]", 10.467, by),
+        quantity("se[(Intercept)]", 6.8246, by, 1e-3, "rel"),
+        quantity("se[Days]", 1.5458, by * 2, 1e-3, "rel"),
+        quantity("sd[Subject.(Intercept)]", 24.74, by * 900, 1e-3, "rel"),
+        quantity("var[Subject.(Intercept)]", 612.1, by * 1800, 2e-3, "rel"),
+        quantity("cor[Subject.(Intercept),Days]", 0.0656, by * 700, 1e-3, "rel"),
+        quantity("sigma", 25.592, by * 30, 1e-3, "rel"),
+        quantity("logLik", -871.8141, by * 1e-3, 1e-6, "abs"),
+        QuantityRow("AIC", 1755.628, NAN, NAN, NAN, NAN, NAN, 1e-6, "abs", False, "AIC under REML"),
+    )
+
+
+def evidence(verdict: Verdict) -> tuple[Evidence, ...]:
+    rows = verdict is not Verdict.SPEC_MISMATCH
+    objective = verdict is not Verdict.OTHER_OBJECTIVE
+    optimum = verdict not in (Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP)
+    return (
+        Evidence("rows", rows, "180 rows in both." if rows else "lme4 has row 17, statsmodels has not."),
+        Evidence("model_space", True, "X has rank 2 in both and the projectors differ by 3e-16."),
+        Evidence(
+            "objective",
+            objective,
+            "lme4's criterion at statsmodels' theta is its -2 log-likelihood to 1e-12.",
+        ),
+        Evidence(
+            "optimum", optimum, "statsmodels ends at theta (0.2, 0, 0), the optimum is (0.967, 0.015, 0.231)."
+        ),
+    )
+
+
+def comparison(
+    verdict=Verdict.SAME_OPTIMUM, candidate="statsmodels", gap=1e-8, worse=None, by=1e-9, **changes
+) -> Comparison:
+    told = Comparison(
+        formula="Reaction ~ Days + (Days | Subject)",
+        reml=True,
+        reference="lme4",
+        candidate=candidate,
+        verdict=verdict,
+        reason=REASONS[verdict].replace("statsmodels", candidate),
+        gap={"lme4": 2e-12, candidate: gap} if verdict.compared else {},
+        worse=worse or (candidate if not verdict.agrees else None),
+        minimum=1743.6282722 if verdict.compared else NAN,
+        noise=2e-12 if verdict.compared else NAN,
+        marks=(),
+        rows=quantities(by) if verdict.compared else (),
+        evidence=evidence(verdict) if verdict.compared else (),
+        definitions=("se_joint_information",) if verdict is Verdict.OTHER_DEFINITION else (),
+        reference_fit=fit("lme4", "1.1-31"),
+        candidate_fit=fit(candidate) if verdict.compared else None,
+    )
+    return replace(told, **changes)
+
+
+def result(name="sleepstudy_slopes/REML", told=None, **options) -> CaseResult:
+    case = Case(name, "sleepstudy", "lme4", "Reaction ~ Days + (Days | Subject)", True, features=("slope",))
+    r_code = "fit <- lme4::lmer(Reaction ~ Days + (Days | Subject), lme4::sleepstudy)\nprint(logLik(fit))"
+    python_code = (
+        "from statsmodels.regression.mixed_linear_model import MixedLM\n"
+        'model = MixedLM.from_formula("Reaction ~ Days", data, groups="Subject", re_formula="1 + Days")\n'
+        "print(-2 * model.fit(reml=True).llf)"
+    )
+    return CaseResult(case, told or comparison(**options), r_code, python_code)
+
+
+def run(*results: CaseResult) -> SuiteRun:
+    provenance = (("lme4", "1.1-31"), ("statsmodels", "0.15.0"), ("R", "4.2.2"))
+    tolerances = (
+        ("gap: same_optimum", "deviance units", 1e-6, "zeta 0.001: mature engines reach 2e-7"),
+        ("gap: loose_stop", "deviance units", 1e-2, "zeta 0.1; above it the engine stopped short"),
+        ("fixef", "in_se", 1e-4, "largest honest difference 9e-5"),
+    )
+    return SuiteRun(tuple(results), provenance, tolerances)
+
+
+def every_verdict() -> SuiteRun:
+    return run(*(result(f"case_{v}", verdict=v, gap=92.4 if not v.agrees else 1e-8) for v in Verdict))
+
+
+def headline(*results: CaseResult) -> str:
+    return describe(run(*results)).sentence
+
+
+AGREE = [result(f"agrees{i}") for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("results", "sentence"),
+    [
+        (AGREE[:1], "on the only fit."),
+        (AGREE, "on all 3 fits."),
+        (
+            [*AGREE, result("a", verdict=Verdict.OTHER_OPTIMUM, gap=92.4)],
+            "on 3 of 4 fits; 1 stops short of the optimum, none unexplained.",
+        ),
+        (
+            [*AGREE, *(result(x, verdict=Verdict.OTHER_OPTIMUM, gap=1.0) for x in "ab")],
+            "on 3 of 5 fits; 2 stop short of the optimum, none unexplained.",
+        ),
+        (
+            [*AGREE, result("a", verdict=Verdict.OTHER_OPTIMUM, gap=0.0, worse="lme4")],
+            "on 3 of 4 fits; on 1 lme4 itself stops short, none unexplained.",
+        ),
+        (
+            [*AGREE, result("a", verdict=Verdict.UNEXPLAINED), result("b", verdict=Verdict.NOT_EXPRESSIBLE)],
+            "on 3 of 5 fits; 1 cannot be expressed, 1 unexplained.",
+        ),
+        (
+            [result("a", verdict=Verdict.NOT_EXPRESSIBLE)],
+            "on none of 1 fit; 1 cannot be expressed, none unexplained.",
+        ),
+        ([], "No fit was compared."),
+    ],
+)
+def test_the_headline_is_one_grammatical_sentence(results, sentence):
+    start = "statsmodels 0.15.0 reproduces lme4 1.1-31 " if results else ""
+    assert headline(*results) == start + sentence
+
+
+def test_the_headline_accounts_for_every_fit():
+    numbers = re.search(
+        r"on (\d+) of (\d+) fits; (\d+) stops? .*? (\d+) has .*? (\d+) is of .*? (\d+) fails, "
+        r"(\d+) is too large, (\d+) cannot be expressed, (\d+) unexplained\.",
+        describe(every_verdict()).sentence,
+    )
+    assert numbers is not None
+    agreeing, total, *others = map(int, numbers.groups())
+    assert (agreeing, total, agreeing + sum(others)) == (3, len(Verdict), len(Verdict))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "worse", "light"),
+    [
+        (Verdict.SAME_OPTIMUM, None, "green"),
+        (Verdict.OTHER_DEFINITION, None, "green"),
+        (Verdict.LOOSE_STOP, None, "amber"),
+        (Verdict.OTHER_OPTIMUM, "lme4", "amber"),
+        (Verdict.ENGINE_FAILED, "lme4", "amber"),
+        (Verdict.NOT_EXPRESSIBLE, None, "amber"),
+        (Verdict.TOO_LARGE, None, "amber"),
+        (Verdict.OTHER_OPTIMUM, None, "red"),
+        (Verdict.ENGINE_FAILED, None, "red"),
+        (Verdict.OTHER_OBJECTIVE, None, "red"),
+        (Verdict.SPEC_MISMATCH, None, "red"),
+        (Verdict.UNEXPLAINED, None, "red"),
+    ],
+)
+def test_the_light_is_red_exactly_where_the_engine_under_test_fails(verdict, worse, light):
+    report = describe(run(*AGREE, result("a", verdict=verdict, worse=worse)))
+    assert report.engines[0].light == light
+    assert ("<failure" in junit(report) or "<error" in junit(report)) == (
+        light == "red" or verdict == "engine_failed"
+    )
+
+
+def test_a_run_that_compared_nothing_never_looks_like_agreement():
+    (engine,) = describe(run(result(verdict=Verdict.NOT_EXPRESSIBLE))).engines
+    assert (engine.light, engine.word) == ("red", "Nothing compared")
+    assert "Nothing here supports" in engine.meaning[0]
+
+
+def test_every_engine_under_test_has_its_own_sentence_light_and_heatmap():
+    report = describe(run(result(), result(candidate="statsmodels[shared]", verdict=Verdict.UNEXPLAINED)))
+    assert [(e.engine, e.light) for e in report.engines] == [
+        ("statsmodels 0.15.0", "green"),
+        ("statsmodels[shared] 0.15.0", "red"),
+    ]
+    assert [h.engine for h in report.heatmaps] == ["statsmodels", "statsmodels[shared]"]
+    assert report.sentence.count("reproduces") == 2
+
+
+def test_a_version_comes_from_the_provenance_where_there_is_no_fit():
+    lone = result(
+        told=comparison(Verdict.NOT_EXPRESSIBLE, reference_fit=None, candidate="statsmodels[shared]")
+    )
+    assert describe(run(lone)).engines[0].engine == "statsmodels[shared] 0.15.0"
+
+
+def test_the_meaning_tells_who_stopped_short_in_silence():
+    loud = comparison(Verdict.OTHER_OPTIMUM, gap=3.0, candidate_fit=fit(warnings=("not at a maximum",)))
+    report = describe(run(*AGREE, result("a", verdict=Verdict.OTHER_OPTIMUM, gap=92.4), result("b", loud)))
+    assert (
+        "Of the 2 fits that stop short, 1 said converged without a warning; "
+        "the worst ends 92 deviance units above the best optimum known." in report.engines[0].meaning
+    )
+
+
+def test_the_meaning_tells_the_largest_difference_in_standard_errors_among_those_that_agree():
+    far = result("b", verdict=Verdict.OTHER_OPTIMUM, by=0.5)
+    told = describe(run(result("a", by=3e-6), far)).engines[0].meaning
+    assert (
+        "Where they agree, no fixed effect differs by more than 2e-5 standard errors." in told
+    )  # 3e-6 x 10.467 / 1.546
+
+
+def test_findings_come_worst_first_and_every_result_has_one_place():
+    close, far = (
+        result(n, verdict=Verdict.OTHER_OPTIMUM, gap=g) for n, g in (("close", 0.02), ("far", 92.4))
+    )
+    report = describe(run(close, far, *every_verdict().results))
+    order = [f.case for f in report.findings]
+    assert order[:2] == ["case_unexplained", "case_spec_mismatch"]
+    assert order.index("far") < order.index("close")
+    assert {f.verdict for f in report.agreements} == {"same_optimum", "loose_stop", "other_definition"}
+    assert {f.verdict for f in report.not_covered} == {"not_expressible", "too_large"}
+    places = [f.anchor for f in (*report.findings, *report.agreements, *report.not_covered)]
+    assert len(set(places)) == len(places) == len(Verdict) + 2
+
+
+def cells(told: Comparison) -> dict[str, tuple[str, str]]:
+    (heatmap,) = describe(run(result(told=told))).heatmaps
+    return {
+        column: (c.level, c.text) for column, c in zip(heatmap.columns, heatmap.rows[0].cells, strict=True)
+    }
+
+
+def test_a_cell_shows_the_largest_difference_in_the_measure_its_tolerance_bounds():
+    shown = cells(comparison(by=1e-9))
+    assert shown["fixef"] == ("ok", "7e-9")  # 1e-9 x 10.467 in standard errors of 1.546
+    assert shown["se"] == ("ok", "2e-9")
+    assert shown["gap"] == ("ok", "1e-8")
+    assert shown["rows"] == ("ok", "")
+
+
+def test_a_missing_number_is_never_shown_as_agreement():
+    absent = QuantityRow("sigma", 25.6, NAN, NAN, NAN, NAN, NAN, 1e-3, "rel", False)
+    assert cells(comparison(rows=(quantity("sigma", 1.0, 0.0, 1e-3, "rel"), absent)))["sigma"] == (
+        "missing",
+        "none",
+    )
+
+
+def test_a_named_definition_is_a_note_and_an_unnamed_difference_is_not():
+    named = quantity("se[Days]", 1.5, 0.01, 1e-6, "rel", "se_joint_information")
+    assert cells(comparison(Verdict.UNEXPLAINED, rows=(named,)))["se"] == ("note", "0.01")
+    assert cells(comparison(Verdict.UNEXPLAINED, rows=(replace(named, definition=""),)))["se"] == (
+        "bad",
+        "0.01",
+    )
+
+
+def test_a_fault_of_the_reference_is_not_painted_as_the_candidates():
+    told = comparison(Verdict.OTHER_OPTIMUM, gap=1e-12, worse="lme4", by=0.01)
+    told = replace(told, gap={"lme4": 0.5, "statsmodels": 1e-12})
+    shown = cells(told)
+    assert shown["gap"] == ("note", "lme4 0.5")
+    assert shown["sd"][0] == "note"
+
+
+def test_a_cell_shows_the_difference_that_the_tolerance_bounds():
+    row = QuantityRow("cor[g.a,b]", 0.9, 0.99, 0.09, 0.1, NAN, 1.175, 1e-3, "fisher_z", False)
+    assert cells(comparison(Verdict.UNEXPLAINED, rows=(row,)))["cor"] == ("bad", "1.2")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "worse", "level"),
+    [
+        (Verdict.LOOSE_STOP, None, "note"),
+        (Verdict.OTHER_OPTIMUM, "lme4", "note"),
+        (Verdict.OTHER_OPTIMUM, None, "bad"),
+    ],
+)
+def test_a_stage_that_differs_is_as_bad_as_the_verdict(verdict, worse, level):
+    report = describe(run(result(verdict=verdict, worse=worse)))
+    (finding,) = (*report.findings, *report.agreements)
+    assert {e.stage: e.level for e in finding.evidence}["optimum"] == level
+
+
+def test_a_definition_that_was_needed_is_told_in_full():
+    report = describe(run(result(verdict=Verdict.OTHER_DEFINITION)))
+    assert [name for name, _ in report.definitions] == ["se_joint_information"]
+    assert "joint observed information" in html(report)
+    assert describe(run(result())).definitions == ()
+
+
+def test_the_picture_draws_the_limits_of_the_gap():
+    ladder = describe(run(result())).ladder
+    assert ladder is not None
+    assert [line.text for line in ladder.limits] == ["same optimum up to 1e-6", "loose stop up to 0.01"]
+
+
+def test_numbers_are_printed_to_the_digit_where_they_part():
+    row = quantity("fixef[Days]", 10.467285959596, 1e-9, 1e-12)
+    (finding,) = describe(run(result(told=comparison(Verdict.UNEXPLAINED, rows=(row,))))).findings
+    assert (finding.differing[0].reference, finding.differing[0].candidate) == ("10.46728596", "10.46728597")
+
+
+def test_the_picture_puts_a_larger_gap_higher_and_says_who_claimed_convergence():
+    quiet = result("quiet", verdict=Verdict.OTHER_OPTIMUM, gap=92.4)
+    open_mark = result("open", comparison(Verdict.OTHER_OPTIMUM, gap=0.5, candidate_fit=fit(converged=False)))
+    ladder = describe(run(*AGREE, quiet, open_mark)).ladder
+    assert ladder is not None
+    points = {p.tooltip.split(":")[0]: p for p in ladder.points if p.series == 1}
+    assert points["quiet"].y < points["open"].y < points["agrees0"].y
+    assert points["quiet"].x > points["open"].x > points["agrees0"].x
+    assert (points["quiet"].said, points["open"].said) == ("converged", "not")
+
+
+def test_there_is_no_picture_where_no_gap_is_known():
+    report = describe(run(result(verdict=Verdict.ENGINE_FAILED)))
+    assert report.ladder is None
+    assert "<h2>How far" not in html(report)
+
+
+def test_a_gap_of_zero_and_one_below_the_floor_lie_on_the_floor():
+    ladder = describe(run(result("a", gap=0.0), result("b", gap=1e-15))).ladder
+    assert ladder is not None
+    assert len({p.y for p in ladder.points if p.series == 1}) == 1
+
+
+@pytest.mark.parametrize("render", [html, markdown, json_text, junit])
+def test_the_same_run_gives_the_same_bytes(render):
+    assert render(describe(every_verdict())) == render(describe(every_verdict()))
+
+
+HOSTILE = "<script>alert('x')</script> | `tick` & \x07 ]]> {{ 7*7 }}"
+
+
+def hostile() -> SuiteRun:
+    case = Case(HOSTILE, "d", "p", HOSTILE, True)
+    told = comparison(
+        Verdict.UNEXPLAINED, reason=HOSTILE, formula=HOSTILE, candidate_fit=fit(warnings=(HOSTILE,))
+    )
+    return run(CaseResult(case, told, "x <- '```'", "<b>"))
+
+
+def test_a_hostile_name_is_text_in_every_format():
+    report = describe(hostile())
+    assert "<script>alert" not in html(report)
+    assert "&lt;script&gt;alert" in html(report)
+    assert "{{ 7*7 }}" in html(report)
+    assert "<script>" not in markdown(report)
+    assert json.loads(json_text(report))["results"][0]["case"] == HOSTILE
+    failure = ET.fromstring(junit(report)).find(".//testcase")
+    assert failure is not None
+    assert failure.get("name") == HOSTILE.replace("\x07", "\ufffd")
+
+
+def test_code_is_pasteable_from_markdown_as_it_stands():
+    text = markdown(describe(hostile()))
+    assert "````r\nx <- '```'\n````" in text
+    assert "\n<b>\n" in text
+
+
+def test_a_pipe_in_a_name_does_not_split_a_markdown_table():
+    (line,) = [row for row in markdown(describe(hostile())).splitlines() if row.startswith("| &lt;script")]
+    assert len(re.findall(r"(?<!\\)\|", line)) == 2 + 2 + len(describe(hostile()).heatmaps[0].columns) - 1
+
+
+def test_a_template_that_names_what_the_report_lacks_is_an_error():
+    with pytest.raises(UndefinedError, match="verdicts"):
+        _environment().from_string("{{ report.verdicts }}").render(report=describe(every_verdict()))
+
+
+def test_html_fetches_nothing_and_every_link_in_it_has_a_target():
+    text = html(describe(every_verdict()))
+    assert not re.search(r"<(link|img|iframe|object|embed|source|video|audio)\b|@import|url\(|\bsrc=", text)
+    places = set(re.findall(r'\bid="([^"]*)"', text))
+    links = re.findall(r'\bhref="([^"]*)"', text)
+    assert links
+    assert all(link.startswith("#") and link[1:] in places for link in links)
+
+
+def test_every_row_of_the_heatmap_leads_to_its_evidence_in_one_click():
+    text = html(describe(every_verdict()))
+    for verdict in Verdict:
+        assert f'<th scope="row"><a href="#statsmodels/case_{verdict}">' in text
+        assert f'<details id="statsmodels/case_{verdict}"' in text
+
+
+def test_no_level_is_told_by_colour_alone():
+    cells = re.findall(r'<td class="(\w+)" title="[^"]*">(.)', html(describe(every_verdict())))
+    assert {level for level, _ in cells} == {"ok", "note", "bad", "na"}
+    assert all(glyph == GLYPHS[level] for level, glyph in cells)
+
+
+def test_json_reads_back_to_the_same_bits():
+    awkward = 0.1 + 0.2
+    row = QuantityRow("sigma", awkward, math.nextafter(awkward, 1), 5e-324, math.inf, NAN, math.inf, 1e-3, "rel", True)
+    (read,) = json.loads(json_text(describe(run(result(told=comparison(rows=(row,)))))))["results"]
+    (sigma,) = read["quantities"]
+    assert (sigma["reference"], sigma["candidate"], sigma["abs"]) == (
+        awkward,
+        math.nextafter(awkward, 1),
+        5e-324,
+    )
+    assert (sigma["rel"], sigma["null"]["rel"]) == (
+        None,
+        "the reference is zero, or there are not two finite numbers",
+    )
+    assert read["objective"] == {"minimum": 1743.6282722, "noise": 2e-12}
+    assert read["gap"] == {"lme4": 2e-12, "statsmodels": 1e-8}
+
+
+def test_json_gives_null_and_the_reason_for_what_is_not_finite():
+    data = json.loads(
+        json_text(describe(run(result(), result("b", verdict=Verdict.ENGINE_FAILED)))),
+        parse_constant=pytest.fail,
+    )
+    failed, agreed = data["results"]
+    aic = next(q for q in agreed["quantities"] if q["quantity"] == "AIC")
+    assert aic["candidate"] is None
+    assert aic["null"]["candidate"] == "statsmodels gives no finite number"
+    assert failed["objective"]["null"]["minimum"] == "no common objective could be evaluated"
+    assert data["schema"] == 1
+
+
+def test_json_counts_a_fault_of_the_reference_apart():
+    given = run(
+        result("a", verdict=Verdict.OTHER_OPTIMUM), result("b", verdict=Verdict.OTHER_OPTIMUM, worse="lme4")
+    )
+    counts = json.loads(json_text(describe(given)))["engines"][0]["counts"]
+    assert [(c["word"], c["number"]) for c in counts] == [("other optimum", 1), ("other optimum of lme4", 1)]
+
+
+def test_json_holds_every_result_quantity_and_sentence():
+    given = every_verdict()
+    data = json.loads(json_text(describe(given)))
+    assert {r["verdict"] for r in data["results"]} == set(Verdict)
+    told = {r["case"]: len(r["quantities"]) for r in data["results"]}
+    assert told == {r.case.name: len(r.comparison.rows) for r in given.results}
+    assert data["sentence"] == describe(given).sentence
+
+
+def test_junit_counts_are_those_of_its_testcases():
+    suite = ET.fromstring(junit(describe(every_verdict()))).find("testsuite")
+    assert suite is not None
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "10", "failures": "4", "errors": "1", "skipped": "2"}
+    skipped = {e.get("type"): e.get("message") for e in suite.iter("skipped")}
+    assert skipped["not_expressible"] == REASONS[Verdict.NOT_EXPRESSIBLE]
+    assert {e.get("type") for e in suite.iter("error")} == {"engine_failed"}
+
+
+def test_write_writes_the_formats_asked_for(tmp_path):
+    report = describe(every_verdict())
+    assert [p.name for p in write(report, tmp_path / "new")] == [
+        "parity.html",
+        "parity.md",
+        "parity.json",
+        "parity.xml",
+    ]
+    (only,) = write(report, tmp_path, ["json"])
+    assert only.read_bytes() == json_text(report).encode()
+    with pytest.raises(InvalidArgument, match="pdf"):
+        write(report, tmp_path, ["pdf"])
+
+
+def test_a_report_of_120_results_is_quick_and_under_a_megabyte():
+    verdicts = [Verdict.SAME_OPTIMUM] * 10 + [Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP]
+    long = [result(f"case_{i}/REML", verdict=v, gap=0.5) for i, v in enumerate(verdicts * 10)]
+    start = time.perf_counter()
+    report = describe(run(*long))
+    sizes = [len(render(report).encode()) for render in (html, markdown)]
+    assert time.perf_counter() - start < 2
+    assert max(sizes) < 1_000_000
