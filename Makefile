@@ -8,7 +8,7 @@ setup: ## install R, its packages and .venv, where they are missing
 	@.ci/setup
 
 report: setup ## run the parity suite and write reports/
-	.venv/bin/lmerbridge parity --out reports
+	.venv/bin/lmerbridge parity --out reports --jobs 2 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
 
 test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .

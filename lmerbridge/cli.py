@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lmerbridge.errors import InvalidArgument, LmerBridgeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmerbridge.parity.suite import CaseResult
 
 app = typer.Typer(
     help="R's lme4 from pandas, to the last bit, and a referee for every other mixed-model engine.",
@@ -75,7 +81,8 @@ def parity(
     raise typer.Exit(2 if not compared else int(any(finding.fails for finding in report.findings)))
 
 
-def _watched(results, total):  # type: ignore[no-untyped-def]  # an iterator of whatever it is given
+def _watched(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[tuple[CaseResult, ...]]:
+    """Pass results on, with a bar that names the case just done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors) as progress:
         task = progress.add_task("cases", total=total)
@@ -84,7 +91,7 @@ def _watched(results, total):  # type: ignore[no-untyped-def]  # an iterator of 
             yield group
 
 
-def _read(path: Path):  # type: ignore[no-untyped-def]  # pandas loads with the command, not with the program
+def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     match path.suffix.lower():

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
 from lmerbridge.engines import Engine, find
-from lmerbridge.errors import EngineFailed, InputError, LmerBridgeError, NotExpressible, RError, TooLarge
+from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, TooLarge
 from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import default
 from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
-from lmerbridge.spec import Spec
+from lmerbridge.spec import NaAction, RowVector, Spec
 
 
 def compare(
@@ -25,7 +25,11 @@ def compare(
     reference: str | Engine = "lme4",
     candidate: str | Engine = "statsmodels",
     reml: bool = True,
-    **arguments: Any,
+    weights: RowVector = None,
+    offset: RowVector = None,
+    subset: RowVector = None,
+    na_action: NaAction = "omit",
+    contrasts: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Fit one model with two engines and say whether they agree, and if not which is right, by how much and why.
 
@@ -37,8 +41,8 @@ def compare(
     reference, candidate : str or Engine
         Names of installed engines (see `lmerbridge.engines.names`), or engines.
     reml : bool
-    **arguments
-        ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts`` as for `lmerbridge.lmer`.
+    weights, offset, subset, na_action, contrasts
+        As for `lmerbridge.lmer`.
 
     Returns
     -------
@@ -59,7 +63,16 @@ def compare(
     >>> str(result.verdict), result.worse
     ('same_optimum', None)
     """
-    spec = Spec(formula=formula, data=data, reml=reml, **arguments)
+    spec = Spec(
+        formula=formula,
+        data=data,
+        reml=reml,
+        weights=weights,
+        offset=offset,
+        subset=subset,
+        na_action=na_action,
+        contrasts=contrasts,
+    )
     engines = [find(engine) if isinstance(engine, str) else engine for engine in (reference, candidate)]
     return judge_candidate(spec, engines[0].name, engines[0].fit(spec), engines[1])
 

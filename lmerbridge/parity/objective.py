@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 from scipy.sparse.linalg import SuperLU, splu
 
 from lmerbridge import covariance
@@ -95,10 +95,12 @@ class Objective:
         """Minimize from a start to rounding level (COBYQA), each theta scaled by what it moves."""
         scale, lower = self.scale, self.lower
         best = np.maximum(start, lower) * scale
+        bounds = Bounds(lower * scale, np.inf)
         for radius in (0.2, 0.002):
             options = {"initial_tr_radius": radius, "final_tr_radius": 1e-9}
-            bounds = list(zip(lower * scale, np.full(len(scale), np.inf), strict=True))
-            found = minimize(lambda p: self(p / scale), best, method="COBYQA", bounds=bounds, options=options)
+            found = minimize(  # type: ignore[call-overload]  # the stubs do not know COBYQA's options
+                lambda p: self(p / scale), best, method="COBYQA", bounds=bounds, options=options
+            )
             best = found.x
         return best / scale, float(found.fun)
 
@@ -116,7 +118,7 @@ class Objective:
     @property
     def _denominator(self) -> int:
         n, p = self.design.x.shape
-        return n - p if self.reml else n
+        return int(n - p if self.reml else n)
 
     def _solve(self, theta: Array) -> tuple[float, Array, Array, sp.csc_array, float, tuple[Array, bool]]:
         lam = self._factor(theta)
@@ -168,4 +170,5 @@ def _log_det(factors: SuperLU) -> float:
 def _rms(term: RandomTerm) -> Array:
     z, k = term.z, term.width
     squares = np.asarray(z.multiply(z).sum(axis=0)).reshape(-1, k).sum(axis=0)
-    return np.maximum(np.sqrt(squares / z.shape[0]), np.finfo(float).eps)
+    rms: Array = np.maximum(np.sqrt(squares / z.shape[0]), np.finfo(float).eps)
+    return rms

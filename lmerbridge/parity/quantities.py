@@ -53,8 +53,8 @@ class Comparer:
         tolerance = self._profile.quantities.get(kind, UNKNOWN)
         measures = self._measures(name, a, b)
         bound = tolerance.bound(a)
-        difference = measures[tolerance.measure]
-        agrees = difference <= bound or self._both_zero(kind, a, b)
+        difference = 0.0 if self._both_zero(kind, a, b) else measures[tolerance.measure]
+        agrees = difference <= bound
         known = "" if agrees else self._definition(kind, name)
         seen = (measures["abs"], measures["rel"], measures["in_se"])
         return QuantityRow(name, a, b, *seen, difference, bound, tolerance.measure, agrees, known)

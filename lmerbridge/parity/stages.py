@@ -139,7 +139,7 @@ def same_objective(trial: Trial) -> Ruling:
     reported, common = trial.candidate.criterion - shift, float(trial.at[1])
     differ = reported - common
     if abs(differ) <= trial.profile.objective.bound(common):
-        text = f"Same objective: at the estimates of {trial.names[1]} its criterion and lme4's differ by {abs(differ):.1e}."
+        text = f"Same objective: at the estimates of {trial.names[1]} the two criteria differ by {abs(differ):.1e}."
         return Ruling(Evidence("objective", True, text))
     text = (
         f"{trial.names[1]} reports a criterion of {reported:.6f}; the common objective at its estimates is "
@@ -174,7 +174,8 @@ def same_optimum(trial: Trial) -> Ruling:
     fit = trial.candidate if worse == trial.names[1] else trial.reference
     said = "says that it converged" if fit.converged else "says that it did not converge"
     text = (
-        f"{worse} stopped {trial.gap[worse]:.3g} deviance units above the best optimum known, {trial.minimum:.6f}, and {said}; "
+        f"{worse} stopped {trial.gap[worse]:.3g} deviance units above the best optimum known, "
+        f"{trial.minimum:.6f}, and {said}; "
         f"{right} lies {trial.gap[right]:.1e} above it{marks}."
     )
     verdict = Verdict.LOOSE_STOP if trial.gap[worse] <= trial.profile.loose else Verdict.OTHER_OPTIMUM

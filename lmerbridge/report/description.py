@@ -92,9 +92,7 @@ def describe(run: SuiteRun) -> Report:
         ladder=ladder(run.results, _gap_limits(run)),
         findings=findings,
         summary=findings[:IN_SUMMARY],
-        summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings."
-        if len(findings) > IN_SUMMARY
-        else "",
+        summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings." if len(findings) > IN_SUMMARY else "",
         agreements=tuple(f for v, f in described if v.agrees),
         not_covered=tuple(f for v, f in described if v in NOT_COVERED),
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),

@@ -127,11 +127,7 @@ def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
     if any(fails(c) for c in comparisons):
         return "red", "Disagrees"
     plain = (Verdict.SAME_OPTIMUM, Verdict.OTHER_DEFINITION)
-    return (
-        ("green", "Agrees")
-        if all(c.verdict in plain for c in comparisons)
-        else ("amber", "Agrees, with remarks")
-    )
+    return ("green", "Agrees") if all(c.verdict in plain for c in comparisons) else ("amber", "Agrees, with remarks")
 
 
 def _counts(comparisons: Sequence[Comparison]) -> tuple[Count, ...]:

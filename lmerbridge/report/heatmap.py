@@ -58,8 +58,7 @@ def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:
     seen = {kind(row) for _, _, c in cases for row in c.rows}
     columns = [k for k in kinds if k in seen] + sorted(seen - set(kinds))
     rows = tuple(
-        Row(case, anchor, level(c), verdict_cell(c), (*_stages(c), *_kinds(c, columns)))
-        for case, anchor, c in cases
+        Row(case, anchor, level(c), verdict_cell(c), (*_stages(c), *_kinds(c, columns))) for case, anchor, c in cases
     )
     return Heatmap(first.candidate, first.reference, (*STAGES.values(), *columns), rows)
 

@@ -111,9 +111,7 @@ def junit(report: Report) -> str:
     findings = (*report.findings, *report.agreements, *report.not_covered)
     root = ET.Element("testsuites", name="lmerbridge parity")
     for heatmap in report.heatmaps:
-        _suite(
-            root, heatmap.engine, sorted((f for f in findings if f.candidate == heatmap.engine), key=_name)
-        )
+        _suite(root, heatmap.engine, sorted((f for f in findings if f.candidate == heatmap.engine), key=_name))
     _total(root)
     ET.indent(root, " ")
     text = ET.tostring(root, encoding="unicode", xml_declaration=False)

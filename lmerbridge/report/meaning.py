@@ -23,11 +23,7 @@ def _use(comparisons: Sequence[Comparison]) -> str:
     if not any(c.verdict.agrees for c in comparisons):
         return "Nothing here supports the use of {} in place of {}.".format(*names)
     if any(fails(c) for c in comparisons):
-        return (
-            "Check {} against {} before its numbers are used: below are models on which it differs.".format(
-                *names
-            )
-        )
+        return "Check {} against {} before its numbers are used: below are models on which it differs.".format(*names)
     return "{} may stand in for {} on models like those that agree.".format(*names)
 
 
@@ -76,8 +72,4 @@ def _reference(comparisons: Sequence[Comparison]) -> str:
 
 def _uncovered(comparisons: Sequence[Comparison]) -> str:
     number = sum(not c.verdict.compared for c in comparisons)
-    return (
-        counted(number, "{n} fit was", "{n} fits were") + " not compared; the reasons are below."
-        if number
-        else ""
-    )
+    return counted(number, "{n} fit was", "{n} fits were") + " not compared; the reasons are below." if number else ""

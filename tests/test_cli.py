@@ -1,0 +1,88 @@
+"""The command line, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def run():
+    def command(*arguments, cwd=None):
+        return subprocess.run(
+            [sys.executable, "-m", "lmerbridge", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            check=False,
+        )
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def files(sleepstudy, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    data = sleepstudy.copy()
+    data["Subject"] = data["Subject"].astype(str)
+    data.loc[[3, 7], "Reaction"] = float("nan")
+    data.to_csv(folder / "sleep.csv", index=False)
+    data.to_parquet(folder / "sleep.parquet")
+    (folder / "sleep.txt").write_text("no table")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["sleep.csv", "sleep.parquet"])
+def test_fit_prints_rs_summary_and_the_rows_left_out(run, files, name):
+    done = run("fit", "Reaction ~ Days + (Days | Subject)", files / name)
+    assert done.returncode == 0, done.stderr
+    assert "Linear mixed model fit by REML" in done.stdout
+    assert "Number of obs: 178, groups:  Subject, 18" in done.stdout
+    assert "2 rows were left out for a missing value." in done.stderr
+
+
+def test_fit_by_ml_says_so(run, files):
+    done = run("fit", "Reaction ~ Days + (1 | Subject)", files / "sleep.csv", "--ml")
+    assert "fit by maximum likelihood" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "words"),
+    [
+        ("Reaction ~ dose + (1 | Subject)", "sleep.csv", "MissingColumns: the formula names 'dose'"),
+        ("Reaction ~ system('ls') + (1 | Subject)", "sleep.csv", "UnsafeFormula"),
+        ("Reaction ~ Days + (1 | Subject)", "sleep.txt", "InvalidArgument: sleep.txt ends in '.txt'"),
+    ],
+)
+def test_an_error_of_the_users_is_one_sentence_and_exit_code_2(run, files, formula, name, words):
+    done = run("fit", formula, files / name)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_parity_writes_four_renderings_and_exits_1_where_engines_disagree(run, tmp_path):
+    done = run("parity", "--case", "pastes_*/ML", "--engine", "statsmodels", "--out", tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"parity.{end}" for end in ("html", "json", "md", "xml")
+    ]
+    results = json.loads((tmp_path / "parity.json").read_text())["results"]
+    assert {r["case"]: r["verdict"] for r in results} == {
+        "pastes_nested/ML": "same_optimum",
+        "pastes_implicit/ML": "same_optimum",
+        "pastes_crossed/ML": "other_optimum",
+    }
+
+
+def test_parity_exits_0_where_they_agree_and_2_where_nothing_was_compared(run, tmp_path):
+    assert run("parity", "--case", "penicillin/REML", "--out", tmp_path).returncode == 0
+    assert run("parity", "--case", "carrots/REML", "--out", tmp_path).returncode == 2
+    assert run("parity", "--case", "nosuch", "--out", tmp_path).returncode == 2
+
+
+def test_doctor_says_what_it_found(run):
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "lme4" in done.stdout
