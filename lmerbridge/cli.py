@@ -34,8 +34,7 @@ def doctor() -> None:
 
     diagnosis = examine()
     console.print(render(diagnosis))
-    for command in commands(diagnosis):
-        print(command)
+    typer.echo(commands(diagnosis))
     raise typer.Exit(0 if diagnosis.ok else 1)
 
 

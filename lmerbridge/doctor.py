@@ -106,9 +106,7 @@ def r_check(found: str, home: str) -> Check:
 def session_checks(facts: Mapping[str, str]) -> tuple[Check, ...]:
     """Judge what R said of its packages, its BLAS and its locale; without an R, say that nobody knows."""
     if not facts:
-        return tuple(
-            Check(name, "", False, "R could not be asked") for name in ("lme4", *OPTIONAL, "BLAS", "locale")
-        )
+        return tuple(Check(name, "", False, "R could not be asked") for name in ("lme4", *OPTIONAL, "BLAS", "locale"))
     optional = (optional_check(name, facts[name]) for name in OPTIONAL)
     return (
         lme4_check(facts["lme4"]),
@@ -138,18 +136,14 @@ def blas_check(library: str) -> Check:
     """Judge the BLAS that R loaded by the path of its library, which R cannot tell everywhere."""
     if not library or any(name in library.lower() for name in OPTIMISED):
         return Check("BLAS", library or "unknown")
-    return Check(
-        "BLAS", library, True, "crossed designs fit 2 to 4 times faster with OpenBLAS", remedy("OpenBLAS")
-    )
+    return Check("BLAS", library, True, "crossed designs fit 2 to 4 times faster with OpenBLAS", remedy("OpenBLAS"))
 
 
 def locale_check(*, utf8: bool) -> Check:
     """Judge whether R can run in C.UTF-8, as the worker's does."""
     if utf8:
         return Check("locale", "C.UTF-8")
-    return Check(
-        "locale", "", False, "no C.UTF-8: R would garble names that are not ASCII", remedy("C.UTF-8")
-    )
+    return Check("locale", "", False, "no C.UTF-8: R would garble names that are not ASCII", remedy("C.UTF-8"))
 
 
 def rpy2_check(r: str | None, found: str, *, compiled: bool) -> Check:
@@ -161,9 +155,7 @@ def rpy2_check(r: str | None, found: str, *, compiled: bool) -> Check:
     if not found or not fits(r, found):
         return Check(name, found, False, f"{wanted} is expected for R {r}", compilation(wanted))
     if not compiled:
-        return Check(
-            name, found, False, "compiled without R's headers", f"{remedy('compiler')}\n{compilation(wanted)}"
-        )
+        return Check(name, found, False, "compiled without R's headers", f"{remedy('compiler')}\n{compilation(wanted)}")
     return Check(name, found)
 
 

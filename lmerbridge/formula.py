@@ -13,9 +13,7 @@ from lmerbridge.terms import Terms, expand
 
 BARS = frozenset(("|", "||"))
 ALGEBRA = frozenset(("+", "-", ":", "*", "^", "%in%", "/", "("))
-ARITHMETIC = frozenset(
-    ("+", "-", "*", "/", "^", "%%", "%/%", ":", "(", "&", "!", "==", "!=", "<", "<=", ">", ">=")
-)
+ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "%%", "%/%", ":", "(", "&", "!", "==", "!=", "<", "<=", ">", ">="))
 GROUPING = frozenset((":", "/", "("))
 ALLOWED = {"sum": ALGEBRA | BARS, "term": ALGEBRA, "group": GROUPING, "function": ARITHMETIC}
 ONE, ZERO = Number("1"), Number("0")
@@ -99,9 +97,7 @@ class Formula:
         if not others:
             raise FormulaError("the formula's '.' stands for all other columns, and the data has none.")
         everything = Call("(", (_join("+", others),))
-        return _build(
-            fold(self.tree, lambda node, args: everything if node == Name(".") else _with(node, args))
-        )
+        return _build(fold(self.tree, lambda node, args: everything if node == Name(".") else _with(node, args)))
 
 
 def parse(text: str) -> Formula:
@@ -128,9 +124,7 @@ def parse(text: str) -> Formula:
     [('1', 'h:g'), ('1', 'g'), ('0 + x', 'h:g'), ('0 + x', 'g')]
     """
     if not isinstance(text, str):
-        raise FormulaError(
-            f"the formula is a {type(text).__name__}; text such as 'y ~ x + (1 | g)' is expected."
-        )
+        raise FormulaError(f"the formula is a {type(text).__name__}; text such as 'y ~ x + (1 | g)' is expected.")
     return _build(read(text))
 
 
@@ -163,9 +157,7 @@ def _check(root: Node, place: str) -> None:
             else:
                 pending.extend(zip(node.args, _places(node, place), strict=True))
         elif place != "function" and not _may_stand(node, place):
-            raise FormulaError(
-                f"the formula has {to_r(node)} where a column is expected; only 0 and 1 may be added."
-            )
+            raise FormulaError(f"the formula has {to_r(node)} where a column is expected; only 0 and 1 may be added.")
         elif node == Name(".") and place in ("group", "function"):
             raise FormulaError("the formula has '.' in a function or a grouping factor; name the columns.")
 
@@ -189,16 +181,12 @@ def _places(call: Call, place: str) -> tuple[str, ...]:
 def _misplaced(call: Call, place: str) -> FormulaError:
     told = f"the formula has {call.function!r} in {to_r(call)!r}"
     if call.function in BARS:
-        return FormulaError(
-            f"{told}; lme4 reads every bar as a random term, and such a term can only be added."
-        )
+        return FormulaError(f"{told}; lme4 reads every bar as a random term, and such a term can only be added.")
     if place == "function":
         return UnsafeFormula(f"{told}; inside a function {' '.join(sorted(ARITHMETIC))} are allowed.")
     if place == "group":
         return FormulaError(f"{told}; a grouping factor is made of columns, ':' and '/'.")
-    return UnsafeFormula(
-        f"{told}; outside a function {' '.join(sorted(ALGEBRA))} are allowed, else write I(...)."
-    )
+    return UnsafeFormula(f"{told}; outside a function {' '.join(sorted(ALGEBRA))} are allowed, else write I(...).")
 
 
 def _check_power(call: Call) -> None:
@@ -207,9 +195,7 @@ def _check_power(call: Call) -> None:
         raise FormulaError(f"the formula has {to_r(call)!r}; a power of terms is a whole number from 1 to 8.")
 
 
-def _split(
-    node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]
-) -> tuple[Node | None, tuple[Call, ...]]:
+def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -> tuple[Node | None, tuple[Call, ...]]:
     """Part the fixed terms, None where nothing is left, from the bars: lme4's ``nobars`` and ``findbars``."""
     if not args:
         return (None, (node,)) if isinstance(node, Call) and node.function in BARS else (node, ())
@@ -218,9 +204,7 @@ def _split(
     if not bars:
         return node, ()
     if isinstance(node, Call) and node.function == "-" and len(kept) == 1:
-        raise FormulaError(
-            f"lme4 loses the minus of {to_r(node)!r}; put the fixed part before the random terms."
-        )
+        raise FormulaError(f"lme4 loses the minus of {to_r(node)!r}; put the fixed part before the random terms.")
     return (_with(node, kept) if len(kept) == len(args) else kept[0] if kept else None), bars
 
 
@@ -256,9 +240,7 @@ def _nested(group: Node) -> list[Node]:
 
 
 def _factors(group: Node) -> tuple[Node, ...]:
-    return fold(
-        group, lambda node, args: sum(args, ()) if args else (node,), lambda call: call.function in (":", "(")
-    )
+    return fold(group, lambda node, args: sum(args, ()) if args else (node,), lambda call: call.function in (":", "("))
 
 
 def _join(op: str, nodes: Iterable[Node]) -> Node:

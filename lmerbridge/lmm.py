@@ -3,111 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from lmerbridge import formula as formulas
-from lmerbridge.bridge import columns, host
-from lmerbridge.bridge.wire import Table, Value
+from lmerbridge.bridge import host, replies
+from lmerbridge.bridge.arguments import arguments
+from lmerbridge.bridge.wire import Value
 from lmerbridge.covariance import Array
-from lmerbridge.design import Design, RandomTerm
+from lmerbridge.design import Design
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results import CovarianceBlock, Fit, GroupModes, LogLik, Provenance, VarCorr
+from lmerbridge.results import Fit, Provenance
 from lmerbridge.spec import NaAction, RowVector, Spec
 from lmerbridge.structure import build
-
-Integers = NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """R's VarCorr, its matrices one after another."""
-
-    name: tuple[str, ...]
-    group: tuple[str, ...]
-    width: Integers
-    term: tuple[str, ...]
-    covariance: Array
-    stddev: Array
-    correlation: Array
-
-
-@dataclass(frozen=True)
-class Groups:
-    """R's ranef, its matrices one after another."""
-
-    name: tuple[str, ...]
-    size: Integers
-    width: Integers
-    level: tuple[str, ...]
-    term: tuple[str, ...]
-    mode: Array
-
-
-@dataclass(frozen=True)
-class Described:
-    """The flat list of R's ``describe_fit``."""
-
-    terms: tuple[str, ...]
-    beta: Array
-    covariance: Array
-    theta: Array
-    sigma: float
-    loglik: float
-    df: int
-    criterion: float
-    reml: bool
-    fitted_values: Array
-    residual_values: Array
-    rows: Integers
-    rows_dropped: int
-    dropped_terms: tuple[str, ...]
-    singular: bool
-    converged: bool
-    optimizer: str
-    block: Blocks
-    group: Groups
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Random terms of R's ``design``: one after another."""
-
-    group: tuple[str, ...]
-    width: Integers
-    term: tuple[str, ...]
-    size: Integers
-    level: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """The compressed columns of the transposed Z: a column a row of the data."""
-
-    x: Array
-    i: Integers
-    p: Integers
-
-
-@dataclass(frozen=True)
-class Matrices:
-    """The flat list of R's ``design``."""
-
-    terms: tuple[str, ...]
-    x: Array
-    y: Array
-    weights: Array
-    offset: Array
-    rows: Integers
-    random: Terms
-    z: Compressed
 
 
 def lmer(
@@ -183,103 +96,39 @@ def lmer(
 def fit_spec(spec: Spec) -> LmerFit:
     """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
     formula = formulas.parse(spec.formula).expand_dot(list(map(str, spec.data.columns)))
-    model = host.Model(lambda worker, handle: worker.call("fit_lmer", handle=handle, **_arguments(spec, formula)))
-    described = build(Described, model.reply.values)
+    given = arguments(spec, formula)
+    model = host.Model(lambda worker, handle: worker.call("fit_lmer", handle=handle, **given))
+    described = build(replies.Described, model.reply.values)
+    facts = session_facts()
     return LmerFit(
         engine="lme4",
         formula=formula.text,
-        varcorr=VarCorr(_blocks(described.block), described.sigma),
-        modes=_modes(described.group),
-        loglik=LogLik(described.loglik, described.df, len(described.rows), described.reml),
-        rows=described.rows.astype(np.int64) - 1,
         index=spec.data.index,
         rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
         conditions=model.reply.conditions,
-        provenance=_provenance(described.optimizer),
-        covariance=_square(described.covariance),
-        spec=spec,
+        provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
+        spec=_snapshot(spec, formula),
         model=model,
-        **{name: getattr(described, name) for name in SAME},
+        **replies.numbers(described),
     )
 
 
-SAME = (
-    "reml terms beta theta sigma criterion fitted_values residual_values rows_dropped dropped_terms singular converged"
-).split()
-
-
-def _arguments(spec: Spec, formula: formulas.Formula) -> dict[str, Value]:
-    data = columns.table(spec.data, formula.variables, formula.groups)
-    return {
-        "formula": formula.text,
-        "data": Table({**data.columns, **_per_row(spec)}, data.rows),
-        "reml": bool(spec.reml),
-        "na_action": spec.na_action,
-        "contrasts": dict(spec.contrasts) if spec.contrasts else None,
-        "start": None if spec.start is None else np.asarray(spec.start, np.float64),
-        "control": _plain(spec.control),
-    }
-
-
-def _per_row(spec: Spec) -> dict[str, Value]:
-    """Weights, offset and subset as columns of the data, under names that R code does not use."""
-    found: dict[str, Value] = {}
-    for argument in ("weights", "offset"):
-        values = spec.per_row(argument)  # type: ignore[arg-type]  # the tuple's strings are the literals
-        if values is not None:
-            found["." + argument] = columns.numbers(values.rename(argument))
-    rows = spec.rows_in_subset()
-    if spec.subset is not None:
-        mask = np.zeros(len(spec.data), np.bool_)
-        mask[rows] = True
-        found[".subset"] = mask
-    return found
-
-
-def _plain(control: Mapping[str, Any] | None) -> Value:
-    if control is None:
-        return None
-    return {name: _plain(item) if isinstance(item, Mapping) else item for name, item in control.items()}
-
-
-def _square(values: Array) -> Array:
-    k = round(len(values) ** 0.5)
-    return values.reshape(k, k, order="F")
-
-
-def _blocks(raw: Blocks) -> tuple[CovarianceBlock, ...]:
-    ends = np.cumsum(raw.width)
-    squares = np.split(raw.covariance, np.cumsum(raw.width**2)[:-1])
-    correlations = np.split(raw.correlation, np.cumsum(raw.width**2)[:-1])
-    return tuple(
-        CovarianceBlock(name, group, raw.term[end - k : end], _square(cov), raw.stddev[end - k : end], _square(corr))
-        for name, group, k, end, cov, corr in zip(
-            raw.name, raw.group, raw.width, ends, squares, correlations, strict=True
-        )
+def _snapshot(spec: Spec, formula: formulas.Formula) -> Spec:
+    """Return the specification with its data as it is now: the caller's frame may change after the fit."""
+    weights, offset, subset = (spec.per_row(name) for name in ("weights", "offset", "subset"))
+    return replace(
+        spec,
+        formula=formula.text,
+        data=spec.data[list(formula.variables)],
+        weights=None if weights is None else weights.to_numpy(copy=True),
+        offset=None if offset is None else offset.to_numpy(copy=True),
+        subset=None if subset is None else subset.to_numpy(copy=True),
     )
-
-
-def _modes(raw: Groups) -> tuple[GroupModes, ...]:
-    levels, terms, cells = np.cumsum(raw.size), np.cumsum(raw.width), np.cumsum(raw.size * raw.width)
-    return tuple(
-        GroupModes(
-            name,
-            raw.term[terms[g] - raw.width[g] : terms[g]],
-            raw.level[levels[g] - raw.size[g] : levels[g]],
-            raw.mode[cells[g] - raw.size[g] * raw.width[g] : cells[g]].reshape(raw.size[g], -1, order="F"),
-        )
-        for g, name in enumerate(raw.name)
-    )
-
-
-def _provenance(optimizer: str) -> Provenance:
-    facts = session_facts()
-    return Provenance("lme4", facts["lme4"], optimizer, tuple(facts.items()))
 
 
 @cache
 def session_facts() -> dict[str, str]:
-    """What a last bit depends on: versions of R, lme4, Matrix, BLAS, LAPACK, platform and locale."""
+    """Return what a last bit depends on: versions of R, lme4, Matrix, BLAS, LAPACK, platform and locale."""
     values = host.call("session_facts").values
     facts = dict(zip(values["name"], values["value"], strict=True))
     return facts | {name: version(name) for name in ("lmerbridge", "rpy2-rinterface")}
@@ -354,29 +203,4 @@ class LmerFit(Fit):
 
     @cached_property
     def _design(self) -> Design:
-        raw = build(Matrices, self.call("design"))
-        n = len(raw.y)
-        return Design(
-            raw.terms,
-            raw.x.reshape(n, -1, order="F"),
-            raw.y,
-            raw.weights,
-            raw.offset,
-            raw.rows.astype(np.int64) - 1,
-            _random(raw.random, raw.z, n),
-        )
-
-
-def _random(raw: Terms, z: Compressed, n: int) -> tuple[RandomTerm, ...]:
-    columns_of_z = np.cumsum(raw.size * raw.width)
-    levels, terms = np.cumsum(raw.size), np.cumsum(raw.width)
-    whole = sp.csr_array((z.x, z.i, z.p), shape=(n, columns_of_z[-1])).tocsc()
-    return tuple(
-        RandomTerm(
-            group,
-            raw.term[terms[t] - raw.width[t] : terms[t]],
-            raw.level[levels[t] - raw.size[t] : levels[t]],
-            whole[:, columns_of_z[t] - raw.size[t] * raw.width[t] : columns_of_z[t]],
-        )
-        for t, group in enumerate(raw.group)
-    )
+        return replies.design(self.call("design"))

@@ -69,9 +69,7 @@ def _tokens(text: str) -> Iterator[Token]:
     while start < len(text):
         found = TOKEN.match(text, start)
         if found is None or found.lastgroup is None:
-            raise FormulaError(
-                f"the formula cannot be read from position {start + 1}: {text[start : start + 20]!r}."
-            )
+            raise FormulaError(f"the formula cannot be read from position {start + 1}: {text[start : start + 20]!r}.")
         kind, piece = found.lastgroup, found[found.lastgroup]
         if kind == "foreign":
             raise UnsafeFormula(
@@ -114,9 +112,7 @@ class _Reader:
 
     def fail(self, expected: str) -> Node:
         got = repr(self.token.text) if self.token.kind != "end" else "the end"
-        raise FormulaError(
-            f"the formula has {got} at position {self.token.start + 1}; {expected} is expected."
-        )
+        raise FormulaError(f"the formula has {got} at position {self.token.start + 1}; {expected} is expected.")
 
     def made(self, node: Node) -> Node:
         self.nodes += 1
@@ -127,9 +123,7 @@ class _Reader:
     def expression(self, lowest: int) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise FormulaError(
-                f"the formula nests more than {MAX_DEPTH} deep, at position {self.token.start + 1}."
-            )
+            raise FormulaError(f"the formula nests more than {MAX_DEPTH} deep, at position {self.token.start + 1}.")
         left, compared = self.operand(), False
         while self.token.kind == "operator" and (level := PRECEDENCE.get(self.token.text, -1)) >= lowest:
             if level == COMPARISON and compared:
@@ -199,9 +193,7 @@ def _atom(kind: str, text: str, start: int) -> Node:
     if text in CONSTANTS:
         return Constant(text)
     if text in RESERVED or re.fullmatch(r"\.\.\d+", text):
-        raise UnsafeFormula(
-            f"the formula uses R's reserved word {text!r}; quote a column of that name in backticks."
-        )
+        raise UnsafeFormula(f"the formula uses R's reserved word {text!r}; quote a column of that name in backticks.")
     return Name(text)
 
 

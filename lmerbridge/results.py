@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Literal
 
@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array, correlation
 from lmerbridge.design import Design
+
+
+@lru_cache(maxsize=256)
+def labels(terms: tuple[str, ...]) -> pd.Index:
+    """Return the index of some terms; it never changes, so all tables of them share it."""
+    return pd.Index(terms)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class LogLik(float):
     reml: bool
 
     def __new__(cls, value: float, df: int, nobs: int, reml: bool) -> LogLik:
+        """Attach degrees of freedom, number of rows and criterion to the value."""
         self = super().__new__(cls, value)
         self.df, self.nobs, self.reml = df, nobs, reml
         return self
@@ -103,26 +110,24 @@ class CovarianceBlock:
     correlation: Array
 
     @classmethod
-    def from_covariance(
-        cls, name: str, group: str, terms: tuple[str, ...], covariance: Array
-    ) -> CovarianceBlock:
+    def from_covariance(cls, name: str, group: str, terms: tuple[str, ...], covariance: Array) -> CovarianceBlock:
         """Make a block whose standard deviations and correlations follow from the covariance."""
         return cls(name, group, terms, covariance, *correlation(covariance))
 
     @property
     def sd(self) -> pd.Series:
         """Standard deviations by term."""
-        return pd.Series(self.stddev, index=list(self.terms), name="sd")
+        return pd.Series(self.stddev, index=labels(self.terms), name="sd")
 
     @property
     def corr(self) -> pd.DataFrame:
         """Correlations, term by term."""
-        return pd.DataFrame(self.correlation, index=list(self.terms), columns=list(self.terms))
+        return pd.DataFrame(self.correlation, index=labels(self.terms), columns=labels(self.terms))
 
     @property
     def cov(self) -> pd.DataFrame:
         """Covariances, term by term."""
-        return pd.DataFrame(self.covariance, index=list(self.terms), columns=list(self.terms))
+        return pd.DataFrame(self.covariance, index=labels(self.terms), columns=labels(self.terms))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,11 +179,7 @@ class VarCorr:
 
     def pair_sds(self) -> dict[str, tuple[float, float]]:
         """For each ``[group.term,term]`` the standard deviations of the two terms."""
-        return {
-            pair: (float(b.stddev[i]), float(b.stddev[j]))
-            for b in self.blocks
-            for (i, j), pair in self._pairs(b)
-        }
+        return {pair: (float(b.stddev[i]), float(b.stddev[j])) for b in self.blocks for (i, j), pair in self._pairs(b)}
 
     def _pairs(self, block: CovarianceBlock) -> list[tuple[tuple[int, int], str]]:
         return [
@@ -204,7 +205,7 @@ class GroupModes:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Levels by terms."""
-        return pd.DataFrame(self.modes, index=list(self.levels), columns=list(self.terms))
+        return pd.DataFrame(self.modes, index=list(self.levels), columns=labels(self.terms))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -282,12 +283,12 @@ class Fit:
     @cached_property
     def fixef(self) -> pd.Series:
         """Fixed effects by term."""
-        return pd.Series(self.beta, index=list(self.terms), name="fixef")
+        return pd.Series(self.beta, index=labels(self.terms), name="fixef")
 
     @cached_property
     def vcov(self) -> pd.DataFrame:
         """Covariance of the fixed effects, term by term."""
-        return pd.DataFrame(self.covariance, index=list(self.terms), columns=list(self.terms))
+        return pd.DataFrame(self.covariance, index=labels(self.terms), columns=labels(self.terms))
 
     @cached_property
     def std_errors(self) -> Array:
@@ -303,7 +304,7 @@ class Fit:
             "std_error": self.std_errors,
             "t_value": self.beta / self.std_errors,
         }
-        return pd.DataFrame(columns, index=list(self.terms))
+        return pd.DataFrame(columns, index=labels(self.terms))
 
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:
@@ -340,9 +341,13 @@ class Fit:
         """Response residuals, by the frame's index."""
         return self._by_row(self.residual_values, "residuals")
 
+    @cached_property
+    def _rows_index(self) -> pd.Index:
+        return self.index.take(self.rows)
+
     def _by_row(self, values: Array, name: str) -> pd.Series:
         if self.rows_padded is None:
-            return pd.Series(values, index=self.index.take(self.rows), name=name)
+            return pd.Series(values, index=self._rows_index, name=name)
         padded = np.full(len(self.rows_padded), np.nan)
         padded[np.searchsorted(self.rows_padded, self.rows)] = values
         return pd.Series(padded, index=self.index.take(self.rows_padded), name=name)

@@ -60,9 +60,7 @@ class Spec:
         if not isinstance(self.reml, bool | np.bool_):
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
         if self.na_action not in ("omit", "exclude", "fail"):
-            raise InvalidArgument(
-                f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected."
-            )
+            raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
 
     def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
         """Return one value a row of the frame for an argument given as a column name or an array, or None.
@@ -96,8 +94,7 @@ class Spec:
             )
         if np.ndim(given) != 1 or len(given) != len(self.data):
             raise InvalidArgument(
-                f"{argument} has shape {np.shape(given)}; one value for each of the {len(self.data)} rows "
-                "is expected."
+                f"{argument} has shape {np.shape(given)}; one value for each of the {len(self.data)} rows is expected."
             )
         return pd.Series(given)
 

@@ -1,25 +1,30 @@
 """A flat list of plain vectors as a frozen dataclass, built by the types of its fields.
 
 A field ``beta: Array`` takes the vector ``beta``; a field whose type is a dataclass takes the vectors
-``<field>.<its fields>``. An unknown name, a missing one, or a scalar of another length than one is an error.
+``<field>.<its fields>``. An unknown name, a missing one, a scalar of another length than one or one
+that is NA is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmerbridge.errors import ProtocolError
 
 T = TypeVar("T")
+Sliceable = TypeVar("Sliceable", tuple[str, ...], NDArray[Any])
+NA_INTEGER = -(2**31)  # R's NA in an integer or logical vector
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, type]:
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}
 
@@ -44,12 +49,12 @@ def build(kind: type[T], vectors: Mapping[str, Any], prefix: str = "") -> T:
     """
     if not prefix:
         _check_names(kind, vectors)
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy holds that a type[T] has no hash
     return kind(**{name: _field(hint, vectors, prefix + name) for name, hint in hints.items()})
 
 
 def names(kind: type, prefix: str = "") -> set[str]:
-    """Names of the vectors that make up ``kind``."""
+    """Return the names of the vectors that make up ``kind``."""
     found: set[str] = set()
     for name, hint in _hints(kind).items():
         found |= names(hint, f"{prefix}{name}.") if is_dataclass(hint) else {prefix + name}
@@ -62,14 +67,33 @@ def _check_names(kind: type, vectors: Mapping[str, Any]) -> None:
         raise ProtocolError(f"{kind.__name__}: missing or unknown vectors: {', '.join(sorted(wrong))}")
 
 
-def _field(hint: Any, vectors: Mapping[str, Any], name: str) -> Any:
+def _field(hint: type, vectors: Mapping[str, Any], name: str) -> object:
     if is_dataclass(hint):
-        return build(hint, vectors, name + ".")  # type: ignore[arg-type]  # is_dataclass has no narrower type
+        return build(hint, vectors, name + ".")
     vector = vectors[name]
     if get_origin(hint) is tuple:
         return tuple(vector)
     if get_origin(hint) is np.ndarray:
         return vector if isinstance(vector, np.ndarray) else np.array(vector, dtype=np.float64)
-    if len(vector) != 1:
-        raise ProtocolError(f"{name}: one value expected, {len(vector)} came")
+    if len(vector) != 1 or (hint in (int, bool) and vector[0] == NA_INTEGER):
+        raise ProtocolError(f"{name}: one value that is not NA expected, {vector!r} came")
     return hint(vector[0])
+
+
+def pieces(vector: Sliceable, sizes: Iterable[int]) -> list[Sliceable]:
+    """Cut a vector into consecutive pieces of the given sizes.
+
+    Raises
+    ------
+    ProtocolError
+        The sizes do not add up to its length.
+
+    Examples
+    --------
+    >>> pieces(("a", "b", "c"), [2, 1])
+    [('a', 'b'), ('c',)]
+    """
+    ends = list(accumulate(sizes, initial=0))
+    if ends[-1] != len(vector):
+        raise ProtocolError(f"pieces of {ends[-1]} elements in all expected, {len(vector)} came")
+    return [vector[start:end] for start, end in pairwise(ends)]

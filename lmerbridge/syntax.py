@@ -94,9 +94,7 @@ class Call:
 Node: TypeAlias = Name | Number | String | Constant | Call
 
 
-def fold(
-    root: Node, visit: Callable[[Node, tuple[T, ...]], T], enter: Callable[[Call], bool] = lambda _: True
-) -> T:
+def fold(root: Node, visit: Callable[[Node, tuple[T, ...]], T], enter: Callable[[Call], bool] = lambda _: True) -> T:
     """Compute bottom up, left to right: ``visit(node, values of its arguments)``, without recursion.
 
     A sum of a thousand terms is a tree a thousand deep. Calls that ``enter`` refuses are visited as leaves.

@@ -74,10 +74,7 @@ def test_a_defect_of_one_package_is_not_held_against_another():
 
 
 def test_every_defect_ends_somewhere():
-    assert all(
-        parse_version(defect.versions.below or "0") > parse_version(defect.versions.first)
-        for defect in DEFECTS
-    )
+    assert all(parse_version(defect.versions.below or "0") > parse_version(defect.versions.first) for defect in DEFECTS)
 
 
 def test_the_file_runs_alone_before_anything_is_installed():
@@ -99,7 +96,5 @@ def test_the_oldest_versions_are_those_of_the_r_package():
 
 def test_every_rpy2_chosen_satisfies_what_the_package_itself_declares():
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    declared = next(
-        d.removeprefix("rpy2-rinterface>=") for d in dependencies if d.startswith("rpy2-rinterface")
-    )
+    declared = next(d.removeprefix("rpy2-rinterface>=") for d in dependencies if d.startswith("rpy2-rinterface"))
     assert all(rinterface.first in Range(declared) for rinterface in RINTERFACE.values())

@@ -70,9 +70,7 @@ def test_a_machine_that_runs_these_tests_is_well(here):
 
 
 def test_the_model_of_the_manual_page_is_fitted_and_its_criterion_shown(here):
-    assert (
-        here.checks[-1].found == "sleepstudy's REML criterion is 1743.628"
-    )  # print(lmer(...)) in lme4's paper
+    assert here.checks[-1].found == "sleepstudy's REML criterion is 1743.628"  # print(lmer(...)) in lme4's paper
 
 
 def test_the_same_checks_are_made_in_the_same_order_with_an_r_and_without(here, tmp_path):
@@ -160,9 +158,7 @@ def test_an_lme4_with_a_known_error_is_advice_that_names_the_release_without_it(
     assert "1.1-33" in check.problem
 
 
-@pytest.mark.parametrize(
-    ("found", "status"), [("", "wrong"), ("1.1-22", "wrong"), ("1.1-37", "ok"), ("2.1-0", "ok")]
-)
+@pytest.mark.parametrize(("found", "status"), [("", "wrong"), ("1.1-22", "wrong"), ("1.1-37", "ok"), ("2.1-0", "ok")])
 def test_lme4_is_judged_by_its_version(found, status):
     assert lme4_check(found).status == status
 

@@ -212,9 +212,7 @@ def test_a_formula_of_any_size_is_read_or_refused(text):
         parse(text)
 
 
-NAMES = st.sampled_from(["x", "y", ".z", "my col", "if", "größe", "中", "a`b", "a\\b", "x\ny", "TRUE"]).map(
-    Name
-)
+NAMES = st.sampled_from(["x", "y", ".z", "my col", "if", "größe", "中", "a`b", "a\\b", "x\ny", "TRUE"]).map(Name)
 CONSTANTS = st.one_of(
     st.integers(0, 10**12).map(lambda i: Number(to_r(read(str(i))))),
     st.floats(0, 1e300).map(lambda v: Number(to_r(read(repr(v))))),
@@ -239,9 +237,7 @@ def test_what_is_written_is_read_back(tree):
     assert read(to_r(tree)) == tree
 
 
-@given(
-    st.recursive(NAMES, lambda c: st.tuples(st.sampled_from("+-*/:^"), c, c).map(lambda t: Call(t[0], t[1:])))
-)
+@given(st.recursive(NAMES, lambda c: st.tuples(st.sampled_from("+-*/:^"), c, c).map(lambda t: Call(t[0], t[1:]))))
 def test_a_built_tree_gets_the_parentheses_it_needs(tree):
     def bare(node, args):
         if not isinstance(node, Call):

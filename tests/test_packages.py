@@ -61,10 +61,7 @@ def test_the_manager_is_known_by_its_program(manager, monkeypatch, tmp_path):
 
 def test_the_file_runs_alone_before_anything_is_installed():
     command = [sys.executable, "-I", "-S", packages.__file__, "names", "apt", "R", "lme4"]
-    assert (
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        == "r-base-core r-cran-lme4\n"
-    )
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "r-base-core r-cran-lme4\n"
 
 
 def test_conda_names_follow_its_own_spelling():

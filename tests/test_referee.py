@@ -75,7 +75,7 @@ def test_standard_errors_from_the_joint_information_are_a_definition_and_named(v
     assert result.verdict is Verdict.OTHER_DEFINITION
     assert result.definitions == ("se_joint_information",)
     assert "joint observed information" in result.reason
-    # 2/3 of sleepstudy: 7.23295 native and 7.22964 with theta held, measured on statsmodels 0.15.0; 2e-3 allows for its own stop
+    # 7.23295 native, 7.22964 with theta held: statsmodels 0.15.0 on 2/3 of sleepstudy; 2e-3 allows for its own stop
     held = math.sqrt(honest.covariance_given_theta[0, 0])
     assert honest.std_errors[0] / held == pytest.approx(7.23295 / 7.22964, rel=2e-3)
 
@@ -179,11 +179,7 @@ PLANTED = {
         lambda fit: replace(
             fit,
             varcorr=VarCorr(
-                (
-                    type(fit.varcorr.blocks[0]).from_covariance(
-                        "Subject", "Subject", ("(Intercept)",), np.eye(1)
-                    ),
-                ),
+                (type(fit.varcorr.blocks[0]).from_covariance("Subject", "Subject", ("(Intercept)",), np.eye(1)),),
                 fit.sigma,
             ),
         ),

@@ -21,8 +21,8 @@ from lmerbridge.errors import (
     TooLarge,
     UnsafeFormula,
 )
-from lmerbridge.translate.mixedlm import independent
 from lmerbridge.spec import Spec
+from lmerbridge.translate.mixedlm import independent
 
 CASES = json.loads(Path(__file__).with_name("cases").joinpath("statsmodels.json").read_text(encoding="utf-8"))
 FRAMES = {
@@ -62,9 +62,7 @@ def fitted(frames):
     def fit(name):
         if name not in made:
             case = CASES["models"][name]
-            spec = Spec(
-                formula=case["formula"], data=frames(name), reml=case["reml"], **ARGUMENTS.get(name, {})
-            )
+            spec = Spec(formula=case["formula"], data=frames(name), reml=case["reml"], **ARGUMENTS.get(name, {}))
             made[name] = Statsmodels().fit(spec), case, spec
         return made[name]
 
@@ -99,18 +97,14 @@ def test_the_criterion_stops_within_tolerance_of_lme4s(both):
 
 def test_fixed_effects_are_lme4s(both):
     fit, case = both
-    np.testing.assert_allclose(
-        (fit.beta - case["beta"]) / case["se"], 0, atol=1e-3
-    )  # sqrt of DEVIANCE at worst
+    np.testing.assert_allclose((fit.beta - case["beta"]) / case["se"], 0, atol=1e-3)  # sqrt of DEVIANCE at worst
     np.testing.assert_allclose(fit.std_errors, case["se"], rtol=SE)
 
 
 def test_variances_have_lme4s_names_and_values(both):
     fit, case = both
     names = zip(case["group"], case["term1"], case["term2"], strict=True)
-    assert [
-        (r.group, r.term1, r.term2) for r in fit.varcorr.frame.replace({np.nan: None}).itertuples()
-    ] == list(names)
+    assert [(r.group, r.term1, r.term2) for r in fit.varcorr.frame.replace({np.nan: None}).itertuples()] == list(names)
     assert [block.name for block in fit.varcorr] == case["blocks"]
     values = fit.varcorr.frame["vcov"].to_numpy()
     scale = np.array(case["vcov"])[-1]
@@ -247,8 +241,6 @@ def test_an_error_of_statsmodels_has_our_name_and_its_text(frames):
 
 
 def test_columns_that_depend_on_earlier_ones_are_found():
-    x = np.column_stack(
-        [np.ones(5), np.arange(5.0), 3 * np.arange(5.0) - 1, np.arange(5.0) ** 2, np.zeros(5)]
-    )
+    x = np.column_stack([np.ones(5), np.arange(5.0), 3 * np.arange(5.0) - 1, np.arange(5.0) ** 2, np.zeros(5)])
     assert independent(x) == [0, 1, 3]
     assert independent(x + 1e-5 * np.eye(5)) == [0, 1, 2, 3, 4]

@@ -1,4 +1,7 @@
-"""Start the worker at fixed addresses: `python -m lmerbridge.bridge.boot FD`.
+"""Start the worker at fixed addresses: `python -m lmerbridge.bridge.boot FD FOLDER`.
+
+FD is its end of the socket, FOLDER what it removes when it ends: R's temporary files are in there.
+
 
 lme4 1.1-31 chooses its fill-reducing permutation by what happens to lie in memory, so that with randomized
 addresses a crossed model differs in its last digits from one R session to the next. Without them a fit is
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import socket
 import sys
 
@@ -25,7 +29,7 @@ def fix_addresses() -> None:
     current = personality(QUERY)
     if current < 0 or current & ADDR_NO_RANDOMIZE or personality(current | ADDR_NO_RANDOMIZE) < 0:
         return
-    command = [sys.executable, "-P", "-m", "lmerbridge.bridge.boot", *sys.argv[1:]]
+    command = [sys.executable, "-m", "lmerbridge.bridge.boot", *sys.argv[1:]]
     os.execv(sys.executable, command)  # noqa: S606  # ourselves
 
 
@@ -35,4 +39,5 @@ if __name__ == "__main__":
     from lmerbridge.bridge.worker import serve
 
     serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
     os._exit(0)  # R's own end would wait for what nobody needs

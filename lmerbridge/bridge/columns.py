@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pandas.api import types
 from lmerbridge.bridge.wire import Factor, Table, Value
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
 
+INSTANTS = (np.datetime64, datetime, pd.Timestamp)
 EXACT = 2**53  # beyond it neighbouring integers are the same double
 INEXACT = "it has integers beyond 2**53, which a double cannot hold; rescale it"
 DOUBLE = 8  # bytes
@@ -88,7 +90,7 @@ def column(series: pd.Series, *, grouping: bool = False) -> Value:
         return _integer_groups(series)
     if types.is_numeric_dtype(dtype):
         return numbers(series)
-    if types.is_datetime64_any_dtype(dtype):
+    if dtype.type in INSTANTS:
         return _seconds(series)
     if types.is_timedelta64_dtype(dtype):
         raise UnsupportedColumn(series.name, dtype, "use .dt.total_seconds()")
@@ -148,9 +150,7 @@ def _categories(series: pd.Series) -> Factor:
     return _factor(series, series.cat.codes.to_numpy(), labels, ordered=bool(series.cat.ordered))
 
 
-def _factor(
-    series: pd.Series, codes: NDArray[Any], labels: Sequence[str], *, ordered: bool = False
-) -> Factor:
+def _factor(series: pd.Series, codes: NDArray[Any], labels: Sequence[str], *, ordered: bool = False) -> Factor:
     if UNHOLDABLE.search("".join(labels)):
         remedy = "a value holds a NUL character or a lone surrogate, which R cannot hold; replace it"
         raise UnsupportedColumn(series.name, series.dtype, remedy)

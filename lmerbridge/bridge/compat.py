@@ -28,9 +28,7 @@ def parse_version(text: str) -> tuple[int, ...]:
     """
     number = re.match(r"\d+(?:[.-]\d+)*", text)
     if number is None:
-        raise ValueError(
-            f"{text!r} is not a version; numbers joined by '.' or '-' are expected, as in '1.1-31'."
-        )
+        raise ValueError(f"{text!r} is not a version; numbers joined by '.' or '-' are expected, as in '1.1-31'.")
     return tuple(int(part) for part in re.split(r"[.-]", number[0]))
 
 
@@ -51,9 +49,7 @@ class Range:
 
     def __contains__(self, version: str) -> bool:
         found = parse_version(version)
-        return parse_version(self.first) <= found and (
-            self.below is None or found < parse_version(self.below)
-        )
+        return parse_version(self.first) <= found and (self.below is None or found < parse_version(self.below))
 
     def __str__(self) -> str:
         return f">={self.first}" + (f",<{self.below}" if self.below else "")

@@ -48,20 +48,20 @@ class Worker:
         self.owner = os.getpid()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # this very Python and this package
-                [sys.executable, "-P", "-m", "lmerbridge.bridge.boot", str(theirs.fileno())],
+                [sys.executable, "-m", "lmerbridge.bridge.boot", str(theirs.fileno()), self._folder],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=subprocess.STDOUT,
-                cwd=self._folder,
+                cwd=self._folder,  # Python imports from where it starts, and /tmp is everybody's
                 env=environment() | {"TMPDIR": self._folder},
                 start_new_session=True,
             )
 
     @property
     def alive(self) -> bool:
-        """Whether the process belongs to this one, runs, and awaits a call."""
-        return self.owner == os.getpid() and self._channel.in_step and self._process.poll() is None
+        """Whether the process runs and belongs to this one."""
+        return self.owner == os.getpid() and self._process.poll() is None
 
     def call(self, function: str, **arguments: Value) -> Reply:
         """Call a function of the R package.
@@ -109,7 +109,9 @@ class Worker:
             reply: Any = self._channel.receive()
         except (EOFError, OSError) as error:
             raise self._death() from error
-        except KeyboardInterrupt:
+        except ProtocolError:  # raised before anything was sent, or after all was received
+            raise
+        except BaseException:  # Ctrl-C, or what some signal handler raises
             self._interrupt()
             raise
         return reply  # type: ignore[no-any-return]  # a mapping by the protocol

@@ -42,9 +42,7 @@ def ask_r(packages: Iterable[str]) -> dict[str, str]:
             command, capture_output=True, timeout=PATIENCE, env=environment(), check=True
         )
     except subprocess.CalledProcessError as error:
-        raise SetupError(
-            f"R does not run; it said: {error.stderr.decode(errors='replace').strip()}"
-        ) from error
+        raise SetupError(f"R does not run; it said: {error.stderr.decode(errors='replace').strip()}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"R does not run: {error}.") from error
     return dict(line.split("\t", 1) for line in answer.stdout.decode().splitlines() if "\t" in line)
@@ -55,9 +53,7 @@ def find_rscript() -> str:
     home = os.environ.get("R_HOME")
     found = shutil.which("Rscript", path=f"{home}/bin") if home else shutil.which("Rscript")
     if found is None:
-        raise SetupError(
-            f"R_HOME is {home!r}, where there is no R." if home else "There is no R on the PATH."
-        )
+        raise SetupError(f"R_HOME is {home!r}, where there is no R." if home else "There is no R on the PATH.")
     return found
 
 

@@ -73,7 +73,10 @@ def _pack_strings(strings: Strings, buffers: list[memoryview]) -> dict[str, Any]
     text = "\0".join(s or "" for s in strings)
     if strings and text.count("\0") != len(strings) - 1:
         raise ProtocolError("a string with a NUL character cannot be sent")
-    at = _append(np.frombuffer(text.encode(), np.uint8), buffers)
+    try:
+        at = _append(np.frombuffer(text.encode(), np.uint8), buffers)
+    except UnicodeEncodeError as error:
+        raise ProtocolError("a string with a lone surrogate cannot be sent") from error
     return {"strings": len(strings), "missing": missing, "at": at}
 
 
@@ -105,9 +108,7 @@ def unpack(header: object, buffers: Sequence[memoryview]) -> Value:
     raise ProtocolError(f"{header!r:.80} describes no value")
 
 
-def _unpack_strings(
-    buffers: Sequence[memoryview], strings: int, missing: Sequence[int], at: int
-) -> list[str | None]:
+def _unpack_strings(buffers: Sequence[memoryview], strings: int, missing: Sequence[int], at: int) -> list[str | None]:
     texts: list[str | None] = list(bytes(buffers[at]).decode().split("\0")) if strings else []
     for i in missing:
         texts[i] = None

@@ -1,4 +1,4 @@
-"""The R side: a process of its own that owns R and answers calls, `python -m lmerbridge.bridge.boot FD`.
+"""The R side: a process of its own that owns R and answers calls; `lmerbridge.bridge.boot` starts it.
 
 The only module that imports rpy2. No rpy2 object leaves it, and none outlives the call that made it.
 """

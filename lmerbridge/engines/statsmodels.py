@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.translate.coding import Coding, key_of, quoted
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
 from lmerbridge.errors import EngineFailed, InvalidArgument, LmerBridgeError, NotExpressible, TooLarge
-from lmerbridge.translate.mixedlm import Built, Indices, Used, described, full_rank
-from lmerbridge.translate.modelframe import ModelFrame, model_frame
-from lmerbridge.translate.nesting import Block, Nesting, filled, lme4_order, nesting
 from lmerbridge.results import Condition, Fit
 from lmerbridge.spec import Spec
 from lmerbridge.syntax import to_r
 from lmerbridge.terms import expand
+from lmerbridge.translate.coding import Coding, key_of, quoted
+from lmerbridge.translate.mixedlm import Built, Indices, Used, described, full_rank
+from lmerbridge.translate.modelframe import ModelFrame, model_frame
+from lmerbridge.translate.nesting import Block, Nesting, filled, lme4_order, nesting
 
 METHODS = ("bfgs", "lbfgs", "cg")  # MixedLM.fit's own, each tried where the one before did not converge
 MAX_BYTES = 200e6

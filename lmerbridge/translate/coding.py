@@ -84,9 +84,7 @@ class Coding:
     def __init__(self, variables: Mapping[str, Variable]) -> None:
         self.variables = variables
         self.pieces = {label: _pieces(label, values) for label, values in variables.items()}
-        self.data = pd.DataFrame(
-            {key_of(name): v for piece in self.pieces.values() for name, v in piece.items()}
-        )
+        self.data = pd.DataFrame({key_of(name): v for piece in self.pieces.values() for name, v in piece.items()})
 
     @property
     def environment(self) -> dict[str, Contrast]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
-from lmerbridge.translate.nesting import Block
 from lmerbridge.results import CovarianceBlock, Fit, GroupModes, LogLik, Provenance, VarCorr
 from lmerbridge.spec import Spec
+from lmerbridge.translate.nesting import Block
 
 Indices: TypeAlias = NDArray[np.intp]
 Model: TypeAlias = Any  # statsmodels has no types: MixedLM
@@ -165,8 +165,7 @@ def _provenance(name: str) -> Provenance:
 def _covariances(built: Built, result: Result) -> list[Array]:
     """Covariance matrices block by block; ``params`` has them over the scale, so they are not from there."""
     found = {
-        i: np.atleast_2d(v)
-        for i, v in zip(built.components.values(), _in_order(built, result.vcomp), strict=True)
+        i: np.atleast_2d(v) for i, v in zip(built.components.values(), _in_order(built, result.vcomp), strict=True)
     }
     if built.outer is not None:
         found[built.outer] = np.asarray(result.cov_re)[np.ix_(built.outer_order, built.outer_order)]
@@ -249,6 +248,4 @@ def _design(built: Built, used: Used) -> Design:
         blocks[built.components[name]] = replace(blocks[built.components[name]], columns=column)
     ones = np.ones(len(used.rows))
     random = tuple(block.random_term for block in blocks)
-    return Design(
-        built.terms, model.exog[:, built.order], used.response, ones, used.offset, used.rows, random
-    )
+    return Design(built.terms, model.exog[:, built.order], used.response, ones, used.offset, used.rows, random)

@@ -79,9 +79,7 @@ def model_frame(spec: Spec) -> ModelFrame:
     response = _number(formula.response, have)
     offset = _offset(spec, formula, have)
     inside = spec.rows_in_subset()
-    complete = ~np.any(
-        [_missing(v) for v in (*variables.values(), *factors.values(), response, offset)], axis=0
-    )
+    complete = ~np.any([_missing(v) for v in (*variables.values(), *factors.values(), response, offset)], axis=0)
     rows = inside[complete[inside]]
     _check_rows(spec, len(inside), len(rows))
     return ModelFrame(

@@ -3,7 +3,8 @@ dataset_packages <- c("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")
 # A data set of one of the packages, as kinds and columns: `column.name`, `column.kind` (double, integer,
 # logical, factor, ordered, character), and per column i `values.i` and, for factors, `levels.i`.
 dataset <- function(name, package = NULL) {
-  frame <- as.data.frame(find_dataset(name, package), stringsAsFactors = FALSE)
+  frame <- find_dataset(name, package)
+  if (!is.data.frame(frame)) stop("'", name, "' is a ", class(frame)[1L], ", not a data frame", call. = FALSE)
   values <- lapply(frame, plain)
   levels <- lapply(frame, function(column) if (is.factor(column)) levels(column) else character())
   names(values) <- paste0("values.", seq_along(values))
@@ -14,19 +15,19 @@ dataset <- function(name, package = NULL) {
 find_dataset <- function(name, package) {
   from <- if (is.null(package)) dataset_packages else match.arg(package, dataset_packages)
   for (candidate in from[vapply(from, requireNamespace, TRUE, quietly = TRUE)]) {
-    scope <- new.env()
-    suppressWarnings(utils::data(list = name, package = candidate, envir = scope))
-    if (exists(name, envir = scope, inherits = FALSE)) return(get(name, envir = scope))
+    data <- getNamespaceInfo(candidate, "lazydata")
+    if (exists(name, envir = data, inherits = FALSE)) return(get(name, envir = data))
   }
   stop("no data set '", name, "' in ", paste(from, collapse = ", "), call. = FALSE)
 }
 
 column_kind <- function(column) {
-  if (is.ordered(column)) "ordered"
+  if (!is.null(dim(column))) stop("a column that is a matrix has no form in Python", call. = FALSE)
+  else if (is.ordered(column)) "ordered"
   else if (is.factor(column)) "factor"
   else if (is.logical(column)) "logical"
   else if (is.integer(column)) "integer"
-  else if (is.numeric(column) && is.null(dim(column))) "double"
+  else if (is.numeric(column)) "double"
   else if (is.character(column)) "character"
   else stop("a column of class ", class(column)[1L], " has no form in Python", call. = FALSE)
 }

@@ -2,10 +2,12 @@
 # NA handling treat them as lmer does, whatever lme4's scoping rules are.
 per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 
-# Where a formula's functions are looked up: stats, base and lme4's dummy().
+# Where a formula's functions are looked up: stats, base and lme4's dummy(). R's own summary shows the call, so
+# lmerControl stands in it by name.
 formula_scope <- function(data) {
   scope <- new.env(parent = asNamespace("stats"))
   scope$dummy <- lme4::dummy
+  scope$lmerControl <- lme4::lmerControl
   scope$data <- data
   scope
 }
@@ -14,7 +16,7 @@ formula_scope <- function(data) {
 lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
   given <- per_row[per_row %in% names(data)]
   optional <- list(contrasts = contrasts, start = start,
-                   control = if (!is.null(control)) do.call(lme4::lmerControl, control))
+                   control = if (!is.null(control)) as.call(c(quote(lmerControl), control)))
   as.call(c(list(quote(lme4::lmer), formula = formula, data = quote(data), REML = reml),
             lapply(given, as.name), Filter(Negate(is.null), optional),
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
@@ -53,13 +55,13 @@ describe_fit <- function(model) {
     dropped_terms = names(attr(model@pp$X, "col.dropped")),
     singular = lme4::isSingular(model),
     converged = has_converged(model@optinfo$conv),
-    optimizer = model@optinfo$optimizer
+    optimizer = c(model@optinfo$optimizer, "none")[1L]
   ), describe_blocks(model), describe_modes(lme4::ranef(model, condVar = FALSE)))
 }
 
 has_converged <- function(conv) {
   code <- conv$lme4$code
-  conv$opt == 0 && (is.null(code) || all(code == 0))
+  isTRUE(conv$opt == 0) && (is.null(code) || all(code == 0))
 }
 
 describe_blocks <- function(model) {

@@ -41,14 +41,17 @@ polish <- function(handle, theta) {
   list(theta = as.vector(ends), value = apply(ends, 2L, devfun))
 }
 
+# Never ends above its start: bobyqa moves a start that is close to a bound before it looks.
 polish_from <- function(start, devfun, scale, lower) {
-  best <- pmax(start, lower) * scale
+  start <- pmax(start, lower)
+  best <- start * scale
   for (radius in c(0.2, 0.02, 0.002)) {
     found <- minqa::bobyqa(best, function(p) devfun(p / scale), lower = lower * scale,
                            control = list(rhobeg = radius, rhoend = 1e-9, maxfun = 5000L))
     best <- found$par
   }
-  best / scale
+  end <- best / scale
+  if (devfun(end) <= devfun(start)) end else start
 }
 
 # The matrices of a kept model. Z comes as the compressed columns of its transpose, a column a row of the data.

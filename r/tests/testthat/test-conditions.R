@@ -1,0 +1,54 @@
+test_that("what a function returns comes after the status and the conditions", {
+  found <- call_named(function(x) list(twice = 2 * x), list(x = 21))
+  expect_identical(found, list(status = "ok", condition.kind = character(), condition.text = character(),
+                               condition.classes = character(), condition.call = character(), twice = 42))
+})
+
+test_that("conditions come in the order they arose, each with kind, text, classes and call", {
+  talk <- function() {
+    message("one")
+    warning("two")
+    message("three")
+    list(value = 1L)
+  }
+  expect_silent(found <- call_named(talk, list()))
+  expect_identical(found$status, "ok")
+  expect_identical(found$condition.kind, c("message", "warning", "message"))
+  expect_identical(found$condition.text, c("one\n", "two", "three\n"))
+  expect_identical(found$condition.classes, c("simpleMessage\x1fmessage\x1fcondition",
+                                              "simpleWarning\x1fwarning\x1fcondition",
+                                              "simpleMessage\x1fmessage\x1fcondition"))
+  expect_match(found$condition.call[2L], "^\\(function \\(\\)")
+  expect_identical(found$value, 1L)
+})
+
+test_that("an error ends the call, is the last condition, and keeps its class and call", {
+  fail <- function(x) {
+    warning("before")
+    stop(structure(class = c("our_error", "error", "condition"), list(message = "no", call = quote(f(x + 1)))))
+  }
+  found <- call_named(fail, list(x = 1))
+  expect_identical(found$status, "error")
+  expect_identical(found$condition.kind, c("warning", "error"))
+  expect_identical(found$condition.text[2L], "no")
+  expect_identical(found$condition.classes[2L], "our_error\x1ferror\x1fcondition")
+  expect_identical(found$condition.call[2L], "f(x + 1)")
+  expect_null(found$value)
+})
+
+test_that("an error without a call has an empty one", {
+  expect_identical(call_named(function() stop("no", call. = FALSE), list())$condition.call, "")
+})
+
+test_that("the error of a missing argument or an unknown one is data, too", {
+  expect_identical(call_named(function(x) x, list(y = 1))$status, "error")
+})
+
+test_that("an interrupt is a status of its own", {
+  interrupt <- structure(class = c("interrupt", "condition"), list(message = "", call = NULL))
+  expect_identical(call_named(function() signalCondition(interrupt), list())$status, "interrupt")
+})
+
+test_that("arguments that are calls or symbols are not evaluated", {
+  expect_identical(call_named(function(x) list(kind = class(x)), list(x = quote(stop("evaluated"))))$kind, "call")
+})

@@ -1,0 +1,14 @@
+test_that("installed_facts reads versions from files and loads nothing", {
+  facts <- installed_facts(c("lme4", "no.such.package"))
+  value <- stats::setNames(facts$value, facts$name)
+  expect_identical(value[["lme4"]], utils::packageDescription("lme4")$Version)
+  expect_identical(value[["no.such.package"]], "")
+  expect_identical(value[["R"]], paste(R.version$major, R.version$minor, sep = "."))
+  script <- "sys.source('../../R/doctor.R', globalenv()); invisible(installed_facts('lme4')); cat(loadedNamespaces())"
+  loaded <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", "-e", shQuote(script)), stdout = TRUE)
+  expect_false(any(grepl("lme4", loaded)))
+})
+
+test_that("print_facts writes a pair a line", {
+  expect_output(print_facts(list(name = c("a", "b"), value = c("1", ""))), "a\t1\nb\t")
+})

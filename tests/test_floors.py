@@ -1,0 +1,113 @@
+"""Imports go down only: the floors of the house, and who alone may import what."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "lmerbridge"
+FLOORS = {
+    "errors": 0,
+    "covariance": 1,
+    "design": 1,
+    "formula": 1,
+    "reader": 1,
+    "results": 1,
+    "spec": 1,
+    "structure": 1,
+    "syntax": 1,
+    "terms": 1,
+    "bridge": 2,
+    "datasets": 3,
+    "engines": 3,
+    "lmm": 3,
+    "translate": 3,
+    "parity": 4,
+    "report": 5,
+    "__init__": 6,
+    "__main__": 6,
+    "cli": 6,
+    "doctor": 6,
+    "plugin": 6,
+}
+SOLE_IMPORTERS = {"rpy2": {"bridge.worker"}, "statsmodels": {"engines.statsmodels"}}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def statements(tree):
+    """Nodes of a tree but for those that only a type checker reads."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            continue
+        yield node
+        yield from statements(node)
+
+
+def imports(source):
+    """Full names of the modules that a source imports, relative to our package where they are ours."""
+    found = set()
+    for node in statements(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute here"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in inner if name.removeprefix("lmerbridge.") in MODULES}
+            found |= modules | ({node.module} if inner - modules else set())
+    return found
+
+
+def ours(name):
+    """Modules of our own that a module imports."""
+    found = imports(MODULES[name].read_text())
+    return {module.removeprefix("lmerbridge.") for module in found if module.startswith("lmerbridge.")}
+
+
+def floor(name):
+    return FLOORS[name.partition(".")[0]]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_has_a_floor_and_imports_from_no_higher_one(name):
+    assert name.partition(".")[0] in FLOORS, f"give {name} a floor in this table"
+    assert {other for other in ours(name) if floor(other) > floor(name)} == set()
+
+
+def test_no_imports_run_in_a_circle():
+    assert len(list(TopologicalSorter({name: ours(name) for name in MODULES}).static_order())) >= len(MODULES)
+
+
+def test_no_engine_knows_another():
+    engines = {name for name in MODULES if name.startswith("engines.")}
+    assert engines
+    assert {(name, other) for name in engines for other in ours(name) & engines} == set()
+
+
+@pytest.mark.parametrize("library", SOLE_IMPORTERS)
+def test_a_foreign_engine_is_imported_in_one_place(library):
+    found = {
+        name
+        for name, path in MODULES.items()
+        if any(module.partition(".")[0] == library for module in imports(path.read_text()))
+    }
+    assert found == SOLE_IMPORTERS[library]
+
+
+SOURCES = {
+    "import lmerbridge.parity.suite as s": {"lmerbridge.parity.suite"},
+    "from lmerbridge.bridge import host": {"lmerbridge.bridge.host"},
+    "from lmerbridge.results import Fit": {"lmerbridge.results"},
+    "from lmerbridge import lmer, lmm": {"lmerbridge", "lmerbridge.lmm"},
+    "def f():\n    import rpy2.rinterface": {"rpy2.rinterface"},
+    "try:\n    import rpy2\nexcept ImportError:\n    pass": {"rpy2"},
+    "if TYPE_CHECKING:\n    import rpy2": set(),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_import_is_found_wherever_it_stands(source):
+    assert imports(source) == SOURCES[source]

@@ -1,0 +1,151 @@
+"""Every value arrives as it was sent, through the socket and through shared memory."""
+
+import math
+import socket
+import struct
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from lmerbridge.bridge import wire
+from lmerbridge.bridge.wire import SHARED_FROM, Channel, Factor, Table
+from lmerbridge.errors import ProtocolError
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+STRINGS = st.lists(TEXT | st.none())
+DTYPES = st.sampled_from([np.dtype(kind) for kind in ("f8", "f4", "i4", "i8", "u1", "?")])
+ARRAYS = DTYPES.flatmap(lambda dtype: npst.arrays(dtype, st.integers(0, 20)))
+FACTORS = st.builds(Factor, npst.arrays(np.int32, st.integers(0, 20)), st.lists(TEXT, unique=True), st.booleans())
+SCALARS = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | TEXT
+COLUMNS = st.dictionaries(TEXT, ARRAYS | FACTORS | STRINGS)
+LEAVES = SCALARS | ARRAYS | STRINGS | FACTORS | st.builds(Table, COLUMNS, st.integers(0, 2**40))
+VALUES = st.recursive(LEAVES, lambda inner: st.dictionaries(TEXT, inner), max_leaves=6)
+
+
+@pytest.fixture(scope="module")
+def ends():
+    ours, theirs = socket.socketpair()
+    channels = Channel(ours), Channel(theirs)
+    yield channels
+    for channel in channels:
+        channel.close()
+
+
+def through(ends, value):
+    """Send a value while another thread receives it, as large ones need."""
+    found = []
+    receiver = threading.Thread(target=lambda: found.append(ends[1].receive()))
+    receiver.start()
+    ends[0].send(value)
+    receiver.join()
+    return found[0]
+
+
+def same(sent, got):
+    """Equal in value and kind: doubles by their bits, arrays by dtype, mappings in order."""
+    match sent:
+        case bool() | None | int() | str():
+            return type(got) is type(sent) and got == sent
+        case float():
+            return struct.pack("d", sent) == struct.pack("d", got)
+        case np.ndarray():
+            return got.dtype == sent.dtype and got.tobytes() == sent.tobytes()
+        case Factor():
+            return same(sent.codes, got.codes) and got.labels == sent.labels and got.ordered is sent.ordered
+        case Table():
+            return got.rows == sent.rows and same(sent.columns, got.columns)
+        case dict():
+            return list(got) == list(sent) and all(same(sent[name], got[name]) for name in sent)
+    return got == sent
+
+
+@given(VALUES)
+def test_a_value_arrives_as_it_was_sent(ends, value):
+    assert same(value, through(ends, value))
+
+
+@pytest.mark.parametrize("size", [SHARED_FROM - 1, SHARED_FROM, 3 * SHARED_FROM + 1])
+def test_bulk_arrives_whole_on_either_side_of_the_shared_limit(ends, size, monkeypatch):
+    used = []
+    original = Channel._send_shared
+    monkeypatch.setattr(Channel, "_send_shared", lambda *a: used.append(True) or original(*a))
+    bulk = np.random.default_rng(size).integers(0, 256, size, np.uint8)
+    value = {"a": bulk, "x": np.array([-0.0, np.nan, 5e-324]), "s": ["", None, "å"]}
+    assert same(value, through(ends, value))
+    assert bool(used) is (size >= SHARED_FROM - 24 - 4)
+
+
+@pytest.mark.parametrize("strings", [[], [""], [None], ["", None, ""], ["ß", "\U0001d518", "a\n\x1f"], ["x" * 2**21]])
+def test_strings_keep_none_and_empty_apart(ends, strings):
+    assert through(ends, strings) == strings
+
+
+def test_a_file_that_is_not_anonymous_memory_does_as_well(ends, monkeypatch):
+    monkeypatch.delattr(wire.os, "memfd_create", raising=False)
+    bulk = np.arange(SHARED_FROM, dtype=np.float64)
+    assert same(bulk, through(ends, bulk))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.ones((2, 2)),
+        np.array(["a"], object),
+        np.arange(3, dtype=">f8"),
+        ["a\0b"],
+        ["\ud800"],
+        [1, 2],
+        b"bytes",
+        {1, 2},
+        np.int64(1),
+    ],
+    ids=repr,
+)
+def test_what_has_no_form_is_refused_and_the_channel_stays_in_step(ends, value):
+    with pytest.raises(ProtocolError):
+        ends[0].send({"value": value})
+    assert ends[0].in_step
+    assert through(ends, 1) == 1
+
+
+@pytest.mark.parametrize("header", [{"array": 1}, [1], {"strings": "a"}, 1.5])
+def test_an_unknown_description_is_refused(header):
+    with pytest.raises(ProtocolError, match="describes no value"):
+        wire.unpack(header, [])
+
+
+def test_a_strided_or_read_only_array_is_sent_by_value(ends):
+    read_only = np.arange(10.0)[::-2]
+    read_only.flags.writeable = False
+    assert same(np.ascontiguousarray(read_only), through(ends, read_only))
+
+
+def test_the_end_of_the_other_side_is_an_end_of_file():
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with pytest.raises(EOFError):
+        Channel(ours).receive()
+    ours.close()
+
+
+def test_a_message_cut_short_leaves_the_channel_out_of_step():
+    ours, theirs = socket.socketpair()
+    theirs.sendall(wire.PREFIX.pack(100, False) + b"[")
+    theirs.close()
+    channel = Channel(ours)
+    with pytest.raises(EOFError):
+        channel.receive()
+    assert not channel.in_step
+    channel.close()
+
+
+def test_waiting_in_vain_ends_in_time_and_in_step(ends):
+    with pytest.raises(TimeoutError):
+        ends[0].receive(timeout=0.01)
+    assert ends[0].in_step
+    ends[1].send(math.pi)
+    assert ends[0].receive() == math.pi
