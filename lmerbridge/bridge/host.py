@@ -74,7 +74,6 @@ class Worker:
             The process ended before it answered.
         """
         with self._lock:
-            self._forget_released()
             return _read(self._exchange(function, arguments))
 
     def release_later(self, handle: str) -> None:
@@ -96,16 +95,13 @@ class Worker:
             self._process.kill()
             self._process.wait()
 
-    def _forget_released(self) -> None:
-        handles = []
-        while self._released:
-            handles.append(self._released.popleft())
-        if handles:
-            self._exchange("release", {"handles": handles})
+    def _take_released(self) -> list[str | None]:
+        return [self._released.popleft() for _ in range(len(self._released))]
 
     def _exchange(self, function: str, arguments: dict[str, Value]) -> dict[str, Any]:
         try:
-            self._channel.send({"function": function, "arguments": arguments})
+            released = self._take_released()
+            self._channel.send({"function": function, "arguments": arguments, "released": released})
             reply: Any = self._channel.receive()
         except (EOFError, OSError) as error:
             raise self._death() from error
@@ -146,7 +142,7 @@ def _read(reply: dict[str, Any]) -> Reply:
     status = reply.pop("status")
     if status == "failed":
         raise ProtocolError(reply["reason"])
-    columns = [reply.pop(f"condition.{field}") for field in ("kind", "text", "classes", "call")]
+    columns = [reply.pop(f"condition.{field}", ()) for field in ("kind", "text", "classes", "call")]
     conditions = tuple(
         Condition(kind, text.rstrip("\n"), tuple(classes.split("\x1f")), call)
         for kind, text, classes, call in zip(*columns, strict=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import rpy2.rinterface as ri
@@ -36,14 +36,17 @@ def _interrupt(number: int, frame: object) -> None:
     openrlib.rlib.R_interrupts_pending = 1
 
 
-def load_sources() -> Callable[[str, ri.ListSexpVector], ri.ListSexpVector]:
+Caller: TypeAlias = Callable[[str, ri.ListSexpVector, ri.StrSexpVector], ri.ListSexpVector]
+
+
+def load_sources() -> Caller:
     """Read the R package's files into one environment; return its function that calls the others by name."""
     environment = ri.evalr("new.env(parent = globalenv())")
     source = ri.evalr("sys.source")
     for path in sorted(r_directory().glob("*.R")):
         source(ri.StrSexpVector([str(path)]), environment)
     caller = environment["call_named"]
-    return lambda function, arguments: caller(environment[function], arguments)
+    return lambda function, arguments, released: caller(environment[function], arguments, released)
 
 
 def to_r(value: Value) -> Sexp:
@@ -127,14 +130,14 @@ def from_r(vector: Sexp) -> Value:
     raise ProtocolError(f"R returned a {type(vector).__name__}, which is no plain vector")
 
 
-def answer(call: Callable[[str, ri.ListSexpVector], ri.ListSexpVector], request: Value) -> Value:
-    """Run one request, ``{"function": name, "arguments": {...}}``, and flatten what R returns."""
+def answer(call: Caller, request: Value) -> Value:
+    """Run one request, ``{"function": name, "arguments": {...}, "released": [...]}``, and flatten what R returns."""
     match request:
-        case {"function": str(function), "arguments": dict(arguments)}:
+        case {"function": str(function), "arguments": dict(arguments), "released": list(released)}:
             openrlib.rlib.R_interrupts_pending = 0  # one that came too late for the call it was meant for
-            result = call(function, _named(arguments))
+            result = call(function, _named(arguments), _strings(released))
             return {name: from_r(item) for name, item in zip(result.names, result, strict=True)}
-    raise ProtocolError("a request names a function and its arguments")
+    raise ProtocolError("a request names a function, its arguments and the models no longer needed")
 
 
 def serve(channel: Channel) -> None:

@@ -15,7 +15,8 @@ as_row <- function(kind, condition) {
 # Call a function of this package by name. Returns a flat list: `status` ("ok", "error" or "interrupt"),
 # the vectors `condition.kind`, `.text`, `.classes` and `.call` with one element a condition in the order they
 # arose, and the elements of the function's own flat list.
-call_named <- function(fun, args) {
+call_named <- function(fun, args, released = character()) {
+  if (length(released)) release(released)
   rows <- list()
   note <- function(kind, condition) rows[[length(rows) + 1L]] <<- as_row(kind, condition)
   status <- "ok"
@@ -42,6 +43,7 @@ call_named <- function(fun, args) {
     }
   )
   field <- function(name) vapply(rows, `[[`, "", name)
-  c(list(status = status, condition.kind = field("kind"), condition.text = field("text"),
-         condition.classes = field("classes"), condition.call = field("call")), value)
+  conditions <- list(condition.kind = field("kind"), condition.text = field("text"),
+                     condition.classes = field("classes"), condition.call = field("call"))
+  c(list(status = status), conditions[length(rows) > 0L], value)
 }
