@@ -134,6 +134,23 @@ def session_facts() -> dict[str, str]:
     return facts | {name: version(name) for name in ("lmerbridge", "rpy2-rinterface")}
 
 
+@dataclass(frozen=True, eq=False)
+class Optima:
+    """End points of several optimizers on one model.
+
+    Attributes
+    ----------
+    optimizer : tuple of str
+    theta : ndarray, shape (noptimizers, ntheta)
+    value : ndarray, shape (noptimizers,)
+        Profiled deviance or REML criterion.
+    """
+
+    optimizer: tuple[str, ...]
+    theta: Array
+    value: Array
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LmerFit(Fit):
     """A fit of lme4: its numbers, and the model in R behind them.
@@ -196,6 +213,13 @@ class LmerFit(Fit):
         """
         found = self.call("polish", theta=np.ascontiguousarray(starts).ravel())
         return found["theta"].reshape(starts.shape), found["value"]
+
+    @cached_property
+    def optima(self) -> Optima:
+        """Where each of lme4's optimizers ends on this model, from lme4's own start."""
+        found = self.call("all_optimizers")
+        theta = found["theta"].reshape(-1, len(self.theta))
+        return Optima(tuple(found["optimizer"]), theta, found["value"])
 
     def design(self) -> Design:
         """lme4's own matrices (``getME``), over the rows used."""

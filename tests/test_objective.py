@@ -77,6 +77,20 @@ def test_its_own_polish_finds_lme4s_optimum_from_a_bad_start(fits):
     np.testing.assert_allclose(theta, fit.theta, atol=1e-3)  # half the digits of the deviance
 
 
+def test_held_estimates_cost_what_the_full_likelihood_says(fits):
+    """Against -2 log-likelihood written out with the dense covariance matrix."""
+    fit = fits("Reaction ~ Days + (Days | Subject)", "sleepstudy", reml=False)
+    design, beta, sigma = fit.design(), fit.beta + np.array([5.0, -1.0]), 1.2 * fit.sigma
+    root = np.kron(np.eye(18), [[fit.theta[0], 0], [fit.theta[1], fit.theta[2]]])
+    half = design.z.toarray() @ root
+    v = sigma**2 * (np.eye(180) + half @ half.T)
+    residual = design.y - design.x @ beta
+    dense = 180 * np.log(2 * np.pi) + np.linalg.slogdet(v)[1] + residual @ np.linalg.solve(v, residual)
+    objective = Objective(design, reml=False)
+    held = objective(fit.theta) + objective.excess(fit.theta, beta, sigma)
+    assert held == pytest.approx(dense, rel=1e-12)  # rounding of a dense solve
+
+
 def test_its_noise_is_rounding_and_no_more(fits):
     fit = fits("Yield ~ 1 + (1 | Batch)", "Dyestuff")
     noise = Objective(fit.design(), reml=True).noise(fit.theta)

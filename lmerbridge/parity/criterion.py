@@ -22,6 +22,10 @@ class Criterion(Protocol):
         """End points of a minimization from each start, and the values there."""
         ...
 
+    def starts(self) -> Array:
+        """Points worth starting from besides the engines' own, shape (nstarts, ntheta)."""
+        ...
+
 
 class Lme4Criterion:
     """lme4's own deviance function, in R, polished by minqa's bobyqa."""
@@ -36,6 +40,10 @@ class Lme4Criterion:
     def minima(self, starts: Array) -> tuple[Array, Array]:
         """Polish in R."""
         return self._fit.polish(starts)
+
+    def starts(self) -> Array:
+        """Give the ends of lme4's own optimizers: on small designs they lie in different basins."""
+        return self._fit.optima.theta
 
 
 class SparseCriterion:
@@ -52,3 +60,8 @@ class SparseCriterion:
         """Polish with scipy."""
         ends = [self._objective.polish(start) for start in starts]
         return np.array([theta for theta, _ in ends]), np.array([value for _, value in ends])
+
+    def starts(self) -> Array:
+        """Give lme4's default start and its scaled twin."""
+        unit = np.where(self._objective.lower == 0, 1.0, 0.0)
+        return np.array([unit, unit / self._objective.scale])

@@ -85,6 +85,25 @@ class Objective:
             fitted=design.x @ (inverse @ gamma) + design.z @ b + design.offset,
         )
 
+    def excess(self, theta: Array, beta: Array, sigma: float) -> float:
+        """How much the criterion grows at theta when beta and sigma are given instead of profiled out.
+
+        Parameters
+        ----------
+        theta, beta : ndarray
+        sigma : float
+
+        Returns
+        -------
+        float
+            Deviance units, not negative but for rounding.
+        """
+        best, m = self.at(theta), self._denominator
+        step = beta - best.beta
+        ratio = (best.sigma / sigma) ** 2
+        quadratic = float(step @ np.linalg.solve(best.covariance, step))
+        return m * (ratio - 1 - math.log(ratio)) + ratio * quadratic
+
     def noise(self, theta: Array) -> float:
         """Rounding error of the criterion near theta: its move over ``theta (1 +- 1e-9)``."""
         here = self(theta)

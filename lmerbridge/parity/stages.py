@@ -135,8 +135,7 @@ def same_objective(trial: Trial) -> Ruling:
     if not trial.finite:
         text = f"{trial.names[1]} returned a variance that is not a number."
         return Ruling(Evidence("objective", False, text), Verdict.ENGINE_FAILED)
-    shift = 2 * trial.coding.log_det if trial.reference.reml else 0.0
-    reported, common = trial.candidate.criterion - shift, float(trial.at[1])
+    reported, common = trial.reported, float(trial.at[1])
     differ = reported - common
     if abs(differ) <= trial.profile.objective.bound(common):
         text = f"Same objective: at the estimates of {trial.names[1]} the two criteria differ by {abs(differ):.1e}."

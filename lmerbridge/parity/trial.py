@@ -89,14 +89,33 @@ class Trial:
 
     @cached_property
     def at(self) -> Array:
-        """The objective at both engines' theta."""
-        return self.criterion.values(self.thetas)
+        """The objective at both engines' answers.
+
+        An answer is its theta, with everything else profiled out. Only where the candidate's own criterion is
+        that of its beta and sigma, which are not the best for its theta, are they held too.
+        """
+        reference, profiled = self.criterion.values(self.thetas)
+        held = profiled + self._excess
+        close = abs(self.reported - held) <= self.profile.objective.bound(profiled) < abs(self.reported - profiled)
+        return np.array([reference, held if close else profiled])
+
+    @property
+    def reported(self) -> float:
+        """The candidate's own criterion, in the reference's coding of X."""
+        shift = 2 * self.coding.log_det if self.reference.reml else 0.0
+        return self.candidate.criterion - shift
+
+    @property
+    def _excess(self) -> float:
+        beta = self.coding.transform @ self.candidate.beta
+        if not (np.all(np.isfinite(beta)) and self.candidate.sigma > 0):
+            return 0.0
+        return self.objective.excess(self.thetas[1], beta, self.candidate.sigma)
 
     @cached_property
     def minimum(self) -> float:
-        """The lowest value found by either engine, or by a polish from them or from a default start."""
-        unit = np.where(self.objective.lower == 0, 1.0, 0.0)
-        starts = np.array([*self.thetas, unit, unit / self.objective.scale])
+        """The lowest value found by either engine, or by a polish from them or from the criterion's own starts."""
+        starts = np.array([*self.thetas, *self.criterion.starts()])
         return float(min(*self.at, *self.criterion.minima(starts)[1]))
 
     @cached_property

@@ -54,6 +54,19 @@ polish_from <- function(start, devfun, scale, lower) {
   if (devfun(end) <= devfun(start)) end else start
 }
 
+# Where each of lme4's optimizers ends from lme4's own start: `optimizer`, the points one after another in `theta`, and
+# the objective there. One that fails is left out.
+all_optimizers <- function(handle) {
+  entry <- kept(handle)
+  devfun <- deviance_function(entry)
+  start <- list(theta = as.double(lme4::getME(entry$model, "lower") == 0))
+  ends <- lapply(c(bobyqa = "bobyqa", Nelder_Mead = "Nelder_Mead", nlminbwrap = "nlminbwrap", nloptwrap = "nloptwrap"),
+                 function(name) tryCatch(lme4::optimizeLmer(devfun, name, start = start)$par, error = function(e) NULL))
+  ends <- Filter(Negate(is.null), ends)
+  list(optimizer = names(ends), theta = unlist(ends, use.names = FALSE),
+       value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
+}
+
 # The matrices of a kept model. Z comes as the compressed columns of its transpose, a column a row of the data.
 design <- function(handle) {
   model <- kept(handle)$model
