@@ -11,7 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lmerbridge.errors import EngineFailed
+
 Array = NDArray[np.float64]
+
+SEMIDEFINITE = 1e-8  # of the largest eigenvalue: below it a negative one is rounding
 
 
 def triangle(k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -51,6 +55,8 @@ def factor(covariance: Array) -> Array:
     is the transposed ``R`` of a QR decomposition of the symmetric square root.
     """
     values, vectors = np.linalg.eigh(covariance)
+    if values[0] < -SEMIDEFINITE * max(values[-1], 0.0):
+        raise EngineFailed(f"a covariance matrix has the eigenvalues {values}; none may be negative.")
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     lower = np.linalg.qr(root.T).R.T
     return np.tril(lower * np.where(np.diag(lower) < 0, -1.0, 1.0))
@@ -58,8 +64,8 @@ def factor(covariance: Array) -> Array:
 
 def correlation(covariance: Array) -> tuple[Array, Array]:
     """Return standard deviations and correlations; a correlation with a zero variance is NaN."""
-    sd = np.sqrt(np.diag(covariance))
     with np.errstate(invalid="ignore", divide="ignore"):
+        sd = np.sqrt(np.diag(covariance))
         corr = covariance / np.outer(sd, sd)
     np.fill_diagonal(corr, 1.0)
     return sd, corr

@@ -214,7 +214,11 @@ def _expand_bar(bar: Call) -> list[Bar]:
     if "." in _names(lhs):
         raise FormulaError("the formula has '.' in a random term; name the columns.")
     groups = _nested(group)
-    return [Bar(part, _factors(g), to_r(g)) for part in _uncorrelated(bar, lhs) for g in groups]
+    return [
+        Bar(part, _factors(g), g.name if isinstance(g, Name) else to_r(g))
+        for part in _uncorrelated(bar, lhs)
+        for g in groups
+    ]
 
 
 def _uncorrelated(bar: Call, lhs: Node) -> list[Node]:

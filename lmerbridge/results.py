@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Literal
@@ -177,9 +177,14 @@ class VarCorr:
                 found["cor" + pair] = float(b.correlation[j, i])
         return found
 
-    def pair_sds(self) -> dict[str, tuple[float, float]]:
-        """For each ``[group.term,term]`` the standard deviations of the two terms."""
-        return {pair: (float(b.stddev[i]), float(b.stddev[j])) for b in self.blocks for (i, j), pair in self._pairs(b)}
+    def names_in(self, block: CovarianceBlock) -> tuple[str, ...]:
+        """``group.term`` for each term of a block, as its quantities are named."""
+        return tuple(f"{self._label(block)}.{term}" for term in block.terms)
+
+    def pairs(self) -> dict[str, tuple[str, str]]:
+        """For each ``[group.term,term]`` the ``group.term`` of its two terms."""
+        named = {b.name: self.names_in(b) for b in self.blocks}
+        return {pair: (named[b.name][i], named[b.name][j]) for b in self.blocks for (i, j), pair in self._pairs(b)}
 
     def _pairs(self, block: CovarianceBlock) -> list[tuple[tuple[int, int], str]]:
         return [
@@ -275,6 +280,10 @@ class Fit:
     provenance: Provenance
     covariance_given_theta: Array | None = None
     own_design: Design | None = field(default=None, repr=False)
+
+    def numbers(self) -> Fit:
+        """The fit as a plain `Fit`: its numbers, and nothing that needs an engine."""
+        return Fit(**{f.name: getattr(self, f.name) for f in fields(Fit)})
 
     def design(self) -> Design | None:
         """Return the matrices the engine worked with, or None where it keeps them to itself."""

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from lmerbridge import lmer
+from lmerbridge.engines import find
 from lmerbridge.parity.cases import suite
 from lmerbridge.parity.objective import Objective
+from lmerbridge.spec import Spec
 
 PUBLISHED = json.loads((Path(__file__).parent / "reference" / "published.json").read_text())
 AT_THETA = [row for row in PUBLISHED if row["quantity"].startswith("dev_at_theta")]
@@ -91,7 +93,17 @@ def test_held_estimates_cost_what_the_full_likelihood_says(fits):
     assert held == pytest.approx(dense, rel=1e-12)  # rounding of a dense solve
 
 
-def test_its_noise_is_rounding_and_no_more(fits):
-    fit = fits("Yield ~ 1 + (1 | Batch)", "Dyestuff")
-    noise = Objective(fit.design(), reml=True).noise(fit.theta)
-    assert 0 < noise < 1e-9  # some eps of 319
+def test_joint_information_gives_statsmodels_covariance(sleepstudy):
+    """An independent computation of statsmodels' definition: central differences against its analytic Hessian."""
+    fit = find("statsmodels").fit(Spec(formula="Reaction ~ Days + (Days | Subject)", data=sleepstudy[::2]))
+    joint = Objective(fit.design(), reml=True).joint_covariance(fit.theta)
+    np.testing.assert_allclose(joint, fit.covariance, rtol=1e-5)  # differences of step 1e-4
+
+
+def test_nothing_cancels_at_a_large_theta(datasets):
+    """A variance ratio of 1e6 against the same model fitted as fixed effects: D is linear in log theta there."""
+    fit = lmer("Yield ~ 1 + (1 | Batch)", datasets("Dyestuff"))
+    objective = Objective(fit.design(), reml=True)
+    values = [objective(np.array([theta])) for theta in (1e5, 1e6, 1e7)]
+    # REML: 6 log|A| - log|X'V^-1 X| grows by (6 - 1) 2 log 10 a decade
+    np.testing.assert_allclose(np.diff(values), 10 * np.log(10), rtol=1e-8)

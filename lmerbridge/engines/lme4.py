@@ -10,7 +10,7 @@ class Lme4:
     """R's ``lme4::lmer``, through the bridge."""
 
     name = "lme4"
-    capabilities: frozenset[str] = frozenset({"objective"})
+    capabilities: frozenset[str] = frozenset()
 
     def fit(self, spec: Spec) -> LmerFit:
         """Fit the model: see `lmerbridge.lmer`."""

@@ -1,15 +1,18 @@
-"""Two fits of one model in one language: term by term and theta by theta, never by position."""
+"""A candidate's fit in the reference's words: its coding of X, its names of groups and terms, its order of levels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design, RandomTerm
-from lmerbridge.results import CovarianceBlock, Fit, GroupModes
+from lmerbridge.results import CovarianceBlock, Fit, GroupModes, LogLik, VarCorr
 
 
 def same_group(a: str, b: str) -> bool:
@@ -17,27 +20,19 @@ def same_group(a: str, b: str) -> bool:
     return sorted(a.split(":")) == sorted(b.split(":"))
 
 
-def block_for(group: str, terms: tuple[str, ...], fit: Fit) -> CovarianceBlock | None:
-    """Find the block of a fit with this group and these terms, in any order."""
-    for block in fit.varcorr:
-        if same_group(block.group, group) and set(block.terms) == set(terms):
-            return block
-    return None
+def levels_as(group: str, other: str, levels: Sequence[str]) -> list[str]:
+    """Write the levels of ``other`` as ``group`` orders its parts.
 
-
-def theta_of(fit: Fit, design: Design) -> Array | None:
-    """A fit's theta in the order of a design's random terms, or None where a term has no counterpart."""
-    mine = [(block.group, block.terms) for block in fit.varcorr]
-    if mine == [(term.group, term.terms) for term in design.random]:
-        return fit.theta
-    factors = []
-    for term in design.random:
-        block = block_for(term.group, term.terms, fit)
-        if block is None:
-            return None
-        order = [block.terms.index(name) for name in term.terms]
-        factors.append(covariance.factor(block.covariance[np.ix_(order, order)] / fit.sigma**2))
-    return covariance.join(factors)
+    Examples
+    --------
+    >>> levels_as("cask:batch", "batch:cask", ["A:a", "A:b"])
+    ['a:A', 'b:A']
+    """
+    names, parts = group.split(":"), other.split(":")
+    if names == parts or any(level.count(":") != len(parts) - 1 for level in levels):
+        return list(levels)
+    order = [parts.index(name) for name in names]
+    return [":".join(level.split(":")[i] for i in order) for level in levels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +64,14 @@ class Coding:
 
 def coding(a: Array, b: Array) -> Coding:
     """Solve ``b = a T`` for two model matrices and measure how far their column spaces are apart."""
-    if a.shape != b.shape:
+    if a.shape != b.shape or not np.all(np.isfinite(b)):
         return Coding(np.eye(a.shape[1]), 1.0)
     qa, qb = np.linalg.qr(a)[0], np.linalg.qr(b)[0]
     distance = float(np.linalg.norm(qb - qa @ (qa.T @ qb), 2))
     scale = np.linalg.norm(a, axis=0)
     transform = np.linalg.lstsq(a / scale, b, rcond=None)[0] / scale[:, None]
-    return Coding(transform, distance)
+    found = Coding(transform, distance)
+    return Coding(np.round(transform), distance) if found.same_columns else found
 
 
 def coding_by_name(a: tuple[str, ...], b: tuple[str, ...]) -> Coding:
@@ -85,14 +81,93 @@ def coding_by_name(a: tuple[str, ...], b: tuple[str, ...]) -> Coding:
     return Coding(np.array([[float(x == y) for y in b] for x in a]), 0.0)
 
 
-def modes_of(fit: Fit, term: RandomTerm) -> Array:
-    """A fit's conditional modes of a random term, level by level and term by term; NaN where it has none."""
+def match(random: Sequence[RandomTerm], others: Sequence[CovarianceBlock | RandomTerm]) -> list[int] | None:
+    """For each random term the position of its counterpart, by group and terms; None where one has none."""
+    free = list(range(len(others)))
+    found = []
+    for term in random:
+        hits = [i for i in free if same_group(others[i].group, term.group) and set(others[i].terms) == set(term.terms)]
+        if not hits:
+            return None
+        found.append(hits[0])
+        free.remove(hits[0])
+    return None if free else found
+
+
+def restated(fit: Fit, design: Design, names: Sequence[str], code: Coding) -> Fit | None:
+    """Say a fit in a design's words, or None where its random terms have no counterparts.
+
+    Parameters
+    ----------
+    fit : Fit
+    design : Design
+        The reference's.
+    names : sequence of str
+        The reference's names of its covariance blocks.
+    code : Coding
+        How the fit's fixed part is written in the design's.
+    """
+    places = match(design.random, fit.varcorr.blocks)
+    if places is None or len(fit.terms) != len(design.terms):
+        return None
+    pairs = list(zip(names, design.random, places, strict=True))
+    t, shift = code.transform, code.log_det if fit.reml else 0.0
+    given = fit.covariance_given_theta
+    theta = fit.theta
+    same_order = [(b.group, b.terms) for b in fit.varcorr] == [(r.group, r.terms) for r in design.random]
+    if not same_order:
+        theta = covariance.join([_relative(fit.varcorr.blocks[i], term, fit.sigma) for _, term, i in pairs])
+    return replace(
+        fit.numbers(),
+        terms=design.terms,
+        beta=t @ fit.beta,
+        covariance=t @ fit.covariance @ t.T,
+        covariance_given_theta=None if given is None else t @ given @ t.T,
+        criterion=fit.criterion - 2 * shift,
+        loglik=LogLik(float(fit.loglik) + shift, fit.loglik.df, fit.loglik.nobs, fit.loglik.reml),
+        varcorr=VarCorr(
+            tuple(_block(fit.varcorr.blocks[i], name, term) for name, term, i in pairs), fit.varcorr.residual_sd
+        ),
+        modes=tuple(GroupModes(term.group, term.terms, term.levels, _modes(fit, i, term)) for _, term, i in pairs),
+        theta=theta,
+    )
+
+
+def _order(terms: tuple[str, ...], term: RandomTerm) -> tuple[NDArray[np.intp], ...]:
+    places = [terms.index(name) for name in term.terms]
+    return np.ix_(places, places)
+
+
+def _relative(block: CovarianceBlock, term: RandomTerm, sigma: float) -> Array:
+    return covariance.factor(block.covariance[_order(block.terms, term)] / sigma**2)
+
+
+def _block(block: CovarianceBlock, name: str, term: RandomTerm) -> CovarianceBlock:
+    order = _order(block.terms, term)
+    stddev = block.stddev[order[1].ravel()]
+    return CovarianceBlock(name, term.group, term.terms, block.covariance[order], stddev, block.correlation[order])
+
+
+def _modes(fit: Fit, place: int, term: RandomTerm) -> Array:
+    """Conditional modes of one block, level by level and term by term; NaN where the fit has none.
+
+    A group's table has the columns of all its blocks, one block after another.
+    """
+    block = fit.varcorr.blocks[place]
+    before = sum(len(b.terms) for b in fit.varcorr.blocks[:place] if b.group == block.group)
     for group in fit.modes:
-        if same_group(group.group, term.group) and set(term.terms) <= set(group.terms):
-            return _pick(group, term)
+        if group.group == block.group:
+            rows = {level: i for i, level in enumerate(levels_as(term.group, block.group, group.levels))}
+            columns = [before + block.terms.index(name) for name in term.terms]
+            if set(rows) == set(term.levels):
+                return group.modes[np.ix_([rows[level] for level in term.levels], columns)]
     return np.full((len(term.levels), term.width), np.nan)
 
 
-def _pick(group: GroupModes, term: RandomTerm) -> Array:
-    frame = group.frame.reindex(index=list(term.levels), columns=list(term.terms))
-    return frame.to_numpy(np.float64)
+def columns_of(other: RandomTerm, term: RandomTerm) -> sp.csc_array | None:
+    """The columns of another engine's Z in the order of a term, or None where the levels are not the same."""
+    rows = {level: i for i, level in enumerate(levels_as(term.group, other.group, other.levels))}
+    if set(rows) != set(term.levels):
+        return None
+    within = [other.terms.index(name) for name in term.terms]
+    return other.z[:, [rows[level] * other.width + k for level in term.levels for k in within]]

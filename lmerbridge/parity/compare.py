@@ -6,10 +6,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from lmerbridge.engines import Engine, find
-from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, TooLarge
+from lmerbridge.errors import (
+    EngineFailed,
+    InputError,
+    InvalidArgument,
+    LmerBridgeError,
+    NotExpressible,
+    RError,
+    TooLarge,
+)
+from lmerbridge.parity.cases import Case
 from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import default
 from lmerbridge.parity.trial import Trial
@@ -73,37 +83,49 @@ def compare(
         na_action=na_action,
         contrasts=contrasts,
     )
-    engines = [find(engine) if isinstance(engine, str) else engine for engine in (reference, candidate)]
-    return judge_candidate(spec, engines[0].name, engines[0].fit(spec), engines[1])
+    first, second = (find(engine) if isinstance(engine, str) else engine for engine in (reference, candidate))
+    if "shared_design" in first.capabilities:
+        raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
+    return judge_candidate(spec, first.name, first.fit(spec), second)
 
 
 def judge_candidate(spec: Spec, reference: str, reference_fit: Fit, candidate: Engine) -> Comparison:
-    """Fit a candidate and judge it against a reference's fit; what the candidate cannot do is a verdict."""
+    """Fit a candidate and judge it against a reference's fit; whatever the candidate cannot do is a verdict."""
+    names = (reference, candidate.name)
     shared = "shared_design" in candidate.capabilities
     try:
         fit = candidate.fit(replace(spec, design=reference_fit.design()) if shared else spec)
-        return judge(Trial(reference_fit, fit, (reference, candidate.name), default()))
     except TooLarge as error:
-        return no_fit(spec, (reference, candidate.name), Verdict.TOO_LARGE, error, reference_fit)
-    except NotExpressible as error:
-        return no_fit(spec, (reference, candidate.name), Verdict.NOT_EXPRESSIBLE, error, reference_fit)
-    except (EngineFailed, RError) as error:
-        return no_fit(spec, (reference, candidate.name), Verdict.ENGINE_FAILED, error, reference_fit)
+        return no_fit(spec, names, Verdict.TOO_LARGE, str(error), reference_fit)
+    except (NotExpressible, InputError) as error:  # the reference has fitted it, so the input is not wrong in itself
+        return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, str(error), reference_fit)
+    except Exception as error:  # an engine is anybody's code, and its failure is a result
+        return no_fit(spec, names, Verdict.ENGINE_FAILED, _told(error), reference_fit)
+    try:
+        return judge(Trial(reference_fit, fit, names, default()))
+    except (EngineFailed, RError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
+        return no_fit(
+            spec, names, Verdict.ENGINE_FAILED, f"the answers cannot be judged: {_told(error)}", reference_fit
+        )
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
 
 
 def no_fit(
-    spec: Spec, names: tuple[str, str], verdict: Verdict, error: LmerBridgeError, reference_fit: Fit | None
+    model: Spec | Case, names: tuple[str, str], verdict: Verdict, reason: str, reference_fit: Fit | None
 ) -> Comparison:
-    """Return the comparison where an engine gave no fit."""
+    """Return the comparison where an engine gave no fit: the reference, if there is no fit of it."""
     return Comparison(
-        formula=spec.formula,
-        reml=spec.reml,
+        formula=model.formula,
+        reml=model.reml,
         reference=names[0],
         candidate=names[1],
         verdict=verdict,
-        reason=str(error),
+        reason=reason,
         gap={},
-        worse=None,
+        worse=names[0] if reference_fit is None else None,
         minimum=math.nan,
         noise=math.nan,
         marks=(),

@@ -17,8 +17,7 @@ class Definition:
     engines: tuple[str, ...]
     kinds: tuple[str, ...]
     text: str
-    corrected: str
-    at_most: float
+    borne_out_by: str
 
     def covers(self, engine: str, kind: str) -> bool:
         """Whether the entry speaks of a kind of quantity of an engine; ``statsmodels[shared]`` is statsmodels."""

@@ -104,11 +104,29 @@ class Objective:
         quadratic = float(step @ np.linalg.solve(best.covariance, step))
         return m * (ratio - 1 - math.log(ratio)) + ratio * quadratic
 
-    def noise(self, theta: Array) -> float:
-        """Rounding error of the criterion near theta: its move over ``theta (1 +- 1e-9)``."""
-        here = self(theta)
-        moved = max(abs(self(theta * (1 + step)) - here) for step in (1e-9, -1e-9))
-        return max(moved, 8 * np.finfo(float).eps * abs(here))
+    def joint_covariance(self, theta: Array, step: float = 1e-4) -> Array | None:
+        """Covariance of beta from the joint information of beta and the variance parameters, at a stationary theta.
+
+        The uncertainty of theta, ``(H / 2)^-1`` with the Hessian ``H`` of the criterion, carried over by
+        ``d beta / d theta`` and added to the covariance that holds theta; derivatives are central differences.
+
+        Returns
+        -------
+        ndarray, shape (p, p), or None
+            None where ``H`` is not positive definite, as on the boundary.
+        """
+        moves = np.diag(step / self.scale)
+        ends = [(self.at(theta + move), self.at(theta - move)) for move in moves]
+        slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / (step / self.scale)
+        hessian = np.array([[self._mixed(theta, a, b) for b in moves] for a in moves])
+        hessian /= 4 * np.outer(step / self.scale, step / self.scale)
+        if not np.all(np.linalg.eigvalsh(hessian * np.outer(1 / self.scale, 1 / self.scale)) > 0):
+            return None
+        spread: Array = slopes @ np.linalg.solve(hessian / 2, slopes.T)
+        return self.at(theta).covariance + spread
+
+    def _mixed(self, theta: Array, a: Array, b: Array) -> float:
+        return self(theta + a + b) - self(theta + a - b) - self(theta - a + b) + self(theta - a - b)
 
     def polish(self, start: Array) -> tuple[Array, float]:
         """Minimize from a start to rounding level (COBYQA), each theta scaled by what it moves."""
@@ -132,7 +150,7 @@ class Objective:
     @property
     def scale(self) -> Array:
         """For each theta, the root mean square of the column of Z it scales."""
-        return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(_rms, self.design.random)])
+        return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(rms, self.design.random)])
 
     @property
     def _denominator(self) -> int:
@@ -143,7 +161,8 @@ class Objective:
         lam = self._factor(theta)
         a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
         cq = a.solve(np.ascontiguousarray(lam.T @ self._ztq))
-        chol = cho_factor(np.eye(cq.shape[1]) - (lam.T @ self._ztq).T @ cq)
+        rest = self._q - self._z @ (lam @ cq)
+        chol = cho_factor(rest.T @ rest + cq.T @ cq)  # I - Q'ZL A^-1 L'Z'Q as a sum of squares: nothing cancels
         gamma, u = np.zeros(cq.shape[1]), np.zeros(lam.shape[0])
         for _ in range(2):  # the second pass refines the first by its own residual
             residual = self._y - self._q @ gamma - self._z @ (lam @ u)
@@ -186,7 +205,8 @@ def _log_det(factors: SuperLU) -> float:
     return float(np.log(np.abs(factors.U.diagonal())).sum())
 
 
-def _rms(term: RandomTerm) -> Array:
+def rms(term: RandomTerm) -> Array:
+    """Root mean square of each of a term's columns over the rows: what a unit of its SD moves."""
     z, k = term.z, term.width
     squares = np.asarray(z.multiply(z).sum(axis=0)).reshape(-1, k).sum(axis=0)
     rms: Array = np.maximum(np.sqrt(squares / z.shape[0]), np.finfo(float).eps)

@@ -14,13 +14,21 @@ UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
 
 
 def compare_quantities(
-    reference: Fit, candidate: Fit, profile: Profile, accounted: Mapping[str, str]
+    reference: Fit, candidate: Fit, profile: Profile, accounted: Mapping[str, str], units: Mapping[str, float]
 ) -> tuple[QuantityRow, ...]:
     """Compare every quantity either fit has; one that a fit lacks, or that is NaN, does not agree.
 
-    ``accounted`` names the definition that accounts for differences of a kind of quantity.
+    Parameters
+    ----------
+    reference, candidate : Fit
+        In one language: see `align.restated`.
+    profile : Profile
+    accounted : mapping
+        The definition that accounts for differences of a kind of quantity.
+    units : mapping
+        For each ``group.term`` what a unit of its standard deviation moves in the linear predictor.
     """
-    return Comparer(reference, candidate, profile, accounted).rows()
+    return Comparer(reference, candidate, profile, accounted, units).rows()
 
 
 def kind_of(quantity: str) -> str:
@@ -37,9 +45,16 @@ def kind_of(quantity: str) -> str:
 class Comparer:
     """Rows of the comparison of two fits."""
 
-    def __init__(self, reference: Fit, candidate: Fit, profile: Profile, accounted: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        reference: Fit,
+        candidate: Fit,
+        profile: Profile,
+        accounted: Mapping[str, str],
+        units: Mapping[str, float],
+    ) -> None:
         self._ours, self._theirs = reference.quantities(), candidate.quantities()
-        self._our_sds, self._their_sds = reference.varcorr.pair_sds(), candidate.varcorr.pair_sds()
+        self._pairs, self._units = reference.varcorr.pairs(), units
         self._zero = ZERO_SD * reference.sigma
         self._engine, self._profile, self._accounted = candidate.engine, profile, accounted
 
@@ -53,7 +68,7 @@ class Comparer:
         tolerance = self._profile.quantities.get(kind, UNKNOWN)
         measures = self._measures(name, a, b)
         bound = tolerance.bound(a)
-        difference = 0.0 if self._both_zero(kind, a, b) else measures[tolerance.measure]
+        difference = 0.0 if self._both_zero(kind, name, a, b) else measures[tolerance.measure]
         agrees = difference <= bound
         known = "" if agrees else self._definition(kind, name)
         seen = (measures["abs"], measures["rel"], measures["in_se"])
@@ -68,7 +83,7 @@ class Comparer:
     def _measures(self, name: str, a: float, b: float) -> dict[str, float]:
         differ = abs(b - a)
         scale = self._ours.get(name.replace("fixef", "se", 1), math.nan) if name.startswith("fixef[") else math.nan
-        product = math.prod(self._our_sds.get(name[3:], (math.nan,)))
+        product = math.prod(self._ours[f"sd[{term}]"] for term in self._pairs.get(name[3:], ())) or math.nan
         return {
             "abs": differ,
             "rel": ratio(differ, abs(a)),
@@ -78,12 +93,17 @@ class Comparer:
         }
 
     def _touches_zero(self, name: str) -> bool:
-        sds = (*self._our_sds.get(name[3:], ()), *self._their_sds.get(name[3:], ()))
-        return any(sd < self._zero for sd in sds)
+        sds = [f"sd[{term}]" for term in self._pairs.get(name[3:], ())]
+        return any(self._is_zero(sd, fit.get(sd, math.nan)) for sd in sds for fit in (self._ours, self._theirs))
 
-    def _both_zero(self, kind: str, a: float, b: float) -> bool:
-        limits = {"sd": self._zero, "var": self._zero**2}
-        return kind in limits and abs(a) < limits[kind] and abs(b) < limits[kind]
+    def _both_zero(self, kind: str, name: str, a: float, b: float) -> bool:
+        return kind in ("sd", "var") and self._is_zero(name, a) and self._is_zero(name, b)
+
+    def _is_zero(self, name: str, value: float) -> bool:
+        """Whether a standard deviation or variance moves the linear predictor by nothing to speak of."""
+        kind, term = name[:-1].split("[", 1)
+        sd = math.sqrt(value) if kind == "var" and value > 0 else value
+        return sd * self._units.get(term, math.nan) < self._zero
 
 
 def ratio(part: float, whole: float) -> float:

@@ -9,10 +9,11 @@ from lmerbridge.parity.verdict import Comparison
 def r_code(case: Case, comparison: Comparison) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
     criterion = "REMLcrit(m)" if case.reml else "deviance(m)"
+    r_given = "".join(f", {argument} = {column}" for argument, column in _given(case))
     lines = [
         "library(lme4)",
         *_r_data(case),
-        f"m <- lmer({case.formula}, d, REML = {str(case.reml).upper()})",
+        f"m <- lmer({case.formula}, d, REML = {str(case.reml).upper()}{r_given})",
         f"{criterion}  # {_criterion(comparison)}",
     ]
     if comparison.candidate_theta:
@@ -26,15 +27,20 @@ def r_code(case: Case, comparison: Comparison) -> str:
 
 def python_code(case: Case, comparison: Comparison) -> str:
     """The same comparison through this package."""
+    given = "".join(f", {argument}={column!r}" for argument, column in _given(case))
     lines = [
         "from lmerbridge import compare, load_dataset",
         f"data = load_dataset({case.dataset!r}, {case.package!r})",
         *([f"data = data.query({case.rows!r})"] if case.rows else []),
-        f"result = compare({case.formula!r}, data, candidate={comparison.candidate!r}, reml={case.reml})",
+        f"result = compare({case.formula!r}, data, candidate={comparison.candidate!r}, reml={case.reml}{given})",
         "print(result.explain())",
         "print(result.frame.to_string())",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _given(case: Case) -> list[tuple[str, str]]:
+    return [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
 
 
 def _criterion(comparison: Comparison) -> str:

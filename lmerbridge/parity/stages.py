@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import RandomTerm
 from lmerbridge.parity import align
 from lmerbridge.parity.definitions import Definition, lookup
-from lmerbridge.parity.objective import Objective
+from lmerbridge.parity.objective import Objective, rms
 from lmerbridge.parity.quantities import compare_quantities
+from lmerbridge.parity.tolerances import ZERO_SD
 from lmerbridge.parity.trial import Trial
-from lmerbridge.parity.verdict import Comparison, Evidence, Verdict
+from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
 from lmerbridge.results import Fit
+
+SAME = 1e-9  # relative: the same numbers through two programs
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,33 @@ def judge(trial: Trial) -> Comparison:
     return _comparison(trial, rulings, compared=True)
 
 
+def _deciding(trial: Trial, rulings: list[Ruling]) -> Ruling | None:
+    """The first ruling against the candidate; without one, the first with any verdict.
+
+    A loose stop or a definition does not excuse what a later stage finds, nor does a fault of the reference.
+    """
+    ruled = [r for r in rulings if r.verdict]
+    against = [r for r in ruled if r.verdict and not r.verdict.agrees and not _blames_reference(trial, r)]
+    return next(iter(against or ruled), None)
+
+
+def _blames_reference(trial: Trial, ruling: Ruling) -> bool:
+    return ruling.evidence.stage == "optimum" and trial.worse == trial.names[0]
+
+
 def _comparison(trial: Trial, rulings: list[Ruling], *, compared: bool) -> Comparison:
-    deciding = next((r for r in rulings if r.verdict), None)
+    deciding = _deciding(trial, rulings)
     accounted = {kind: name for ruling in rulings for kind, name in ruling.accounted}
-    rows = compare_quantities(trial.reference, trial.candidate, trial.profile, accounted)
+    rows = _rows(trial, accounted)
     needed = [*accounted.values(), *(row.definition for row in rows if row.definition)]
+    agreed = next((r for r in rulings if r.evidence.stage == "optimum"), rulings[-1])
     return Comparison(
         formula=trial.reference.formula,
         reml=trial.reference.reml,
         reference=trial.names[0],
         candidate=trial.names[1],
-        verdict=deciding.verdict if deciding and deciding.verdict else Verdict.SAME_OPTIMUM,
-        reason=deciding.evidence.text if deciding else rulings[STAGES.index(same_optimum)].evidence.text,
+        verdict=(deciding and deciding.verdict) or Verdict.SAME_OPTIMUM,
+        reason=(deciding or agreed).evidence.text,
         gap=trial.gap if compared else {},
         worse=trial.worse if compared else None,
         minimum=trial.minimum if compared else math.nan,
@@ -60,8 +79,22 @@ def _comparison(trial: Trial, rulings: list[Ruling], *, compared: bool) -> Compa
         definitions=tuple(dict.fromkeys(needed)),
         candidate_theta=tuple(map(float, trial.thetas[1])) if compared else (),
         reference_fit=trial.reference,
-        candidate_fit=trial.candidate,
+        candidate_fit=trial.as_given,
     )
+
+
+def _rows(trial: Trial, accounted: Mapping[str, str]) -> tuple[QuantityRow, ...]:
+    return compare_quantities(trial.reference, trial.candidate, trial.profile, accounted, _units(trial))
+
+
+def _units(trial: Trial) -> dict[str, float]:
+    """For each ``group.term`` what a unit of its standard deviation moves in the linear predictor."""
+    widths = [rms(term) for term in trial.design.random]
+    return {
+        name: float(unit)
+        for block, units in zip(trial.reference.varcorr, widths, strict=True)
+        for name, unit in zip(trial.reference.varcorr.names_in(block), units, strict=True)
+    }
 
 
 def same_rows(trial: Trial) -> Ruling:
@@ -76,7 +109,7 @@ def same_rows(trial: Trial) -> Ruling:
 
 
 def _row_differences(trial: Trial) -> Iterator[str]:
-    a, b, (first, second) = trial.reference, trial.candidate, trial.names
+    a, b, (first, second) = trial.reference, trial.as_given, trial.names
     if a.reml != b.reml:
         yield f"{first} fitted by {method(a)}, {second} by {method(b)}"
     if not np.array_equal(np.sort(a.rows), np.sort(b.rows)):
@@ -85,9 +118,9 @@ def _row_differences(trial: Trial) -> Iterator[str]:
         return
     for what in ("y", "weights", "offset"):
         mine, its = getattr(trial.design, what), _vector(trial, what)
-        far = np.abs(mine - its) > 1e-9 * np.abs(mine).max()
-        if far.any():
-            yield f"{int(far.sum())} rows differ in {WORDS[what]}"
+        same = np.abs(mine - its) <= SAME * np.abs(mine).max()
+        if not same.all():
+            yield f"{int((~same).sum())} rows differ in {WORDS[what]}"
 
 
 def _vector(trial: Trial, what: str) -> Array:
@@ -96,53 +129,64 @@ def _vector(trial: Trial, what: str) -> Array:
         vector: Array = getattr(trial.other, what)[trial.order]
         return vector
     if what == "y":
-        return (trial.candidate.fitted_values + trial.candidate.residual_values)[trial.order]
+        return (trial.as_given.fitted_values + trial.as_given.residual_values)[trial.order]
     unsaid: Array = getattr(trial.design, what)
     return unsaid
 
 
 def same_space(trial: Trial) -> Ruling:
-    """Stage 1: rank and column space of X; terms and levels of Z."""
+    """Stage 1: rank and column space of X; terms, levels and columns of Z."""
     differences = list(_space_differences(trial))
     if differences:
         text = f"Not the same model: {'; '.join(differences)}."
         return Ruling(Evidence("model_space", False, text), Verdict.SPEC_MISMATCH)
     coded = "in the same columns" if trial.coding.same_columns else "in another coding, carried over"
     columns, random = trial.design.x.shape[1], describe(trial.design.random)
-    text = f"Same model space: {columns} fixed effect{'s' * (columns != 1)} {coded}, and {random}."
+    dropped = f", {', '.join(trial.reference.dropped_terms)} left out" if trial.reference.dropped_terms else ""
+    text = f"Same model space: {columns} fixed effect{'s' * (columns != 1)} {coded}{dropped}, and {random}."
     return Ruling(Evidence("model_space", True, text))
 
 
 def _space_differences(trial: Trial) -> Iterator[str]:
-    (first, second), p, q = trial.names, len(trial.design.terms), len(trial.candidate.terms)
+    (first, second), p, q = trial.names, len(trial.design.terms), len(trial.as_given.terms)
     if p != q:
         yield f"{first} has {p} fixed effects, {second} {q}"
     elif not trial.coding.distance <= trial.profile.space:
         yield f"the column spaces of X are {trial.coding.distance:.2g} apart"
-    blocks = trial.candidate.varcorr
-    if len(blocks) != len(trial.design.random) or trial.candidate_theta is None:
+    blocks = trial.as_given.varcorr.blocks
+    if align.match(trial.design.random, blocks) is None:
         its = " and ".join(f"({', '.join(b.terms)} | {b.group})" for b in blocks)
         yield f"{first} has {describe(trial.design.random)}, {second} {its}"
-    for term in trial.design.random:
-        others = trial.other.random if trial.other else ()
-        counts = {len(t.levels) for t in others if align.same_group(t.group, term.group)}
-        if counts - {len(term.levels)}:
-            yield f"{term.group} has {len(term.levels)} levels in {first}, {max(counts)} in {second}"
+    elif trial.other is not None:
+        yield from _z_differences(trial, trial.other.random)
+
+
+def _z_differences(trial: Trial, others: tuple[RandomTerm, ...]) -> Iterator[str]:
+    places = align.match(trial.design.random, others)
+    for term, place in zip(trial.design.random, places or (), strict=bool(places)):
+        z = align.columns_of(others[place], term)
+        if z is None:
+            yield f"{term.group} has other levels in {trial.names[1]}"
+        elif not abs(z[trial.order] - term.z).max() <= SAME * abs(term.z).max():
+            yield f"rows belong to other levels of {term.group}, or its columns differ"
 
 
 def same_objective(trial: Trial) -> Ruling:
-    """Stage 2: the common objective at the candidate's theta against what the candidate reports there."""
-    if not trial.finite:
-        text = f"{trial.names[1]} returned a variance that is not a number."
+    """Stage 2: the common objective at the candidate's answer against what the candidate reports there."""
+    if trial.defect:
+        text = f"{trial.names[1]} returned {trial.defect}."
         return Ruling(Evidence("objective", False, text), Verdict.ENGINE_FAILED)
-    reported, common = trial.reported, float(trial.at[1])
-    differ = reported - common
-    if abs(differ) <= trial.profile.objective.bound(common):
-        text = f"Same objective: at the estimates of {trial.names[1]} the two criteria differ by {abs(differ):.1e}."
+    if not np.all(np.isfinite([*trial.answers, trial.minimum])):
+        text = f"The common objective has no value at the answer of {trial.names[1]}."
+        return Ruling(Evidence("objective", False, text), Verdict.ENGINE_FAILED)
+    reported, common = trial.candidate.criterion, float(trial.answers[1])
+    if abs(reported - common) <= trial.rounding:
+        differ = abs(reported - common)
+        text = f"Same objective: at the estimates of {trial.names[1]} the two criteria differ by {differ:.1e}."
         return Ruling(Evidence("objective", True, text))
     text = (
         f"{trial.names[1]} reports a criterion of {reported:.6f}; the common objective at its estimates is "
-        f"{common:.6f}, and the difference is {_constant(trial, differ)}."
+        f"{common:.6f}, and the difference is {_constant(trial, reported - float(trial.profiled[1]))}."
     )
     return Ruling(Evidence("objective", False, text), Verdict.OTHER_OBJECTIVE)
 
@@ -151,12 +195,12 @@ def _constant(trial: Trial, differ: float) -> str:
     """Name a difference of two objectives: the other criterion, or a constant some packages leave out."""
     n, p = trial.design.x.shape
     log_xx = 2 * float(np.log(np.abs(np.diag(np.linalg.qr(trial.design.x, mode="r")))).sum())
-    other = Objective(trial.design, not trial.reference.reml)(trial.thetas[1]) - float(trial.at[1])
+    other = Objective(trial.design, not trial.reference.reml)(trial.thetas[1]) - float(trial.profiled[1])
     named = {f"that of {'ML' if trial.reference.reml else 'REML'} to {method(trial.reference)}": other}
     for what, size in (("log det X'X", log_xx), ("p log 2 pi", p * _LOG_2PI), ("n log 2 pi", n * _LOG_2PI)):
         named |= {what: size, f"-{what}": -size}
-    limit = 10 * trial.profile.objective.bound(float(trial.at[1]))
-    return next((name for name, size in named.items() if abs(differ - size) <= limit), f"{differ:.6g}, without a name")
+    close = (name for name, size in named.items() if abs(differ - size) <= 10 * trial.rounding)
+    return next(close, f"{differ:.6g}, without a name")
 
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -189,53 +233,73 @@ def pinned(trial: Trial) -> Ruling:
         text = f"Held at the theta of {trial.names[1]}, the common code gives every number it reports."
         return Ruling(Evidence("pinned", True, text))
     listed = ", ".join(f"{WORDS[what]} by {size:.1e}" for what, size in over.items())
-    entries = {what: _definition(trial, what) for what in over}
-    known = {what: entry for what, entry in entries.items() if entry}
+    known = {what: entry for what in over if (entry := _definition(trial, what))}
     accounted = tuple((what, entry.name) for what, entry in known.items())
-    if len(known) == len(over):
-        why = " ".join(dict.fromkeys(entry.text for entry in known.values()))
-        text = f"Another definition: at the same theta {trial.names[1]} differs in {listed}. {why}"
-        return Ruling(Evidence("pinned", False, text), Verdict.OTHER_DEFINITION, accounted)
-    text = f"At the same theta {trial.names[1]} differs in {listed}, and no known definition accounts for it."
-    return Ruling(Evidence("pinned", False, text), Verdict.UNEXPLAINED, accounted)
+    if len(known) < len(over):
+        text = f"At the same theta {trial.names[1]} differs in {listed}, and no known definition accounts for it."
+        return Ruling(Evidence("pinned", False, text), Verdict.UNEXPLAINED, accounted)
+    why = " ".join(dict.fromkeys(entry.text for entry in known.values()))
+    text = f"At the same theta {trial.names[1]} differs in {listed}, by definition: {why}"
+    if all(size <= trial.profile.quantities[what].limit for what, size in over.items()):
+        return Ruling(Evidence("pinned", True, text + " It stays within tolerance here."), None, accounted)
+    return Ruling(Evidence("pinned", False, text), Verdict.OTHER_DEFINITION, accounted)
 
 
 def _pinned_differences(trial: Trial) -> dict[str, float]:
-    held, fit, t = trial.solution, trial.candidate, trial.coding.transform
+    held, fit = trial.solution, trial.candidate
     se = np.sqrt(np.diag(held.covariance))
-    modes = [
-        np.abs(align.modes_of(fit, term) - modes).max()
-        for term, modes in zip(trial.design.random, held.modes, strict=True)
-    ]
+    modes = [np.abs(its.modes - mine).max() for its, mine in zip(fit.modes, held.modes, strict=True)]
+    npar = len(fit.beta) + len(fit.theta) + 1
+    counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))
     return {
-        "beta": float(np.max(np.abs(t @ fit.beta - held.beta) / se)),
+        "beta": float(np.max(np.abs(fit.beta - held.beta) / se)),
         "sigma": abs(fit.sigma / held.sigma - 1),
-        "se": _se_difference(trial, fit.covariance),
+        "se": se_difference(fit.covariance, held.covariance),
+        "varcorr": max(_block_differences(trial)),
         "fitted": float(np.abs(fit.fitted_values[trial.order] - held.fitted).max()) / held.sigma,
         "ranef": float(np.max(modes)) / held.sigma,
+        "logLik": abs(2 * float(fit.loglik) + fit.criterion),
+        "df": 0.0 if counted else math.inf,
     }
 
 
-def _se_difference(trial: Trial, covariance: Array) -> float:
-    """Largest relative difference of standard errors, in the reference's coding, from the pinned ones."""
-    t = trial.coding.transform
-    pinned_se = np.sqrt(np.diag(trial.solution.covariance))
+def _block_differences(trial: Trial) -> Iterator[float]:
+    """Reported covariances, SDs and correlations against ``sigma^2 T T'``, in SDs no smaller than a zero's."""
+    fit = trial.candidate
+    factors = covariance.split(trial.thetas[1], trial.design.widths)
+    for term, t, block in zip(trial.design.random, factors, fit.varcorr, strict=True):
+        right = fit.sigma**2 * t @ t.T
+        floor = ZERO_SD * fit.sigma / rms(term)
+        sd = np.maximum(np.sqrt(np.diag(right)), floor)
+        yield float(np.max(np.abs(block.covariance - right) / np.outer(sd, sd)))
+        yield float(np.max(np.abs(block.stddev - np.sqrt(np.diag(right))) / sd))
+        real = np.outer(sd > floor, sd > floor)
+        yield float(np.max(np.abs(block.correlation - right / np.outer(sd, sd)), where=real, initial=0.0))
+
+
+def se_difference(mine: Array, its: Array) -> float:
+    """Largest relative difference of the standard errors of two covariance matrices."""
     with np.errstate(invalid="ignore"):  # a negative variance is NaN, which is beyond any limit
-        return float(np.max(np.abs(np.sqrt(np.diag(t @ covariance @ t.T)) / pinned_se - 1)))
+        return float(np.max(np.abs(np.sqrt(np.diag(mine)) / np.sqrt(np.diag(its)) - 1)))
 
 
 def _definition(trial: Trial, what: str) -> Definition | None:
-    """The definition that accounts for a pinned difference, where the candidate's own fit bears it out."""
-    entry, given = lookup(trial.names[1], what), trial.candidate.covariance_given_theta
-    if entry is None or given is None or entry.corrected != "covariance_given_theta":
+    """The definition that accounts for a pinned difference, where the common code bears it out."""
+    entry = lookup(trial.names[1], what)
+    if entry is None or entry.borne_out_by != "joint_information":
         return None
-    borne_out = _se_difference(trial, given) <= trial.profile.quantities["se"].limit
-    return entry if borne_out and _se_difference(trial, trial.candidate.covariance) <= entry.at_most else None
+    joint = trial.objective.joint_covariance(trial.thetas[1])
+    limit = trial.profile.quantities["se"].limit
+    if joint is not None:
+        return entry if se_difference(trial.candidate.covariance, joint) <= limit else None
+    given = trial.candidate.covariance_given_theta  # on the boundary there is no joint information to compute
+    held = given is not None and se_difference(given, trial.solution.covariance) <= limit
+    return entry if held else None
 
 
 def all_there(trial: Trial) -> Ruling:
     """Stage 5: no quantity is missing or NaN; those beyond tolerance are told."""
-    rows = compare_quantities(trial.reference, trial.candidate, trial.profile, {})
+    rows = _rows(trial, {})
     missing = [row.quantity for row in rows if not math.isfinite(row.abs) and not row.definition]
     if missing:
         text = f"There is no number to compare for {', '.join(missing)}."
@@ -261,8 +325,11 @@ WORDS = {
     "beta": "fixed effects",
     "sigma": "sigma",
     "se": "standard errors",
+    "varcorr": "variances or correlations",
     "fitted": "fitted values",
     "ranef": "random effects",
+    "logLik": "the log-likelihood",
+    "df": "the number of parameters or rows",
 }
 
 

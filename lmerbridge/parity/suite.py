@@ -77,11 +77,11 @@ def run_cases(
 
 def run_case(case: Case, candidates: Sequence[str], reference: str) -> tuple[CaseResult, ...]:
     """Fit the reference once and judge every candidate against it; whatever fails costs this case only."""
-    spec = case.spec()
     try:
+        spec = case.spec()
         fit = find(reference).fit(spec)
     except LmerBridgeError as error:
-        failed = [no_fit(spec, (reference, name), Verdict.ENGINE_FAILED, error, None) for name in candidates]
+        failed = [no_fit(case, (reference, name), Verdict.ENGINE_FAILED, str(error), None) for name in candidates]
         return tuple(_result(case, comparison) for comparison in failed)
     return tuple(_result(case, judge_candidate(spec, reference, fit, find(name))) for name in candidates)
 

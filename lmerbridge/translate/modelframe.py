@@ -113,8 +113,10 @@ def _column(series: pd.Series, grouping: bool) -> Variable:
 
 def _number(node: Node, have: Mapping[str, Variable]) -> Array:
     values = evaluate(node, have)
+    if isinstance(values, pd.Categorical) and tuple(values.categories) == LOGICAL:
+        return np.where(values.codes < 0, np.nan, values.codes)
     if isinstance(values, pd.Categorical) or values.ndim != 1:
-        raise InvalidArgument(f"{to_r(node)} is no column of numbers; a response and an offset are.")
+        raise InvalidArgument(f"{to_r(node)} is not a column of numbers; a response or an offset must be one.")
     return values
 
 

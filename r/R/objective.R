@@ -8,11 +8,17 @@ deviance_function <- function(entry) {
   entry$scope$.devfun
 }
 
-# Values of the objective; `theta` holds the points one after another.
+# Values of the objective, made anew after a point where it has none, for lme4's function does not recover from that; `theta` holds the points one after another.
 deviance_at <- function(handle, theta) {
   devfun <- deviance_function(kept(handle))
+  scope <- kept(handle)$scope
   points <- matrix(theta, nrow = length(kept(handle)$model@theta))
-  list(value = apply(points, 2L, devfun))
+  value <- tryCatch(apply(points, 2L, devfun), error = function(e) {
+    scope$.devfun <- NULL
+    stop(e)
+  })
+  if (!all(is.finite(value))) scope$.devfun <- NULL
+  list(value = value)
 }
 
 # What a unit of each theta moves in the linear predictor: the root mean square of the column of Z it
