@@ -34,7 +34,8 @@ def doctor() -> None:
 
     diagnosis = examine()
     console.print(render(diagnosis))
-    typer.echo(commands(diagnosis))
+    if not diagnosis.ok:
+        typer.echo(commands(diagnosis))
     raise typer.Exit(0 if diagnosis.ok else 1)
 
 
@@ -51,9 +52,10 @@ def fit(
         model = lmer(formula, _read(data), reml=not ml)
         typer.echo(str(model))
     if model.rows_dropped:
-        errors.print(f"[yellow]{model.rows_dropped} rows were left out for a missing value.[/yellow]")
+        rows = "1 row was" if model.rows_dropped == 1 else f"{model.rows_dropped} rows were"
+        typer.echo(f"{rows} left out for a missing value.", err=True)
     for condition in model.conditions:
-        errors.print(f"[yellow]{condition.kind}:[/yellow] {condition.text}", markup=True, highlight=False)
+        typer.echo(f"{condition.kind}: {condition.text}", err=True)
 
 
 @app.command()
@@ -70,6 +72,7 @@ def parity(
 
     with _told():
         chosen = cases.matching(case)
+        _make(out)
         results = list(_watched(suite.run_cases(chosen, engine or CANDIDATES, jobs=jobs), len(chosen)))
         report = describe(suite.collect(results))
         paths = write(report, out)
@@ -90,14 +93,24 @@ def _watched(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[
             yield group
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidArgument(f"{folder} cannot be made: {error.strerror}; another --out is expected.") from error
+
+
 def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    match path.suffix.lower():
-        case ".csv":
-            return pd.read_csv(path)
-        case ".parquet":
-            return pd.read_parquet(path)
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                return pd.read_csv(path)
+            case ".parquet":
+                return pd.read_parquet(path)
+    except (ValueError, OSError, ImportError) as error:  # pandas' and pyarrow's own are among them
+        raise InvalidArgument(f"{path.name} cannot be read: {error}") from error
     raise InvalidArgument(f"{path.name} ends in {path.suffix!r}; .csv or .parquet is expected.")
 
 
@@ -109,5 +122,6 @@ class _told:  # noqa: N801  # reads as a word in `with _told():`
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, LmerBridgeError):
-            errors.print(f"[red]{type(error).__name__}:[/red] {error}", highlight=False)
+            typer.secho(f"{type(error).__name__}: ", fg=typer.colors.RED, err=True, nl=False)
+            typer.echo(str(error), err=True)
             raise typer.Exit(2) from error

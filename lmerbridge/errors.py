@@ -45,12 +45,12 @@ class UnsafeFormula(FormulaError):
 
 
 class MissingColumns(InputError):
-    """The formula names columns that the data lacks."""
+    """The formula, or another argument, names columns that the data lacks."""
 
-    def __init__(self, missing: Iterable[str], available: Iterable[object]) -> None:
+    def __init__(self, missing: Iterable[str], available: Iterable[object], where: str = "the formula") -> None:
         named = ", ".join(map(repr, missing))
         have = ", ".join(map(repr, available))
-        super().__init__(f"the formula names {named}, which the data lacks; its columns are {have}.")
+        super().__init__(f"{where} names {named}, which the data lacks; its columns are {have}.")
 
 
 class UnsupportedColumn(InputError):

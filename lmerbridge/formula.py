@@ -16,6 +16,7 @@ ALGEBRA = frozenset(("+", "-", ":", "*", "^", "%in%", "/", "("))
 ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "%%", "%/%", ":", "(", "&", "!", "==", "!=", "<", "<=", ">", ">="))
 GROUPING = frozenset((":", "/", "("))
 ALLOWED = {"sum": ALGEBRA | BARS, "term": ALGEBRA, "group": GROUPING, "function": ARITHMETIC}
+NOT_COLUMNS = frozenset((".", "contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS"))
 ONE, ZERO = Number("1"), Number("0")
 
 
@@ -64,7 +65,7 @@ class Formula:
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """Names of the columns used, in order of appearance; a ``.`` is not among them."""
-        return tuple(dict.fromkeys(name for name in _names(self.tree) if name != "."))
+        return tuple(dict.fromkeys(name for name in _names(self.tree) if name not in NOT_COLUMNS))
 
     @cached_property
     def groups(self) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ class Optima:
     value: Array
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LmerFit(Fit):
     """A fit of lme4: its numbers, and the model in R behind them.
 

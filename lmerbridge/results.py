@@ -213,7 +213,7 @@ class GroupModes:
         return pd.DataFrame(self.modes, index=list(self.levels), columns=labels(self.terms))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Fit:
     """One fitted model: a value, whoever computed it.
 
@@ -280,6 +280,10 @@ class Fit:
     provenance: Provenance
     covariance_given_theta: Array | None = None
     own_design: Design | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        method, name = ("REML", "REMLcrit") if self.reml else ("ML", "deviance")
+        return f"<{self.engine} fit by {method}: {self.formula}, {self.nobs} rows, {name} {self.criterion:.10g}>"
 
     def numbers(self) -> Fit:
         """The fit as a plain `Fit`: its numbers, and nothing that needs an engine."""

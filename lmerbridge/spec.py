@@ -61,6 +61,10 @@ class Spec:
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
         if self.na_action not in ("omit", "exclude", "fail"):
             raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
+        for argument in ("contrasts", "control"):
+            given = getattr(self, argument)
+            if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
+                raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
 
     def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
         """Return one value a row of the frame for an argument given as a column name or an array, or None.
@@ -76,14 +80,14 @@ class Spec:
         given: RowVector = getattr(self, argument)
         if given is None:
             return None
-        values = self._column(given) if isinstance(given, str) else self._row_vector(argument, given)
+        values = self._column(argument, given) if isinstance(given, str) else self._row_vector(argument, given)
         if argument != "subset" and values.dtype.kind not in "iuf":
             raise InvalidArgument(f"{argument} has dtype {values.dtype}; numbers are expected.")
         return values.set_axis(range(len(self.data)))
 
-    def _column(self, name: str) -> pd.Series:
+    def _column(self, argument: str, name: str) -> pd.Series:
         if name not in self.data.columns:
-            raise MissingColumns([name], self.data.columns)
+            raise MissingColumns([name], self.data.columns, where=argument)
         return self.data[name]
 
     def _row_vector(self, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> pd.Series:
@@ -103,8 +107,10 @@ class Spec:
         mask = self.per_row("subset")
         if mask is None:
             return np.arange(len(self.data))
-        if not is_bool_dtype(mask.dtype) or mask.isna().any() or not mask.any():
-            raise InvalidArgument(
-                f"subset has dtype {mask.dtype}; booleans are expected, none missing and some of them true."
-            )
+        if not is_bool_dtype(mask.dtype):
+            raise InvalidArgument(f"subset has dtype {mask.dtype}; a boolean a row is expected, such as data.x > 0.")
+        if mask.isna().any():
+            raise InvalidArgument(f"subset lacks a value in {mask.isna().sum()} rows; each is to be True or False.")
+        if not mask.any():
+            raise InvalidArgument("subset picks no row; some must be True.")
         return np.flatnonzero(mask.to_numpy("bool"))

@@ -133,9 +133,19 @@ def test_a_fit_leaves_rpy2_out_of_the_user_s_process_and_no_trace_behind():
     assert not Path(files).exists()
 
 
-def test_a_worker_and_its_files_do_not_outlive_a_host_that_is_killed():
+LONG = """
+import numpy, pandas
+rng = numpy.random.default_rng(1)
+data = pandas.DataFrame(rng.normal(size=(60000, 4)), columns=list("yxab")).assign(g=rng.integers(0, 2000, 60000))
+threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+lmer("y ~ x + (x + a + b | g)", data)
+"""
+
+
+@pytest.mark.parametrize("doing", ["os.kill(os.getpid(), signal.SIGKILL)", LONG], ids=["idle", "in a long fit"])
+def test_a_worker_and_its_files_do_not_outlive_a_host_that_is_killed(doing):
     show = "print(host.worker()._process.pid, host.worker()._folder, flush=True)\n"
-    pid, files = run(FIT + show + "os.kill(os.getpid(), signal.SIGKILL)", status=-9).split()
+    pid, files = run(FIT + show + doing, status=-9).split()
     deadline = time.monotonic() + 5
     while alive(int(pid)) and time.monotonic() < deadline:
         time.sleep(0.01)

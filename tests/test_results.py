@@ -77,8 +77,8 @@ def test_blocks_of_a_group_that_share_a_term_go_by_their_numbered_names():
     assert set(split.quantities()) == {"var[g.(Intercept)]", "sd[g.(Intercept)]", "var[g.x]", "sd[g.x]"}
 
 
-def test_the_deviations_of_a_pair_stand_under_the_pair():
-    assert make().varcorr.pair_sds() == {"[g.(Intercept),x]": (2.0, 3.0)}
+def test_the_terms_of_a_pair_stand_under_the_pair():
+    assert make().varcorr.pairs() == {"[g.(Intercept),x]": ("g.(Intercept)", "g.x")}
 
 
 def test_the_variance_table_is_that_of_r():

@@ -32,7 +32,7 @@ def arguments(spec: Spec, formula: Formula) -> dict[str, Value]:
         "data": Table({**data.columns, **_per_row(spec)}, data.rows),
         "reml": bool(spec.reml),
         "na_action": spec.na_action,
-        "contrasts": _contrasts(spec),
+        "contrasts": _contrasts(spec, formula),
         "start": _start(spec),
         "control": None if spec.control is None else _plain("control", dict(spec.control)),
     }
@@ -53,8 +53,11 @@ def _per_row(spec: Spec) -> dict[str, Value]:
     return found
 
 
-def _contrasts(spec: Spec) -> Value:
+def _contrasts(spec: Spec, formula: Formula) -> Value:
     for factor, name in (spec.contrasts or {}).items():
+        if factor not in formula.variables:
+            used = ", ".join(formula.variables)
+            raise InvalidArgument(f"contrasts names {factor!r}, which the formula does not use; it uses {used}.")
         if not isinstance(name, str) or name not in CONTRASTS:
             known = ", ".join(CONTRASTS)
             raise InvalidArgument(f"contrasts[{factor!r}] is {name!r}; one of {known} is expected.")

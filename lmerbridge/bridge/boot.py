@@ -1,7 +1,7 @@
 """Start the worker at fixed addresses: `python -m lmerbridge.bridge.boot FD FOLDER`.
 
-FD is its end of the socket, FOLDER what it removes when it ends: R's temporary files are in there.
-
+FD is its end of the socket, FOLDER what it removes when it ends: R's temporary files are in there. It ends when the
+other end closes, at once, even in the middle of a fit: a host that was killed leaves nothing behind.
 
 lme4 1.1-31 chooses its fill-reducing permutation by what happens to lie in memory, so that with randomized
 addresses a crossed model differs in its last digits from one R session to the next. Without them a fit is
@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import shutil
 import socket
 import sys
+import threading
+from typing import NoReturn
 
 ADDR_NO_RANDOMIZE = 0x0040000
 QUERY = 0xFFFFFFFF
@@ -33,11 +36,26 @@ def fix_addresses() -> None:
     os.execv(sys.executable, command)  # noqa: S606  # ourselves
 
 
+def end(folder: str) -> NoReturn:
+    """Leave nothing, and do not wait for R's own end, which nobody needs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def end_with_host(end_of_socket: int, folder: str) -> None:
+    """Wait, on a thread of its own, until the host has closed its end or has died."""
+    watched = select.poll()
+    watched.register(end_of_socket, 0)  # no event but a hang-up
+    watched.poll()
+    end(folder)
+
+
 if __name__ == "__main__":
     fix_addresses()
     from lmerbridge.bridge.wire import Channel
     from lmerbridge.bridge.worker import serve
 
-    serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
-    shutil.rmtree(sys.argv[2], ignore_errors=True)
-    os._exit(0)  # R's own end would wait for what nobody needs
+    descriptor, its_folder = int(sys.argv[1]), sys.argv[2]
+    threading.Thread(target=end_with_host, args=(descriptor, its_folder), daemon=True).start()
+    serve(Channel(socket.socket(fileno=descriptor)))
+    end(its_folder)

@@ -131,9 +131,10 @@ class Worker:
         self._end()
         self._said.seek(0)
         said = self._said.read().decode(errors="replace").strip()
-        last = "\n".join(said.splitlines()[-12:]) or "nothing"
-        if "import rpy2" in said or "rpy2.rinterface" in said:
-            return SetupError(f"R could not be started; run `lmerbridge doctor`. The worker said:\n{last}")
+        lines = said.splitlines() or ["nothing"]
+        if "import rpy2" in said or "rpy2.rinterface" in said or "R_HOME" in said:
+            return SetupError(f"R could not be started ({lines[-1]}); `lmerbridge doctor` says what is wrong.")
+        last = "\n".join(lines[-12:])
         status = self._process.returncode
         return WorkerDied(f"the R process ended ({status}); the next call starts another. It said:\n{last}")
 

@@ -60,6 +60,8 @@ def find(name: str) -> Engine:
     InvalidArgument
         No installed package offers an engine of that name.
     """
+    if not isinstance(name, str):
+        raise InvalidArgument(f"an engine is given as {name!r}; a name, or an object with fit() is expected.")
     for entry in entry_points(group=GROUP):
         if entry.name == name:
             engine: Engine = entry.load()()

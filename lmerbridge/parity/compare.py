@@ -83,7 +83,7 @@ def compare(
         na_action=na_action,
         contrasts=contrasts,
     )
-    first, second = (find(engine) if isinstance(engine, str) else engine for engine in (reference, candidate))
+    first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
     return judge_candidate(spec, first.name, first.fit(spec), second)

@@ -91,7 +91,7 @@ class QuantityRow:
     definition: str = ""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Comparison:
     """Two fits of one model, judged.
 
@@ -143,6 +143,9 @@ class Comparison:
     candidate_theta: tuple[float, ...] = ()
     reference_fit: Fit | None
     candidate_fit: Fit | None
+
+    def __repr__(self) -> str:
+        return f"<{self.candidate} against {self.reference}: {self.verdict}. {self.reason}>"
 
     @property
     def frame(self) -> pd.DataFrame:

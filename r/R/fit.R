@@ -7,6 +7,8 @@ per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 formula_scope <- function(data) {
   scope <- new.env(parent = asNamespace("stats"))
   scope$dummy <- lme4::dummy
+  scope$ns <- splines::ns
+  scope$bs <- splines::bs
   scope$lmerControl <- lme4::lmerControl
   scope$data <- data
   scope
