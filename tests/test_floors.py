@@ -18,6 +18,7 @@ FLOORS = {
     "structure": 1,
     "syntax": 1,
     "terms": 1,
+    "varcorr": 1,
     "bridge": 2,
     "datasets": 3,
     "engines": 3,

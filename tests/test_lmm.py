@@ -13,7 +13,8 @@ from lmerbridge import LmerFit, lmer
 from lmerbridge.bridge import host
 from lmerbridge.design import Design
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, RError, UnsupportedColumn
-from lmerbridge.results import LogLik, Provenance, VarCorr
+from lmerbridge.results import LogLik, Provenance
+from lmerbridge.varcorr import VarCorr
 
 INTERCEPTS = "Reaction ~ Days + (1 | Subject)"
 SLOPES = "Reaction ~ Days + (Days | Subject)"

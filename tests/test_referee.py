@@ -16,8 +16,9 @@ from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.parity.criterion import SparseCriterion
 from lmerbridge.parity.stages import judge
 from lmerbridge.parity.trial import Trial
-from lmerbridge.results import Condition, Fit, LogLik, VarCorr
+from lmerbridge.results import Condition, Fit, LogLik
 from lmerbridge.spec import Spec
+from lmerbridge.varcorr import VarCorr
 from tests import simulated
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"

@@ -20,7 +20,8 @@ from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
 from lmerbridge.report import describe, html, json_text, junit, markdown, write
 from lmerbridge.report.outcome import GLYPHS
 from lmerbridge.report.render import _environment
-from lmerbridge.results import Condition, CovarianceBlock, Fit, LogLik, Provenance, VarCorr
+from lmerbridge.results import Condition, Fit, LogLik, Provenance
+from lmerbridge.varcorr import CovarianceBlock, VarCorr
 
 NAN = math.nan
 REASONS = {

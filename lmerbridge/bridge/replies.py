@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design, RandomTerm
-from lmerbridge.results import CovarianceBlock, GroupModes, LogLik, VarCorr
+from lmerbridge.results import GroupModes, LogLik
 from lmerbridge.structure import build, pieces
+from lmerbridge.varcorr import CovarianceBlock, VarCorr
 
 Integers = NDArray[np.int32]
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design, RandomTerm
-from lmerbridge.results import CovarianceBlock, Fit, GroupModes, LogLik, VarCorr
+from lmerbridge.results import Fit, GroupModes, LogLik
+from lmerbridge.varcorr import CovarianceBlock, VarCorr
 
 
 def same_group(a: str, b: str) -> bool:

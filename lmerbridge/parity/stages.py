@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import RandomTerm
 from lmerbridge.parity import align
-from lmerbridge.parity.definitions import Definition, lookup
 from lmerbridge.parity.objective import Objective, rms
+from lmerbridge.parity.pinned import pinned
 from lmerbridge.parity.quantities import compare_quantities
-from lmerbridge.parity.tolerances import ZERO_SD
+from lmerbridge.parity.ruling import WORDS, Ruling
 from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
 from lmerbridge.results import Fit
 
 SAME = 1e-9  # relative: the same numbers through two programs
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """What one stage found, the verdict if it is a cause, and the definitions it verified by kind of quantity."""
-
-    evidence: Evidence
-    verdict: Verdict | None = None
-    accounted: tuple[tuple[str, str], ...] = ()
 
 
 def judge(trial: Trial) -> Comparison:
@@ -225,78 +214,6 @@ def same_optimum(trial: Trial) -> Ruling:
     return Ruling(Evidence("optimum", False, text), verdict)
 
 
-def pinned(trial: Trial) -> Ruling:
-    """Stage 4: the candidate's report against the common code held at the candidate's theta."""
-    sizes = _pinned_differences(trial)
-    over = {what: size for what, size in sizes.items() if not size <= trial.profile.pinned[what].limit}
-    if not over:
-        text = f"Held at the theta of {trial.names[1]}, the common code gives every number it reports."
-        return Ruling(Evidence("pinned", True, text))
-    listed = ", ".join(f"{WORDS[what]} by {size:.1e}" for what, size in over.items())
-    known = {what: entry for what in over if (entry := _definition(trial, what))}
-    accounted = tuple((what, entry.name) for what, entry in known.items())
-    if len(known) < len(over):
-        text = f"At the same theta {trial.names[1]} differs in {listed}, and no known definition accounts for it."
-        return Ruling(Evidence("pinned", False, text), Verdict.UNEXPLAINED, accounted)
-    why = " ".join(dict.fromkeys(entry.text for entry in known.values()))
-    text = f"At the same theta {trial.names[1]} differs in {listed}, by definition: {why}"
-    if all(size <= trial.profile.quantities[what].limit for what, size in over.items()):
-        return Ruling(Evidence("pinned", True, text + " It stays within tolerance here."), None, accounted)
-    return Ruling(Evidence("pinned", False, text), Verdict.OTHER_DEFINITION, accounted)
-
-
-def _pinned_differences(trial: Trial) -> dict[str, float]:
-    held, fit = trial.solution, trial.candidate
-    se = np.sqrt(np.diag(held.covariance))
-    modes = [np.abs(its.modes - mine).max() for its, mine in zip(fit.modes, held.modes, strict=True)]
-    npar = len(fit.beta) + len(fit.theta) + 1
-    counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))
-    return {
-        "beta": float(np.max(np.abs(fit.beta - held.beta) / se)),
-        "sigma": abs(fit.sigma / held.sigma - 1),
-        "se": se_difference(fit.covariance, held.covariance),
-        "varcorr": max(_block_differences(trial)),
-        "fitted": float(np.abs(fit.fitted_values[trial.order] - held.fitted).max()) / held.sigma,
-        "ranef": float(np.max(modes)) / held.sigma,
-        "logLik": abs(2 * float(fit.loglik) + fit.criterion),
-        "df": 0.0 if counted else math.inf,
-    }
-
-
-def _block_differences(trial: Trial) -> Iterator[float]:
-    """Reported covariances, SDs and correlations against ``sigma^2 T T'``, in SDs no smaller than a zero's."""
-    fit = trial.candidate
-    factors = covariance.split(trial.thetas[1], trial.design.widths)
-    for term, t, block in zip(trial.design.random, factors, fit.varcorr, strict=True):
-        right = fit.sigma**2 * t @ t.T
-        floor = ZERO_SD * fit.sigma / rms(term)
-        sd = np.maximum(np.sqrt(np.diag(right)), floor)
-        yield float(np.max(np.abs(block.covariance - right) / np.outer(sd, sd)))
-        yield float(np.max(np.abs(block.stddev - np.sqrt(np.diag(right))) / sd))
-        real = np.outer(sd > floor, sd > floor)
-        yield float(np.max(np.abs(block.correlation - right / np.outer(sd, sd)), where=real, initial=0.0))
-
-
-def se_difference(mine: Array, its: Array) -> float:
-    """Largest relative difference of the standard errors of two covariance matrices."""
-    with np.errstate(invalid="ignore"):  # a negative variance is NaN, which is beyond any limit
-        return float(np.max(np.abs(np.sqrt(np.diag(mine)) / np.sqrt(np.diag(its)) - 1)))
-
-
-def _definition(trial: Trial, what: str) -> Definition | None:
-    """The definition that accounts for a pinned difference, where the common code bears it out."""
-    entry = lookup(trial.names[1], what)
-    if entry is None or entry.borne_out_by != "joint_information":
-        return None
-    joint = trial.objective.joint_covariance(trial.thetas[1])
-    limit = trial.profile.quantities["se"].limit
-    if joint is not None:
-        return entry if se_difference(trial.candidate.covariance, joint) <= limit else None
-    given = trial.candidate.covariance_given_theta  # on the boundary there is no joint information to compute
-    held = given is not None and se_difference(given, trial.solution.covariance) <= limit
-    return entry if held else None
-
-
 def all_there(trial: Trial) -> Ruling:
     """Stage 5: no quantity is missing or NaN; those beyond tolerance are told."""
     rows = _rows(trial, {})
@@ -317,20 +234,6 @@ STAGES: tuple[Callable[[Trial], Ruling], ...] = (
     pinned,
     all_there,
 )
-
-WORDS = {
-    "y": "the response",
-    "weights": "weights",
-    "offset": "offset",
-    "beta": "fixed effects",
-    "sigma": "sigma",
-    "se": "standard errors",
-    "varcorr": "variances or correlations",
-    "fitted": "fitted values",
-    "ranef": "random effects",
-    "logLik": "the log-likelihood",
-    "df": "the number of parameters or rows",
-}
 
 
 def method(fit: Fit) -> str:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
-from lmerbridge.results import CovarianceBlock, Fit, GroupModes, LogLik, Provenance, VarCorr
+from lmerbridge.results import Fit, GroupModes, LogLik, Provenance
 from lmerbridge.spec import Spec
 from lmerbridge.translate.nesting import Block
+from lmerbridge.varcorr import CovarianceBlock, VarCorr
 
 Indices: TypeAlias = NDArray[np.intp]
 Model: TypeAlias = Any  # statsmodels has no types: MixedLM
