@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.reader import read
@@ -101,6 +101,7 @@ class Formula:
         return _build(fold(self.tree, lambda node, args: everything if node == Name(".") else _with(node, args)))
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Formula:
     """Read a mixed-model formula.
 

@@ -13,7 +13,7 @@ from pandas.api.types import is_bool_dtype
 
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
-from lmerbridge.errors import InvalidArgument, MissingColumns
+from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns
 
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
@@ -55,6 +55,8 @@ class Spec:
     design: Design | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.formula, str):
+            raise FormulaError(f"the formula is {self.formula!r}; text such as 'y ~ x + (1 | g)' is expected.")
         if not isinstance(self.data, pd.DataFrame):
             raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
         if not isinstance(self.reml, bool | np.bool_):
