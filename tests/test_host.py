@@ -236,3 +236,13 @@ def test_threads_share_one_worker(sleepstudy):
     assert len(found) == 20
     assert len(set(found)) == 1
     assert host.worker() is worker
+
+
+@pytest.mark.parametrize("home", ["", "/nonexistent"])
+def test_a_machine_without_r_is_told_where_to_look(home):
+    script = FIT.replace("sleepstudy = ", "from lmerbridge.errors import SetupError\ntry:\n    call = ", 1).splitlines()
+    tried = "\n".join(script[: 1 + next(i for i, line in enumerate(script) if "call = " in line)])
+    told = run(tried + "\nexcept SetupError as error:\n    print(error)", PATH="/nonexistent", R_HOME=home)
+    assert told.startswith("R could not be started (")
+    assert told.endswith("`lmerbridge doctor` says what is wrong.")
+    assert "Traceback" not in told

@@ -132,7 +132,7 @@ class Worker:
         self._said.seek(0)
         said = self._said.read().decode(errors="replace").strip()
         lines = said.splitlines() or ["nothing"]
-        if "import rpy2" in said or "rpy2.rinterface" in said or "R_HOME" in said:
+        if any(sign in said for sign in ("import rpy2", "start_r", "R_HOME")):
             return SetupError(f"R could not be started ({lines[-1]}); `lmerbridge doctor` says what is wrong.")
         last = "\n".join(lines[-12:])
         status = self._process.returncode
