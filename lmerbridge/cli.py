@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -114,14 +115,12 @@ def _read(path: Path) -> pd.DataFrame:
     raise InvalidArgument(f"{path.name} ends in {path.suffix!r}; .csv or .parquet is expected.")
 
 
-class _told:  # noqa: N801  # reads as a word in `with _told():`
+@contextmanager
+def _told() -> Iterator[None]:
     """Print an error of ours as one line and exit with 2, rather than with a traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, LmerBridgeError):
-            typer.secho(f"{type(error).__name__}: ", fg=typer.colors.RED, err=True, nl=False)
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from error
+    try:
+        yield
+    except LmerBridgeError as error:
+        typer.secho(f"{type(error).__name__}: ", fg=typer.colors.RED, err=True, nl=False)
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error

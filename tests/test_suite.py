@@ -79,7 +79,7 @@ def test_the_python_script_of_a_finding_shows_the_finding_on_its_own(short_stop)
 
 
 @pytest.mark.parametrize("case", FEW[::2], ids=lambda case: case.name)
-def test_rows_picked_in_python_are_the_rows_r_is_told(case):
+def test_rows_of_a_case_have_labels_of_their_own(case):
     assert case.data().index.is_unique
 
 

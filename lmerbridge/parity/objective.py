@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -62,7 +63,7 @@ class Objective:
         self._y = (design.y - design.offset) * root
         self._z = sp.csc_array(sp.diags_array(root) @ design.z)
         self._ztz = sp.csc_array(self._z.T @ self._z)
-        self._ztq, self._zty = self._z.T @ self._q, self._z.T @ self._y
+        self._ztq = self._z.T @ self._q
         self._log_weights = float(np.log(design.weights).sum())
 
     def __call__(self, theta: Array) -> float:
@@ -115,11 +116,12 @@ class Objective:
         ndarray, shape (p, p), or None
             None where ``H`` is not positive definite, as on the boundary.
         """
-        moves = np.diag(step / self.scale)
+        steps = step / self.scale
+        moves = np.diag(steps)
         ends = [(self.at(theta + move), self.at(theta - move)) for move in moves]
-        slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / (step / self.scale)
+        slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / steps
         hessian = np.array([[self._mixed(theta, a, b) for b in moves] for a in moves])
-        hessian /= 4 * np.outer(step / self.scale, step / self.scale)
+        hessian /= 4 * np.outer(steps, steps)
         if not np.all(np.linalg.eigvalsh(hessian * np.outer(1 / self.scale, 1 / self.scale)) > 0):
             return None
         spread: Array = slopes @ np.linalg.solve(hessian / 2, slopes.T)
@@ -141,13 +143,13 @@ class Objective:
             best = found.x
         return best / scale, float(found.fun)
 
-    @property
+    @cached_property
     def lower(self) -> Array:
         """Lower bounds of theta: 0 on the diagonals."""
         factors = [np.where(np.eye(k, dtype=bool), 0.0, -np.inf) for k in self.design.widths]
         return covariance.join(factors)
 
-    @property
+    @cached_property
     def scale(self) -> Array:
         """For each theta, the root mean square of the column of Z it scales."""
         return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(rms, self.design.random)])
@@ -160,14 +162,15 @@ class Objective:
     def _solve(self, theta: Array) -> tuple[float, Array, Array, sp.csc_array, float, tuple[Array, bool]]:
         lam = self._factor(theta)
         a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
-        cq = a.solve(np.ascontiguousarray(lam.T @ self._ztq))
+        lztq = lam.T @ self._ztq
+        cq = a.solve(np.ascontiguousarray(lztq))
         rest = self._q - self._z @ (lam @ cq)
         chol = cho_factor(rest.T @ rest + cq.T @ cq)  # I - Q'ZL A^-1 L'Z'Q as a sum of squares: nothing cancels
         gamma, u = np.zeros(cq.shape[1]), np.zeros(lam.shape[0])
         for _ in range(2):  # the second pass refines the first by its own residual
             residual = self._y - self._q @ gamma - self._z @ (lam @ u)
             cu = a.solve(lam.T @ (self._z.T @ residual) - u)
-            step = cho_solve(chol, self._q.T @ residual - (lam.T @ self._ztq).T @ cu)
+            step = cho_solve(chol, self._q.T @ residual - lztq.T @ cu)
             gamma, u = gamma + step, u + cu - cq @ step
         residual = self._y - self._q @ gamma - self._z @ (lam @ u)
         pwrss = float(residual @ residual + u @ u)

@@ -13,24 +13,6 @@ from lmerbridge.results import Fit
 UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
 
 
-def compare_quantities(
-    reference: Fit, candidate: Fit, profile: Profile, accounted: Mapping[str, str], units: Mapping[str, float]
-) -> tuple[QuantityRow, ...]:
-    """Compare every quantity either fit has; one that a fit lacks, or that is NaN, does not agree.
-
-    Parameters
-    ----------
-    reference, candidate : Fit
-        In one language: see `align.restated`.
-    profile : Profile
-    accounted : mapping
-        The definition that accounts for differences of a kind of quantity.
-    units : mapping
-        For each ``group.term`` what a unit of its standard deviation moves in the linear predictor.
-    """
-    return Comparer(reference, candidate, profile, accounted, units).rows()
-
-
 def kind_of(quantity: str) -> str:
     """Return the part of a quantity's name before the bracket.
 
@@ -43,20 +25,22 @@ def kind_of(quantity: str) -> str:
 
 
 class Comparer:
-    """Rows of the comparison of two fits."""
+    """Every quantity of two fits, side by side; one that a fit lacks, or that is NaN, does not agree.
 
-    def __init__(
-        self,
-        reference: Fit,
-        candidate: Fit,
-        profile: Profile,
-        accounted: Mapping[str, str],
-        units: Mapping[str, float],
-    ) -> None:
+    Parameters
+    ----------
+    reference, candidate : Fit
+        In one language: see `align.restated`.
+    profile : Profile
+    units : mapping
+        For each ``group.term`` what a unit of its standard deviation moves in the linear predictor.
+    """
+
+    def __init__(self, reference: Fit, candidate: Fit, profile: Profile, units: Mapping[str, float]) -> None:
         self._ours, self._theirs = reference.quantities(), candidate.quantities()
         self._pairs, self._units = reference.varcorr.pairs(), units
         self._zero = ZERO_SD * reference.sigma
-        self._engine, self._profile, self._accounted = candidate.engine, profile, accounted
+        self._engine, self._profile = candidate.engine, profile
 
     def rows(self) -> tuple[QuantityRow, ...]:
         """Compare the reference's quantities in their order, then what only the candidate has."""
@@ -70,15 +54,14 @@ class Comparer:
         bound = tolerance.bound(a)
         difference = 0.0 if self._both_zero(kind, name, a, b) else measures[tolerance.measure]
         agrees = difference <= bound
-        known = "" if agrees else self._definition(kind, name)
+        known = "" if agrees else self._undefined(kind, name)
         seen = (measures["abs"], measures["rel"], measures["in_se"])
         return QuantityRow(name, a, b, *seen, difference, bound, tolerance.measure, agrees, known)
 
-    def _definition(self, kind: str, name: str) -> str:
-        if kind == "cor" and self._touches_zero(name):
-            entry = lookup(self._engine, kind)
-            return entry.name if entry else ""
-        return self._accounted.get(kind, "")
+    def _undefined(self, kind: str, name: str) -> str:
+        """Name of the definition by which a correlation with a variance of zero is no number, or ""."""
+        entry = lookup(self._engine, kind) if kind == "cor" and self._touches_zero(name) else None
+        return entry.name if entry else ""
 
     def _measures(self, name: str, a: float, b: float) -> dict[str, float]:
         differ = abs(b - a)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from lmerbridge.covariance import Array
 from lmerbridge.design import RandomTerm
 from lmerbridge.parity import align
-from lmerbridge.parity.objective import Objective, rms
+from lmerbridge.parity.objective import Objective
 from lmerbridge.parity.pinned import pinned
-from lmerbridge.parity.quantities import compare_quantities
+from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.ruling import WORDS, Ruling
 from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
@@ -48,7 +49,7 @@ def _blames_reference(trial: Trial, ruling: Ruling) -> bool:
 def _comparison(trial: Trial, rulings: list[Ruling], *, compared: bool) -> Comparison:
     deciding = _deciding(trial, rulings)
     accounted = {kind: name for ruling in rulings for kind, name in ruling.accounted}
-    rows = _rows(trial, accounted)
+    rows = tuple(_named(row, accounted) for row in trial.rows)
     needed = [*accounted.values(), *(row.definition for row in rows if row.definition)]
     agreed = next((r for r in rulings if r.evidence.stage == "optimum"), rulings[-1])
     return Comparison(
@@ -72,18 +73,11 @@ def _comparison(trial: Trial, rulings: list[Ruling], *, compared: bool) -> Compa
     )
 
 
-def _rows(trial: Trial, accounted: Mapping[str, str]) -> tuple[QuantityRow, ...]:
-    return compare_quantities(trial.reference, trial.candidate, trial.profile, accounted, _units(trial))
-
-
-def _units(trial: Trial) -> dict[str, float]:
-    """For each ``group.term`` what a unit of its standard deviation moves in the linear predictor."""
-    widths = [rms(term) for term in trial.design.random]
-    return {
-        name: float(unit)
-        for block, units in zip(trial.reference.varcorr, widths, strict=True)
-        for name, unit in zip(trial.reference.varcorr.names_in(block), units, strict=True)
-    }
+def _named(row: QuantityRow, accounted: Mapping[str, str]) -> QuantityRow:
+    """A row under the definition that accounts for a difference of its kind."""
+    if row.agrees or row.definition:
+        return row
+    return replace(row, definition=accounted.get(kind_of(row.quantity), ""))
 
 
 def same_rows(trial: Trial) -> Ruling:
@@ -216,12 +210,11 @@ def same_optimum(trial: Trial) -> Ruling:
 
 def all_there(trial: Trial) -> Ruling:
     """Stage 5: no quantity is missing or NaN; those beyond tolerance are told."""
-    rows = _rows(trial, {})
-    missing = [row.quantity for row in rows if not math.isfinite(row.abs) and not row.definition]
+    missing = [row.quantity for row in trial.rows if not math.isfinite(row.abs) and not row.definition]
     if missing:
         text = f"There is no number to compare for {', '.join(missing)}."
         return Ruling(Evidence("quantities", False, text), Verdict.UNEXPLAINED)
-    beyond = ", ".join(row.quantity for row in rows if not row.agrees)
+    beyond = ", ".join(row.quantity for row in trial.rows if not row.agrees)
     text = f"Beyond tolerance: {beyond}." if beyond else "Every quantity agrees within its tolerance."
     return Ruling(Evidence("quantities", not beyond, text))
 

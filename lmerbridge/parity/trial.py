@@ -13,8 +13,10 @@ from lmerbridge.errors import EngineFailed, InvalidArgument
 from lmerbridge.lmm import LmerFit
 from lmerbridge.parity import align
 from lmerbridge.parity.criterion import Criterion, Lme4Criterion, SparseCriterion
-from lmerbridge.parity.objective import Objective, Solution
+from lmerbridge.parity.objective import Objective, Solution, rms
+from lmerbridge.parity.quantities import Comparer
 from lmerbridge.parity.tolerances import ZERO_SD, Profile
+from lmerbridge.parity.verdict import QuantityRow
 from lmerbridge.results import Fit
 
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
@@ -178,6 +180,21 @@ class Trial:
     def solution(self) -> Solution:
         """Everything the common code makes of the candidate's theta."""
         return self.objective.at(self.thetas[1])
+
+    @cached_property
+    def rows(self) -> tuple[QuantityRow, ...]:
+        """Every quantity of both fits, side by side."""
+        return Comparer(self.reference, self.candidate, self.profile, self._units).rows()
+
+    @property
+    def _units(self) -> dict[str, float]:
+        """For each ``group.term`` what a unit of its standard deviation moves in the linear predictor."""
+        varcorr = self.reference.varcorr
+        return {
+            name: float(unit)
+            for block, term in zip(varcorr, self.design.random, strict=True)
+            for name, unit in zip(varcorr.names_in(block), rms(term), strict=True)
+        }
 
 
 def _usable(reference: Fit, name: str) -> Design:

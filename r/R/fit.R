@@ -2,7 +2,7 @@
 # NA handling treat them as lmer does, whatever lme4's scoping rules are.
 per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 
-# Where a formula's functions are looked up: stats, base and lme4's dummy(). R's own summary shows the call, so
+# Where a formula's functions are looked up: stats, base, lme4's dummy() and the splines. R's own summary shows the call, so
 # lmerControl stands in it by name.
 formula_scope <- function(data) {
   scope <- new.env(parent = asNamespace("stats"))

@@ -8,17 +8,22 @@ deviance_function <- function(entry) {
   entry$scope$.devfun
 }
 
-# Values of the objective, made anew after a point where it has none, for lme4's function does not recover from that; `theta` holds the points one after another.
+# Call `use` with the objective of a kept model and the model. lme4's function does not recover from a point where it
+# has no value, so after an error or a value that is not finite the next use makes it anew.
+with_objective <- function(handle, use) {
+  entry <- kept(handle)
+  sound <- FALSE
+  on.exit(if (!sound) entry$scope$.devfun <- NULL)
+  found <- use(deviance_function(entry), entry$model)
+  sound <- all(is.finite(found$value))
+  found
+}
+
+# Values of the objective; `theta` holds the points one after another.
 deviance_at <- function(handle, theta) {
-  devfun <- deviance_function(kept(handle))
-  scope <- kept(handle)$scope
-  points <- matrix(theta, nrow = length(kept(handle)$model@theta))
-  value <- tryCatch(apply(points, 2L, devfun), error = function(e) {
-    scope$.devfun <- NULL
-    stop(e)
+  with_objective(handle, function(devfun, model) {
+    list(value = apply(matrix(theta, nrow = length(model@theta)), 2L, devfun))
   })
-  if (!all(is.finite(value))) scope$.devfun <- NULL
-  list(value = value)
 }
 
 # What a unit of each theta moves in the linear predictor: the root mean square of the column of Z it
@@ -37,14 +42,13 @@ theta_scale <- function(model) {
 # Minimize from each of the given points (one after another in `theta`) with minqa's bobyqa at rounding level.
 # Returns the end points, one after another, and the values there.
 polish <- function(handle, theta) {
-  entry <- kept(handle)
-  devfun <- deviance_function(entry)
-  scale <- theta_scale(entry$model)
-  lower <- lme4::getME(entry$model, "lower")
-  starts <- matrix(theta, nrow = length(scale))
-  ends <- apply(starts, 2L, polish_from, devfun = devfun, scale = scale, lower = lower)
-  ends <- matrix(ends, nrow = length(scale))
-  list(theta = as.vector(ends), value = apply(ends, 2L, devfun))
+  with_objective(handle, function(devfun, model) {
+    scale <- theta_scale(model)
+    starts <- matrix(theta, nrow = length(scale))
+    ends <- apply(starts, 2L, polish_from, devfun = devfun, scale = scale, lower = lme4::getME(model, "lower"))
+    ends <- matrix(ends, nrow = length(scale))
+    list(theta = as.vector(ends), value = apply(ends, 2L, devfun))
+  })
 }
 
 # Never ends above its start: bobyqa moves a start that is close to a bound before it looks.
@@ -63,14 +67,14 @@ polish_from <- function(start, devfun, scale, lower) {
 # Where each of lme4's optimizers ends from lme4's own start: `optimizer`, the points one after another in `theta`, and
 # the objective there. One that fails is left out.
 all_optimizers <- function(handle) {
-  entry <- kept(handle)
-  devfun <- deviance_function(entry)
-  start <- list(theta = as.double(lme4::getME(entry$model, "lower") == 0))
-  ends <- lapply(c(bobyqa = "bobyqa", Nelder_Mead = "Nelder_Mead", nlminbwrap = "nlminbwrap", nloptwrap = "nloptwrap"),
-                 function(name) tryCatch(lme4::optimizeLmer(devfun, name, start = start)$par, error = function(e) NULL))
-  ends <- Filter(Negate(is.null), ends)
-  list(optimizer = names(ends), theta = unlist(ends, use.names = FALSE),
-       value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
+  names <- c("bobyqa", "Nelder_Mead", "nlminbwrap", "nloptwrap")
+  with_objective(handle, function(devfun, model) {
+    start <- list(theta = as.double(lme4::getME(model, "lower") == 0))
+    end <- function(name) tryCatch(lme4::optimizeLmer(devfun, name, start = start)$par, error = function(e) NULL)
+    ends <- Filter(Negate(is.null), stats::setNames(lapply(names, end), names))
+    list(optimizer = names(ends), theta = unlist(ends, use.names = FALSE),
+         value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
+  })
 }
 
 # The matrices of a kept model. Z comes as the compressed columns of its transpose, a column a row of the data.

@@ -82,3 +82,13 @@ test_that("a design has weights, offset and the rows used", {
                    list(weights = extra$.weights[extra$.subset], offset = extra$.offset[extra$.subset],
                         rows = which(extra$.subset)))
 })
+
+test_that("a point without a value spoils the objective for nobody", {
+  before <- deviance_at("sleep", ours$theta)
+  for (wild in list(c(Inf, 0, 0), c(1e155, 0, 1))) {
+    try(deviance_at("sleep", wild), silent = TRUE)
+    expect_identical(deviance_at("sleep", ours$theta), before)
+    try(polish("sleep", wild), silent = TRUE)
+    expect_identical(deviance_at("sleep", ours$theta), before)
+  }
+})
