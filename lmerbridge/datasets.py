@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from lmerbridge.bridge import host
-from lmerbridge.bridge.columns import frame_from_r
+from lmerbridge.bridge.frame import frame_from_r
+from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument
 
 R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")
 
 
-def load_dataset(name: str, package: str | None = None) -> pd.DataFrame:
+def load_dataset(name: str, package: str | None = None, *, timeout: float | None = None) -> pd.DataFrame:
     """Load a data set from R, or one of the CSV files in statsmodels' wheel.
 
     Parameters
@@ -25,6 +26,8 @@ def load_dataset(name: str, package: str | None = None) -> pd.DataFrame:
     package : str, optional
         One of lme4, nlme, MASS, pbkrtest, lmerTest, statsmodels; without it the R packages are searched
         in this order.
+    timeout : float, optional
+        Seconds that R may take.
 
     Returns
     -------
@@ -37,6 +40,8 @@ def load_dataset(name: str, package: str | None = None) -> pd.DataFrame:
         There is no such package.
     RError
         R has no such data set.
+    TimedOut
+        R took longer than ``timeout``.
 
     Examples
     --------
@@ -48,7 +53,8 @@ def load_dataset(name: str, package: str | None = None) -> pd.DataFrame:
     if package is not None and package not in R_PACKAGES:
         known = ", ".join((*R_PACKAGES, "statsmodels"))
         raise InvalidArgument(f"package is {package!r}; one of {known} is expected.")
-    return _from_r(name, package).copy()
+    with time_limit(timeout):
+        return _from_r(name, package).copy()
 
 
 @cache

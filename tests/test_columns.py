@@ -1,4 +1,4 @@
-"""What each kind of pandas column is in R's eyes, and what has no form there."""
+"""What R is to see of a column's values: the edges of each kind. Which dtype is of which kind: test_dtypes.py."""
 
 import datetime as dt
 from decimal import Decimal
@@ -8,12 +8,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lmerbridge.bridge.columns import NA_INTEGER, check_names, column, frame_from_r, table
-from lmerbridge.bridge.wire import Factor
+from lmerbridge.bridge.columns import check_names, column, table
+from lmerbridge.bridge.wire import Classed, Factor, Logical
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
+from lmerbridge.formula import parse
 
 NAN = np.nan
-NA = NA_INTEGER
 DAY = 86400.0
 
 
@@ -29,77 +29,93 @@ def categories(values, levels, **how):
     return pd.Series(pd.Categorical(values, levels, **how))
 
 
+def times(unit, *values):
+    return pd.Series(np.array(values, f"datetime64[{unit}]"))
+
+
 NUMBERS = {  # column -> float64
     "float64": (pd.Series([1.5, NAN, -0.0]), [1.5, NAN, -0.0]),
-    "float32": (pd.Series([0.1, NAN], dtype="float32"), [float(np.float32(0.1)), NAN]),
+    "float32, widened": (pd.Series([0.1, NAN], dtype="float32"), [float(np.float32(0.1)), NAN]),
     "Float64": (pd.Series([1.5, None], dtype="Float64"), [1.5, NAN]),
-    "Float32": (pd.Series([0.5, None], dtype="Float32"), [0.5, NAN]),
     "int64": (pd.Series([1, -(2**31), 2**53]), [1.0, -(2.0**31), 2.0**53]),
-    "int8": (pd.Series([1, -128], dtype="int8"), [1.0, -128.0]),
     "uint64": (pd.Series([2**53], dtype="uint64"), [2.0**53]),
-    "Int64": (pd.Series([1, None], dtype="Int64"), [1.0, NAN]),
+    "Int64": (pd.Series([-(2**53), None], dtype="Int64"), [-(2.0**53), NAN]),
+    "int64[pyarrow]": (arrow(pa.int64(), 2**53, None), [2.0**53, NAN]),
     "double[pyarrow]": (arrow(pa.float64(), 0.5, None), [0.5, NAN]),
-    "int64[pyarrow]": (arrow(pa.int64(), 5, None), [5.0, NAN]),
+    "all missing": (pd.Series([None, None], dtype="Int64"), [NAN, NAN]),
     "sparse": (pd.Series(pd.arrays.SparseArray([0.0, 2.5, NAN])), [0.0, 2.5, NAN]),
-    "objects, integers": (objects(1, np.int64(2), None), [1.0, 2.0, NAN]),
-    "objects, floats": (objects(1.5, NAN, pd.NA), [1.5, NAN, NAN]),
-    "objects, both": (objects(1, 1.5, None), [1.0, 1.5, NAN]),
-    "datetime": (pd.Series([pd.Timestamp("1970-01-02"), pd.NaT]), [DAY, NAN]),
-    "datetime, DST fold": (
-        pd.to_datetime(pd.Series([1_698_537_600, 1_698_541_200]), unit="s", utc=True).dt.tz_convert("Europe/Oslo"),
-        [1_698_537_600.0, 1_698_541_200.0],
-    ),
-    "datetime, before 1970": (pd.Series([pd.Timestamp("1969-12-31T12:00:00.5")]), [-DAY / 2 + 0.5]),
-    "timestamp[pyarrow]": (arrow(pa.timestamp("s"), dt.datetime(1970, 1, 2), None), [DAY, NAN]),
+    "a sum beyond doubles": (pd.Series([1.7e308, 1.7e308]), [1.7e308, 1.7e308]),
+    "objects, missing": (objects(1, 1.5, None, NAN, pd.NA, pd.NaT), [1.0, 1.5, NAN, NAN, NAN, NAN]),
+    "objects, Decimal": (objects(Decimal("0.10"), None), [0.1, NAN]),
+    "decimal128": (arrow(pa.decimal128(18, 15), Decimal("0.123456789012345"), None), [0.123456789012345, NAN]),
 }
-LOGICALS = {  # column -> bool, or int32 where one is missing
-    "bool": (pd.Series([True, False]), [True, False]),
-    "boolean": (pd.Series([True, False], dtype="boolean"), [True, False]),
-    "boolean, missing": (pd.Series([True, None, False], dtype="boolean"), [1, NA, 0]),
-    "bool[pyarrow]": (arrow(pa.bool_(), True, None), [1, NA]),
-    "objects": (objects(True, np.False_), [True, False]),
-    "objects, missing": (objects(True, None, False), [1, NA, 0]),
+TIMES = {  # column -> numbers, classes, attributes
+    "naive": (times("ns", "1970-01-02", "NaT"), [DAY, NAN], {"tzone": ""}),
+    "before 1970": (times("us", "1969-12-31T12:00:00.5"), [-DAY / 2 + 0.5], {"tzone": ""}),
+    "beyond 64 bits of ns": (times("s", "0001-01-01", "9999-12-31"), [-719162 * DAY, 2932896 * DAY], {"tzone": ""}),
+    "DST fold": (
+        pd.Series(pd.to_datetime([1_698_537_600, 1_698_541_200], unit="s", utc=True).tz_convert("Europe/Oslo")),
+        [1_698_537_600.0, 1_698_541_200.0],
+        {"tzone": "Europe/Oslo"},
+    ),
+    "fixed offset": (
+        objects(dt.datetime(1970, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=-1)))),
+        [3600.0],
+        {"tzone": "UTC"},
+    ),
+    "several offsets": (
+        objects(*(dt.datetime(1970, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=h))) for h in (-1, 1))),
+        [3600.0, -3600.0],
+        {"tzone": "UTC"},
+    ),
+    "date": (objects(dt.date(1, 1, 1), None, dt.date(9999, 12, 31)), [-719162.0, NAN, 2932896.0], {}),
+    "duration": (pd.Series(pd.to_timedelta(["-0.25s", None])), [-0.25, NAN], {"units": "secs"}),
+}
+LOGICALS = {  # column -> codes
+    "bool": (pd.Series([True, False]), [1, 0]),
+    "boolean": (pd.Series([True, None, False], dtype="boolean"), [1, -1, 0]),
+    "bool[pyarrow]": (arrow(pa.bool_(), True, None), [1, -1]),
+    "objects": (objects(True, np.False_, None, NAN), [1, 0, -1, -1]),
 }
 FACTORS = {  # column -> codes, labels
     "str": (pd.Series(["b", "a", None], dtype="str"), [1, 0, -1], ["a", "b"]),
     "string": (pd.Series(["b", pd.NA], dtype="string"), [0, -1], ["b"]),
     "string[pyarrow]": (arrow(pa.string(), "b", None, "a"), [1, -1, 0], ["a", "b"]),
     "objects": (objects("b", "a", None, NAN), [1, 0, -1, -1], ["a", "b"]),
-    "code points": (pd.Series(["ä", "z", "Z", "a", "_"]), [4, 3, 0, 2, 1], ["Z", "_", "a", "z", "ä"]),
+    "code points": (
+        pd.Series(["ä", "z", "Z", "a", "_", "\U0001f600", "\ufb01"]),
+        [4, 3, 0, 2, 1, 6, 5],
+        [*"Z_azäﬁ😀"],
+    ),
     "empty string": (pd.Series(["", "a"]), [0, 1], ["", "a"]),
     "category": (categories(["lo", "hi", None], ["lo", "hi", "never"]), [0, 1, -1], ["lo", "hi", "never"]),
-    "category of int": (categories([10, 2], [10, 2]), [0, 1], ["10", "2"]),
     "category of bool": (categories([True, False], [False, True]), [1, 0], ["False", "True"]),
 }
-GROUPS = {  # integer columns that only group -> codes, labels
+GROUPS = {  # columns that only group -> codes, labels
     "int64": (pd.Series([100_000, 2, 10, 2]), [2, 0, 1, 0], ["2", "10", "100000"]),
     "int64 beyond doubles": (pd.Series([2**53 + 1, 2**53]), [1, 0], [str(2**53), str(2**53 + 1)]),
-    "Int64": (pd.Series([2, None, 1], dtype="Int64"), [1, -1, 0], ["1", "2"]),
-    "objects": (objects(2, None, 1), [1, -1, 0], ["1", "2"]),
+    "Int64": (pd.Series([2**53 + 1, None, 1], dtype="Int64"), [1, -1, 0], ["1", str(2**53 + 1)]),
+    "int64[pyarrow]": (arrow(pa.int64(), 2**53 + 1, None, 1), [1, -1, 0], ["1", str(2**53 + 1)]),
+    "objects, beyond 64 bits": (objects(2**70, None, 1), [1, -1, 0], ["1", str(2**70)]),
+    "whole floats": (pd.Series([100_000.0, NAN, -2.0]), [1, -1, 0], ["-2", "100000"]),
+    "floats": (pd.Series([0.1 + 0.2, 1e-4, 100_000.0]), [1, 0, 2], ["1e-04", "0.3", "100000"]),
+    "bool": (pd.Series([True, None, False], dtype="boolean"), [1, -1, 0], ["FALSE", "TRUE"]),
+    "date": (objects(dt.date(2024, 1, 10), None, dt.date(2024, 1, 9)), [1, -1, 0], ["2024-01-09", "2024-01-10"]),
+    "DST fold": (TIMES["DST fold"][0], [0, 1], ["2023-10-29 02:00:00+02:00", "2023-10-29 02:00:00+01:00"]),
+    "duration": (pd.Series(pd.to_timedelta(["2D", "1h"])), [1, 0], ["0 days 01:00:00", "2 days 00:00:00"]),
 }
-UNSUPPORTED = {  # column -> part of the remedy
-    "complex": (pd.Series([1j]), "modulus"),
-    "timedelta": (pd.Series([pd.Timedelta(1)]), "total_seconds"),
-    "period": (pd.Series(pd.period_range("2020", periods=2, freq="D")), "convert it"),
-    "interval": (pd.Series(pd.interval_range(0, 2)), "convert it"),
-    "date[pyarrow]": (arrow(pa.date32(), dt.date(2020, 1, 1)), "convert it"),
-    "dictionary[pyarrow]": (arrow(pa.dictionary(pa.int32(), pa.string()), "a"), "convert it"),
-    "int64 beyond doubles": (pd.Series([2**53 + 1]), r"beyond 2\*\*53"),
-    "longdouble": (pd.Series([1], dtype=np.longdouble), "astype"),
-    "objects: int and str": (objects(1, "a"), "mixed-integer objects"),
-    "objects: bool and int": (objects(True, 1), "mixed-integer objects"),
-    "objects: bool and float": (objects(True, 1.5), "mixed objects"),
-    "objects: Decimal": (objects(Decimal(1)), "decimal objects"),
-    "objects: date": (objects(dt.date(2020, 1, 1)), "date objects"),
-    "objects: lists": (objects([1], [2]), "mixed objects"),
-    "objects: bytes": (objects(b"a"), "bytes objects"),
-    "objects: huge integers": (objects(2**70, 1), r"beyond 2\*\*53"),
-    "objects: an integer a double would round": (objects(2**53 + 1, 0.5), r"beyond 2\*\*53"),
-    "objects: nothing": (objects(None, None), "no value at all"),
-    "NUL": (objects("a\0b"), "NUL"),
-    "lone surrogate": (objects("\ud800"), "surrogate"),
-    "NUL in a category": (categories(["a\0"], ["a\0"]), "NUL"),
-    "categories of one text": (categories([1, "1"], [1, "1"]), "same text"),
+UNSUPPORTED = {  # column, role -> part of the remedy
+    "int64 beyond doubles": (pd.Series([2**53 + 1]), "covariate", r"beyond 2\*\*53"),
+    "Int64 beyond doubles": (pd.Series([2**53 + 1, None], dtype="Int64"), "response", r"beyond 2\*\*53"),
+    "huge integers": (objects(2**70, 1), "covariate", r"beyond 2\*\*53"),
+    "an integer a double would round": (objects(2**53 + 1, 0.5), "covariate", r"beyond 2\*\*53"),
+    "a Decimal a double would round": (objects(Decimal("0.12345678901234567890")), "covariate", "more digits"),
+    "seconds a double would round": (times("s", 2**60), "covariate", "a double of seconds"),
+    "NUL": (objects("a\0b"), "covariate", "NUL"),
+    "lone surrogate": (objects("\ud800"), "group", "surrogate"),
+    "NUL in a category": (categories(["a\0"], ["a\0"]), "covariate", "NUL"),
+    "categories of one text": (categories([1, "1"], [1, "1"]), "covariate", "same text"),
+    "floats of one text": (pd.Series([0.3, 0.1 + 0.2]), "group", "same text"),
 }
 
 
@@ -112,16 +128,35 @@ def test_numbers_become_doubles(case):
     series, expected = case
     found = column(series)
     assert found.dtype == np.float64
-    assert found.tobytes() == np.array(expected).tobytes() or np.isnan(expected).any()
     np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(np.array(expected)[found == 0]))
+
+
+@named(TIMES)
+def test_times_become_days_or_seconds_with_their_class(case):
+    series, expected, attributes = case
+    found = column(series)
+    classes = {"tzone": ("POSIXct", "POSIXt"), "units": ("difftime",)}
+    assert isinstance(found, Classed)
+    assert found.classes == next((classes[name] for name in attributes), ("Date",))
+    assert found.attributes == attributes
+    np.testing.assert_array_equal(found.values, expected)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_moment_is_the_same_double_in_every_unit(unit):
+    series = times("s", "2262-04-11T23:47:16", "1677-09-21T00:12:44", "2024-02-29T12:34:56").astype(
+        f"datetime64[{unit}]"
+    )
+    assert column(series).values.tolist() == [9223372036.0, -9223372036.0, 1709210096.0]
 
 
 @named(LOGICALS)
 def test_logicals_stay_logical(case):
     series, expected = case
     found = column(series)
-    assert found.dtype == (np.int32 if NA in expected else np.bool_)
-    np.testing.assert_array_equal(found, expected)
+    assert isinstance(found, Logical)
+    assert found.codes.tolist() == expected
 
 
 def is_factor(found, codes, labels, ordered=False):
@@ -134,7 +169,7 @@ def is_factor(found, codes, labels, ordered=False):
 def test_texts_and_categories_become_factors(case):
     series, codes, labels = case
     is_factor(column(series), codes, labels)
-    is_factor(column(series, grouping=True), codes, labels)
+    is_factor(column(series, "group"), codes, labels)
 
 
 def test_an_ordered_category_stays_ordered():
@@ -142,16 +177,16 @@ def test_an_ordered_category_stays_ordered():
 
 
 @named(GROUPS)
-def test_integers_that_only_group_become_factors_in_numeric_order(case):
+def test_what_only_groups_becomes_a_factor_in_the_order_of_its_values(case):
     series, codes, labels = case
-    is_factor(column(series, grouping=True), codes, labels)
+    is_factor(column(series, "group"), codes, labels)
 
 
 @named(UNSUPPORTED)
 def test_what_has_no_faithful_form_is_an_error_with_a_remedy(case):
-    series, remedy = case
+    series, role, remedy = case
     with pytest.raises(UnsupportedColumn, match=f"^column 'dose' of dtype .*{remedy}"):
-        column(series.rename("dose"))
+        column(series.rename("dose"), role)
 
 
 @pytest.mark.parametrize("kind", ["float64", "Float64", "float32", object])
@@ -163,7 +198,7 @@ def test_an_infinite_number_names_its_column_and_row(kind):
 
 def test_only_the_columns_named_travel():
     frame = pd.DataFrame({"y": [1.0], "x": [1], "unused": [1j]})
-    found = table(frame, ["y", "x"], [])
+    found = table(frame, parse("y ~ 1 + (1 | x)"))
     assert (list(found.columns), found.rows) == (["y", "x"], 1)
 
 
@@ -192,43 +227,11 @@ def test_nested_column_names_are_an_error():
 
 def test_a_frame_without_rows_is_an_error():
     with pytest.raises(InvalidArgument, match="no rows"):
-        table(pd.DataFrame({"y": []}), ["y"], [])
+        table(pd.DataFrame({"y": [], "g": []}), parse("y ~ 1 + (1 | g)"))
 
 
 def test_a_column_is_copied_or_sent_as_it_is_and_never_changed():
     frame = pd.DataFrame({"y": [1.0, NAN], "g": pd.Categorical(["a", "b"])})
     before = frame.copy()
-    table(frame, ["y", "g"], ["g"])
+    table(frame, parse("y ~ 1 + (1 | g)"))
     pd.testing.assert_frame_equal(frame, before)
-
-
-def test_columns_come_back_from_r_in_their_kinds():
-    kinds = ["double", "integer", "integer", "logical", "logical", "factor", "ordered", "character"]
-    integers = lambda *values: np.array(values, np.int32)  # noqa: E731  # R's integers
-    vectors = [
-        np.array([1.5, NAN]),
-        integers(1, 2),
-        integers(1, NA),
-        integers(1, 0),
-        integers(0, NA),
-        integers(2, NA),
-        integers(1, 2),
-        ["a", None],
-    ]
-    levels = [[], [], [], [], [], ["u", "v"], ["lo", "hi"], []]
-    values = {"column.name": list("abcdefgh"), "column.kind": kinds}
-    values |= {f"values.{i}": v for i, v in enumerate(vectors, 1)}
-    values |= {f"levels.{i}": v for i, v in enumerate(levels, 1)}
-    expected = pd.DataFrame(
-        {
-            "a": [1.5, NAN],
-            "b": integers(1, 2),
-            "c": pd.array([1, None], dtype="Int32"),
-            "d": [True, False],
-            "e": pd.array([False, None], dtype="boolean"),
-            "f": pd.Categorical(["v", None], ["u", "v"]),
-            "g": pd.Categorical(["lo", "hi"], ["lo", "hi"], ordered=True),
-            "h": ["a", None],
-        }
-    )
-    pd.testing.assert_frame_equal(frame_from_r(values), expected)

@@ -1,29 +1,37 @@
-"""The protocol between host and worker: named plain values as a JSON header and raw buffers over a socket.
+"""The protocol between host and worker: named plain values as a JSON header and raw arrays over a socket.
 
 The header tells kinds, names and sizes; numbers travel as bytes, never as text, so every double arrives as
-the one that was sent. Large messages go through anonymous shared memory, which nobody has to clean up.
+the one that was sent. An array is sent from where it lies and received where it will stay: in the worker, that is
+R's memory.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import socket
 import struct
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Any, TypeAlias
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import ProtocolError
 
-SHARED_FROM = 1 << 20  # bytes; below it a copy through the socket is quicker than mapping pages
-ALIGN = 64
-PREFIX = struct.Struct("<IB")
+AWAKE = 3e-4  # seconds
+SMALL = 1 << 16  # bytes; up to here one copy is quicker than a system call an array
+PREFIX = struct.Struct("<I")
+
+
+@dataclass(frozen=True, eq=False)
+class Logical:
+    """R's logical vector: 1 is TRUE, 0 FALSE, -1 NA."""
+
+    codes: NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +44,15 @@ class Factor:
 
 
 @dataclass(frozen=True, eq=False)
+class Classed:
+    """R's numbers with a class, such as Date, and what else it needs, such as ``units``."""
+
+    values: NDArray[np.float64]
+    classes: Sequence[str]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """R's data frame: columns of equal length."""
 
@@ -44,75 +61,92 @@ class Table:
 
 
 Strings: TypeAlias = Sequence[str | None]
-Value: TypeAlias = "bool | float | str | NDArray[Any] | Strings | Factor | Table | Mapping[str, Value] | None"
+Value: TypeAlias = (
+    "bool | float | str | NDArray[Any] | Strings | Logical | Factor | Classed | Table | Mapping[str, Value] | None"
+)
+Make: TypeAlias = Callable[[str, int], tuple[Any, memoryview]]  # dtype, length -> an array, and its memory to be filled
 
 
-def pack(value: Value, buffers: list[memoryview]) -> object:
-    """Describe a value in JSON's types, its bulk appended to ``buffers``."""
+def pack(value: Value, arrays: list[NDArray[Any]]) -> object:
+    """Describe a value in JSON's types, its bulk appended to ``arrays``."""
     match value:
         case None | bool() | int() | str():
             return value
         case float():
-            return {"double": _append(np.array([value]), buffers)}
+            return {"double": _append(np.array([value]), arrays)}
         case np.ndarray():
-            return {"array": value.dtype.str, "at": _append(value, buffers)}
+            return {"array": _append(value, arrays)}
+        case Logical():
+            return {"logical": _append(value.codes, arrays)}
         case Factor():
-            codes = _append(value.codes.astype(np.int32, copy=False), buffers)
-            return {"factor": codes, "labels": _pack_strings(value.labels, buffers), "ordered": value.ordered}
+            codes = _append(value.codes.astype(np.int32, copy=False), arrays)
+            return {"factor": codes, "labels": _pack_strings(value.labels, arrays), "ordered": value.ordered}
+        case Classed():
+            at = _append(value.values, arrays)
+            return {"classed": at, "classes": list(value.classes), "attributes": dict(value.attributes)}
         case Table():
-            return {"table": value.rows, "columns": pack(value.columns, buffers)}
+            return {"table": value.rows, "columns": pack(value.columns, arrays)}
         case Mapping():
-            return {"list": [[name, pack(item, buffers)] for name, item in value.items()]}
+            return {"list": [[name, pack(item, arrays)] for name, item in value.items()]}
         case list() | tuple() if all(item is None or isinstance(item, str) for item in value):
-            return _pack_strings(value, buffers)
+            return _pack_strings(value, arrays)
     raise ProtocolError(f"{value!r:.80}, a {type(value).__name__}, has no form in the protocol")
 
 
-def _pack_strings(strings: Strings, buffers: list[memoryview]) -> dict[str, Any]:
-    missing = [i for i, s in enumerate(strings) if s is None]
-    text = "\0".join(s or "" for s in strings)
+def _pack_strings(strings: Strings, arrays: list[NDArray[Any]]) -> dict[str, Any]:
+    missing = [i for i, s in enumerate(strings) if s is None] if None in strings else []
+    text = "\0".join([s or "" for s in strings] if missing else strings)  # type: ignore[arg-type]  # none is missing
     if strings and text.count("\0") != len(strings) - 1:
         raise ProtocolError("a string with a NUL character cannot be sent")
     try:
-        at = _append(np.frombuffer(text.encode(), np.uint8), buffers)
+        at = _append(np.frombuffer(text.encode(), np.uint8), arrays)
     except UnicodeEncodeError as error:
         raise ProtocolError("a string with a lone surrogate cannot be sent") from error
     return {"strings": len(strings), "missing": missing, "at": at}
 
 
-def _append(array: NDArray[Any], buffers: list[memoryview]) -> int:
+def _append(array: NDArray[Any], arrays: list[NDArray[Any]]) -> int:
     if array.ndim != 1 or array.dtype.hasobject or not array.dtype.isnative:
         raise ProtocolError(f"an array of shape {array.shape} and dtype {array.dtype} cannot be sent")
-    buffers.append(np.ascontiguousarray(array).data.cast("B"))
-    return len(buffers) - 1
+    arrays.append(np.ascontiguousarray(array))
+    return len(arrays) - 1
 
 
-def unpack(header: object, buffers: Sequence[memoryview]) -> Value:
-    """Rebuild a value from its description; arrays are views of the buffers."""
+def unpack(header: object, arrays: Sequence[Any]) -> Value:
+    """Rebuild a value from its description and the arrays that were received."""
     match header:
         case None | bool() | int() | str():
             return header
         case {"double": int(at)}:
-            return float(np.frombuffer(buffers[at], np.float64)[0])
-        case {"array": str(dtype), "at": int(at)}:
-            return np.frombuffer(buffers[at], np.dtype(dtype))
+            return float(arrays[at][0])
+        case {"array": int(at)}:
+            return arrays[at]  # type: ignore[no-any-return]  # whatever the receiver makes
+        case {"logical": int(at)}:
+            return Logical(arrays[at])
         case {"factor": int(at), "labels": dict(labels), "ordered": bool(ordered)}:
-            texts = [text or "" for text in _unpack_strings(buffers, **labels)]
-            return Factor(np.frombuffer(buffers[at], np.int32), texts, ordered)
+            return Factor(arrays[at], [text or "" for text in _unpack_strings(arrays, **labels)], ordered)
+        case {"classed": int(at), "classes": list(classes), "attributes": dict(attributes)}:
+            return Classed(arrays[at], classes, attributes)
         case {"table": int(rows), "columns": {"list": list(items)}}:
-            return Table({name: unpack(item, buffers) for name, item in items}, rows)
+            return Table({name: unpack(item, arrays) for name, item in items}, rows)
         case {"list": list(items)}:
-            return {name: unpack(item, buffers) for name, item in items}
+            return {name: unpack(item, arrays) for name, item in items}
         case {"strings": int(count), "missing": list(missing), "at": int(at)}:
-            return _unpack_strings(buffers, count, missing, at)
+            return _unpack_strings(arrays, count, missing, at)
     raise ProtocolError(f"{header!r:.80} describes no value")
 
 
-def _unpack_strings(buffers: Sequence[memoryview], strings: int, missing: Sequence[int], at: int) -> list[str | None]:
-    texts: list[str | None] = list(bytes(buffers[at]).decode().split("\0")) if strings else []
+def _unpack_strings(arrays: Sequence[Any], strings: int, missing: Sequence[int], at: int) -> list[str | None]:
+    texts: list[str | None] = list(str(arrays[at], "utf-8").split("\0")) if strings else []
     for i in missing:
         texts[i] = None
     return texts
+
+
+def numpy_array(dtype: str, length: int) -> tuple[NDArray[Any], memoryview]:
+    """Make an array to be filled."""
+    array = np.empty(length, dtype)
+    return array, array.data
 
 
 class Channel:
@@ -128,79 +162,84 @@ class Channel:
         self._socket = sock
         self.in_step = True
 
-    def send(self, value: Value) -> None:
-        """Send one value; blocks until the other side has taken it."""
-        buffers: list[memoryview] = []
-        body = pack(value, buffers)
-        sizes = [len(buffer) for buffer in buffers]
-        header = json.dumps([body, sizes], separators=(",", ":")).encode()
-        shared = sum(sizes) >= SHARED_FROM
+    def send(self, value: Value, timeout: float = inf) -> None:
+        """Send one value; blocks until the other side has taken it. Raises TimeoutError when it does not."""
+        arrays: list[NDArray[Any]] = []
+        body = pack(value, arrays)
+        shapes = [[array.dtype.str, len(array)] for array in arrays]
+        header = json.dumps([body, shapes], separators=(",", ":")).encode()
+        parts = [memoryview(PREFIX.pack(len(header)) + header), *(a.data.cast("B") for a in arrays if len(a))]
         self.in_step = False
-        self._socket.sendall(PREFIX.pack(len(header), shared) + header)
-        if shared:
-            self._send_shared(buffers, sizes)
-        elif buffers:
-            self._socket.sendall(b"".join(_padded(buffer) for buffer in buffers))
+        self._limit(timeout)
+        for part in [b"".join(parts)] if sum(map(len, parts)) <= SMALL else parts:
+            self._socket.sendall(part)
         self.in_step = True
 
-    def receive(self, timeout: float | None = None) -> Value:
-        """Wait for one value. Raises EOFError when the other side is gone, TimeoutError when none comes."""
-        self._socket.settimeout(timeout)
-        self._socket.recv(1, socket.MSG_PEEK)
-        self._socket.settimeout(None)
+    def receive(self, timeout: float = inf, make: Make = numpy_array) -> Value:
+        """Wait for one value. Raises EOFError when the other side is gone, TimeoutError when none comes.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds.
+        make : callable
+            Makes each array, and tells the memory it is to be received into.
+        """
+        at_once = self._comes_at_once()
+        self._limit(timeout)
+        if not at_once:
+            self._socket.recv(1, socket.MSG_PEEK)
         self.in_step = False
-        length, shared = PREFIX.unpack(self._exactly(PREFIX.size))
-        body, sizes = json.loads(self._exactly(length))
-        starts = _offsets(sizes)
-        memory = self._receive_shared(starts[-1]) if shared else memoryview(self._exactly(starts[-1]))
+        body, shapes = self._header()
+        arrays = [self._array(make, *shape) for shape in shapes]
         self.in_step = True
-        return unpack(body, [memory[at : at + size] for at, size in zip(starts, sizes, strict=False)])
+        return unpack(body, arrays)
+
+    def _header(self) -> tuple[object, list[tuple[str, int]]]:
+        (length,) = PREFIX.unpack(self._exactly(PREFIX.size))
+        text = self._exactly(length)
+        try:
+            body, shapes = json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise ProtocolError(f"{bytes(text[:40])!r} begins no message") from error
+        return body, shapes
+
+    def _comes_at_once(self) -> bool:
+        """Stay awake for a moment, as to be woken takes longer than a short call."""
+        self._limit(inf)
+        asleep = time.perf_counter() + AWAKE
+        while time.perf_counter() < asleep:
+            try:
+                self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                os.sched_yield()
+            else:
+                return True
+        return False
+
+    def _limit(self, timeout: float) -> None:
+        """Let what is done with the socket next take so long at most."""
+        self._socket.settimeout(None if timeout == inf else timeout)
 
     def close(self) -> None:
         """Close the socket; the other side sees the end of the stream."""
         self._socket.close()
 
+    def _array(self, make: Make, dtype: str, length: int) -> Any:  # noqa: ANN401  # what `make` makes
+        array, memory = make(dtype, length)
+        if length:
+            self._fill(memory.cast("B"))
+        return array
+
     def _exactly(self, count: int) -> bytearray:
         data = bytearray(count)
-        view, filled = memoryview(data), 0
-        while filled < count:
-            got = self._socket.recv_into(view[filled:])
+        self._fill(memoryview(data))
+        return data
+
+    def _fill(self, memory: memoryview) -> None:
+        filled = 0
+        while filled < len(memory):
+            got = self._socket.recv_into(memory[filled:])
             if not got:
                 raise EOFError("the other side closed the connection")
             filled += got
-        return data
-
-    def _send_shared(self, buffers: Sequence[memoryview], sizes: Sequence[int]) -> None:
-        starts = _offsets(sizes)
-        with anonymous_file() as file:
-            file.truncate(starts[-1])
-            with mmap.mmap(file.fileno(), starts[-1]) as memory:
-                for at, buffer in zip(starts, buffers, strict=False):
-                    memory[at : at + len(buffer)] = buffer
-            socket.send_fds(self._socket, [b"S"], [file.fileno()])
-
-    def _receive_shared(self, total: int) -> memoryview:
-        _, (descriptor,), _, _ = socket.recv_fds(self._socket, 1, 1)
-        try:
-            return memoryview(mmap.mmap(descriptor, total, access=mmap.ACCESS_COPY))
-        finally:
-            os.close(descriptor)
-
-
-def anonymous_file() -> IO[bytes]:
-    """Return an open file that has no name and vanishes with its last descriptor."""
-    if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("lmerbridge"), "w+b", buffering=0)
-    return tempfile.TemporaryFile(buffering=0)
-
-
-def _offsets(sizes: Sequence[int]) -> list[int]:
-    """Where each buffer starts, and the end of the last: all aligned."""
-    offsets = [0]
-    for size in sizes:
-        offsets.append(offsets[-1] + -(-size // ALIGN) * ALIGN)
-    return offsets
-
-
-def _padded(buffer: memoryview) -> bytes:
-    return bytes(buffer) + bytes(-len(buffer) % ALIGN)

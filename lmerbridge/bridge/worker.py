@@ -7,53 +7,70 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any
 
 import numpy as np
 import rpy2.rinterface as ri
-from rpy2.rinterface_lib import callbacks, embedded, openrlib
+from rpy2.rinterface_lib import conversion, memorymanagement, openrlib
 from rpy2.rinterface_lib.sexp import NULL, Sexp, SexpVector
 
 from lmerbridge.bridge.sources import r_directory
-from lmerbridge.bridge.wire import Channel, Factor, Strings, Table, Value
+from lmerbridge.bridge.wire import Channel, Classed, Factor, Logical, Strings, Table, Value, numpy_array
 from lmerbridge.errors import ProtocolError
 
 NA_INTEGER = np.int32(-(2**31))
-C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would then kill the process
+R_TYPES = {np.dtype(np.float64).str: ri.RTYPES.REALSXP, np.dtype(np.int32).str: ri.RTYPES.INTSXP}
 MANY_STRINGS = 1000  # from here on one raw vector read by R beats a call a string
 
 
-def start_r() -> None:
-    """Start R without anybody's profile, workspace or environment files."""
-    embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", "--no-echo"))
-    ri.initr(interactive=False, _c_stack_limit=C_STACK)
-    callbacks.consoleread = lambda prompt: ""
-    ri.evalr('options(warn = 1, warning.length = 8170, device = "pdf", browserNLdisabled = TRUE)')
-    signal.signal(signal.SIGINT, _interrupt)
+_working = False
 
 
 def _interrupt(number: int, frame: object) -> None:
-    openrlib.rlib.R_interrupts_pending = 1
+    """Interrupt R while it works on a request; between two, there is nothing to stop."""
+    if _working:
+        openrlib.rlib.R_interrupts_pending = 1
 
 
-Caller: TypeAlias = Callable[[str, ri.ListSexpVector, ri.StrSexpVector], ri.ListSexpVector]
+class Caller:
+    """The R package's functions, read from its files into one environment."""
+
+    def __init__(self) -> None:
+        environment = ri.evalr("new.env(parent = globalenv())")
+        source = ri.evalr("sys.source")
+        for path in sorted(r_directory().glob("*.R")):
+            source(ri.StrSexpVector([str(path)]), environment)
+        self._functions = {name: environment[name] for name in environment.keys()}  # noqa: SIM118  # R's, no dict
+        self._call = self._functions["call_named"]
+
+    def __call__(self, function: str, arguments: Mapping[str, Value], released: Strings) -> ri.ListSexpVector:
+        """Call one by name, through the one that keeps its conditions."""
+        return self._call(self._functions[function], _named(arguments), _strings(released) if released else NULL)
 
 
-def load_sources() -> Caller:
-    """Read the R package's files into one environment; return its function that calls the others by name."""
-    environment = ri.evalr("new.env(parent = globalenv())")
-    source = ri.evalr("sys.source")
-    for path in sorted(r_directory().glob("*.R")):
-        source(ri.StrSexpVector([str(path)]), environment)
-    caller = environment["call_named"]
-    return lambda function, arguments, released: caller(environment[function], arguments, released)
+def make(dtype: str, length: int) -> tuple[Any, memoryview]:
+    """Make an array to be received into: in R's memory, where R has such numbers."""
+    if dtype not in R_TYPES:
+        return numpy_array(dtype, length)
+    with memorymanagement.rmemory() as memory:  # R's own vector() would fill it first
+        vector = conversion._cdata_to_rinterface(memory.protect(openrlib.rlib.Rf_allocVector(R_TYPES[dtype], length)))
+    return vector, np.asarray(vector).data  # rpy2's memoryview() loses a reference to None a call: 9,000 end Python
 
 
-def to_r(value: Value) -> Sexp:
-    """Make the R object of a value of the protocol."""
+@cache
+def r_function(text: str) -> Callable[..., Any]:
+    """Return a function of R's, looked up once."""
+    return ri.evalr(text)  # type: ignore[no-any-return]  # rpy2 has no types
+
+
+def to_r(value: Value | Sexp) -> Sexp:
+    """Make the R object of a value of the protocol; what was received into R's memory is one."""
     match value:
         case None:
             return NULL
+        case Sexp():
+            return value
         case bool():
             return ri.BoolSexpVector([value])
         case int():
@@ -64,8 +81,12 @@ def to_r(value: Value) -> Sexp:
             return ri.StrSexpVector([value])
         case np.ndarray():
             return _vector(value)
+        case Logical():
+            return _logical(value.codes)
         case Factor():
             return _factor(value)
+        case Classed():
+            return _classed(value)
         case Table():
             return _data_frame(value)
         case Mapping():
@@ -74,31 +95,40 @@ def to_r(value: Value) -> Sexp:
 
 
 def _vector(array: np.ndarray[Any, Any]) -> SexpVector:
-    match array.dtype.kind, array.dtype.itemsize:
-        case "f", 8:
-            return ri.FloatSexpVector.from_memoryview(array.data)
-        case "i", 4:
-            return ri.IntSexpVector.from_memoryview(array.data)
-        case "b", 1:
-            return ri.BoolSexpVector.from_memoryview(array.astype(np.int32).data)
+    if array.dtype == np.bool_:
+        return _logical(array.view(np.int8))
     raise ProtocolError(f"an array of dtype {array.dtype} has no R vector")
 
 
+def _logical(codes: np.ndarray[Any, Any]) -> ri.BoolSexpVector:
+    return ri.BoolSexpVector.from_memoryview(np.where(codes < 0, NA_INTEGER, codes).data)
+
+
 def _strings(strings: Strings) -> ri.StrSexpVector:
-    texts = [text.encode() for text in strings if text is not None]
+    texts = [text for text in strings if text is not None]
     if len(strings) < MANY_STRINGS or len(texts) < len(strings):
         return ri.StrSexpVector([ri.NA_Character if text is None else text for text in strings])
-    raw = ri.ByteSexpVector(b"\0".join(texts) + b"\0")
-    read = ri.evalr('function(raw, n) `Encoding<-`(readBin(raw, "character", n), "UTF-8")')
+    raw = ri.ByteSexpVector.from_memoryview(memoryview("\0".join([*texts, ""]).encode()))
+    read = r_function('function(raw, n) `Encoding<-`(readBin(raw, "character", n), "UTF-8")')
     return read(raw, ri.IntSexpVector([len(strings)]))
 
 
 def _factor(factor: Factor) -> ri.IntSexpVector:
-    codes = factor.codes + np.int32(1)
-    codes[factor.codes < 0] = NA_INTEGER
-    vector = ri.IntSexpVector.from_memoryview(codes.data)
+    """Count the codes, in R's memory, from 1."""
+    vector: Any = factor.codes
+    codes = np.asarray(vector)
+    codes += 1
+    codes[codes == 0] = NA_INTEGER
     vector.do_slot_assign("levels", _strings(factor.labels))
     vector.rclass = ri.StrSexpVector(["ordered", "factor"] if factor.ordered else ["factor"])
+    return vector
+
+
+def _classed(numbers: Classed) -> ri.FloatSexpVector:
+    vector: Any = numbers.values
+    for name, text in numbers.attributes.items():
+        vector.do_slot_assign(name, ri.StrSexpVector([text]))
+    vector.rclass = ri.StrSexpVector(list(numbers.classes))
     return vector
 
 
@@ -122,35 +152,54 @@ def from_r(vector: Sexp) -> Value:
         case ri.FloatSexpVector():
             return np.array(vector, dtype=np.float64)
         case ri.BoolSexpVector() | ri.IntSexpVector():
-            return np.array(vector.memoryview(), dtype=np.int32)
+            return np.array(vector, dtype=np.int32)
         case ri.StrSexpVector():
-            return [None if s is ri.NA_Character else str(s) for s in vector]
+            return _texts(vector)
     if vector.rid == NULL.rid:
         return []
     raise ProtocolError(f"R returned a {type(vector).__name__}, which is no plain vector")
+
+
+def _texts(vector: ri.StrSexpVector) -> list[str | None]:
+    if len(vector) < MANY_STRINGS:
+        return [None if s is ri.NA_Character else str(s) for s in vector]
+    raw = r_function("function(texts) writeBin(enc2utf8(texts), raw())")(vector)
+    texts: list[str | None] = list(str(np.asarray(raw).data, "utf-8").split("\0")[:-1])
+    for i in r_function("function(texts) which(is.na(texts))")(vector):
+        texts[i - 1] = None
+    return texts
 
 
 def answer(call: Caller, request: Value) -> Value:
     """Run one request, ``{"function": name, "arguments": {...}, "released": [...]}``, and flatten what R returns."""
     match request:
         case {"function": str(function), "arguments": dict(arguments), "released": list(released)}:
-            openrlib.rlib.R_interrupts_pending = 0  # one that came too late for the call it was meant for
-            result = call(function, _named(arguments), _strings(released))
-            return {name: from_r(item) for name, item in zip(result.names, result, strict=True)}
+            result = call(function, arguments, released)
+            names = result.names
+            return {} if names is NULL else {n: from_r(item) for n, item in zip(names, result, strict=True)}
     raise ProtocolError("a request names a function, its arguments and the models no longer needed")
 
 
 def serve(channel: Channel) -> None:
-    """Answer requests until the host closes the channel."""
-    start_r()
-    call = load_sources()
+    """Say that R has started, then answer requests until the host closes the channel."""
+    signal.signal(signal.SIGINT, _interrupt)
+    call = Caller()
+    channel.send({})
     while True:
         try:
-            request = channel.receive()
+            request = channel.receive(make=make)
         except EOFError:
             return
-        try:
-            reply = answer(call, request)
-        except Exception as error:  # whatever it is, the host must hear of it and the worker live on
-            reply = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
-        channel.send(reply)
+        channel.send(reply_to(call, request))
+
+
+def reply_to(call: Caller, request: Value) -> Value:
+    """Answer a request; whatever goes wrong, the host must hear of it and the worker live on."""
+    global _working  # noqa: PLW0603  # a signal handler gets no argument of ours
+    _working = True
+    try:
+        return answer(call, request)
+    except Exception as error:
+        return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+    finally:
+        _working, openrlib.rlib.R_interrupts_pending = False, 0

@@ -1,15 +1,10 @@
 dataset_packages <- c("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")
 
-# A data set of one of the packages, as kinds and columns: `column.name`, `column.kind` (double, integer,
-# logical, factor, ordered, character), and per column i `values.i` and, for factors, `levels.i`.
+# A data set of one of the packages, as describe_frame() tells it.
 dataset <- function(name, package = NULL) {
   frame <- find_dataset(name, package)
   if (!is.data.frame(frame)) stop("'", name, "' is a ", class(frame)[1L], ", not a data frame", call. = FALSE)
-  values <- lapply(frame, plain)
-  levels <- lapply(frame, function(column) if (is.factor(column)) levels(column) else character())
-  names(values) <- paste0("values.", seq_along(values))
-  names(levels) <- paste0("levels.", seq_along(levels))
-  c(list(column.name = names(frame), column.kind = vapply(frame, column_kind, "", USE.NAMES = FALSE)), values, levels)
+  describe_frame(frame)
 }
 
 find_dataset <- function(name, package) {
@@ -21,15 +16,60 @@ find_dataset <- function(name, package) {
   stop("no data set '", name, "' in ", paste(from, collapse = ", "), call. = FALSE)
 }
 
-column_kind <- function(column) {
-  if (!is.null(dim(column))) stop("a column that is a matrix has no form in Python", call. = FALSE)
-  else if (is.ordered(column)) "ordered"
-  else if (is.factor(column)) "factor"
-  else if (is.logical(column)) "logical"
-  else if (is.integer(column)) "integer"
-  else if (is.numeric(column)) "double"
-  else if (is.character(column)) "character"
-  else stop("a column of class ", class(column)[1L], " has no form in Python", call. = FALSE)
+# Any data frame as one flat list of plain vectors: `rows`; `row.name`, empty where rows are just numbered; `column.name`,
+# `column.kind`; and per column i `values.i` and `detail.i`: a factor's levels, a time's zone, a difference's units.
+describe_frame <- function(frame) {
+  columns <- spread(frame)
+  kinds <- vapply(columns, column_kind, "", USE.NAMES = FALSE)
+  at <- seq_along(columns)
+  c(list(rows = nrow(frame), row.name = row_labels(frame), column.name = as.character(names(columns)),
+         column.kind = kinds),
+    structure(Map(plain, unname(columns), kinds), names = paste0("values.", at)[at]),
+    structure(Map(detail, unname(columns), kinds), names = paste0("detail.", at)[at]))
 }
 
-plain <- function(column) if (is.factor(column)) as.integer(column) else as.vector(column)
+# The columns of a data frame, a matrix or a frame among them as columns of their own, named as print() names them.
+spread <- function(frame) {
+  parts <- Map(function(column, name) {
+    if (length(dim(column)) != 2L) return(structure(list(column), names = name))
+    inner <- if (is.data.frame(column)) spread(column) else lapply(seq_len(ncol(column)), function(j) column[, j])
+    labels <- if (is.data.frame(column)) names(inner) else colnames(column)
+    structure(inner, names = paste(name, if (is.null(labels)) seq_along(inner) else labels, sep = "."))
+  }, unclass(frame), names(frame))
+  do.call(c, unname(parts))
+}
+
+row_labels <- function(frame) {
+  labels <- attr(frame, "row.names")
+  if (identical(as.character(labels), as.character(seq_along(labels)))) character() else labels
+}
+
+known_classes <- list(ordered = c("ordered", "factor"), factor = "factor", date = "Date", difftime = "difftime",
+                      datetime = c("POSIXct", "POSIXt"), logical = "logical", integer = "integer", double = "numeric",
+                      character = "character")
+
+column_kind <- function(column) {
+  class <- setdiff(class(column), "AsIs")
+  if (!length(class)) class <- class(unclass(column))
+  kind <- names(Filter(function(known) identical(known, class), known_classes))
+  if (!length(kind)) stop("a column of class ", class[1L], " has no form in Python", call. = FALSE)
+  limits <- range_limits[[kind]]
+  if (!is.null(limits)) check_times(as.numeric(column, units = "secs"), limits, kind)
+  kind
+}
+
+# Days of the years 1 to 9999, and seconds of which 64 bits hold the microseconds.
+range_limits <- list(date = c(-719162, 2932896), datetime = c(-9.2e12, 9.2e12), difftime = c(-9.2e12, 9.2e12))
+
+check_times <- function(numbers, limits, kind) {
+  there <- numbers[!is.na(numbers)]
+  if (any(there < limits[1L] | there > limits[2L])) stop("a ", kind, " out of range has no form in Python", call. = FALSE)
+  if (kind == "date" && any(there %% 1 != 0)) stop("a part of a day has no form in Python", call. = FALSE)
+}
+
+plain <- function(column, kind) switch(kind, factor = , ordered = as.integer(column), as.vector(unclass(column)))
+
+detail <- function(column, kind) {
+  switch(kind, factor = , ordered = levels(column), difftime = units(column), datetime = c(attr(column, "tzone"), "")[1L],
+         character())
+}

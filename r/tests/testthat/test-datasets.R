@@ -4,8 +4,8 @@ test_that("a data set comes column by column, factors as codes and levels", {
   expect_identical(found$column.kind, c("double", "double", "factor"))
   expect_identical(found$values.1, lme4::sleepstudy$Reaction)
   expect_identical(found$values.3, as.integer(lme4::sleepstudy$Subject))
-  expect_identical(found$levels.3, levels(lme4::sleepstudy$Subject))
-  expect_identical(found$levels.1, character())
+  expect_identical(found$detail.3, levels(lme4::sleepstudy$Subject))
+  expect_identical(found$detail.1, character())
 })
 
 test_that("a package narrows the search", {
@@ -16,10 +16,14 @@ test_that("a package narrows the search", {
 })
 
 test_that("every kind of column has a name, and what has none is an error", {
-  kinds <- list(1.5, 1L, TRUE, factor("a"), ordered("a"), "a")
-  expect_identical(vapply(kinds, column_kind, ""), c("double", "integer", "logical", "factor", "ordered", "character"))
-  expect_error(column_kind(Sys.Date()), "class Date has no form")
-  expect_error(column_kind(matrix(1L, 2, 2)), "a matrix has no form")
+  columns <- list(double = 1.5, integer = 1L, logical = TRUE, factor = factor("a"), ordered = ordered("a"),
+                  character = "a", date = as.Date("2020-02-29"), datetime = .POSIXct(0, "UTC"),
+                  difftime = as.difftime(1, units = "mins"), double = I(1.5))
+  expect_identical(vapply(columns, column_kind, "", USE.NAMES = FALSE), names(columns))
+  expect_error(column_kind(1i), "class complex has no form")
+  expect_error(column_kind(matrix(1L, 2, 2)), "class matrix has no form")
+  expect_error(column_kind(as.Date(0.5, origin = "1970-01-01")), "a part of a day has no form")
+  expect_error(column_kind(.POSIXct(1e13)), "a datetime out of range has no form")
 })
 
 test_that("every data set of the packages loads whole or stops with a reason", {

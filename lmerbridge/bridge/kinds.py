@@ -1,0 +1,223 @@
+"""What kind of values a pandas column holds, whichever of pandas' many dtypes it has.
+
+A kind is told by dtype, and for Python objects by the type of every one of them; nothing is guessed from looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
+
+from lmerbridge.errors import UnsupportedColumn
+
+Kind: TypeAlias = Literal["integer", "number", "logical", "text", "category", "date", "instant", "duration"]
+Typed: TypeAlias = "tuple[Kind, pd.Series]"
+
+LETTERS: dict[str, Kind] = {  # of numpy's dtypes, and of pandas' own
+    **dict.fromkeys("iu", "integer"),
+    "f": "number",
+    "b": "logical",
+    "M": "instant",
+    "m": "duration",
+}
+TYPES: tuple[tuple[tuple[type, ...], str], ...] = (  # of Python objects; the first that fits
+    ((bool, np.bool_), "logical"),
+    ((timedelta, np.timedelta64), "duration"),
+    ((int, np.integer), "integer"),
+    ((float, np.floating), "number"),
+    ((Decimal,), "decimal"),
+    ((str,), "text"),
+    ((datetime, np.datetime64), "instant"),
+    ((date,), "date"),
+)
+INT64 = 2**63
+INEXACT = "it has integers beyond 2**53, which a double cannot hold; rescale it"
+ROUND = 'it has more digits than a double holds; round it with .astype("float64")'
+REMEDIES = {  # what there is to do about a type that has no kind
+    "complex": "use its real and imaginary parts, or its modulus",
+    "bytes": "decode it to text, with .str.decode",
+    "binary": "decode it to text",
+    "period": "use .dt.to_timestamp(), or .astype(str) for a factor",
+    "interval": "use its midpoints, or .astype(str) for a factor",
+    "null": "it holds no value at all; leave it out",
+}
+OTHERWISE = "make it numbers, strings or a categorical"
+
+
+def kind(series: pd.Series) -> Typed:
+    """Return what a column holds, and the column in a dtype that is made for it.
+
+    Returns
+    -------
+    kind : str
+        "category", "integer", "number", "logical", "text", "date", "instant" or "duration".
+    series : Series
+        The same values; dates as datetimes, Python objects as what they are.
+
+    Raises
+    ------
+    UnsupportedColumn
+        R has nothing for such values, or they are of several kinds.
+    """
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "category", series
+    if isinstance(dtype, pd.SparseDtype):
+        return kind(_again(series, np.asarray(series)))
+    if isinstance(dtype, pd.ArrowDtype):
+        return _arrow(series, dtype)
+    if isinstance(dtype, pd.StringDtype):
+        return "text", series
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        return _objects(series)
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        return kind(series.astype(dtype.newbyteorder("=")))
+    if dtype.kind in LETTERS:
+        return LETTERS[dtype.kind], series
+    raise _unsupported(series, str(dtype))
+
+
+def _unsupported(series: pd.Series, text: str) -> UnsupportedColumn:
+    remedy = next((remedy for word, remedy in REMEDIES.items() if text.startswith(word)), OTHERWISE)
+    return UnsupportedColumn(series.name, series.dtype, remedy)
+
+
+def _arrow(series: pd.Series, dtype: pd.ArrowDtype) -> Typed:
+    import pyarrow as pa  # there is such a column, hence pyarrow
+
+    arrow, types = dtype.pyarrow_dtype, pa.types
+    if types.is_date(arrow):
+        return "date", series.astype("datetime64[s]")
+    if types.is_timestamp(arrow) or types.is_duration(arrow):
+        return LETTERS[dtype.kind], _again(series, pa.array(series).to_pandas().array)
+    if types.is_dictionary(arrow):
+        return kind(_again(series, pa.array(series).to_pandas().array))
+    if types.is_string_view(arrow):
+        return "text", _again(series, pa.array(series).cast(pa.large_string()).to_pandas().array)
+    if types.is_string(arrow) or types.is_large_string(arrow):
+        return "text", series
+    if types.is_decimal(arrow):
+        return _objects(series.astype(object))
+    if types.is_float16(arrow):
+        return "number", series.astype("Float32")
+    if dtype.kind in LETTERS and types.is_primitive(arrow):
+        return LETTERS[dtype.kind], series
+    raise _unsupported(series, str(arrow))
+
+
+def _again(series: pd.Series, values: Any) -> pd.Series:  # noqa: ANN401  # any array of pandas
+    again: pd.Series = pd.Series(values, series.index, values.dtype, series.name)  # in no dtype that pandas infers
+    return again
+
+
+def _objects(series: pd.Series) -> Typed:
+    there = _there(series)
+    present = series[there]
+    words = {
+        cls: next((word for types, word in TYPES if issubclass(cls, types)), "") for cls in set(map(type, present))
+    }
+    if not words:
+        raise _unsupported(series, "null")
+    found = set(words.values()) - ({"integer"} if "number" in words.values() else set())
+    if len(found) > 1 or "" in found:
+        raise _mixed(present, words)
+    (word,) = found
+    try:
+        kind, array = ARRAYS[word](present)
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedColumn(series.name, series.dtype, str(error) or OTHERWISE) from error
+    places = np.where(there, np.cumsum(there) - 1, -1)
+    return kind, _again(series, array.take(places, allow_fill=True))
+
+
+def _there(series: pd.Series) -> NDArray[np.bool_]:
+    try:
+        return series.notna().to_numpy()
+    except ArithmeticError:
+        raise UnsupportedColumn(series.name, series.dtype, "it holds a signalling NaN; set it to None") from None
+
+
+def _mixed(present: pd.Series, words: dict[type, str]) -> UnsupportedColumn:
+    """Name the row that stands out, or the type that R has nothing for."""
+    types = list(map(type, present))
+    if len(set(words.values())) == 1:
+        return _unsupported(present, types[0].__name__)
+    odd = next(i for i, cls in enumerate(types) if words[cls] != words[types[0]])
+    rows = present.index[[0, odd]].tolist()
+    told = [
+        f"row {row!r} holds {present.iloc[i]!r:.40}, a {types[i].__name__}"
+        for row, i in zip(rows, (0, odd), strict=True)
+    ]
+    return UnsupportedColumn(present.name, present.dtype, f"{told[0]}, and {told[1]}; make it one kind")
+
+
+def _logical(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    return "logical", pd.array(list(map(bool, present)), dtype="boolean")
+
+
+def _integers(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    values = list(map(int, present))
+    fits = min(values) >= -INT64 and max(values) < INT64
+    return "integer", pd.array(values, dtype="Int64" if fits else object)
+
+
+def _numbers(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    return _doubles(present, float, INEXACT)
+
+
+def _decimals(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    return _doubles(present, lambda value: Decimal(repr(value)), ROUND)
+
+
+def _doubles(present: pd.Series, back: Callable[[float], object], remedy: str) -> tuple[Kind, ExtensionArray]:
+    """Doubles that, read back, are the very values."""
+    values = list(map(float, present))
+    if any(back(double) != value for double, value in zip(values, present, strict=True)):
+        raise ValueError(remedy)
+    return "number", pd.array(values, dtype="Float64")
+
+
+def _texts(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    return "text", pd.array([str.__str__(text) for text in present], dtype=object)
+
+
+def _dates(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    return "date", pd.array(np.array(list(present), "datetime64[D]").astype("datetime64[s]"))
+
+
+def _instants(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    """Datetimes in the time zone they share; in UTC, where they are in several."""
+    zones = [getattr(value, "tzinfo", None) for value in present]
+    if None in zones:
+        if any(zones):
+            raise ValueError("some of its datetimes have a time zone and some have none; give all of them one")
+        return "instant", pd.to_datetime(list(present)).array
+    utc = pd.to_datetime(list(present), utc=True)
+    return "instant", (utc.tz_convert(zones[0]) if _same(zones) else utc).array
+
+
+def _same(zones: Iterable[object]) -> bool:
+    return len(set(map(str, zones))) == 1
+
+
+def _durations(present: pd.Series) -> tuple[Kind, ExtensionArray]:
+    return "duration", pd.to_timedelta(list(present)).array
+
+
+ARRAYS: dict[str, Callable[[pd.Series], tuple[Kind, ExtensionArray]]] = {
+    "logical": _logical,
+    "integer": _integers,
+    "number": _numbers,
+    "decimal": _decimals,
+    "text": _texts,
+    "date": _dates,
+    "instant": _instants,
+    "duration": _durations,
+}
