@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from lmerbridge import calls, limits
+from lmerbridge.bars import BARS, ONE, Bar, expand_bars, written_out
 from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.reader import read
-from lmerbridge.syntax import Call, Constant, Name, Node, Number, String, fold, to_r, walk
+from lmerbridge.syntax import Call, Constant, Name, Node, Number, String, fold, joined, names, shown, source, to_r
 from lmerbridge.terms import Terms, expand
 
-BARS = frozenset(("|", "||"))
 ALGEBRA = frozenset(("+", "-", ":", "*", "^", "%in%", "/", "("))
 ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "%%", "%/%", ":", "(", "&", "!", "==", "!=", "<", "<=", ">", ">="))
 GROUPING = frozenset((":", "/", "("))
 ALLOWED = {"sum": ALGEBRA | BARS, "term": ALGEBRA, "group": GROUPING, "function": ARITHMETIC}
-NOT_COLUMNS = frozenset((".", "contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS"))
-ONE, ZERO = Number("1"), Number("0")
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One random term with correlated columns.
-
-    Attributes
-    ----------
-    lhs : Node
-        What varies.
-    group : tuple of Node
-        The factors whose interaction it varies by.
-    group_name : str
-        lme4's name of that factor, such as ``"cask:batch"``.
-    """
-
-    lhs: Node
-    group: tuple[Node, ...]
-    group_name: str
+BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")  # R reads no text that holds one
 
 
 @dataclass(frozen=True)
@@ -65,13 +47,13 @@ class Formula:
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """Names of the columns used, in order of appearance; a ``.`` is not among them."""
-        return tuple(dict.fromkeys(name for name in _names(self.tree) if name not in NOT_COLUMNS))
+        return tuple(dict.fromkeys(name for name in names(self.tree) if name != "."))
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the columns that only group."""
-        elsewhere = {*_names(self.response), *_names(self.fixed)}
-        elsewhere.update(name for bar in self.random for name in _names(bar.lhs))
+        elsewhere = {*names(self.response), *names(self.fixed)}
+        elsewhere.update(name for bar in self.random for name in names(bar.lhs))
         return tuple(name for name in self.variables if name not in elsewhere)
 
     @cached_property
@@ -79,10 +61,15 @@ class Formula:
         """The fixed part, expanded."""
         return expand(self.fixed)
 
+    @cached_property
+    def source(self) -> str:
+        """The text that R is to read."""
+        return source(fold(self.tree, written_out))
+
     @property
     def has_dot(self) -> bool:
         """Whether the fixed part says "all other columns"."""
-        return "." in _names(self.fixed)
+        return "." in names(self.fixed)
 
     def expand_dot(self, columns: Iterable[str]) -> Formula:
         """Replace ``.`` by all columns but the response's, as R does; grouping factors are among them.
@@ -94,21 +81,23 @@ class Formula:
         """
         if not self.has_dot:
             return self
-        others = [Name(name) for name in columns if name not in _names(self.response)]
+        others = [Name(name) for name in columns if name not in names(self.response)]
         if not others:
             raise FormulaError("the formula's '.' stands for all other columns, and the data has none.")
-        everything = Call("(", (_join("+", others),))
+        everything = Call("(", (joined("+", others),))
         return _build(fold(self.tree, lambda node, args: everything if node == Name(".") else _with(node, args)))
 
 
 @lru_cache(maxsize=256)
-def parse(text: str) -> Formula:
+def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
     """Read a mixed-model formula.
 
     Parameters
     ----------
     text : str
         R's formula text, two-sided, with at least one random term.
+    allow : tuple of str
+        Functions it may call beyond those of `lmerbridge.syntax`, as ``"package::function"``.
 
     Raises
     ------
@@ -126,8 +115,8 @@ def parse(text: str) -> Formula:
     [('1', 'h:g'), ('1', 'g'), ('0 + x', 'h:g'), ('0 + x', 'g')]
     """
     if not isinstance(text, str):
-        raise FormulaError(f"the formula is a {type(text).__name__}; text such as 'y ~ x + (1 | g)' is expected.")
-    return _build(read(text))
+        raise FormulaError(f"the formula is {text!r}; text such as 'y ~ x + (1 | g)' is expected.")
+    return _build(read(text, allow))
 
 
 def _build(tree: Node) -> Formula:
@@ -136,13 +125,27 @@ def _build(tree: Node) -> Formula:
     response, right = tree.args
     _check(response, "function")
     _check(right, "sum")
+    text = _readable(tree)
     fixed, bars = fold(right, _split, lambda call: call.function in ("+", "-", "("))
     if not bars:
         raise FormulaError("the formula has no random term, such as (1 | group).")
-    random = tuple(bar for node in bars for bar in _expand_bar(node))
-    formula = Formula(to_r(tree), response, fixed or ONE, random, tree)
+    formula = Formula(text, response, fixed or ONE, expand_bars(bars), tree)
     formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
     return formula
+
+
+def _readable(tree: Node) -> str:
+    """Write the tree, unless R does not read that, or lme4 too slowly."""
+    text = to_r(tree)
+    if found := BIDI.search(text):
+        raise FormulaError(f"the formula holds {found[0]!a}, which turns the direction of text; rename the column.")
+    if fold(tree, _weight) > limits.WEIGHT:
+        raise FormulaError("the formula has parentheses in parentheses, for which lme4 needs too long; leave some out.")
+    return text
+
+
+def _weight(node: Node, args: tuple[int, ...]) -> int:
+    return (1 + sum(args)) * (2 if isinstance(node, Call) and node.function == "(" else 1)
 
 
 def _check(root: Node, place: str) -> None:
@@ -153,13 +156,15 @@ def _check(root: Node, place: str) -> None:
         if isinstance(node, Call):
             if node.is_operator and node.function not in ALLOWED[place]:
                 raise _misplaced(node, place)
+            if node.function == ":" and place == "function":
+                calls.check_sequence(node)
             if node.function == "^" and place in ("sum", "term"):
                 _check_power(node)
                 pending.append((node.args[0], "term"))
             else:
                 pending.extend(zip(node.args, _places(node, place), strict=True))
         elif place != "function" and not _may_stand(node, place):
-            raise FormulaError(f"the formula has {to_r(node)} where a column is expected; only 0 and 1 may be added.")
+            raise FormulaError(f"the formula has {shown(node)} where a column is expected; only 0 and 1 may be added.")
         elif node == Name(".") and place in ("group", "function"):
             raise FormulaError("the formula has '.' in a function or a grouping factor; name the columns.")
 
@@ -181,7 +186,7 @@ def _places(call: Call, place: str) -> tuple[str, ...]:
 
 
 def _misplaced(call: Call, place: str) -> FormulaError:
-    told = f"the formula has {call.function!r} in {to_r(call)!r}"
+    told = f"the formula has {call.function!r} in {shown(call)!r}"
     if call.function in BARS:
         return FormulaError(f"{told}; lme4 reads every bar as a random term, and such a term can only be added.")
     if place == "function":
@@ -193,8 +198,8 @@ def _misplaced(call: Call, place: str) -> FormulaError:
 
 def _check_power(call: Call) -> None:
     exponent = call.args[1] if len(call.args) == 2 else None
-    if not (isinstance(exponent, Number) and exponent.text.rstrip("L") in map(str, range(1, 9))):
-        raise FormulaError(f"the formula has {to_r(call)!r}; a power of terms is a whole number from 1 to 8.")
+    if not (isinstance(exponent, Number) and exponent.text.rstrip("L") in map(str, range(2, 9))):
+        raise FormulaError(f"the formula has {shown(call)!r}; a power of terms is a whole number from 2 to 8.")
 
 
 def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -> tuple[Node | None, tuple[Call, ...]]:
@@ -206,59 +211,9 @@ def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -
     if not bars:
         return node, ()
     if isinstance(node, Call) and node.function == "-" and len(kept) == 1:
-        raise FormulaError(f"lme4 loses the minus of {to_r(node)!r}; put the fixed part before the random terms.")
+        raise FormulaError(f"lme4 loses the minus of {shown(node)!r}; put the fixed part before the random terms.")
     return (_with(node, kept) if len(kept) == len(args) else kept[0] if kept else None), bars
-
-
-def _expand_bar(bar: Call) -> list[Bar]:
-    """Expand ``||`` and then ``/``: lme4's ``expandDoubleVerts`` and ``findbars``."""
-    lhs, group = bar.args
-    if "." in _names(lhs):
-        raise FormulaError("the formula has '.' in a random term; name the columns.")
-    groups = _nested(group)
-    return [
-        Bar(part, _factors(g), g.name if isinstance(g, Name) else to_r(g))
-        for part in _uncorrelated(bar, lhs)
-        for g in groups
-    ]
-
-
-def _uncorrelated(bar: Call, lhs: Node) -> list[Node]:
-    if bar.function == "|":
-        return [lhs]
-    terms = expand(lhs)
-    slopes: list[Node] = [Call("+", (ZERO, _join(":", product))) for product in terms.products]
-    return [ONE, *slopes] if terms.intercept else slopes
-
-
-def _nested(group: Node) -> list[Node]:
-    """``a/b/c`` -> ``c:(b:a)``, ``b:a``, ``a``."""
-    inner: list[Node] = []
-    while isinstance(group, Call) and group.function == "/":
-        inner.append(group.args[1])
-        group = group.args[0]
-    if any(isinstance(n, Call) and n.function == "/" for part in (group, *inner) for n in walk(part)):
-        raise FormulaError(f"the grouping factor {to_r(group)!r} has '/' inside; lme4 reads only a/b/c.")
-    found = [group]
-    for factor in reversed(inner):
-        found.insert(0, Call(":", (factor, found[0])))
-    return found
-
-
-def _factors(group: Node) -> tuple[Node, ...]:
-    return fold(group, lambda node, args: sum(args, ()) if args else (node,), lambda call: call.function in (":", "("))
-
-
-def _join(op: str, nodes: Iterable[Node]) -> Node:
-    first, *others = nodes
-    for node in others:
-        first = Call(op, (first, node))
-    return first
 
 
 def _with(node: Node, args: tuple[Node, ...]) -> Node:
     return Call(node.function, args, node.names) if isinstance(node, Call) else node
-
-
-def _names(node: Node) -> list[str]:
-    return [n.name for n in walk(node) if isinstance(n, Name)]

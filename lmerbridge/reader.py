@@ -7,52 +7,38 @@ lists of `lmerbridge.syntax` is refused while it is read, and everything later w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Collection
 
+from lmerbridge import calls, limits
 from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.syntax import (
     CONSTANTS,
+    CONTRASTS,
     FUNCTIONS,
     PRECEDENCE,
     RESERVED,
+    SHOWN,
     Call,
     Constant,
     Name,
     Node,
     Number,
     String,
-    number_text,
 )
+from lmerbridge.tokens import Token, number, tokens, unescaped, unsafe_call
 
 UNARY = {"~": 1, "!": 4, "-": 10, "+": 10}
 COMPARISON = PRECEDENCE["<"]
-MAX_BYTES, MAX_NODES, MAX_DEPTH = 20_000, 2_000, 50
-
-TOKEN = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?(?![\w.]))
-      | (?P<name>(?:[^\W\d_]|\.(?!\d))[\w.]*)
-      | `(?P<quoted>(?:[^`\\\0]|\\[^\0])+)`
-      | (?P<string>"(?:[^"\\\0]|\\[^\0])*"|'(?:[^'\\\0]|\\[^\0])*')
-      | (?P<special>%in%|%%|%/%)
-      | (?P<foreign>%[^%\n]*%|<<?-|->>?|:::?|:=|\|>|[{}\[\]$@?;\\])
-      | (?P<operator>\*\*|<=|>=|==|!=|&&|\|\||[-+*/^:~|&!<>(),=])""",
-    re.VERBOSE | re.DOTALL,
-)
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "`": "`"}
 
 
-class Token(NamedTuple):
-    """A piece of the text: what it is, what it says, and where it starts."""
-
-    kind: str
-    text: str
-    start: int
-
-
-def read(text: str) -> Node:
+def read(text: str, allow: Collection[str] = ()) -> Node:
     """Read one R expression.
+
+    Parameters
+    ----------
+    text : str
+    allow : collection of str
+        Functions that may be called beyond those of `lmerbridge.syntax`, as ``package::function``.
 
     Raises
     ------
@@ -61,46 +47,30 @@ def read(text: str) -> Node:
     UnsafeFormula
         It uses R's language beyond the operators and functions of a formula.
     """
-    return _Reader(text).whole()
-
-
-def _tokens(text: str) -> Iterator[Token]:
-    start = 0
-    while start < len(text):
-        found = TOKEN.match(text, start)
-        if found is None or found.lastgroup is None:
-            raise FormulaError(f"the formula cannot be read from position {start + 1}: {text[start : start + 20]!r}.")
-        kind, piece = found.lastgroup, found[found.lastgroup]
-        if kind == "foreign":
-            raise UnsafeFormula(
-                f"the formula uses {piece!r} at position {start + 1}; columns, constants, R's formula "
-                "operators and calls of a few functions are allowed."
-            )
-        if kind != "space":
-            yield Token("operator" if kind == "special" else kind, "^" if piece == "**" else piece, start)
-        start = found.end()
-    yield Token("end", "", start)
+    return _Reader(text, allow).whole()
 
 
 class _Reader:
     """An operator-precedence parser; the levels are those of R's own grammar (gram.y)."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, allow: Collection[str]) -> None:
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
             raise FormulaError("the formula holds half a surrogate pair, which is no character.") from None
-        if size > MAX_BYTES:
-            raise FormulaError(f"the formula is {size} bytes long; at most {MAX_BYTES} are read.")
-        self.tokens, self.at, self.nodes, self.depth = list(_tokens(text)), 0, 0, 0
+        if size > limits.BYTES:
+            raise FormulaError(f"the formula is {size} bytes long; at most {limits.BYTES} are read.")
+        self.text, self.allowed = text, FUNCTIONS.union(allow)
+        self.tokens, self.nodes, self.depth = tokens(text), 0, 0
+        self.token, self.after = next(self.tokens), next(self.tokens)
 
     def whole(self) -> Node:
         node = self.expression(0)
         return node if self.token.kind == "end" else self.fail("an operator")
 
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
+    def take(self) -> Token:
+        taken, self.token, self.after = self.token, self.after, next(self.tokens)
+        return taken
 
     def is_next(self, text: str) -> bool:
         return self.token.kind == "operator" and self.token.text == text
@@ -108,47 +78,46 @@ class _Reader:
     def expect(self, text: str) -> None:
         if not self.is_next(text):
             self.fail(repr(text))
-        self.at += 1
+        self.take()
 
     def fail(self, expected: str) -> Node:
-        got = repr(self.token.text) if self.token.kind != "end" else "the end"
+        got = repr(self.token.text[:SHOWN]) if self.token.kind != "end" else "the end"
         raise FormulaError(f"the formula has {got} at position {self.token.start + 1}; {expected} is expected.")
 
     def made(self, node: Node) -> Node:
         self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise FormulaError(f"the formula has more than {MAX_NODES} names, constants and operators.")
+        if self.nodes > limits.NODES:
+            raise FormulaError(f"the formula has more than {limits.NODES} names, constants and operators.")
         return node
 
     def expression(self, lowest: int) -> Node:
         self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise FormulaError(f"the formula nests more than {MAX_DEPTH} deep, at position {self.token.start + 1}.")
+        if self.depth > limits.DEPTH:
+            raise FormulaError(f"the formula nests more than {limits.DEPTH} deep, at position {self.token.start + 1}.")
         left, compared = self.operand(), False
         while self.token.kind == "operator" and (level := PRECEDENCE.get(self.token.text, -1)) >= lowest:
             if level == COMPARISON and compared:
                 self.fail("no second comparison")
-            op, compared = self.token.text, level == COMPARISON
-            self.at += 1
+            op, compared = self.take().text, level == COMPARISON
             right = self.expression(level + (op != "^"))
             left = self.made(Call(op, (left, right)))
         self.depth -= 1
         return left
 
     def operand(self) -> Node:
-        kind, text, start = self.token
+        kind, text, _ = self.token
         if kind == "end" or (kind == "operator" and text not in UNARY and text != "("):
             self.fail("a column, a constant or a call")
-        self.at += 1
+        token = self.take()
         if kind == "operator" and text == "(":
             node: Node = Call("(", (self.expression(0),))
             self.expect(")")
         elif kind == "operator":
             node = Call(text, (self.expression(UNARY[text]),))
-        elif kind == "name" and self.is_next("("):
-            node = self.call(text)
+        elif kind in ("name", "qualified") and text not in RESERVED and self.is_next("("):
+            node = self.call(token)
         else:
-            node = _atom(kind, text, start)
+            node = _atom(token)
         if self.is_next("("):
             raise UnsafeFormula(
                 f"the formula calls the value of an expression at position {self.token.start + 1}; "
@@ -156,62 +125,51 @@ class _Reader:
             )
         return self.made(node)
 
-    def call(self, function: str) -> Node:
-        if function not in FUNCTIONS:
-            raise UnsafeFormula(
-                f"the formula calls {function!r}; the functions allowed are {', '.join(sorted(FUNCTIONS))}."
-            )
+    def call(self, function: Token) -> Node:
+        if function.text not in self.allowed:
+            raise unsafe_call(self.text, function.start)
         self.expect("(")
         args: list[Node] = []
         names: list[str | None] = []
         while not (self.is_next(")") and not args):
             names.append(self.argument_name())
-            args.append(self.expression(PRECEDENCE["~"]))
+            args.append(self.argument(function.text))
             if not self.is_next(","):
                 break
-            self.at += 1
+            self.take()
         self.expect(")")
-        return Call(function, tuple(args), tuple(names))
+        call = Call(function.text, tuple(args), tuple(names))
+        calls.check(call)
+        return call
+
+    def argument(self, function: str) -> Node:
+        match self.expression(PRECEDENCE["~"]):
+            case Name(name) if function == "C" and name in CONTRASTS:
+                return Constant(name)
+            case node:
+                return node
 
     def argument_name(self) -> str | None:
-        kind, text, start = self.token
-        after = self.tokens[min(self.at + 1, len(self.tokens) - 1)]
-        if kind not in ("name", "quoted", "string") or after[:2] != ("operator", "="):
+        if self.token.kind not in ("name", "quoted", "string") or self.after[:2] != ("operator", "="):
             return None
-        self.at += 2
-        return _unescape(text[1:-1] if kind == "string" else text, start) if kind != "name" else text
+        token = self.take()
+        self.take()
+        return token.text if token.kind == "name" else unescaped(token)
 
 
-def _atom(kind: str, text: str, start: int) -> Node:
-    match kind:
+def _atom(token: Token) -> Node:
+    text = token.text
+    match token.kind:
         case "number":
-            return Number(_number(text, start))
+            return Number(number(token))
         case "string":
-            return String(_unescape(text[1:-1], start))
+            return String(unescaped(token))
         case "quoted":
-            return Name(_unescape(text, start))
+            return Name(unescaped(token))
+        case "qualified":
+            raise UnsafeFormula(f"the formula uses {text!r} as a value; only columns and constants are values.")
     if text in CONSTANTS:
         return Constant(text)
     if text in RESERVED or re.fullmatch(r"\.\.\d+", text):
         raise UnsafeFormula(f"the formula uses R's reserved word {text!r}; quote a column of that name in backticks.")
     return Name(text)
-
-
-def _number(text: str, start: int) -> str:
-    value = float(text.rstrip("L"))
-    if value == float("inf") or (text.endswith("L") and (value % 1 or value >= 2**31)):
-        raise FormulaError(f"the formula has the number {text} at position {start + 1}, which R cannot hold.")
-    if text.endswith("L"):
-        return f"{int(value)}L"
-    return short if float(short := number_text(value)) == value else text
-
-
-def _unescape(text: str, start: int) -> str:
-    def plain(found: re.Match[str]) -> str:
-        if found[1] not in ESCAPES:
-            raise FormulaError(
-                f"the formula has the escape {found[0]!r} after position {start + 1}; write the character."
-            )
-        return ESCAPES[found[1]]
-
-    return re.sub(r"\\(.)", plain, text, flags=re.DOTALL)

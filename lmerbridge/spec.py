@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns
 
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
+ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,12 +34,15 @@ class Spec:
         REML (True) or maximum likelihood.
     weights, offset : column name, array of one number a row, or None
     subset : column name of booleans, boolean array of one value a row, or None
-    na_action : {"omit", "exclude", "fail"}
+    na_action : {"omit", "exclude", "fail"} or None
+        None is "omit" by one who did not say so, and is to be told of the rows left out.
     contrasts : mapping of factor to the name of R's contrast function, or None
     start : array or None
         Starting theta.
     control : mapping or None
         Arguments of ``lme4::lmerControl``; ``optCtrl`` is a mapping of its own.
+    allow : tuple of str
+        Functions the formula may call beyond those it always may, as ``"package::function"``.
     design : Design or None
         The reference's own matrices, for engines that are to be tested on the estimator alone.
     """
@@ -48,10 +53,11 @@ class Spec:
     weights: RowVector = None
     offset: RowVector = None
     subset: RowVector = None
-    na_action: NaAction = "omit"
+    na_action: NaAction | None = None
     contrasts: Mapping[str, str] | None = None
     start: Sequence[float] | Array | None = None
     control: Mapping[str, Any] | None = None
+    allow: Sequence[str] = ()
     design: Design | None = None
 
     def __post_init__(self) -> None:
@@ -61,12 +67,13 @@ class Spec:
             raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
         if not isinstance(self.reml, bool | np.bool_):
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
-        if self.na_action not in ("omit", "exclude", "fail"):
+        if self.na_action not in (None, "omit", "exclude", "fail"):
             raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
         for argument in ("contrasts", "control"):
             given = getattr(self, argument)
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
+        object.__setattr__(self, "allow", _checked_allow(self.allow))
 
     def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
         """Return one value a row of the frame for an argument given as a column name or an array, or None.
@@ -90,7 +97,10 @@ class Spec:
     def _column(self, argument: str, name: str) -> pd.Series:
         if name not in self.data.columns:
             raise MissingColumns([name], self.data.columns, where=argument)
-        return self.data[name]
+        values = self.data[name]
+        if isinstance(values, pd.DataFrame):
+            raise InvalidArgument(f"{argument} is {name!r}, the name of several columns; rename all but one.")
+        return values
 
     def _row_vector(self, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> pd.Series:
         if isinstance(given, pd.Series) and not given.index.equals(self.data.index):
@@ -104,6 +114,15 @@ class Spec:
             )
         return pd.Series(given)
 
+    def missing(self, variables: Iterable[str]) -> dict[str, int]:
+        """Return how many rows of the subset lack a value, by column; weights and offset are among them."""
+        columns = {name: self.data[name] for name in variables}
+        arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
+        columns |= {name: values for name in arguments if (values := self.per_row(name)) is not None}
+        rows = self.rows_in_subset()
+        counts = {name: int(values.isna().to_numpy()[rows].sum()) for name, values in columns.items()}
+        return {name: count for name, count in counts.items() if count}
+
     def rows_in_subset(self) -> NDArray[np.int64]:
         """Return the positions of the rows that ``subset`` picks, from 0; all where there is none."""
         mask = self.per_row("subset")
@@ -116,3 +135,10 @@ class Spec:
         if not mask.any():
             raise InvalidArgument("subset picks no row; some must be True.")
         return np.flatnonzero(mask.to_numpy("bool"))
+
+
+def _checked_allow(given: object) -> tuple[str, ...]:
+    match given:
+        case [*names] if all(isinstance(name, str) and ALLOWED.fullmatch(name) for name in names):
+            return tuple(map(str, names))
+    raise InvalidArgument(f"allow is {given!r}; a list of functions as 'package::function' is expected.")

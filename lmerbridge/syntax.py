@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -17,9 +17,9 @@ TRANSFORMATIONS = (
 FACTORS = (
     *("factor", "ordered", "C", "cut", "relevel", "interaction", "dummy"),
     *("as.numeric", "as.integer", "as.factor", "as.character", "as.logical"),
-    *("contr.sum", "contr.treatment", "contr.poly", "contr.helmert"),
+    *(CONTRASTS := ("contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS")),
 )
-FUNCTIONS = frozenset((*TRANSFORMATIONS, *FACTORS))
+FUNCTIONS = frozenset((*TRANSFORMATIONS, *FACTORS))  # the same as in r/R/scope.R
 PRECEDENCE = {
     **dict.fromkeys(("~",), 1),
     **dict.fromkeys(("|", "||"), 2),
@@ -31,6 +31,7 @@ PRECEDENCE = {
     **dict.fromkeys((":",), 9),
     **dict.fromkeys(("^",), 11),
 }
+OPERATORS = frozenset((*PRECEDENCE, "(", "!"))
 TIGHT = frozenset(("^", ":", "/", "%%", "%/%"))
 CONSTANTS = frozenset(("TRUE", "FALSE", "NULL", "NA", "Inf", "NaN"))
 RESERVED = CONSTANTS | {
@@ -38,7 +39,9 @@ RESERVED = CONSTANTS | {
     *("NA_integer_", "NA_real_", "NA_character_"),
 }
 
-SYNTACTIC = re.compile(r"(?:[^\W\d_]|\.(?!\d))[\w.]*")
+NAME = r"(?:[^\W\d_]|\.(?!\d))[\w.]*"
+SYNTACTIC = re.compile(NAME)
+SHOWN = 60  # characters of a formula that an error message quotes
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class String:
 
 @dataclass(frozen=True)
 class Constant:
-    """One of R's reserved constants, such as ``TRUE``."""
+    """One of R's reserved constants, such as ``TRUE``, or a contrast that ``C()`` is given by its name."""
 
     text: str
 
@@ -88,7 +91,7 @@ class Call:
     @property
     def is_operator(self) -> bool:
         """Whether it is written as an operator or a parenthesis."""
-        return self.function not in FUNCTIONS
+        return self.function in OPERATORS
 
 
 Node: TypeAlias = Name | Number | String | Constant | Call
@@ -99,17 +102,16 @@ def fold(root: Node, visit: Callable[[Node, tuple[T, ...]], T], enter: Callable[
 
     A sum of a thousand terms is a tree a thousand deep. Calls that ``enter`` refuses are visited as leaves.
     """
-    pending: list[tuple[Node, bool]] = [(root, False)]
-    values: list[T] = []
+    pending, found = [root], []
     while pending:
-        node, ready = pending.pop()
+        node = pending.pop()
         args = node.args if isinstance(node, Call) and enter(node) else ()
-        if args and not ready:
-            pending.append((node, True))
-            pending.extend((argument, False) for argument in reversed(args))
-        else:
-            cut = len(values) - len(args)
-            values[cut:] = [visit(node, tuple(values[cut:]))]
+        found.append((node, len(args)))
+        pending.extend(args)
+    values: list[T] = []
+    for node, count in reversed(found):
+        cut = len(values) - count
+        values[cut:] = [visit(node, tuple(values[cut:]))]
     return values[0]
 
 
@@ -123,6 +125,19 @@ def walk(root: Node) -> Iterator[Node]:
             pending.extend(reversed(node.args))
 
 
+def names(root: Node) -> list[str]:
+    """Return the names in a tree, left to right."""
+    return [node.name for node in walk(root) if isinstance(node, Name)]
+
+
+def joined(op: str, nodes: Iterable[Node]) -> Node:
+    """Join trees by an operator, from the left."""
+    first, *others = nodes
+    for node in others:
+        first = Call(op, (first, node))
+    return first
+
+
 def to_r(node: Node) -> str:
     """Write a tree as R's ``deparse`` does.
 
@@ -132,13 +147,44 @@ def to_r(node: Node) -> str:
     >>> to_r(read("y~x*`my col`+(1|g/h)"))
     'y ~ x * `my col` + (1 | g/h)'
     """
-    return fold(node, _write)
+    return fold(node, lambda n, args: _write(n, args, _plain))
 
 
-def _write(node: Node, args: tuple[str, ...]) -> str:
+def source(node: Node) -> str:
+    """Write a tree for R to read: every name in backticks, so that none can be anything but a name.
+
+    Examples
+    --------
+    >>> from lmerbridge.reader import read
+    >>> source(read("y ~ x + (1 | `if`)"))
+    '`y` ~ `x` + (1 | `if`)'
+    """
+    return fold(node, lambda n, args: _write(n, args, _quoted))
+
+
+def shown(node: Node) -> str:
+    """Write a tree for an error message: its first sixty characters."""
+    text = to_r(node)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
+def is_plain(name: str) -> bool:
+    """Whether R reads a name without backticks."""
+    return SYNTACTIC.fullmatch(name) is not None and name not in RESERVED
+
+
+def _plain(name: str) -> str:
+    return name if is_plain(name) else _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    return f"`{_escape(name, '`')}`"
+
+
+def _write(node: Node, args: tuple[str, ...], written: Callable[[str], str]) -> str:
     match node:
         case Name(name):
-            return name if SYNTACTIC.fullmatch(name) and name not in RESERVED else f"`{_escape(name, '`')}`"
+            return written(name)
         case String(text):
             return f'"{_escape(text, chr(34))}"'
         case Number(text) | Constant(text):
@@ -151,7 +197,7 @@ def _write(node: Node, args: tuple[str, ...]) -> str:
             first, second = _guard(args[0], left, op, op == "^"), _guard(args[1], right, op, op != "^")
             return f"{first}{op}{second}" if op in TIGHT else f"{first} {op} {second}"
         case Call(function, _, names):
-            labels = ["" if name is None else f"{to_r(Name(name))} = " for name in names]
+            labels = ["" if name is None else f"{written(name)} = " for name in names]
             return f"{function}({', '.join(map(str.__add__, labels, args))})"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
+from lmerbridge import limits
 from lmerbridge.errors import FormulaError
 from lmerbridge.syntax import Call, Node, Number, fold, to_r
-
-MAX_TERMS = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,66 +33,105 @@ class Terms:
 def expand(node: Node) -> Terms:
     """Expand a sum of terms as R's ``terms`` does.
 
+    Raises
+    ------
+    FormulaError
+        It multiplies to far too many terms.
+
     Examples
     --------
     >>> from lmerbridge.reader import read
     >>> [":".join(map(to_r, product)) for product in expand(read("b + a * x - b")).products]
     ['a', 'x', 'a:x']
     """
-    variables: dict[str, Node] = {}
-    offsets: list[Node] = []
-    found = fold(node, lambda n, args: _algebra(n, args, variables, offsets), lambda call: call.is_operator)
-    order = {label: i for i, label in enumerate(variables)}
-    products = [tuple(variables[v] for v in sorted(p, key=order.__getitem__)) for p in found.products]
-    return Terms(found.intercept is not False, tuple(sorted(products, key=len)), tuple(offsets))
+    algebra = _Algebra()
+    found = fold(node, algebra.step, lambda call: call.is_operator)
+    products = sorted(found.products, key=int.bit_count)
+    return Terms(found.intercept is not False, tuple(map(algebra.factors, products)), tuple(algebra.offsets))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sum:
-    """A set of products in order, and whether the intercept was last put in or taken out."""
+    """A set of products in order, a bit a variable, and whether the intercept was last put in or taken out."""
 
-    products: tuple[frozenset[str], ...] = ()
+    products: dict[int, None] = field(default_factory=dict)
     intercept: bool | None = None
 
 
-def _algebra(node: Node, args: tuple[_Sum, ...], variables: dict[str, Node], offsets: list[Node]) -> _Sum:
-    """One step of R's formula algebra (``TermCode`` in R's model.c)."""
-    if isinstance(node, Number):
-        return _Sum(intercept={"0": False, "1": True}.get(node.text.rstrip("L")))
-    if not args:
+class _Algebra:
+    """R's formula algebra (``TermCode`` in R's model.c), and the variables and offsets met on the way."""
+
+    def __init__(self) -> None:
+        self.variables: list[Node] = []
+        self.bits: dict[str, int] = {}
+        self.offsets: list[Node] = []
+        self.crossed = 0
+
+    def step(self, node: Node, args: tuple[_Sum, ...]) -> _Sum:
+        """Give the sum of a node from the sums of its arguments, which are used up."""
+        if isinstance(node, Number):
+            return _Sum(intercept={"0": False, "1": True}.get(node.text.rstrip("L")))
+        if not args:
+            return self.variable(node)
+        assert isinstance(node, Call)  # noqa: S101 - only calls have arguments
+        right, last = args[-1].products, args[-1].intercept
+        if len(args) == 1:
+            return _Sum({}, None if last is None else not last) if node.function == "-" else args[0]
+        left, first = args[0].products, args[0].intercept
+        match node.function:
+            case "-":
+                for product in right:
+                    left.pop(product, None)
+                return _Sum(left, first if last is None else not last)
+            case "^":
+                return _Sum(self.power(left, node.args[1]), first)
+            case "+":
+                left.update(right)
+            case "*":
+                crossed = self.cross(left, right)
+                left.update(right)
+                left.update(crossed)
+            case ":":
+                left = self.cross(left, right)
+            case "%in%":
+                left = self.cross(left, [reduce(or_, right, 0)])
+            case "/":
+                left.update(self.cross([reduce(or_, left, 0)], right))
+        return _Sum(left, first if last is None else last)
+
+    def variable(self, node: Node) -> _Sum:
+        """Give the sum of one variable, or of none where it is an offset."""
         if isinstance(node, Call) and node.function == "offset":
-            offsets.extend(node.args)
+            self.offsets.extend(node.args)
             return _Sum()
         label = to_r(node)
-        variables.setdefault(label, node)
-        return _Sum((frozenset((label,)),))
-    assert isinstance(node, Call)  # noqa: S101 - only calls have arguments
-    right, last = args[-1].products, args[-1].intercept
-    if len(args) == 1:
-        return _Sum((), None if last is None else not last) if node.function == "-" else args[0]
-    left, first = args[0].products, args[0].intercept
-    if node.function == "-":
-        return _Sum(tuple(p for p in left if p not in set(right)), first if last is None else not last)
-    if node.function == "^":
-        return _Sum(_power(left, node.args[1]), first)
-    products = {
-        "+": lambda: left + right,
-        ":": lambda: _cross(left, right),
-        "*": lambda: left + right + _cross(left, right),
-        "%in%": lambda: _cross(left, (frozenset().union(*right),)),
-        "/": lambda: left + _cross((frozenset().union(*left),), right),
-    }[node.function]()
-    return _Sum(tuple(dict.fromkeys(products)), first if last is None else last)
+        if label not in self.bits:
+            self.bits[label] = 1 << len(self.variables)
+            self.variables.append(node)
+        return _Sum({self.bits[label]: None})
 
+    def factors(self, product: int) -> tuple[Node, ...]:
+        """Give the variables of a product, in the order in which they were met."""
+        found = []
+        while product:
+            lowest = product & -product
+            found.append(self.variables[lowest.bit_length() - 1])
+            product ^= lowest
+        return tuple(found)
 
-def _power(base: tuple[frozenset[str], ...], exponent: Node) -> tuple[frozenset[str], ...]:
-    found = base
-    for _ in range(1, int(to_r(exponent).rstrip("L"))):
-        found = tuple(dict.fromkeys(_cross(found, base)))
-    return found
+    def power(self, base: dict[int, None], exponent: Node) -> dict[int, None]:
+        """Cross a sum with itself."""
+        found = base
+        for _ in range(1, int(to_r(exponent).rstrip("L"))):
+            found = self.cross(found, base)
+        return found
 
-
-def _cross(left: tuple[frozenset[str], ...], right: tuple[frozenset[str], ...]) -> tuple[frozenset[str], ...]:
-    if len(left) * len(right) > MAX_TERMS:
-        raise FormulaError(f"the formula's interactions multiply to more than {MAX_TERMS} terms.")
-    return tuple(a | b for a in left for b in right)
+    def cross(self, left: Collection[int], right: Collection[int]) -> dict[int, None]:
+        """Multiply each product with each other one."""
+        self.crossed += len(left) * len(right)
+        if self.crossed > limits.TERMS:
+            raise FormulaError(f"the formula's interactions multiply to more than {limits.TERMS} terms.")
+        found = dict.fromkeys(a | b for a in left for b in right)
+        if max(map(int.bit_count, found), default=0) > limits.ORDER:
+            raise FormulaError(f"the formula has an interaction of more than {limits.ORDER} variables.")
+        return found

@@ -60,11 +60,15 @@ MEANINGLESS = (
     "y ~ TRUE + (1 | g)",
     "y ~ x^z + (1 | g)",
     "y ~ x^9 + (1 | g)",
+    "y ~ (x + z)^1 + (1 | g)",
     "y ~ x * (1 | g)",
     "y ~ x - (1 | g)",
     "y ~ (1 | g) - 1",
     "y ~ I(x | z) + (1 | g)",
     "y ~ (x | z | g)",
+    "y ~ x + (0 | g)",
+    "y ~ x + (0 + z - z || `a b`)",
+    "y ~ x + (z + offset(x) | g)",
     "y ~ (1 | g + h)",
     "y ~ (1 | g * h)",
     "y ~ (1 | 1)",
@@ -142,7 +146,8 @@ def test_what_means_nothing_or_something_else_is_refused(text):
 
 
 def test_an_unsafe_call_is_named_with_what_is_allowed():
-    with pytest.raises(UnsafeFormula, match=r"calls 'system'.*allowed are .*log, log10"):
+    told = r"calls system\('x'\), which.* allowed are .*log, log10.* pass allow=\[\"package::function\"\]"
+    with pytest.raises(UnsafeFormula, match=told):
         parse("y ~ system('x') + (1 | g)")
 
 
@@ -187,9 +192,9 @@ def test_a_dot_is_every_column_but_the_response():
 @pytest.mark.parametrize(
     "text",
     [
-        "y ~ " + " + ".join(f"x{i}" for i in range(900)) + " + (1 | g)",
-        "y ~ I(" + "+".join(["x"] * 900) + ") + (1 | g)",
-        "y ~ (1 | " + "/".join(f"g{i}" for i in range(300)) + ")",
+        "y ~ " + " + ".join(f"x{i}" for i in range(295)) + " + (1 | g)",
+        "y ~ I(" + "+".join(["x"] * 295) + ") + (1 | g)",
+        "y ~ (1 | " + "/".join(f"g{i}" for i in range(50)) + ")",
     ],
 )
 def test_a_long_formula_needs_no_deep_recursion(text):
@@ -208,7 +213,7 @@ def test_a_long_formula_needs_no_deep_recursion(text):
     ],
 )
 def test_a_formula_of_any_size_is_read_or_refused(text):
-    with pytest.raises(FormulaError, match=r"nests more|more than 2000|bytes long"):
+    with pytest.raises(FormulaError, match=r"nests more|more than 600|bytes long"):
         parse(text)
 
 
@@ -228,7 +233,7 @@ def calls(children):
         wrapped,
         st.tuples(binary, wrapped, wrapped).map(lambda t: Call(t[0], t[1:])),
         st.tuples(st.sampled_from("+-!"), wrapped).map(lambda t: Call(t[0], t[1:])),
-        st.tuples(children, children).map(lambda t: Call("poly", t, (None, "my arg"))),
+        st.tuples(children, children).map(lambda t: Call("pmin", t, (None, "my arg"))),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import keyword
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array
 from lmerbridge.errors import NotExpressible
-from lmerbridge.syntax import to_r
+from lmerbridge.syntax import Name, Node, to_r
 from lmerbridge.terms import Terms
 from lmerbridge.translate.transform import Variable
 
@@ -26,7 +25,6 @@ SUFFIXES: dict[str, Callable[[Sequence[str]], list[str]]] = {
     "contr.poly": lambda levels: [*POLYNOMIALS, *(f"^{i}" for i in range(4, len(levels)))][: len(levels) - 1],
 }
 PATSY_NAMES = {"contr.sum": "Sum", "contr.helmert": "Helmert", "contr.poly": "Poly"}
-TAKEN = frozenset(("C", "Q", *(name.replace(".", "_") for name in SUFFIXES)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +105,7 @@ class Coding:
         """
         import patsy
 
-        kinds = {label: self._kind(label, contrasts or {}) for label in self.variables}
+        kinds = {to_r(node): self._kind(node, contrasts or {}) for product in terms.products for node in product}
         position: dict[frozenset[Any], int] = {frozenset(): -1}
         owners = {}
         texts = ["1" if terms.intercept else "0"]
@@ -125,10 +123,11 @@ class Coding:
         order = np.array(sorted(range(len(named)), key=lambda j: named[j][0]), dtype=np.intp)
         return Coded(" + ".join(texts), tuple(named[j][1] for j in order), np.asarray(found)[:, order], order)
 
-    def _kind(self, label: str, contrasts: Mapping[str, str]) -> str:
-        values = self.variables[label]
+    def _kind(self, node: Node, contrasts: Mapping[str, str]) -> str:
+        values = self.variables[to_r(node)]
         if not isinstance(values, pd.Categorical):
             return ""
+        label = node.name if isinstance(node, Name) else to_r(node)
         kind = contrasts.get(label, "contr.poly" if values.ordered else "contr.treatment")
         if kind not in SUFFIXES:
             raise NotExpressible(f"the contrasts {kind!r} of {label} have no counterpart in patsy.")
@@ -136,14 +135,13 @@ class Coding:
 
 
 def quoted(key: str) -> str:
-    """Name a column of the data in patsy's language."""
-    plain = key.isascii() and key.isidentifier() and not keyword.iskeyword(key)
-    return key if plain else f"Q({key!r})"
+    """Name a column of the data in patsy's language: patsy evaluates it, so a name is always text in it, never code."""
+    return f"Q({key!r})"
 
 
 def key_of(name: str) -> str:
-    """Name a column of the data so that it hides none of the names that texts use."""
-    return f"{name} " if name in TAKEN else name
+    """Name a column of the data so that it hides none of the names that texts use, such as ``C`` and ``Q``."""
+    return f" {name}"
 
 
 def _python(kind: str) -> str:

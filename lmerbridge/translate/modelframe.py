@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmerbridge.bars import Bar
 from lmerbridge.bridge import columns
-from lmerbridge.bridge.wire import Factor
+from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula import Bar, Formula, parse
+from lmerbridge.formula import Formula, parse
 from lmerbridge.spec import Spec
 from lmerbridge.syntax import Node, to_r
 from lmerbridge.terms import expand
-from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, factor, logical
+from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, factor
 
 Rows = NDArray[np.int64]
 
@@ -71,9 +72,9 @@ def model_frame(spec: Spec) -> ModelFrame:
     ------
     FormulaError, MissingColumns, UnsupportedColumn, InvalidArgument, NotExpressible
     """
-    formula = parse(spec.formula).expand_dot([str(name) for name in spec.data.columns])
-    columns.check_names(spec.data, formula.variables)
-    have = {name: _column(spec.data[name], name in formula.groups) for name in formula.variables}
+    formula = parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
+    sent = columns.table(spec.data, formula).columns
+    have = {name: _column(value) for name, value in sent.items()}
     variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}
     factors = {to_r(n): as_factor(evaluate(n, have)) for bar in formula.random for n in bar.group}
     response = _number(formula.response, have)
@@ -98,17 +99,16 @@ def _variables(formula: Formula) -> dict[str, Node]:
     return {to_r(node): node for t in terms for product in t.products for node in product}
 
 
-def _column(series: pd.Series, grouping: bool) -> Variable:
-    """Return a column as the bridge would send it, a logical one as a factor of FALSE and TRUE."""
-    values = columns.column(series, grouping=grouping)
-    if isinstance(values, Factor):
-        return factor(values.codes, values.labels, ordered=values.ordered)
-    assert isinstance(values, np.ndarray)  # noqa: S101 - all else that `column` gives
-    if values.dtype == np.bool_:
-        return logical(values)
-    if values.dtype == np.int32:
-        return factor(np.maximum(values, -1), LOGICAL)
-    return values
+def _column(value: Value) -> Variable:
+    """Return a column as the bridge sends it: a logical one as a factor of FALSE and TRUE, times as their numbers."""
+    match value:
+        case Factor():
+            return factor(value.codes, value.labels, ordered=value.ordered)
+        case Logical():
+            return factor(value.codes, LOGICAL)
+        case Classed():
+            return value.values
+    return np.asarray(value)
 
 
 def _number(node: Node, have: Mapping[str, Variable]) -> Array:

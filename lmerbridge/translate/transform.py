@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array
 from lmerbridge.errors import NotExpressible
-from lmerbridge.syntax import Constant, Name, Node, Number, String, fold, number_text, to_r
+from lmerbridge.syntax import Call, Constant, Name, Node, Number, String, fold, number_text, shown
 
 Variable: TypeAlias = NDArray[Any] | pd.Categorical
 Operand: TypeAlias = Any  # a variable, or a constant given as an argument
@@ -47,8 +48,12 @@ def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:
     array([ 2., 10.])
     """
     with np.errstate(all="ignore"):
-        found: Variable = fold(node, lambda n, args: _value(n, args, columns))
-        return found
+        found: Operand = fold(node, lambda n, args: _value(n, args, columns))
+    rows = {len(column) for column in columns.values()}
+    is_numeric = isinstance(found, np.ndarray) and found.dtype.kind == "f"
+    if not (is_numeric or isinstance(found, pd.Categorical)) or {*found.shape[:1]} != rows:
+        raise NotExpressible(f"{shown(node)} is no column of numbers or levels, one a row.")
+    return cast("Variable", found)
 
 
 def _value(node: Node, args: tuple[Operand, ...], columns: Mapping[str, Variable]) -> Operand:
@@ -59,15 +64,16 @@ def _value(node: Node, args: tuple[Operand, ...], columns: Mapping[str, Variable
             return float(text.rstrip("L"))
         case String(text):
             return text
-        case Constant(text):
+        case Constant(text) if text in CONSTANTS:
             return CONSTANTS[text]
-    known = OPERATORS if node.is_operator else FUNCTIONS
-    given = [a for a, name in zip(args, node.names or (None,) * len(args), strict=True) if name is None]
-    named = {str(name): a for a, name in zip(args, node.names or (None,) * len(args), strict=True) if name}
-    try:
-        return known[node.function](*given, **named)
-    except (KeyError, TypeError, ValueError):
-        raise NotExpressible(f"{to_r(node)} has no counterpart outside R.") from None
+        case Call(function, _, names):
+            known = OPERATORS if node.is_operator else FUNCTIONS
+            given = list(zip(args, names or (None,) * len(args), strict=True))
+            try:
+                return known[function](*(a for a, n in given if n is None), **{n: a for a, n in given if n is not None})
+            except (AttributeError, KeyError, TypeError, ValueError):
+                pass  # not known, or not with these arguments
+    raise NotExpressible(f"{shown(node)} has no counterpart outside R.")
 
 
 def number(value: Operand) -> Operand:
@@ -84,11 +90,13 @@ def factor(codes: NDArray[Any], levels: Sequence[str], *, ordered: bool = False)
     return cast("pd.Categorical", pd.Categorical.from_codes(codes, pd.Index(levels), ordered=ordered))
 
 
-def as_factor(value: Variable) -> pd.Categorical:
+def as_factor(x: Variable) -> pd.Categorical:
     """R's ``factor``: a factor without its unused levels, or the sorted distinct numbers as text."""
-    if isinstance(value, pd.Categorical):
-        return factor(*_used(value), ordered=bool(value.ordered))
-    codes, levels = pd.factorize(value, sort=True)
+    if isinstance(x, pd.Categorical):
+        return factor(*_used(x), ordered=bool(x.ordered))
+    if x.ndim > 1:
+        raise NotExpressible("a matrix is no factor.")
+    codes, levels = pd.factorize(x, sort=True)
     return factor(codes, [number_text(v) for v in levels])
 
 
@@ -119,6 +127,11 @@ def _arithmetic(compute: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args: compute(*map(number, args))
 
 
+def _of_one(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make a function of one argument: numpy would write its result into a second."""
+    return lambda x: compute(number(x))
+
+
 def _both(a: Array, b: Array) -> pd.Categorical:
     """R's ``&``: what is false is false, whatever is missing beside it."""
     return logical((a != 0) & (b != 0), np.where((a == 0) | (b == 0), 0.0, a + b))
@@ -126,13 +139,17 @@ def _both(a: Array, b: Array) -> pd.Categorical:
 
 def _scale(x: Variable, center: bool = True, scale: bool = True) -> Array:
     """Centre, then divide by the root of the sum of squares over n - 1, over the values present."""
+    if not (isinstance(center, bool) and isinstance(scale, bool)):
+        raise TypeError
     values = number(x) - (np.nanmean(number(x)) if center else 0.0)
     present = np.count_nonzero(~np.isnan(values))
     return np.asarray(values / np.sqrt(np.nansum(values**2) / (present - 1)) if scale else values)
 
 
-def _poly(x: Variable, degree: float = 1.0, raw: bool = False) -> Array:
+def _poly(x: Variable, degree: float = 1.0, *, raw: bool = False) -> Array:
     """R's ``poly``: by QR of the powers of the centred values, each column of length one."""
+    if not (isinstance(degree, float) and degree >= 1 and degree.is_integer() and isinstance(raw, bool)):
+        raise TypeError
     values, powers = number(x), np.arange(int(degree) + 1)
     if raw:
         return _matrix(values[:, None] ** powers[1:])
@@ -205,12 +222,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "!": lambda a: logical(number(a) == 0, number(a)),
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{f: _arithmetic(getattr(np, f)) for f in ("log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs")},
-    **{f: _arithmetic(getattr(np, f)) for f in ("sin", "cos", "tan", "floor")},
-    "ceiling": _arithmetic(np.ceil),
-    "round": _arithmetic(np.round),
-    "pmin": _arithmetic(np.minimum),
-    "pmax": _arithmetic(np.maximum),
+    **{f: _of_one(getattr(np, f)) for f in ("log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs")},
+    **{f: _of_one(getattr(np, f)) for f in ("sin", "cos", "tan", "floor")},
+    "ceiling": _of_one(np.ceil),
+    "round": _of_one(np.round),
+    "pmin": _arithmetic(lambda *args: reduce(np.minimum, args)),
+    "pmax": _arithmetic(lambda *args: reduce(np.maximum, args)),
     "I": lambda x: x,
     "log": _log,
     "scale": _scale,

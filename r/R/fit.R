@@ -2,36 +2,35 @@
 # NA handling treat them as lmer does, whatever lme4's scoping rules are.
 per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 
-# Where a formula's functions are looked up: stats, base, lme4's dummy() and the splines. R's own summary shows the call, so
-# lmerControl stands in it by name.
-formula_scope <- function(data) {
-  scope <- new.env(parent = asNamespace("stats"))
-  scope$dummy <- lme4::dummy
-  scope$ns <- splines::ns
-  scope$bs <- splines::bs
-  scope$lmerControl <- lme4::lmerControl
-  scope$data <- data
-  scope
-}
-
 # The call to lme4::lmer, with symbols for the data, so that printing it stays short.
 lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
   given <- per_row[per_row %in% names(data)]
   optional <- list(contrasts = contrasts, start = start,
-                   control = if (!is.null(control)) as.call(c(quote(lmerControl), control)))
+                   control = if (!is.null(control)) control_call(control))
   as.call(c(list(quote(lme4::lmer), formula = formula, data = quote(data), REML = reml),
             lapply(given, as.name), Filter(Negate(is.null), optional),
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
 }
 
-# Fit a model and keep it. `formula` is text, `data` a data frame with automatic row names. Returns the
-# flat list of describe_fit().
+# The call to lme4::lmerControl; R would take a shortened name, and a value without one for the optimizer.
+control_call <- function(control) {
+  known <- setdiff(names(formals(lme4::lmerControl)), "mod.type")
+  unknown <- setdiff(names(control), known)
+  if (length(unknown)) {
+    refuse("control has ", toString(dQuote(unknown, FALSE)), "; lmerControl of the lme4 installed takes ", toString(known))
+  }
+  as.call(c(quote(lmerControl), control))
+}
+
+# Fit a model and keep it. `formula` is text, `data` a data frame with automatic row names, `allow` names the functions
+# the formula may call beyond those of formula_scope(). Returns the flat list of describe_fit().
 fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", contrasts = NULL, start = NULL,
-                     control = NULL) {
-  scope <- formula_scope(data)
-  formula <- stats::as.formula(str2lang(formula), env = scope)
-  model <- eval(lmer_call(formula, data, reml, na_action, contrasts, start, control), scope)
-  keep(handle, model, scope)
+                     control = NULL, allow = character()) {
+  scope <- formula_scope(data, allow)
+  formula <- eval(str2lang(formula), scope)
+  call <- lmer_call(formula, data, reml, na_action, contrasts, start, control)
+  model <- eval(call, opened(new.env(parent = scope)))
+  keep(handle, model, opened(scope))
   describe_fit(model)
 }
 
@@ -43,7 +42,7 @@ describe_fit <- function(model) {
   c(list(
     terms = names(fixef),
     beta = unname(fixef),
-    covariance = as.vector(as.matrix(stats::vcov(model))),
+    covariance = as.vector(as.matrix(stats::vcov(model, correlation = FALSE))),
     theta = model@theta,
     sigma = stats::sigma(model),
     loglik = as.numeric(loglik),

@@ -1,0 +1,67 @@
+# Where formulas are evaluated: environments that hold the functions a formula may call, by the package that
+# exports them, and nothing else. The Python package refuses all others before R sees them; what got past it finds none here.
+functions_offered <- list(
+  base = c("I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan", "scale", "pmin",
+           "pmax", "ifelse", "round", "floor", "ceiling", "is.na", "c", "factor", "ordered", "cut", "interaction",
+           "as.numeric", "as.integer", "as.factor", "as.character", "as.logical"),
+  stats = c("poly", "offset", "relevel", "contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS"),
+  splines = c("ns", "bs"),
+  lme4 = "dummy"
+)
+operators_offered <- c("~", "(", "+", "-", "*", "/", "^", "%%", "%/%", ":", "!", "&", "==", "!=", "<", "<=", ">", ">=",
+                       "list") # stats::model.frame makes a call of list() of the variables
+
+# stats::C calls the function of any name that it is given as text.
+C_of_offered <- function(object, contr, ...) {
+  if (!missing(contr) && is.character(contr) && !all(contr %in% functions_offered$stats)) {
+    refuse("C() is given ", toString(dQuote(contr, FALSE)), ", which is not one of R's contrasts")
+  }
+  stats::C(object, contr, ...)
+}
+
+# Made when first used: lme4 takes a second to load, and what else the worker does must not need it.
+delayedAssign("sealed", {
+  offered <- c(functions_offered, list(base = operators_offered))
+  found <- Map(function(package, names) mget(names, getNamespace(package)), names(offered), offered)
+  scope <- list2env(c(do.call(c, unname(found)), C = C_of_offered), parent = emptyenv())
+  lockEnvironment(scope, bindings = TRUE)
+  scope
+})
+
+# The names of all of it but the operators.
+formula_functions <- function() list(name = c(unlist(functions_offered, use.names = FALSE), "C"))
+
+# The environment of a model's formula; `allow` names further functions, "package::function".
+formula_scope <- function(data, allow = character()) {
+  scope <- new.env(parent = sealed)
+  scope$data <- data
+  if (length(allow)) scope$`::` <- only(allow)
+  scope
+}
+
+# A `::` that finds these functions and no others.
+only <- function(allow) {
+  found <- list2env(stats::setNames(lapply(allow, exported), allow), parent = emptyenv())
+  function(package, name) get(paste(substitute(package), substitute(name), sep = "::"), found)
+}
+
+exported <- function(name) {
+  parts <- strsplit(name, "::", fixed = TRUE)[[1L]]
+  found <- tryCatch(getExportedValue(parts[1L], parts[2L]), error = function(e) {
+    refuse("allow names ", name, ", which R does not find: ", conditionMessage(e))
+  })
+  if (!is.function(found)) refuse("allow names ", name, ", which is no function")
+  found
+}
+
+# Add what lme4 needs to evaluate its own call: to a child of a formula's scope while a model is fitted, and to the
+# scope itself from then on, so that update, drop1 and others find it. Summaries show lmerControl by name.
+opened <- function(scope) {
+  scope$`::` <- `::`
+  scope$lmerControl <- lme4::lmerControl
+  scope$weights <- stats::weights # lmer gets them by name from where it was called, as it does offset
+  scope
+}
+
+# Stop for what the caller gave; Python raises it as InvalidArgument.
+refuse <- function(...) stop(errorCondition(paste0(...), class = "lmerbridge_refusal"))
