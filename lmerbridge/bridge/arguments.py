@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
-from lmerbridge.bridge import columns
+from lmerbridge.bridge import columns, fitness
 from lmerbridge.bridge.wire import Table, Value
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import Formula
 from lmerbridge.spec import Spec
+from lmerbridge.syntax import CONTRASTS
 
-CONTRASTS = ("contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS")
+OPTIMIZERS = ("nloptwrap", "bobyqa", "Nelder_Mead", "nlminbwrap", "nmkbw", "optimx")
 INTEGER = 2**31  # R's integers are smaller
 
 
@@ -26,15 +28,17 @@ def arguments(spec: Spec, formula: Formula) -> dict[str, Value]:
     InputError
         The data or an argument cannot go to R.
     """
-    data = columns.table(spec.data, formula.variables, formula.groups)
+    data = columns.table(spec.data, formula)
+    fitness.check(spec, formula, data.columns)
     return {
-        "formula": formula.text,
+        "formula": formula.source,
         "data": Table({**data.columns, **_per_row(spec)}, data.rows),
         "reml": bool(spec.reml),
-        "na_action": spec.na_action,
+        "na_action": spec.na_action or "omit",
         "contrasts": _contrasts(spec, formula),
         "start": _start(spec),
-        "control": None if spec.control is None else _plain("control", dict(spec.control)),
+        "control": None if spec.control is None else _control(spec.control),
+        "allow": spec.allow,
     }
 
 
@@ -45,12 +49,19 @@ def _per_row(spec: Spec) -> dict[str, Value]:
     for argument in arguments:
         values = spec.per_row(argument)
         if values is not None:
-            found[columns.PER_ROW[argument]] = columns.numbers(values.rename(argument))
+            found[columns.PER_ROW[argument]] = _numbers(argument, values)
     if spec.subset is not None:
         mask = np.zeros(len(spec.data), np.bool_)
         mask[spec.rows_in_subset()] = True
         found[columns.PER_ROW["subset"]] = mask
     return found
+
+
+def _numbers(argument: str, values: pd.Series) -> Array:
+    numbers = columns.numbers(values.rename(argument))
+    if argument == "weights" and (np.any(numbers < 0) or not np.any(numbers > 0)):
+        raise InvalidArgument("weights are negative in a row, or zero in all; numbers of at least 0 are expected.")
+    return numbers
 
 
 def _contrasts(spec: Spec, formula: Formula) -> Value:
@@ -71,20 +82,34 @@ def _start(spec: Spec) -> Array | None:
         start = np.asarray(spec.start, np.float64)
     except (TypeError, ValueError):
         start = np.empty((0, 0))
-    if start.ndim != 1:
-        raise InvalidArgument(f"start is {spec.start!r}; a sequence of numbers, one a theta, is expected.")
+    if start.ndim != 1 or not np.isfinite(start).all():
+        raise InvalidArgument(f"start is {spec.start!r}; a sequence of finite numbers, one a theta, is expected.")
     return start
 
 
+def _control(given: Mapping[str, Any]) -> dict[str, Value]:
+    """Return arguments of ``lmerControl``, whose optimizer R would take for the name of any function."""
+    optimizer = given.get("optimizer")
+    if optimizer is not None and not (isinstance(optimizer, str) and optimizer in OPTIMIZERS):
+        known = ", ".join(OPTIMIZERS)
+        raise InvalidArgument(f"control['optimizer'] is {optimizer!r}; None or one of {known} is expected.")
+    return {name: _plain(f"control[{name!r}]", value) for name, value in given.items()}
+
+
 def _plain(name: str, value: object) -> Value:
-    """Return an argument of ``lmerControl`` as R is to see it; an integer beyond R's own is a double."""
+    """Return a mapping of plain values, or one, as R is to see them."""
+    if isinstance(value, Mapping):
+        return {str(key): _scalar(f"{name}[{key!r}]", item) for key, item in value.items()}
+    return _scalar(name, value)
+
+
+def _scalar(name: str, value: object) -> bool | int | float | str | None:
+    """Return a plain value; an integer beyond R's own is a double."""
     match value:
-        case Mapping():
-            return {str(key): _plain(f"{name}[{key!r}]", item) for key, item in value.items()}
         case np.generic():
-            return _plain(name, value.item())
+            return _scalar(name, value.item())
         case int() if abs(value) >= INTEGER:
             return float(value)
         case None | bool() | int() | float() | str():
             return value
-    raise InvalidArgument(f"{name} is {value!r}; None, a boolean, a number, a string or a mapping is expected.")
+    raise InvalidArgument(f"{name} is {value!r}; None, a boolean, a number or text is expected.")

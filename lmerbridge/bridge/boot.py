@@ -1,4 +1,4 @@
-"""Start the worker at fixed addresses: `python -m lmerbridge.bridge.boot FD FOLDER`.
+"""Start the worker at fixed addresses and in R's own environment: `python -m lmerbridge.bridge.boot FD FOLDER`.
 
 FD is its end of the socket, FOLDER what it removes when it ends: R's temporary files are in there. It ends when the
 other end closes, at once, even in the middle of a fit: a host that was killed leaves nothing behind.
@@ -6,6 +6,8 @@ other end closes, at once, even in the middle of a fit: a host that was killed l
 lme4 1.1-31 chooses its fill-reducing permutation by what happens to lie in memory, so that with randomized
 addresses a crossed model differs in its last digits from one R session to the next. Without them a fit is
 the same double every time. Where the system forbids it, R runs at random addresses, as Rscript does.
+
+`R CMD` sets the variables that R's own front end sets, in 20 ms. rpy2 would ask two Rscripts for them, in 600.
 """
 
 from __future__ import annotations
@@ -17,23 +19,52 @@ import shutil
 import socket
 import sys
 import threading
+from importlib import import_module
 from typing import NoReturn
 
 ADDR_NO_RANDOMIZE = 0x0040000
 QUERY = 0xFFFFFFFF
+C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would then kill the process
 
 
 def fix_addresses() -> None:
-    """Replace this process by itself at fixed addresses, where it does not yet have them and can."""
-    if not sys.platform.startswith("linux"):
-        return
-    personality = ctypes.CDLL(None).personality
-    personality.argtypes = [ctypes.c_ulong]
-    current = personality(QUERY)
-    if current < 0 or current & ADDR_NO_RANDOMIZE or personality(current | ADDR_NO_RANDOMIZE) < 0:
-        return
-    command = [sys.executable, "-m", "lmerbridge.bridge.boot", *sys.argv[1:]]
-    os.execv(sys.executable, command)  # noqa: S606  # ourselves
+    """Have what is executed next at fixed addresses, where the system can and allows it."""
+    if sys.platform.startswith("linux"):
+        personality = ctypes.CDLL(None).personality
+        personality.argtypes = [ctypes.c_ulong]
+        current = personality(QUERY)
+        if current >= 0:
+            personality(current | ADDR_NO_RANDOMIZE)
+
+
+def restart_in_r() -> None:
+    """Replace this process by itself as a command of R's, unless there is no R, which rpy2 will tell."""
+    home = os.environ.get("R_HOME")
+    r = shutil.which("R", path=f"{home}/bin" if home else None)
+    if r:
+        os.execv(r, [r, "CMD", sys.executable, "-m", "lmerbridge.bridge.boot", *sys.argv[1:]])  # noqa: S606  # ourselves
+
+
+def believe_environment() -> None:
+    """Spare rpy2 its two Rscripts: all they would tell is in this process's environment."""
+    import rpy2.situation
+
+    rpy2.situation.r_ld_library_path_from_subprocess = lambda r_home: os.environ.get("LD_LIBRARY_PATH", "")
+    import rpy2.rinterface
+
+    rpy2.rinterface._getrenvvars = lambda: ()
+
+
+def start_r() -> None:
+    """Start R without anybody's profile, workspace or environment files, and load lme4, which takes longest."""
+    import rpy2.rinterface as ri
+    from rpy2.rinterface_lib import callbacks, embedded
+
+    embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", "--no-echo"))
+    ri.initr(interactive=False, _c_stack_limit=C_STACK)
+    callbacks.consoleread = lambda prompt: ""
+    ri.evalr('options(warn = 1, warning.length = 8170, device = "pdf", browserNLdisabled = TRUE)')
+    ri.evalr('requireNamespace("lme4", quietly = TRUE)')
 
 
 def end(folder: str) -> NoReturn:
@@ -51,7 +82,13 @@ def end_with_host(end_of_socket: int, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    fix_addresses()
+    if "R_SHARE_DIR" in os.environ:
+        believe_environment()
+    else:
+        fix_addresses()
+        restart_in_r()
+    threading.Thread(target=import_module, args=["lmerbridge.bridge.wire"]).start()  # numpy, while R loads lme4
+    start_r()
     from lmerbridge.bridge.wire import Channel
     from lmerbridge.bridge.worker import serve
 

@@ -11,19 +11,23 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from math import inf
 from typing import Any
 
+from lmerbridge.bridge.environment import environment
+from lmerbridge.bridge.limit import Limit, current
 from lmerbridge.bridge.wire import Channel, Value
 from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
 from lmerbridge.results import Condition
 
-GRACE = 2.0  # seconds an interrupted or closed worker has before it is killed
+GRACE = 2.0  # seconds an interrupted or closed worker has before it is killed; R looks for interrupts now and then
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +43,10 @@ class Worker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._owed: float | None = inf  # until when to wait for an answer that is still to come: that R has started
         self._released: deque[str] = deque()
         self._folder = tempfile.mkdtemp(prefix="lmerbridge-")
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-        weakref.finalize(self, self._said.close)
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
         self.owner = os.getpid()
@@ -60,7 +64,10 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs and belongs to this one."""
+        """Whether the process belongs to this one, and runs when what was interrupted last has ended."""
+        if self.owner == os.getpid() and self._owed is not None:
+            with self._turn(current.get()):
+                pass
         return self.owner == os.getpid() and self._process.poll() is None
 
     def call(self, function: str, **arguments: Value) -> Reply:
@@ -72,40 +79,62 @@ class Worker:
             R stopped with an error; its message, class and call are attributes.
         WorkerDied
             The process ended before it answered.
+        TimedOut
+            It took longer than the `time_limit`.
         """
-        with self._lock:
-            return _read(self._exchange(function, arguments))
+        limit = current.get()
+        with self._turn(limit):
+            return _read(self._exchange(function, arguments, limit))
+
+    @contextmanager
+    def _turn(self, limit: Limit) -> Iterator[None]:
+        """Wait until no call is running, of another thread or interrupted."""
+        if not self._lock.acquire(timeout=min(limit.left, threading.TIMEOUT_MAX)):
+            raise limit.error()
+        try:
+            if self._owed is not None:
+                self._settle(self._owed, limit)
+            yield
+        finally:
+            self._lock.release()
 
     def release_later(self, handle: str) -> None:
         """Note that a model is no longer needed; safe in a finalizer, on any thread."""
         self._released.append(handle)
 
     def close(self) -> None:
-        """End the process and remove its files."""
+        """End the process and remove its files; in the child of a fork, only let go of what is the parent's."""
         self._channel.close()
         if self.owner == os.getpid():
             self._end()
             shutil.rmtree(self._folder, ignore_errors=True)
+        else:
+            self._process.returncode = 0  # or Popen would warn that nobody waits for it
+        self._said.close()
 
     def _end(self) -> None:
         """Wait for the process to end, and kill it if it does not."""
         try:
             self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._kill()
 
     def _take_released(self) -> list[str | None]:
         return [self._released.popleft() for _ in range(len(self._released))]
 
-    def _exchange(self, function: str, arguments: dict[str, Value]) -> dict[str, Any]:
+    def _exchange(self, function: str, arguments: dict[str, Value], limit: Limit) -> dict[str, Any]:
         try:
             released = self._take_released()
-            self._channel.send({"function": function, "arguments": arguments, "released": released})
-            reply: Any = self._channel.receive()
+            self._channel.send({"function": function, "arguments": arguments, "released": released}, limit.left)
+            reply: Any = self._channel.receive(limit.left)
+        except TimeoutError as error:
+            self._interrupt()
+            raise limit.error() from error
         except (EOFError, OSError) as error:
             raise self._death() from error
-        except ProtocolError:  # raised before anything was sent, or after all was received
+        except ProtocolError:
+            if not self._channel.in_step:  # else raised before anything was sent, or after all was received
+                self._kill()
             raise
         except BaseException:  # Ctrl-C, or what some signal handler raises
             self._interrupt()
@@ -113,26 +142,40 @@ class Worker:
         return reply  # type: ignore[no-any-return]  # a mapping by the protocol
 
     def _interrupt(self) -> None:
-        """Stop what R is doing; kill a worker that does not answer, lest its reply meet the next call."""
-        stopped = False
+        """Tell R to stop, and leave it to the next call to wait for that; of a broken message no end would come."""
+        if self._channel.in_step:
+            self._owed = time.monotonic() + GRACE
+            self._process.send_signal(signal.SIGINT)
+        else:
+            self._kill()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _settle(self, owed: float, limit: Limit) -> None:
+        """Take the answer that is still to come; where an interrupted call gives none in time, kill R."""
         try:
-            if self._channel.in_step:
-                self._process.send_signal(signal.SIGINT)
-                self._channel.receive(GRACE)
-                stopped = True
-        except (EOFError, OSError):
-            pass  # it is deaf or dead
-        finally:  # a second Ctrl-C comes by here too
-            if not stopped:
-                self._process.kill()
-                self._process.wait()
+            self._channel.receive(min(Limit(owed).left, limit.left))
+        except TimeoutError as error:
+            if limit.until < owed:
+                raise limit.error() from error
+            self._kill()
+        except (EOFError, OSError) as error:
+            self._owed = None
+            if owed == inf:
+                raise self._death() from error
+            self._kill()
+        self._owed = None
 
     def _death(self) -> WorkerDied | SetupError:
         self._end()
+        if self._said.closed:
+            return WorkerDied("the R process was closed while it was called; the next call starts another.")
         self._said.seek(0)
         said = self._said.read().decode(errors="replace").strip()
         lines = said.splitlines() or ["nothing"]
-        if any(sign in said for sign in ("import rpy2", "start_r", "R_HOME")):
+        if any(sign in said for sign in ("rpy2", "start_r", "R_HOME")):
             return SetupError(f"R could not be started ({lines[-1]}); `lmerbridge doctor` says what is wrong.")
         last = "\n".join(lines[-12:])
         status = self._process.returncode
@@ -140,7 +183,7 @@ class Worker:
 
 
 def _read(reply: dict[str, Any]) -> Reply:
-    status = reply.pop("status")
+    status = reply.pop("status", None)
     if status == "failed":
         raise ProtocolError(reply["reason"])
     columns = [reply.pop(f"condition.{field}", ()) for field in ("kind", "text", "classes", "call")]
@@ -154,23 +197,6 @@ def _read(reply: dict[str, Any]) -> Reply:
     if status == ["interrupt"]:
         raise KeyboardInterrupt
     return Reply(reply, conditions)
-
-
-def environment() -> dict[str, str]:
-    """Return the worker's environment: the user's, less what would change R's answers."""
-    package = str(Path(__file__).parents[2])
-    path = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
-        "LC_ALL": "C.UTF-8",
-        "LANGUAGE": "en",  # R translates its messages by it, whatever the locale
-        "TZ": "UTC",
-        "R_PROFILE_USER": os.devnull,
-        "R_ENVIRON_USER": os.devnull,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
 
 
 _current: Worker | None = None
@@ -193,6 +219,16 @@ def close() -> None:
     """End this process's worker, if there is one; the next call starts another."""
     if _current is not None:
         _current.close()
+
+
+def _begin_anew() -> None:
+    """In the child of a fork: let go of the parent's worker, and of the lock that a thread of it may have held."""
+    global _starting  # noqa: PLW0603  # one R a process is the point
+    _starting = threading.Lock()
+    close()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def call(function: str, **arguments: Value) -> Reply:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from lmerbridge.bridge.host import environment
+from lmerbridge.bridge.environment import environment
 from lmerbridge.bridge.sources import r_directory
 from lmerbridge.errors import SetupError
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array
@@ -179,6 +178,8 @@ def design(values: Mapping[str, Any]) -> Design:
 
 
 def _random(raw: Terms, z: Compressed, n: int) -> tuple[RandomTerm, ...]:
+    import scipy.sparse as sp  # slow to load
+
     sizes = raw.size * raw.width
     whole = sp.csr_array((z.x, z.i, z.p), shape=(n, sizes.sum())).tocsc()
     parts = zip(

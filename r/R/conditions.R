@@ -12,14 +12,14 @@ as_row <- function(kind, condition) {
     call = deparsed_call(condition))
 }
 
-# Call a function of this package by name. Returns a flat list: `status` ("ok", "error" or "interrupt"),
-# the vectors `condition.kind`, `.text`, `.classes` and `.call` with one element a condition in the order they
-# arose, and the elements of the function's own flat list.
-call_named <- function(fun, args, released = character()) {
+# Call a function of this package. Returns a flat list: `status` where it is not well, "error" or "interrupt"; the
+# vectors `condition.kind`, `.text`, `.classes` and `.call` with one element a condition in the order they arose,
+# where there are any; and the elements of the function's own flat list.
+call_named <- function(fun, args, released = NULL) {
   if (length(released)) release(released)
   rows <- list()
   note <- function(kind, condition) rows[[length(rows) + 1L]] <<- as_row(kind, condition)
-  status <- "ok"
+  status <- NULL
   value <- tryCatch(
     withCallingHandlers(
       do.call(fun, args, quote = TRUE),
@@ -42,8 +42,11 @@ call_named <- function(fun, args, released = character()) {
       list()
     }
   )
+  c(if (length(status)) list(status = status), if (length(rows)) described_conditions(rows), value)
+}
+
+described_conditions <- function(rows) {
   field <- function(name) vapply(rows, `[[`, "", name)
-  conditions <- list(condition.kind = field("kind"), condition.text = field("text"),
-                     condition.classes = field("classes"), condition.call = field("call"))
-  c(list(status = status), conditions[length(rows) > 0L], value)
+  list(condition.kind = field("kind"), condition.text = field("text"), condition.classes = field("classes"),
+       condition.call = field("call"))
 }

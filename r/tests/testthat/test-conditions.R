@@ -1,6 +1,6 @@
-test_that("what a function returns comes after the status and the conditions", {
+test_that("what a function returns comes alone where nothing was signalled", {
   found <- call_named(function(x) list(twice = 2 * x), list(x = 21))
-  expect_identical(found, list(status = "ok", twice = 42))
+  expect_identical(found, list(twice = 42))
 })
 
 test_that("conditions come in the order they arose, each with kind, text, classes and call", {
@@ -11,7 +11,7 @@ test_that("conditions come in the order they arose, each with kind, text, classe
     list(value = 1L)
   }
   expect_silent(found <- call_named(talk, list()))
-  expect_identical(found$status, "ok")
+  expect_null(found$status)
   expect_identical(found$condition.kind, c("message", "warning", "message"))
   expect_identical(found$condition.text, c("one\n", "two", "three\n"))
   expect_identical(found$condition.classes, c("simpleMessage\x1fmessage\x1fcondition",

@@ -1,0 +1,64 @@
+"""How long calls of R may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from math import inf
+
+from lmerbridge.errors import InvalidArgument, TimedOut
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The time that calls of R may take: until when, by the monotonic clock, and how long that was."""
+
+    until: float = inf
+    seconds: float = inf
+
+    @property
+    def left(self) -> float:
+        """Seconds left, never quite none."""
+        return max(1e-6, self.until - time.monotonic())
+
+    def error(self) -> TimedOut:
+        """Return the error of a call that took longer."""
+        return TimedOut(f"R was stopped after the time limit of {self.seconds:g} s; the next call works.")
+
+
+current: ContextVar[Limit] = ContextVar("limit", default=Limit())  # noqa: B039  # frozen, so no call changes it
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Let what is done inside wait for R only so long, all calls taken together.
+
+    Parameters
+    ----------
+    seconds : float or None
+        None is no limit; an outer one still holds.
+
+    Raises
+    ------
+    TimedOut
+        Out of the call that is running when the time is up. R is interrupted, or, where it does not listen, killed.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset, time_limit
+    >>> with time_limit(60):
+    ...     fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    ...     summary = str(fit)
+    """
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+        raise InvalidArgument(f"the time limit is {seconds!r}; a positive number of seconds is expected.")
+    outer = current.get()
+    inner = outer if seconds is None else Limit(time.monotonic() + seconds, seconds)
+    token = current.set(min(inner, outer, key=lambda limit: limit.until))
+    try:
+        yield
+    finally:
+        current.reset(token)

@@ -1,0 +1,151 @@
+"""Nothing grows however many models are fitted, and nothing is left behind however Python ends."""
+
+import gc
+import json
+import os
+import signal
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lmerbridge import lmer
+from lmerbridge.bridge import host
+from lmerbridge.errors import WorkerDied
+from tests.processes import FIT, ends, run
+
+THREADS = 8
+FITS = 2000
+WARM = 400  # of them, until caches and heaps have their size
+MANY = f"""
+import gc, json, os, resource, threading, time
+import numpy
+from lmerbridge import lmer, load_dataset
+from lmerbridge.bridge import host
+
+def resident(pid):
+    pages = int(open(f"/proc/{{pid}}/statm").read().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+def state():
+    return {{
+        "host": resident("self"),
+        "worker": resident(host.worker()._process.pid),
+        "models in R": int(host.call("release", handles=[]).values["kept"][0]),
+        "open files": len(os.listdir("/proc/self/fd")),
+        "open files of the worker": len(os.listdir(f"/proc/{{host.worker()._process.pid}}/fd")),
+        "threads": threading.active_count() + len(os.listdir("/proc/self/task")),
+        "temporary files": sum(len(files) for _, _, files in os.walk(host.worker()._folder)),
+    }}
+
+class Cycle:  # only the garbage collector frees what is in it
+    def __init__(self, fit):
+        self.fit, self.itself = fit, self
+
+def work(count):
+    for _ in range(count):
+        fit = lmer("Yield ~ 1 + (1 | Batch)", data)
+        found.add(numpy.concatenate([fit.theta, fit.fitted, [fit.criterion]]).tobytes())
+        Cycle(fit)
+
+def collect():
+    while not done.is_set():
+        gc.collect(1)
+        time.sleep(0.01)
+
+def fit(count):
+    threads = [threading.Thread(target=work, args=[count // {THREADS}]) for _ in range({THREADS})]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+
+data, found, done = load_dataset("Dyestuff"), set(), threading.Event()
+gc.disable()  # it would run in any thread; now a ninth alone frees what the eight have fitted
+collector = threading.Thread(target=collect)
+collector.start()
+fit({WARM})
+warm = state()
+fit({FITS - WARM})
+print(json.dumps([len(found), warm, state()]))
+done.set()
+"""
+LONG = """
+import numpy, pandas
+rng = numpy.random.default_rng(1)
+data = pandas.DataFrame(rng.normal(size=(60000, 4)), columns=list("yxab")).assign(g=rng.integers(0, 2000, 60000))
+threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGKILL]).start()
+lmer("y ~ x + (x + a + b | g)", data)
+"""
+FORKED = """
+if os.fork() == 0:
+    os.closerange(0, 3)
+    signal.alarm(20)
+    signal.pause()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+ENDINGS = {  # how Python ends: what it does last, its status
+    "an exception": ("1 / 0", 1),
+    "killed in a long fit": (LONG, -signal.SIGKILL),
+    "killed while a fork of it lives on": (FORKED, -signal.SIGKILL),
+}
+
+
+def left_in(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each script printed, and the folder it had for temporary files, as futures; two run at a time."""
+
+    def fresh(script, status):
+        folder = tmp_path_factory.mktemp("fresh")
+        return json.loads(run(script, status=status, TMPDIR=str(folder))), folder
+
+    show = FIT + "print(host.worker()._process.pid, flush=True)\n"
+    scripts = {"many": (MANY, 0)} | {name: (show + last, status) for name, (last, status) in ENDINGS.items()}
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(fresh, *script) for name, script in scripts.items()}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_neither_process_nor_file_is_left_behind(ending, printed):
+    process, folder = printed[ending].result()
+    assert ends(process)
+    assert left_in(folder) == []
+
+
+def test_a_model_is_released_in_r_with_its_last_reference(sleepstudy):
+    kept = lambda: int(host.call("release", handles=[]).values["kept"][0])  # noqa: E731  # the count in R
+    fit = lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
+    before = kept()
+    del fit
+    gc.collect()
+    assert kept() == before - 1
+
+
+def test_fifty_workers_that_died_leave_no_open_file_and_no_folder(tmp_path, monkeypatch):
+    host.close()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, died = len(os.listdir("/proc/self/fd")), []
+    for _ in range(50):
+        worker = host.worker()
+        os.kill(worker._process.pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied):
+            worker.call("session_facts")
+        died.append(worker)  # as the fits do that it made
+    host.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert left_in(tmp_path) == []
+
+
+def test_two_thousand_fits_from_eight_threads_are_equal_and_nothing_grows(printed):
+    (different, warm, after), folder = printed["many"].result()
+    assert different == 1
+    for process in ("host", "worker"):
+        assert after.pop(process) < 1.1 * warm.pop(process)
+    assert after == warm
+    assert warm["models in R"] == warm["temporary files"] == 0
+    assert left_in(folder) == []

@@ -1,0 +1,77 @@
+"""Time limits: R is stopped on time, whatever it does, and the next call is right."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from lmerbridge import lmer, load_dataset, time_limit
+from lmerbridge.bridge import host, limit
+from lmerbridge.errors import InvalidArgument, TimedOut
+
+FORMULA = "Reaction ~ Days + (1 | Subject)"
+CROSSED = "y ~ service + (1 | s) + (1 | d)"  # 3 s and more, 0.05 s and more an evaluation of the deviance
+LATE = 0.2  # seconds; R has not to be waited for, so this is the machine's own delay
+
+
+@pytest.fixture(scope="module")
+def insteval(datasets):
+    return datasets("InstEval")
+
+
+def seconds_of_a_stopped(call):
+    began = time.monotonic()
+    with pytest.raises(TimedOut, match=r"after the time limit of 0\.5 s; the next call works"):
+        call()
+    return time.monotonic() - began
+
+
+def test_a_fit_is_stopped_on_time_and_the_next_one_is_right(fits, sleepstudy, insteval):
+    right = fits(FORMULA, "sleepstudy")
+    for _ in range(2):  # the second waits for the end of the first
+        taken = min(seconds_of_a_stopped(lambda: lmer(CROSSED, insteval, timeout=0.5)) for _ in range(2))
+        assert 0.5 <= taken < 0.5 + LATE
+        assert lmer(FORMULA, sleepstudy).theta.tobytes() == right.theta.tobytes()
+
+
+def test_every_call_inside_shares_one_limit(fits, insteval):
+    fit = lmer(CROSSED, insteval, control={"optimizer": None}, na_action="omit")
+
+    def calls():
+        with time_limit(0.5):
+            while True:
+                fit.deviance_at(fit.theta)
+
+    assert 0.5 <= seconds_of_a_stopped(calls) < 0.5 + LATE
+    assert 0.5 <= seconds_of_a_stopped(lambda: fit.polish(fit.theta[None], timeout=0.5)) < 0.5 + LATE
+    assert fit.deviance_at(fit.theta)[0] == pytest.approx(fit.criterion, rel=1e-13)  # the same code, perhaps rebuilt
+
+
+def test_the_nearer_of_two_limits_holds():
+    with time_limit(100), time_limit(50):
+        assert 49 < limit.current.get().left <= 50
+        with time_limit(200), time_limit(None):
+            assert limit.current.get().left <= 50
+    assert limit.current.get() == limit.Limit()
+
+
+def test_a_worker_that_hears_nothing_is_replaced(fits):
+    right, deaf = fits(FORMULA, "sleepstudy"), host.worker()
+    os.kill(deaf._process.pid, signal.SIGSTOP)
+    assert seconds_of_a_stopped(lambda: right.deviance_at(right.theta, timeout=0.5)) < 0.5 + LATE
+    assert right.deviance_at(right.theta)[0] == pytest.approx(right.criterion, rel=1e-13)  # rebuilt
+    assert host.worker() is not deaf
+    assert deaf._process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "1", float("nan"), [1]])
+def test_a_limit_that_is_none_is_an_error(seconds):
+    with pytest.raises(InvalidArgument, match="a positive number of seconds"), time_limit(seconds):
+        pass
+
+
+def test_a_data_set_is_waited_for_only_so_long_and_found_the_next_time():
+    os.kill(host.worker()._process.pid, signal.SIGSTOP)
+    assert seconds_of_a_stopped(lambda: load_dataset("Oats", "nlme", timeout=0.5)) < 0.5 + LATE
+    assert load_dataset("Oats", "nlme").shape == (72, 4)
