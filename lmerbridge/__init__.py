@@ -6,18 +6,18 @@ Importing this starts no R and no process; names load what they need when first 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lmerbridge.bridge.limit import time_limit
     from lmerbridge.datasets import load_dataset
     from lmerbridge.lmm import LmerFit, lmer
     from lmerbridge.parity.compare import compare
     from lmerbridge.parity.verdict import Comparison, Verdict
     from lmerbridge.results import Fit
 
-__version__ = version("lmerbridge")
-__all__ = ["Comparison", "Fit", "LmerFit", "Verdict", "compare", "lmer", "load_dataset"]
+__version__: str
+__all__ = ["Comparison", "Fit", "LmerFit", "Verdict", "compare", "lmer", "load_dataset", "time_limit"]
 
 _HOME = {
     "Comparison": "lmerbridge.parity.verdict",
@@ -27,12 +27,20 @@ _HOME = {
     "compare": "lmerbridge.parity.compare",
     "lmer": "lmerbridge.lmm",
     "load_dataset": "lmerbridge.datasets",
+    "time_limit": "lmerbridge.bridge.limit",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name == "__version__":
+        value = import_module("importlib.metadata").version(__name__)
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lmerbridge.errors import InvalidArgument, LmerBridgeError
+from lmerbridge import __version__
+from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from lmerbridge.parity.suite import CaseResult
 
 app = typer.Typer(
-    help="R's lme4 from pandas, to the last bit, and a referee for every other mixed-model engine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -28,15 +30,33 @@ errors = Console(stderr=True)
 CANDIDATES = ("statsmodels", "statsmodels[shared]")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """R's lme4 from pandas, to the last bit, and a referee for every other mixed-model engine."""
+
+
 @app.command()
-def doctor() -> None:
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="The same, for a program to read.")] = False,
+) -> None:
     """Say what was found of R, lme4, rpy2, BLAS and locale, what is wrong, and the command that mends it."""
     from lmerbridge.doctor import commands, examine, render
 
     diagnosis = examine()
-    console.print(render(diagnosis))
-    if not diagnosis.ok:
-        typer.echo(commands(diagnosis))
+    if as_json:
+        typer.echo(json.dumps(diagnosis.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        console.print(render(diagnosis))
+        if not diagnosis.ok:
+            typer.echo(commands(diagnosis))
     raise typer.Exit(0 if diagnosis.ok else 1)
 
 
@@ -45,18 +65,16 @@ def fit(
     formula: Annotated[str, typer.Argument(help="As in R: 'Reaction ~ Days + (Days | Subject)'.")],
     data: Annotated[Path, typer.Argument(help="A .csv or .parquet file.", exists=True, dir_okay=False)],
     ml: Annotated[bool, typer.Option("--ml", help="Maximum likelihood instead of REML.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds after which R is stopped.")] = None,
 ) -> None:
     """Fit a model with lme4 and print R's own summary."""
     from lmerbridge.lmm import lmer
 
-    with _told():
-        model = lmer(formula, _read(data), reml=not ml)
-        typer.echo(str(model))
-    if model.rows_dropped:
-        rows = "1 row was" if model.rows_dropped == 1 else f"{model.rows_dropped} rows were"
-        typer.echo(f"{rows} left out for a missing value.", err=True)
-    for condition in model.conditions:
-        typer.echo(f"{condition.kind}: {condition.text}", err=True)
+    with _told(), warnings.catch_warnings(record=True) as notices:
+        warnings.simplefilter("always", LmerBridgeWarning)
+        typer.echo(str(lmer(formula, _read(data), reml=not ml, timeout=timeout)))
+    for notice in notices:
+        typer.echo(f"{notice.category.__name__}: {notice.message}", err=True)
 
 
 @app.command()

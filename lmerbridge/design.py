@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp  # slow to load, and few fits come to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,4 +75,6 @@ class Design:
     @cached_property
     def z(self) -> sp.csc_array:
         """All random terms side by side, shape (n, q)."""
+        import scipy.sparse as sp
+
         return sp.csc_array(sp.hstack([term.z for term in self.random], format="csc"))

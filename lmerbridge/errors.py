@@ -10,18 +10,32 @@
     │   │   └── UnsafeFormula         it calls something that is not on the list of allowed functions
     │   ├── MissingColumns        the formula names a column that the data lacks
     │   ├── UnsupportedColumn     a column has no faithful form in R
+    │   ├── MissingValues         rows lack a value and na_action is "fail"
+    │   ├── UnfitData             the data cannot identify the model: one group, a group a row, a constant response
     │   └── InvalidArgument       any other argument
     ├── RError                R stopped with an error of its own
     ├── WorkerDied            the R process ended; the next call starts another
+    ├── TimedOut              a call took longer than its time limit (also a TimeoutError)
     ├── ProtocolError         host and worker disagree about a message: a bug of ours
     ├── NotExpressible        an engine has no such model
     │   └── TooLarge              it has, and would take too much memory or time
     └── EngineFailed          an engine raised or returned something unusable
+
+And every warning::
+
+    LmerBridgeWarning (a UserWarning)
+    ├── RWarning              a warning of R's
+    │   └── ConvergenceWarning    the optimizer may have stopped short
+    ├── SingularFitWarning    an estimated covariance has no full rank
+    ├── RankDeficientWarning  columns of the fixed part were left out
+    ├── RowsLeftOutWarning    rows lack a value, and nobody said what to do with them
+    └── KnownDefectWarning    this version of R's package computes something wrong
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class LmerBridgeError(Exception):
@@ -48,9 +62,14 @@ class MissingColumns(InputError):
     """The formula, or another argument, names columns that the data lacks."""
 
     def __init__(self, missing: Iterable[str], available: Iterable[object], where: str = "the formula") -> None:
-        named = ", ".join(map(repr, missing))
+        missing, available = list(missing), list(available)
         have = ", ".join(map(repr, available))
-        super().__init__(f"{where} names {named}, which the data lacks; its columns are {have}.")
+        texts = [name for name in available if isinstance(name, str)]
+        near = dict.fromkeys(name for wanted in missing for name in get_close_matches(wanted, texts, n=1))
+        meant = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        super().__init__(
+            f"{where} names {', '.join(map(repr, missing))}, which the data lacks; its columns are {have}.{meant}"
+        )
 
 
 class UnsupportedColumn(InputError):
@@ -58,6 +77,14 @@ class UnsupportedColumn(InputError):
 
     def __init__(self, name: object, dtype: object, remedy: str) -> None:
         super().__init__(f"column {name!r} of dtype {dtype} cannot go to R unchanged; {remedy}.")
+
+
+class MissingValues(InputError):
+    """Rows lack a value, and ``na_action`` is "fail"."""
+
+
+class UnfitData(InputError):
+    """The data cannot identify the model."""
 
 
 class InvalidArgument(InputError):
@@ -89,6 +116,10 @@ class WorkerDied(LmerBridgeError):
     """The process that runs R ended; the next call starts another one."""
 
 
+class TimedOut(LmerBridgeError, TimeoutError):
+    """A call took longer than its time limit; R was stopped, and the next call works."""
+
+
 class ProtocolError(LmerBridgeError):
     """Host and worker disagree about a message."""
 
@@ -113,3 +144,31 @@ class TooLarge(NotExpressible):
 
 class EngineFailed(LmerBridgeError):
     """An engine raised an error or returned something unusable."""
+
+
+class LmerBridgeWarning(UserWarning):
+    """Base of every warning this package gives."""
+
+
+class RWarning(LmerBridgeWarning):
+    """A warning of R's."""
+
+
+class ConvergenceWarning(RWarning):
+    """lme4 doubts that the optimizer found the optimum."""
+
+
+class SingularFitWarning(LmerBridgeWarning):
+    """An estimated covariance matrix has no full rank: a variance of zero or a correlation of one."""
+
+
+class RankDeficientWarning(LmerBridgeWarning):
+    """Columns of the fixed part are combinations of others, and were left out."""
+
+
+class RowsLeftOutWarning(LmerBridgeWarning):
+    """Rows lack a value and were left out, and ``na_action`` was not given."""
+
+
+class KnownDefectWarning(LmerBridgeWarning):
+    """The version of an R package that is installed computes something wrong."""

@@ -164,7 +164,9 @@ class Fit:
 
     def __repr__(self) -> str:
         method, name = ("REML", "REMLcrit") if self.reml else ("ML", "deviance")
-        return f"<{self.engine} fit by {method}: {self.formula}, {self.nobs} rows, {name} {self.criterion:.10g}>"
+        left_out = f" ({self.rows_dropped} left out)" if self.rows_dropped else ""
+        rows = f"{self.nobs} rows{left_out}"
+        return f"<{self.engine} fit by {method}: {self.formula}, {rows}, {name} {self.criterion:.10g}>"
 
     def numbers(self) -> Fit:
         """The fit as a plain `Fit`: its numbers, and nothing that needs an engine."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_fit_prints_rs_summary_and_the_rows_left_out(run, files, name):
     assert done.returncode == 0, done.stderr
     assert "Linear mixed model fit by REML" in done.stdout
     assert "Number of obs: 178, groups:  Subject, 18" in done.stdout
-    assert "2 rows were left out for a missing value." in done.stderr
+    assert done.stderr.startswith("RowsLeftOutWarning: 2 of 180 rows lack a value ('Reaction' in 2)")
 
 
 def test_fit_by_ml_says_so(run, files):
@@ -80,6 +81,18 @@ def test_parity_exits_0_where_they_agree_and_2_where_nothing_was_compared(run, t
     assert run("parity", "--case", "penicillin/REML", "--out", tmp_path).returncode == 0
     assert run("parity", "--case", "carrots/REML", "--out", tmp_path).returncode == 2
     assert run("parity", "--case", "nosuch", "--out", tmp_path).returncode == 2
+
+
+def test_doctor_tells_a_program_the_same_as_json(run):
+    diagnosis = json.loads(run("doctor", "--json").stdout)
+    found = {check["name"]: check for check in diagnosis["checks"]}
+    assert diagnosis["ok"] is all(check["ok"] for check in diagnosis["checks"])
+    assert found["fit"]["found"] == "sleepstudy's REML criterion is 1743.628"
+    assert found["lme4"]["status"] in ("ok", "advice")
+
+
+def test_the_version_is_told(run):
+    assert run("--version").stdout.strip() == version("lmerbridge")
 
 
 def test_doctor_says_what_it_found(run):

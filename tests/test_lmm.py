@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,21 @@ import pytest
 from lmerbridge import LmerFit, lmer
 from lmerbridge.bridge import host
 from lmerbridge.design import Design
-from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, RError, UnsupportedColumn
+from lmerbridge.errors import (
+    ConvergenceWarning,
+    FormulaError,
+    InputError,
+    InvalidArgument,
+    MissingColumns,
+    MissingValues,
+    RankDeficientWarning,
+    RError,
+    RowsLeftOutWarning,
+    RWarning,
+    SingularFitWarning,
+    UnfitData,
+    UnsupportedColumn,
+)
 from lmerbridge.results import LogLik, Provenance
 from lmerbridge.varcorr import VarCorr
 
@@ -117,9 +132,11 @@ def test_the_frame_s_index_labels_rows_even_where_it_repeats(two_groups):
     assert lmer(INTERCEPTS, two_groups).residuals.index.equals(two_groups.index)
 
 
-def test_rows_that_lack_a_value_are_counted_and_left_out(holes):
-    fit = lmer(INTERCEPTS, holes)
+def test_rows_that_lack_a_value_are_counted_listed_and_left_out(holes):
+    fit = lmer(INTERCEPTS, holes, na_action="omit")
     assert (fit.rows_dropped, fit.nobs) == (3, 177)
+    assert fit.left_out.tolist() == ["r1", "r5", "r9"]
+    assert "177 rows (3 left out)" in repr(fit)
     assert fit.fitted.index.tolist() == [label for label in holes.index if label not in ("r1", "r5", "r9")]
     assert not fit.fitted.isna().any()
 
@@ -131,9 +148,33 @@ def test_exclude_keeps_them_as_nan_by_the_frame_s_index(holes):
     pd.testing.assert_series_equal(fit.residuals.dropna(), omitted.residuals)
 
 
-def test_fail_lets_r_refuse_them(holes):
-    with pytest.raises(RError, match="missing values in object"):
-        lmer(INTERCEPTS, holes, na_action="fail")
+def test_rows_left_out_unasked_are_warned_of_with_their_columns(holes):
+    text = r"^3 of 180 rows lack a value \('Reaction' in 1, 'Days' in 2\) and are left out; fit\.left_out lists them"
+    with pytest.warns(RowsLeftOutWarning, match=text) as told:
+        lmer(INTERCEPTS, holes)
+    assert [Path(notice.filename) for notice in told] == [Path(__file__)]
+
+
+def test_rows_outside_the_subset_are_not_left_out(holes):
+    subset = ~holes.index.isin(["r1", "r5"])
+    fit = lmer(INTERCEPTS, holes, subset=subset, na_action="omit")
+    assert (fit.rows_dropped, fit.left_out.tolist()) == (1, ["r9"])
+
+
+def test_a_value_that_a_function_of_the_formula_supplies_is_not_missing(holes):
+    fit = lmer("Reaction ~ ifelse(is.na(Days), 0, Days) + (1 | Subject)", holes, na_action="omit")
+    assert fit.left_out.tolist() == ["r5"]
+    fit = lmer("Reaction ~ is.na(Days) + (1 | Subject)", holes.dropna(subset="Reaction"), na_action="fail")
+    assert fit.rows_dropped == 0
+
+
+def test_fail_names_the_columns_and_counts_their_rows(holes):
+    weights = np.where(holes.index == "r7", np.nan, 1.0)
+    text = "the data lacks values: 'Reaction' in 1 rows, 'Days' in 2 rows, 'weights' in 1 rows; fill or drop them"
+    with pytest.raises(MissingValues, match=text):
+        lmer(INTERCEPTS, holes, na_action="fail", weights=weights)
+    with pytest.raises(MissingValues, match="a function of the formula gives missing values"):
+        lmer("Reaction ~ sqrt(Days - 1) + (1 | Subject)", holes.dropna(), na_action="fail")
 
 
 def test_a_subset_is_a_column_or_an_array_and_the_fit_is_that_of_the_rows_alone(two_groups):
@@ -156,7 +197,7 @@ def test_weights_and_offset_are_columns_or_arrays(two_groups):
 def test_a_missing_weight_drops_its_row(two_groups):
     weights = np.ones(180)
     weights[3] = np.nan
-    assert lmer(INTERCEPTS, two_groups, weights=weights).rows_dropped == 1
+    assert lmer(INTERCEPTS, two_groups, weights=weights, na_action="omit").left_out.tolist() == ["r3"]
 
 
 def test_control_reaches_lmer_and_start_is_where_it_starts(sleepstudy):
@@ -180,6 +221,11 @@ ERRORS = {  # arguments, the error, part of its text
     "an r data set's name": ({"formula": "Reaction ~ rivers + (1 | Subject)"}, MissingColumns, "'rivers'"),
     "no random term": ({"formula": "Reaction ~ Days"}, FormulaError, "random"),
     "weights by an unknown name": ({"weights": "w"}, MissingColumns, "'w'"),
+    "negative weights": ({"weights": -np.ones(180)}, InvalidArgument, "negative in a row"),
+    "no weight": ({"weights": np.zeros(180)}, InvalidArgument, "zero in all"),
+    "a start that is no number": ({"start": [np.nan]}, InvalidArgument, "finite numbers"),
+    "no time": ({"timeout": 0}, InvalidArgument, "the time limit is 0; a positive number"),
+    "time as text": ({"timeout": "1 s"}, InvalidArgument, "the time limit is '1 s'"),
     "weights of another length": ({"weights": [1.0, 2.0]}, InvalidArgument, r"shape \(2,\).*180"),
     "weights in two dimensions": ({"weights": np.ones((180, 1))}, InvalidArgument, r"shape \(180, 1\)"),
     "weights that are text": ({"weights": ["1"] * 180}, InvalidArgument, "dtype str; numbers"),
@@ -205,7 +251,7 @@ ERRORS = {  # arguments, the error, part of its text
     "a control of lists": ({"control": {"optCtrl": {"x": [1, 2]}}}, InvalidArgument, r"control\['optCtrl'\]\['x'\]"),
     "an unknown na_action": ({"na_action": "drop"}, InvalidArgument, "'omit', 'exclude' or 'fail'"),
     "reml that is no boolean": ({"reml": "yes"}, InvalidArgument, "reml is 'yes'"),
-    "data that is no frame": ({"data": {"Reaction": [1]}}, InvalidArgument, "a dict; a pandas DataFrame"),
+    "data that is no frame": ({"data": {"Reaction": [1]}}, InvalidArgument, "a dict; a DataFrame of pandas, polars"),
 }
 
 
@@ -223,35 +269,104 @@ def test_an_unsupported_column_is_an_error_before_r(sleepstudy, monkeypatch):
         lmer(INTERCEPTS, sleepstudy.assign(Days=1j))
 
 
-def test_r_s_refusal_has_its_message_class_and_call(sleepstudy):
+UNFIT = {  # what the sleepstudy data gets, more arguments, part of the error
+    "one level": ({"Subject": "a"}, {}, "'Subject' has one level"),
+    "one level in the subset": ({}, {"subset": np.arange(180) < 10}, "'Subject' has one level"),
+    "a group a row": ({"Subject": range(180)}, {}, "'Subject' has a level of its own in each of its 180 rows"),
+    "no group": ({"Subject": None}, {}, "'Subject' .*no value at all"),
+    "no response": ({"Reaction": np.nan}, {}, "'Reaction' has no value in any row"),
+    "a constant response": ({"Reaction": 3.5}, {}, "'Reaction' is the same in every row"),
+    "a constant truth": ({"Reaction": True}, {}, "'Reaction' is the same in every row"),
+    "a factor of one level": ({"Days": "a"}, {}, "the factor 'Days' has one level"),
+}
+REFUSED = {  # formula, what the sleepstudy data gets, more arguments, the error, part of its text
+    "slopes beyond the data": (SLOPES, {"Subject": np.arange(180) // 2}, {}, UnfitData, "=180.*for term"),
+    "no complete row": (
+        INTERCEPTS,
+        {"Days": lambda d: d.Days.where(d.index % 2 > 0), "Reaction": lambda d: d.Reaction.mask(d.index % 2 > 0)},
+        {},
+        UnfitData,
+        "no row has a value for every variable",
+    ),
+    "a crossed group a row": ("Reaction ~ 1 + (1 | Subject:Days)", {}, {}, UnfitData, "fewer levels than rows"),
+    "log of zero": ("Reaction ~ log(Days) + (1 | Subject)", {}, {}, UnfitData, "gives an infinite number"),
+    "two starts for one theta": (INTERCEPTS, {}, {"start": [1.0, 2.0]}, InvalidArgument, "one finite number a theta"),
+    "a negative start": (INTERCEPTS, {}, {"start": [-1.0]}, InvalidArgument, "below its bound"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_data_that_cannot_identify_the_model_are_refused_before_r(name, sleepstudy, monkeypatch):
+    columns, arguments, text = UNFIT[name]
+    monkeypatch.setattr(host, "worker", lambda: pytest.fail("R was asked"))
+    with pytest.raises(InputError, match=text):
+        lmer(INTERCEPTS, sleepstudy.assign(**columns), **arguments)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_r_refuses_because_of_the_input_is_said_in_our_words_and_in_r_s(name, sleepstudy):
+    formula, columns, arguments, error, text = REFUSED[name]
+    with pytest.raises(error, match=text) as refusal:
+        lmer(formula, sleepstudy.assign(**columns), **arguments)
+    assert "R said: " in str(refusal.value)
+    assert isinstance(refusal.value.__cause__, RError)
+
+
+def test_a_perfect_fit_is_refused(sleepstudy):
+    with pytest.raises(UnfitData, match="fits the response exactly"):
+        lmer(INTERCEPTS, sleepstudy.assign(Reaction=sleepstudy["Days"] * 2.0))
+
+
+def test_who_turns_lme4_s_own_check_off_is_not_checked(sleepstudy):
+    control = dict.fromkeys(("check.nobs.vs.nlev", "check.nobs.vs.nRE"), "ignore")
+    with pytest.warns(SingularFitWarning):
+        fit = lmer(INTERCEPTS, sleepstudy.assign(Subject=range(180)), control=control)
+    assert len(fit.ranef["Subject"]) == fit.nobs == 180
+
+
+def test_r_s_own_error_has_its_message_class_and_call(sleepstudy):
+    twice = sleepstudy.assign(twice=2 * sleepstudy["Days"])
     with pytest.raises(RError) as refusal:
-        lmer(INTERCEPTS, sleepstudy, start=[1.0, 2.0])
-    assert refusal.value.text == "incorrect number of theta components (!=1)"
+        lmer("Reaction ~ Days + twice + (1 | Subject)", twice, control={"check.rankX": "stop.deficient"})
+    assert refusal.value.text == "the fixed-effects model matrix is column rank deficient (rank(X) = 2 < 3 = p);\n" + (
+        "the fixed effects will be jointly unidentifiable"
+    )
     assert refusal.value.classes == ("simpleError", "error", "condition")
-    assert refusal.value.call.startswith("getStart(")
     assert str(pickle.loads(pickle.dumps(refusal.value))) == str(refusal.value)
 
 
-def test_a_singular_fit_says_so(fits):
-    fit = fits("Yield ~ 1 + (1 | Batch)", "Dyestuff2")
+def test_a_singular_fit_says_so_once(datasets):
+    with pytest.warns(SingularFitWarning, match=r"boundary \(singular\) fit") as told:
+        fit = lmer("Yield ~ 1 + (1 | Batch)", datasets("Dyestuff2"))
     (condition,) = fit.conditions
     assert fit.singular
+    assert len(told) == 1
     assert (condition.kind, condition.text) == ("message", "boundary (singular) fit: see help('isSingular')")
 
 
 def test_a_dropped_term_is_named(sleepstudy):
-    fit = lmer("Reaction ~ Days + twice + (1 | Subject)", sleepstudy.assign(twice=2 * sleepstudy["Days"]))
+    with pytest.warns(RankDeficientWarning, match="dropping 1 column"):
+        fit = lmer("Reaction ~ Days + twice + (1 | Subject)", sleepstudy.assign(twice=2 * sleepstudy["Days"]))
     (condition,) = fit.conditions
     assert fit.dropped_terms == ("twice",)
     assert fit.terms == ("(Intercept)", "Days")
     assert "rank deficient so dropping 1 column" in condition.text
 
 
-def test_a_warning_is_kept_with_its_classes(sleepstudy):
-    fit = lmer(INTERCEPTS, sleepstudy, control={"optCtrl": {"maxeval": 1}, "optimizer": "bobyqa"})
-    warnings = [c for c in fit.conditions if c.kind == "warning"]
-    assert warnings
-    assert all("warning" in c.classes for c in warnings)
+def test_doubtful_convergence_is_warned_of_and_kept_with_classes_and_call(sleepstudy):
+    with pytest.warns(ConvergenceWarning) as told:
+        fit = lmer(SLOPES, sleepstudy, control={"optCtrl": {"maxeval": 3}})
+    kept = [c for c in fit.conditions if c.kind == "warning"]
+    assert [str(notice.message) for notice in told] == list(dict.fromkeys(c.text for c in kept))
+    assert {notice.category for notice in told} == {ConvergenceWarning}
+    assert all("warning" in c.classes and c.call for c in kept)
+
+
+def test_any_other_warning_of_r_is_one_of_python_s_and_told_once(sleepstudy):
+    with pytest.warns(RWarning, match="very different scales") as told:
+        fit = lmer("Reaction ~ far + (1 | Subject)", sleepstudy.assign(far=sleepstudy["Days"] * 1e9))
+    assert [notice.category for notice in told] == [RWarning]
+    str(pickle.loads(pickle.dumps(fit)))  # rebuilt, and nothing is said again
 
 
 def test_a_pickled_fit_has_its_numbers_without_r_and_rebuilds_the_model_when_asked(slopes, monkeypatch):

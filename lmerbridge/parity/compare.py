@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from lmerbridge.engines import Engine, find
 from lmerbridge.errors import (
@@ -19,6 +18,7 @@ from lmerbridge.errors import (
     RError,
     TooLarge,
 )
+from lmerbridge.frames import Frame, pandas_frame
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import default
@@ -30,7 +30,7 @@ from lmerbridge.spec import NaAction, RowVector, Spec
 
 def compare(
     formula: str,
-    data: pd.DataFrame,
+    data: Frame,
     *,
     reference: str | Engine = "lme4",
     candidate: str | Engine = "statsmodels",
@@ -40,6 +40,7 @@ def compare(
     subset: RowVector = None,
     na_action: NaAction = "omit",
     contrasts: Mapping[str, str] | None = None,
+    allow: Sequence[str] = (),
 ) -> Comparison:
     """Fit one model with two engines and say whether they agree, and if not which is right, by how much and why.
 
@@ -51,7 +52,7 @@ def compare(
     reference, candidate : str or Engine
         Names of installed engines (see `lmerbridge.engines.names`), or engines.
     reml : bool
-    weights, offset, subset, na_action, contrasts
+    weights, offset, subset, na_action, contrasts, allow
         As for `lmerbridge.lmer`.
 
     Returns
@@ -75,13 +76,14 @@ def compare(
     """
     spec = Spec(
         formula=formula,
-        data=data,
+        data=pandas_frame(data),
         reml=reml,
         weights=weights,
         offset=offset,
         subset=subset,
         na_action=na_action,
         contrasts=contrasts,
+        allow=allow,
     )
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
     if "shared_design" in first.capabilities:

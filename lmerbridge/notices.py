@@ -1,0 +1,69 @@
+"""What a fit has to say, through Python's warnings: each thing once, under a category of ours."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+
+from lmerbridge.bridge.compat import fits
+from lmerbridge.errors import (
+    ConvergenceWarning,
+    KnownDefectWarning,
+    LmerBridgeWarning,
+    RankDeficientWarning,
+    RowsLeftOutWarning,
+    RWarning,
+    SingularFitWarning,
+)
+from lmerbridge.results import Condition
+
+CATEGORIES = (  # kind and text of R's condition; the first that fits. R's other messages are conditions only.
+    ("message", r"boundary \(singular\) fit", SingularFitWarning),
+    ("message", r"rank deficient", RankDeficientWarning),
+    ("warning", r"converge|Hessian|gradient|unidentifiable", ConvergenceWarning),
+    ("warning", r"", RWarning),
+)
+
+
+def category(condition: Condition) -> type[LmerBridgeWarning] | None:
+    """Return the warning category of one of R's conditions; None where it is no warning.
+
+    Examples
+    --------
+    >>> category(Condition("warning", "Model failed to converge with max|grad| = 0.01")).__name__
+    'ConvergenceWarning'
+    """
+    found = (c for kind, text, c in CATEGORIES if condition.kind == kind and re.search(text, condition.text))
+    return next(found, None)
+
+
+def of_conditions(conditions: tuple[Condition, ...]) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning for each of R's conditions that calls for one; of equal ones the first."""
+    for condition in dict.fromkeys(conditions):
+        kind = category(condition)
+        if kind is not None:
+            yield kind(condition.text)
+
+
+def of_rows(dropped: int, total: int, missing: Mapping[str, int]) -> LmerBridgeWarning:
+    """Return the warning that rows were left out, and which columns lack values, where nobody had asked for it."""
+    where = f" ({', '.join(f'{name!r} in {count}' for name, count in missing.items())})" if missing else ""
+    return RowsLeftOutWarning(
+        f"{dropped} of {total} rows {'lacks' if dropped == 1 else 'lack'} a value{where} and "
+        f"{'is' if dropped == 1 else 'are'} left out; fit.left_out lists them, and na_action says what is wanted."
+    )
+
+
+def of_versions(r: str, rinterface: str) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning where rpy2 was not made for this R."""
+    if not fits(r, rinterface):
+        yield KnownDefectWarning(
+            f"rpy2-rinterface {rinterface} was not made for R {r}; `lmerbridge doctor` says which release was."
+        )
+
+
+def give(notices: Iterator[LmerBridgeWarning], stacklevel: int = 2) -> None:
+    """Give the warnings at the caller's caller, or further up."""
+    for notice in notices:
+        warnings.warn(notice, stacklevel=stacklevel + 1)
