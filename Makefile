@@ -20,8 +20,9 @@ test: setup ## ruff, mypy, pytest and testthat
 test-fresh: ## run `make report` and `make test` on this commit in a clean Debian 12 (needs root)
 	@.ci/fresh report test
 
-bench: setup ## time lmerbridge against R and statsmodels
-	.venv/bin/python tests/bench.py
+bench: setup ## time lmerbridge against R and pandas2ri, and write reports/bench.md
+	.venv/bin/python -m pip install -qq rpy2-robjects # pandas2ri, the other side of one ratio; nothing else needs it
+	.venv/bin/python -m tests.bench reports/bench.md
 
 clean: ## remove all that these targets made, except reports/
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

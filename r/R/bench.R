@@ -23,3 +23,9 @@ time_face <- function(formula, data) {
                lme4::isSingular(m), m@optinfo, utils::capture.output(print(s)))
   list(seconds = as.double(Sys.time() - started, units = "secs"))
 }
+
+# What a call costs that does nothing.
+nothing <- function() list()
+
+# Bytes that a data frame's columns take in R's memory.
+bytes_of <- function(data) list(bytes = sum(vapply(data, function(column) as.double(utils::object.size(column)), 0)))

@@ -1,0 +1,93 @@
+"""What the facade costs over the same work inside R."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge import formula as formulas
+from lmerbridge import lmer, load_dataset
+from lmerbridge.bridge import host, replies
+from lmerbridge.bridge.arguments import arguments
+from lmerbridge.bridge.columns import table
+from lmerbridge.spec import Spec
+from lmerbridge.structure import build
+from tests.bench.row import Row, medians, seconds
+
+SLEEPSTUDY = "Reaction ~ Days + (Days | Subject)"
+LARGE = "y ~ x + (x | g)"
+WARM = 10  # R compiles what it has met twice
+
+
+def large() -> pd.DataFrame:
+    """30,000 rows in 600 groups, each with an intercept and a slope of its own."""
+    rng = np.random.default_rng(20)
+    g, x = np.repeat(np.arange(600), 50), rng.normal(size=30_000)
+    u = rng.normal(size=(600, 2)) * [1.0, 0.5]
+    return pd.DataFrame({"y": 1 + 0.3 * x + u[g, 0] + u[g, 1] * x + rng.normal(size=30_000), "x": x, "g": g})
+
+
+def face(formula, data):
+    """Fit, and read all of the face."""
+    fit = lmer(formula, data)
+    tables = fit.fixef, fit.vcov, fit.coefficients, fit.varcorr.frame, fit.ranef, fit.fitted, fit.residuals
+    blocks = [(block.sd, block.corr, block.cov) for block in fit.varcorr]
+    scalars = fit.theta, fit.sigma, fit.loglik, fit.aic, fit.bic, fit.criterion, fit.nobs, fit.rows_dropped
+    flags = fit.singular, fit.converged, fit.conditions, fit.provenance, fit.formula, fit.reml
+    return tables, blocks, scalars, flags, fit.quantities(), str(fit)
+
+
+def inside_r(function, formula, columns):
+    """Ask R to do it to the same data, and to tell how long it took; only the seconds come back."""
+    return host.call(function, formula=formula, data=columns).values["seconds"][0]
+
+
+def compared(formula, data, repeats, warm):
+    """Median seconds of the facade, of R's accessors, and of the one call of R that the facade makes."""
+    columns = table(data, formulas.parse(formula))
+    sides = (
+        lambda: seconds(lambda: face(formula, data)),
+        lambda: inside_r("time_face", formula, columns),
+        lambda: inside_r("time_call", formula, columns),
+    )
+    medians(warm, *sides)
+    return medians(repeats, *sides)
+
+
+def rows() -> Iterator[Row]:
+    ours, in_r, _ = compared(SLEEPSTUDY, load_dataset("sleepstudy"), repeats=60, warm=WARM)
+    yield Row("sleepstudy, fit and whole face / the same inside R", 1.10, ours / in_r)
+    ours, in_r, _ = compared(LARGE, large(), repeats=9, warm=1)
+    yield Row("30,000 rows, `(x \\| g)`, likewise", 1.03, ours / in_r)
+    nothing = medians(2000, lambda: seconds(lambda: host.call("nothing")))[0]
+    yield Row("one call that does nothing", 0.2, nothing * 1e3, "ms")
+
+
+def parts() -> dict[str, float]:
+    """Milliseconds of a sleepstudy fit with its whole face, by where they go."""
+    data = load_dataset("sleepstudy")
+    formula, spec = formulas.parse(SLEEPSTUDY), Spec(formula=SLEEPSTUDY, data=data)
+    ours, _, call = compared(SLEEPSTUDY, data, repeats=60, warm=WARM)
+    reply = host.call("fit_lmer", handle="parts", **arguments(spec, formula)).values
+    fit = lmer(SLEEPSTUDY, data)
+
+    def read():
+        fresh = fit.numbers()
+        return fresh.fixef, fresh.vcov, fresh.coefficients, fresh.varcorr.frame, fresh.ranef, fresh.quantities()
+
+    encode, decode, pandas = medians(
+        200,
+        lambda: seconds(lambda: arguments(spec, formula)),
+        lambda: seconds(lambda: replies.numbers(build(replies.Described, dict(reply)))),
+        lambda: seconds(read),
+    )
+    known = {
+        "inside R: `lmer`, its numbers, its summary": call,
+        "the frame's columns checked and encoded": encode,
+        "R's vectors decoded into a fit": decode,
+        "pandas tables of the face": pandas,
+    }
+    rest = {"two calls between the processes, and vectors made in R and read": ours - sum(known.values())}
+    return {name: value * 1e3 for name, value in (known | rest).items()}
