@@ -14,7 +14,7 @@ test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2 --dist loadfile
 	cd r && Rscript --vanilla tests/testthat.R
 
 test-fresh: ## run `make report` and `make test` on this commit in a clean Debian 12 (needs root)

@@ -219,7 +219,9 @@ class Channel:
 
     def _limit(self, timeout: float) -> None:
         """Let what is done with the socket next take so long at most."""
-        self._socket.settimeout(None if timeout == inf else timeout)
+        seconds = None if timeout == inf else timeout
+        if self._socket.gettimeout() != seconds:
+            self._socket.settimeout(seconds)
 
     def close(self) -> None:
         """Close the socket; the other side sees the end of the stream."""

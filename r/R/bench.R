@@ -27,5 +27,11 @@ time_face <- function(formula, data) {
 # What a call costs that does nothing.
 nothing <- function() list()
 
+# Collect garbage, so that memory measured from here on is what a call takes.
+collect <- function() {
+  gc()
+  list()
+}
+
 # Bytes that a data frame's columns take in R's memory.
 bytes_of <- function(data) list(bytes = sum(vapply(data, function(column) as.double(utils::object.size(column)), 0)))

@@ -14,6 +14,7 @@ import pandas as pd
 import rpy2.rinterface as ri
 from rpy2.rinterface_lib import embedded
 
+from lmerbridge.bridge.boot import HEAP
 from tests.bench.row import seconds
 from tests.bench.transfer import mixed
 
@@ -55,7 +56,7 @@ def pandas2ri(frame):
 
 if __name__ == "__main__":
     rows, repeats = int(sys.argv[1]), int(sys.argv[2])
-    embedded.set_initoptions(("rpy2", "--quiet", "--vanilla"))
+    embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", *HEAP))
     ri.initr(interactive=False)
     frame = mixed(rows)
     direct(frame.head(10))
