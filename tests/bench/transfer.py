@@ -61,6 +61,7 @@ def forget_peak(pid: int) -> None:
 
 def memory(frame: pd.DataFrame) -> float:
     """Peak memory of both processes during a transfer beyond R's own copy, over the bytes of the columns sent."""
+    host.close()  # a fresh R has nothing that could be used again
     pids = os.getpid(), host.worker()._process.pid
     host.call("collect")
     before = [resident(pid, "VmRSS") for pid in pids]
