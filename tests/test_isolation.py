@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lmerbridge.bridge.boot import HEAP
 from lmerbridge.bridge.environment import environment
 from tests.processes import in_r, run
 
@@ -188,7 +189,8 @@ def test_r_is_vanilla_in_unicode_and_has_nothing_of_ours_in_its_workspace():
     session = in_r(
         "c(commandArgs()[-1], l10n_info()[['UTF-8']], Sys.timezone(), RNGkind(), ls(globalenv(), all.names = TRUE))"
     )
-    assert session[:3] + session[5:] == ["--quiet", "--vanilla", "--no-echo", "TRUE", "UTC", "Mersenne-Twister", "Inversion", "Rejection"]
+    arguments = ["--quiet", "--vanilla", "--no-echo", *HEAP]
+    assert session == [*arguments, "TRUE", "UTC", "Mersenne-Twister", "Inversion", "Rejection"]
     assert in_r("search()")[1:-2] == [f"package:{name}" for name in DEFAULT_PACKAGES]
 
 
