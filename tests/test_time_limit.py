@@ -73,5 +73,5 @@ def test_a_limit_that_is_none_is_an_error(seconds):
 
 def test_a_data_set_is_waited_for_only_so_long_and_found_the_next_time():
     os.kill(host.worker()._process.pid, signal.SIGSTOP)
-    assert seconds_of_a_stopped(lambda: load_dataset("Oats", "nlme", timeout=0.5)) < 0.5 + LATE
-    assert load_dataset("Oats", "nlme").shape == (72, 4)
+    assert seconds_of_a_stopped(lambda: load_dataset("Wheat2", "nlme", timeout=0.5)) < 0.5 + LATE
+    assert load_dataset("Wheat2", "nlme").shape == (224, 5)  # no other test loads it
