@@ -15,6 +15,7 @@ from lmerbridge.errors import EngineFailed
 
 Array = NDArray[np.float64]
 
+SINGULAR = 1e-4  # lme4::getSingTol()
 SEMIDEFINITE = 1e-8  # of the largest eigenvalue: below it a negative one is rounding
 
 
@@ -60,6 +61,11 @@ def factor(covariance: Array) -> Array:
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     lower = np.linalg.qr(root.T).R.T
     return np.tril(lower * np.where(np.diag(lower) < 0, -1.0, 1.0))
+
+
+def singular(root: Array) -> bool:
+    """Whether lme4 would call a relative factor singular: a variance of zero, or a correlation of one."""
+    return bool(np.any(np.diag(root) < SINGULAR))
 
 
 def correlation(covariance: Array) -> tuple[Array, Array]:

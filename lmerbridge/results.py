@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal
@@ -132,6 +133,8 @@ class Fit:
     provenance : Provenance
     covariance_given_theta : ndarray, shape (p, p), or None
         From an engine whose ``covariance`` is another: lme4's, with the variance parameters held fixed.
+    native : mapping of str to float
+        What the engine prints under a quantity's name by a definition of its own.
     own_design : Design or None
         The matrices the engine worked with.
     """
@@ -160,6 +163,7 @@ class Fit:
     conditions: tuple[Condition, ...] = ()
     provenance: Provenance
     covariance_given_theta: Array | None = None
+    native: Mapping[str, float] = field(default_factory=dict)
     own_design: Design | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:

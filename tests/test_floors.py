@@ -38,7 +38,12 @@ FLOORS = {
     "doctor": 6,
     "plugin": 6,
 }
-SOLE_IMPORTERS = {"rpy2": {"bridge.boot", "bridge.worker"}, "statsmodels": {"engines.statsmodels"}}
+SOLE_IMPORTERS = {
+    "rpy2": {"bridge.boot", "bridge.worker"},
+    "statsmodels": {"engines.statsmodels"},
+    "mixedlm": {"engines.mixedlm"},
+    "interlace": {"engines.interlace"},
+}
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))

@@ -1,15 +1,41 @@
-"""Engines: whatever can fit a mixed model and tell its numbers in R's words."""
+"""Engines: whatever can fit a mixed model and tell its numbers in R's words.
+
+An engine is a class with a ``name``, ``capabilities`` and ``fit``. This one is lme4 as a table prints it:
+
+>>> from dataclasses import replace
+>>> from lmerbridge import compare, lmer, load_dataset
+>>> class Printed:
+...     name = "printed"
+...     capabilities = frozenset()
+...
+...     def fit(self, spec):
+...         fit = lmer(spec.formula, spec.data, reml=spec.reml)
+...         return replace(fit.numbers(), engine=self.name, beta=fit.beta.round(1))
+>>> result = compare("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"), candidate=Printed())
+>>> print(result.verdict)
+unexplained
+
+A package that lists the class under the entry point group ``lmerbridge.engines`` has it found by its name::
+
+    [project.entry-points."lmerbridge.engines"]
+    printed = "mypackage.parity:Printed"
+
+`lmerbridge.translate.plain.Plain` gives a model as plain columns and formulas of them, and takes what was found back;
+``interlace.py``, beside this module, is a whole adapter made with it.
+"""
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import entry_points
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.results import Fit
 from lmerbridge.spec import Spec
 
 GROUP = "lmerbridge.engines"
+RECORDED = "recorded:"
 
 
 @runtime_checkable
@@ -53,17 +79,37 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Engine:
-    """Return an engine by its name.
+    """Return an engine by its name; where its class has ``options``, one may follow in brackets: ``lme4[bobyqa]``.
+
+    ``recorded:FILE`` is what ``lmerbridge record`` wrote to a file.
 
     Raises
     ------
     InvalidArgument
-        No installed package offers an engine of that name.
+        No installed package offers an engine of that name, the engine has no such option, or the file is no recording.
     """
     if not isinstance(name, str):
         raise InvalidArgument(f"an engine is given as {name!r}; a name, or an object with fit() is expected.")
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            engine: Engine = entry.load()()
-            return engine
+    if name.startswith(RECORDED):
+        return _recorded(name.removeprefix(RECORDED))
+    with_option = re.fullmatch(r"(.+)\[(.*)\]", name)
+    for wanted, *option in ((name,), *([with_option.groups()] if with_option else [])):
+        for entry in entry_points(group=GROUP, name=wanted):
+            return _made(entry.load(), wanted, *option)
     raise InvalidArgument(f"no engine {name!r} is installed; there are {', '.join(names())}.")
+
+
+def _recorded(source: str) -> Engine:
+    from lmerbridge.engines.recorded import Recorded
+
+    return Recorded(source)
+
+
+def _made(factory: Any, name: str, *option: str) -> Engine:  # noqa: ANN401 - anybody's class
+    """Make an engine; an option is one of those that its class lists."""
+    options = getattr(factory, "options", ())
+    if not set(option) <= set(options):
+        known = f"has {', '.join(options)}" if options else "takes no option"
+        raise InvalidArgument(f"the engine {name} {known}, and not {option[0]!r}.")
+    engine: Engine = factory(*option)
+    return engine

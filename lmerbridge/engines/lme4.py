@@ -1,17 +1,40 @@
-"""lme4 as an engine."""
+"""lme4 as an engine, with its default optimizer or another one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from lmerbridge.bridge.arguments import OPTIMIZERS
+from lmerbridge.errors import InvalidArgument
 from lmerbridge.lmm import LmerFit, fit_spec
 from lmerbridge.spec import Spec
 
 
 class Lme4:
-    """R's ``lme4::lmer``, through the bridge."""
+    """R's ``lme4::lmer``, through the bridge.
 
-    name = "lme4"
+    Parameters
+    ----------
+    optimizer : str or None
+        One of ``options``; None is lme4's default. ``optimx`` and ``nmkbw`` may need the R packages optimx and dfoptim.
+    """
+
     capabilities: frozenset[str] = frozenset()
+    options = OPTIMIZERS
+
+    def __init__(self, optimizer: str | None = None) -> None:
+        self.optimizer = optimizer
+
+    @property
+    def name(self) -> str:
+        """``lme4``, or ``lme4[optimizer]``."""
+        return f"lme4[{self.optimizer}]" if self.optimizer else "lme4"
 
     def fit(self, spec: Spec) -> LmerFit:
         """Fit the model: see `lmerbridge.lmer`."""
-        return fit_spec(spec)
+        if self.optimizer is None:
+            return fit_spec(spec)
+        control = {"optimizer": self.optimizer, **(spec.control or {})}
+        if control["optimizer"] != self.optimizer:
+            raise InvalidArgument(f"control asks for the optimizer {control['optimizer']!r} of {self.name}.")
+        return replace(fit_spec(replace(spec, control=control)), engine=self.name)

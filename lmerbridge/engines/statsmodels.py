@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
-from lmerbridge.errors import EngineFailed, InvalidArgument, LmerBridgeError, NotExpressible, TooLarge
-from lmerbridge.results import Condition, Fit
+from lmerbridge.errors import InvalidArgument, NotExpressible, TooLarge
+from lmerbridge.results import Fit
 from lmerbridge.spec import Spec
 from lmerbridge.syntax import to_r
 from lmerbridge.terms import expand
 from lmerbridge.translate.coding import Coding, key_of, quoted
+from lmerbridge.translate.foreign import refuse_lme4s, told
 from lmerbridge.translate.mixedlm import Built, Indices, Used, described, full_rank
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, Nesting, filled, lme4_order, nesting
@@ -33,17 +33,31 @@ class Statsmodels:
     """``MixedLM.from_formula``: statsmodels and patsy make the design.
 
     ``start`` and ``control`` are lme4's own, and not expressible; weights are not either.
+
+    Parameters
+    ----------
+    method : str or None
+        One of ``options``, alone; None is MixedLM's default, each of three where the one before did not converge.
     """
 
-    name = "statsmodels"
     capabilities: frozenset[str] = frozenset()
+    options = (*METHODS, "powell", "nm")
+
+    def __init__(self, method: str | None = None) -> None:
+        self.method = method
+
+    @property
+    def name(self) -> str:
+        """``statsmodels``, or ``statsmodels[method]``."""
+        return f"statsmodels[{self.method}]" if self.method else "statsmodels"
 
     def fit(self, spec: Spec) -> Fit:
         """Fit the model: see `lmerbridge.engines.Engine`."""
         _refuse(spec)
         frame = model_frame(spec)
         used = Used(frame.response, frame.offset, frame.rows, frame.rows_dropped)
-        return _fit(self.name, spec, used, lambda: _from_formula(frame, spec.contrasts))
+        methods = (self.method,) if self.method else METHODS
+        return _fit(self.name, spec, used, lambda: _from_formula(frame, spec.contrasts), methods)
 
 
 class StatsmodelsShared:
@@ -67,9 +81,7 @@ class StatsmodelsShared:
 def _refuse(spec: Spec) -> None:
     if spec.weights is not None:
         raise NotExpressible("MixedLM has no weights.")
-    for argument in ("start", "control"):
-        if getattr(spec, argument) is not None:
-            raise NotExpressible(f"{argument} is an argument of lme4's that MixedLM does not have.")
+    refuse_lme4s(spec, "MixedLM")
 
 
 def _from_formula(frame: ModelFrame, contrasts: Mapping[str, str] | None) -> Built:
@@ -170,18 +182,13 @@ def _levels_within(codes: Indices, cells: Indices) -> Array:
     return np.bincount(pairs[0], minlength=int(cells.max()) + 1).astype(float)
 
 
-def _fit(name: str, spec: Spec, used: Used, build: Callable[[], Built]) -> Fit:
-    """Build and fit, with every warning kept and every foreign error under our name."""
-    with warnings.catch_warnings(record=True) as record:
-        warnings.simplefilter("always")
-        try:
-            built = full_rank(build())
-            fit = described(name, spec, used, built, built.model.fit(reml=bool(spec.reml)))
-        except LmerBridgeError:
-            raise
-        except Exception as error:
-            raise EngineFailed(f"statsmodels raised {type(error).__name__}: {error}") from error
-    told = [Condition("warning", str(w.message), (w.category.__name__,)) for w in record]
-    tried = METHODS[: 1 + sum("Retrying MixedLM optimization" in c.text for c in told)]
-    provenance = replace(fit.provenance, optimizer=", then ".join(tried))
-    return replace(fit, conditions=tuple(dict.fromkeys(told)), provenance=provenance)
+def _fit(name: str, spec: Spec, used: Used, build: Callable[[], Built], methods: Sequence[str] = METHODS) -> Fit:
+    """Build and fit; what statsmodels says while it does tells which optimizers it tried."""
+
+    def fitted() -> Fit:
+        built = full_rank(build())
+        return described(name, spec, used, built, built.model.fit(reml=bool(spec.reml), method=list(methods)))
+
+    fit = told("statsmodels", fitted)
+    tried = methods[: 1 + sum("Retrying MixedLM optimization" in c.text for c in fit.conditions)]
+    return replace(fit, provenance=replace(fit.provenance, optimizer=", then ".join(tried)))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, TypeAlias
@@ -15,16 +14,16 @@ from numpy.typing import NDArray
 from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
-from lmerbridge.results import Fit, GroupModes, LogLik, Provenance
+from lmerbridge.results import Fit, LogLik, Provenance
 from lmerbridge.spec import Spec
+from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.nesting import Block
-from lmerbridge.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.varcorr import VarCorr
 
 Indices: TypeAlias = NDArray[np.intp]
 Model: TypeAlias = Any  # statsmodels has no types: MixedLM
 Result: TypeAlias = Any  # and MixedLMResults
 
-SINGULAR = 1e-4  # lme4::getSingTol()
 RANK = 1e-7  # tol of the qr() by which lmer drops columns
 
 
@@ -118,6 +117,7 @@ def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -
     theta = covariance.join(roots)
     n, p = len(used.rows), len(built.terms)
     fitted = _fitted(result) + used.offset
+    varcorr = VarCorr(covariance_blocks(built.blocks, covariances), float(np.sqrt(result.scale)))
     inside = spec.rows_in_subset()
     return Fit(
         engine=name,
@@ -126,8 +126,8 @@ def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -
         terms=built.terms,
         beta=np.asarray(result.fe_params)[built.order],
         covariance=np.asarray(result.cov_params())[:p, :p][np.ix_(built.order, built.order)],
-        varcorr=VarCorr(_blocks(built.blocks, covariances), float(np.sqrt(result.scale))),
-        modes=_modes(built.blocks, _effects(built, result)),
+        varcorr=varcorr,
+        modes=group_modes(built.blocks, _effects(built, result)),
         theta=theta,
         sigma=float(np.sqrt(result.scale)),
         loglik=LogLik(result.llf, p + len(theta) + 1, n, bool(spec.reml)),
@@ -138,11 +138,12 @@ def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -
         index=spec.data.index,
         rows_dropped=used.rows_dropped,
         rows_padded=inside if spec.na_action == "exclude" else None,
-        singular=any(bool(np.any(np.diag(root) < SINGULAR)) for root in roots),
+        singular=any(map(covariance.singular, roots)),
         converged=bool(result.converged),
         dropped_terms=built.dropped,
         provenance=_provenance(name),
         covariance_given_theta=_given_theta(built, result),
+        native={"AIC": float(result.aic), "BIC": float(result.bic)} | _variance_errors(built, result, varcorr),
         own_design=_design(built, used),
     )
 
@@ -156,6 +157,22 @@ def _given_theta(built: Built, result: Result) -> Array | None:
     except (ValueError, np.linalg.LinAlgError):
         return None
     return inverse
+
+
+def _variance_errors(built: Built, result: Result, varcorr: VarCorr) -> dict[str, float]:
+    """Give ``bse_re`` for the variances: the covariances of the outer term by rows of the triangle, then components."""
+    try:
+        errors = np.asarray(result.bse_re, float)
+    except ValueError:  # statsmodels 0.15.0 cannot name them where there are components beside a group
+        return {}
+    width = len(built.outer_order)
+    outer = [i * (i + 3) // 2 for i in range(width)]
+    inner = errors[width * (width + 1) // 2 :]
+    found = {i: np.array([error]) for i, error in zip(built.components.values(), _in_order(built, inner), strict=True)}
+    if built.outer is not None:
+        found[built.outer] = errors[outer][built.outer_order]
+    names = [varcorr.names_in(block) for block in varcorr]
+    return {f"var_se[{name}]": float(e) for i, part in enumerate(names) for name, e in zip(part, found[i], strict=True)}
 
 
 def _provenance(name: str) -> Provenance:
@@ -176,23 +193,6 @@ def _covariances(built: Built, result: Result) -> list[Array]:
 def _in_order(built: Built, vcomp: Array) -> Array:
     names = list(built.model.exog_vc.names)
     return np.asarray([vcomp[names.index(name)] for name in built.components])
-
-
-def _blocks(blocks: Sequence[Block], covariances: Sequence[Array]) -> tuple[CovarianceBlock, ...]:
-    names = _unique([b.group for b in blocks])
-    return tuple(
-        CovarianceBlock.from_covariance(name, b.group, b.terms, c)
-        for name, b, c in zip(names, blocks, covariances, strict=True)
-    )
-
-
-def _unique(groups: Sequence[str]) -> list[str]:
-    """Name blocks as lme4's ``mkVarCorr``: by R's ``make.names(unique = TRUE)`` where a group has several."""
-    if len(set(groups)) == len(groups):
-        return list(groups)
-    plain = [re.sub(r"[^\w.]", ".", group) for group in groups]
-    counts = [plain[:i].count(name) for i, name in enumerate(plain)]
-    return [f"{name}.{count}" if count else name for name, count in zip(plain, counts, strict=True)]
 
 
 def _effects(built: Built, result: Result) -> list[Array]:
@@ -221,20 +221,6 @@ def _fitted(result: Result) -> Array:
         return np.asarray(result.fittedvalues)
     except (ValueError, np.linalg.LinAlgError):
         return np.full(result.model.nobs, np.nan)
-
-
-def _modes(blocks: Sequence[Block], effects: Sequence[Array]) -> tuple[GroupModes, ...]:
-    """One table a factor: the columns of all its terms."""
-    places = {b.group: [i for i, other in enumerate(blocks) if other.group == b.group] for b in blocks}
-    return tuple(
-        GroupModes(
-            group,
-            tuple(term for i in where for term in blocks[i].terms),
-            blocks[where[0]].levels,
-            np.column_stack([effects[i] for i in where]),
-        )
-        for group, where in places.items()
-    )
 
 
 def _design(built: Built, used: Used) -> Design:

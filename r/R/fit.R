@@ -65,8 +65,7 @@ has_converged <- function(conv) {
   isTRUE(conv$opt == 0) && (is.null(code) || all(code == 0))
 }
 
-describe_blocks <- function(model) {
-  blocks <- lme4::VarCorr(model)
+describe_blocks <- function(model, blocks = lme4::VarCorr(model)) {
   part <- function(get) unlist(lapply(blocks, get), use.names = FALSE)
   list(
     block.name = names(blocks),

@@ -1,0 +1,68 @@
+"""The package interlace-lme as an engine; it reads the fixed part with formulaic and codes factors itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lmerbridge.covariance import Array
+from lmerbridge.errors import SetupError
+from lmerbridge.results import Fit
+from lmerbridge.spec import Spec
+from lmerbridge.translate.foreign import refuse_lme4s, told
+from lmerbridge.translate.plain import Estimates, Plain
+
+
+class Interlace:
+    """``interlace.fit`` with its defaults. Functions in the formula are evaluated before, as lme4 does."""
+
+    name = "interlace"
+    capabilities: frozenset[str] = frozenset()
+
+    def fit(self, spec: Spec) -> Fit:
+        """Fit the model: see `lmerbridge.engines.Engine`."""
+        refuse_lme4s(spec, self.name)
+        model = Plain(spec)
+        return told(self.name, lambda: model.fit(self.name, "interlace-lme", _fitted(model)))
+
+
+def _fitted(model: Plain) -> Estimates:
+    try:
+        import interlace
+    except ModuleNotFoundError as error:
+        raise SetupError("interlace is not installed; pip install 'lmerbridge[interlace]' installs it.") from error
+    contrasts = model.contrasts()
+    result = interlace.fit(
+        f"y_ ~ {model.fixed(lambda name: f'C({name}, {contrasts[name]})' if name in contrasts else name)}",
+        model.data,
+        random=model.bars,
+        method="REML" if model.spec.reml else "ML",
+        weights=model.weights,
+        offset=model.offset,
+    )
+    keys = [f"g{i}_" for i in range(len(model.blocks))]
+    return Estimates(
+        terms=list(result.fe_params.index),
+        x=np.asarray(result.model.exog, dtype=np.float64),
+        beta=result.fe_params.to_numpy(),
+        covariance=np.asarray(result.fe_cov),
+        sigma=float(np.sqrt(result.scale)),
+        loglik=float(result.llf),
+        npar=int(result.nparams),
+        covariances=[_square(result.variance_components[key]) for key in keys],
+        modes=[_table(result.random_effects[key]) for key in keys],
+        fitted=result.fittedvalues,
+        residuals=result.resid,
+        converged=bool(result.converged),
+        optimizer="lbfgsb",
+    )
+
+
+def _square(found: Any) -> Array:  # noqa: ANN401 - a number of one column, a frame of several
+    return np.atleast_2d(np.asarray(found, dtype=np.float64))
+
+
+def _table(found: Any) -> Array:  # noqa: ANN401 - a series of one column, a frame of several
+    values = np.asarray(found.sort_index(), dtype=np.float64)
+    return values.reshape(len(values), -1)

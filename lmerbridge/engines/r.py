@@ -1,0 +1,86 @@
+"""nlme and glmmTMB as engines: in R, each on the rows and columns that lme4 reads from the formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lmerbridge import covariance
+from lmerbridge import formula as formulas
+from lmerbridge.bridge import columns, host, refusals, replies
+from lmerbridge.bridge.arguments import arguments
+from lmerbridge.bridge.packages import remedy
+from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, SetupError
+from lmerbridge.formula import Formula
+from lmerbridge.lmm import session_facts
+from lmerbridge.results import Fit, Provenance
+from lmerbridge.spec import Spec
+from lmerbridge.structure import build
+from lmerbridge.translate.foreign import LME4S, refuse_lme4s
+
+
+class RPackage:
+    """An R package beside lme4. The design is lme4's, so that the estimator alone is judged."""
+
+    name: str
+    capabilities: frozenset[str] = frozenset()
+
+    def fit(self, spec: Spec) -> Fit:
+        """Fit the model: see `lmerbridge.engines.Engine`.
+
+        Raises
+        ------
+        SetupError
+            R does not have the package.
+        """
+        refuse_lme4s(spec, self.name)
+        formula = formulas.parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
+        given = {name: value for name, value in arguments(spec, formula).items() if name not in LME4S}
+        try:
+            model = host.Model(lambda worker, handle: worker.call(f"fit_{self.name}", handle=handle, **given))
+        except RError as error:
+            raise _translated(error, spec, formula) from error
+        return self._described(spec, formula, model)
+
+    def _described(self, spec: Spec, formula: Formula, model: host.Model) -> Fit:
+        values = dict(model.reply.values)
+        version, optimizer = values.pop("version")[0], values["optimizer"][0]
+        derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
+        fields = replies.numbers(build(replies.Described, values | derived))
+        roots = [covariance.factor(block.covariance / fields["sigma"] ** 2) for block in fields["varcorr"]]
+        derived = {"theta": covariance.join(roots), "singular": any(map(covariance.singular, roots))}
+        return Fit(
+            engine=self.name,
+            formula=formula.text,
+            index=spec.data.index,
+            rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            conditions=model.reply.conditions,
+            provenance=Provenance(self.name, version, optimizer, tuple(session_facts().items())),
+            own_design=replies.design(model.call("design")),
+            **fields | derived,
+        )
+
+
+class Nlme(RPackage):
+    """``nlme::lme``, to tolerances of rounding level; crossed factors go into a constant group."""
+
+    name = "nlme"
+
+
+class GlmmTMB(RPackage):
+    """``glmmTMB::glmmTMB`` with its Gaussian family."""
+
+    name = "glmmTMB"
+
+
+def _translated(error: RError, spec: Spec, formula: Formula) -> LmerBridgeError:
+    if "lmerbridge_not_installed" in error.classes:
+        return SetupError(
+            f"R has no package {error.text}, which the engine needs; to install it:\n{remedy(error.text)}"
+        )
+    if "lmerbridge_not_expressible" in error.classes:
+        return NotExpressible(f"{error.text}.")
+    if "lmerbridge_engine_failed" in error.classes:
+        return EngineFailed(str(error))
+    return refusals.translated(error, spec, formula) or error

@@ -1,0 +1,45 @@
+"""What engines tell block by block, as the parts of a `Fit`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from lmerbridge.covariance import Array
+from lmerbridge.results import GroupModes
+from lmerbridge.translate.nesting import Block
+from lmerbridge.varcorr import CovarianceBlock
+
+
+def covariance_blocks(blocks: Sequence[Block], covariances: Sequence[Array]) -> tuple[CovarianceBlock, ...]:
+    """Covariance matrices under lme4's names."""
+    names = _unique([b.group for b in blocks])
+    return tuple(
+        CovarianceBlock.from_covariance(name, b.group, b.terms, c)
+        for name, b, c in zip(names, blocks, covariances, strict=True)
+    )
+
+
+def _unique(groups: Sequence[str]) -> list[str]:
+    """Name blocks as lme4's ``mkVarCorr``: by R's ``make.names(unique = TRUE)`` where a group has several."""
+    if len(set(groups)) == len(groups):
+        return list(groups)
+    plain = [re.sub(r"[^\w.]", ".", group) for group in groups]
+    counts = [plain[:i].count(name) for i, name in enumerate(plain)]
+    return [f"{name}.{count}" if count else name for name, count in zip(plain, counts, strict=True)]
+
+
+def group_modes(blocks: Sequence[Block], effects: Sequence[Array]) -> tuple[GroupModes, ...]:
+    """One table a factor: the columns of all its terms."""
+    places = {b.group: [i for i, other in enumerate(blocks) if other.group == b.group] for b in blocks}
+    return tuple(
+        GroupModes(
+            group,
+            tuple(term for i in where for term in blocks[i].terms),
+            blocks[where[0]].levels,
+            np.column_stack([effects[i] for i in where]),
+        )
+        for group, where in places.items()
+    )

@@ -1,0 +1,47 @@
+"""Another package at work: what it cannot be given, what it says and what it raises, in our terms."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
+from lmerbridge.results import Condition, Fit
+from lmerbridge.spec import Spec
+
+LME4S = ("start", "control")
+RUST = "pyo3_runtime"  # its panics are no Exception
+
+
+def refuse_lme4s(spec: Spec, name: str) -> None:
+    """Refuse arguments that are lme4's own.
+
+    Raises
+    ------
+    NotExpressible
+    """
+    for argument in LME4S:
+        if getattr(spec, argument) is not None:
+            raise NotExpressible(f"{argument} is an argument of lme4's that {name} does not have.")
+
+
+def told(name: str, fit: Callable[[], Fit]) -> Fit:
+    """Fit, with every warning of a package kept and every error of it under our name.
+
+    Raises
+    ------
+    EngineFailed
+    """
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        try:
+            found = fit()
+        except LmerBridgeError:
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__module__ != RUST:
+                raise
+            raise EngineFailed(f"{name} raised {type(error).__name__}: {error}") from error
+    said = [Condition("warning", str(w.message), (w.category.__name__,)) for w in record]
+    return replace(found, conditions=tuple(dict.fromkeys(said)))

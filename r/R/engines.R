@@ -1,0 +1,76 @@
+# Other engines in R. lme4 reads the formula and the data for them, so that all have the same rows, factors and
+# columns; each then fits by itself, and nothing that lme4 has estimated is in what it returns.
+
+# A model as lme4 reads it, kept but not fitted.
+read_lmer <- function(handle, formula, data, reml, na_action, contrasts, allow) {
+  scope <- formula_scope(data, allow)
+  call <- lmer_call(eval(str2lang(formula), scope), data, reml, na_action, contrasts, NULL, list(optimizer = NULL))
+  model <- suppressMessages(eval(call, opened(new.env(parent = scope))))
+  keep(handle, model, scope)
+  model
+}
+
+# Python raises these by their class: SetupError, NotExpressible, EngineFailed.
+need <- function(package) {
+  if (!requireNamespace(package, quietly = TRUE)) stop(errorCondition(package, class = "lmerbridge_not_installed"))
+}
+
+refuse_model <- function(...) stop(errorCondition(paste0(...), class = "lmerbridge_not_expressible"))
+
+by_engine <- function(fit) {
+  tryCatch(fit, error = function(e) {
+    stop(errorCondition(conditionMessage(e), class = c("lmerbridge_engine_failed", class(e)), call = conditionCall(e)))
+  })
+}
+
+# What all engines tell in one way; `covariances` and `modes` hold a matrix a random term, in lme4's order of terms.
+describe_engine <- function(model, loglik, covariances, modes) {
+  blocks <- stats::setNames(lapply(covariances, with_correlation), names(lme4::VarCorr(model)))
+  c(list(
+    terms = colnames(model@pp$X),
+    loglik = as.numeric(loglik),
+    df = as.integer(attr(loglik, "df")),
+    criterion = -2 * as.numeric(loglik),
+    reml = lme4::isREML(model),
+    rows = attr(model@frame, "row.names"),
+    rows_dropped = length(attr(model@frame, "na.action")),
+    dropped_terms = names(attr(model@pp$X, "col.dropped"))
+  ), describe_blocks(model, blocks), describe_modes(mode_tables(model, modes)))
+}
+
+with_correlation <- function(covariance) {
+  stddev <- sqrt(diag(covariance))
+  structure(covariance, stddev = stddev, correlation = covariance / outer(stddev, stddev))
+}
+
+# One table a factor: the columns of all its terms.
+mode_tables <- function(model, modes) {
+  assign <- attr(model@flist, "assign")
+  table <- function(factor) {
+    values <- do.call(cbind, modes[assign == factor])
+    dimnames(values) <- list(levels(model@flist[[factor]]), unlist(model@cnms[assign == factor], use.names = FALSE))
+    data.frame(values, check.names = FALSE)
+  }
+  stats::setNames(lapply(seq_along(model@flist), table), names(model@flist))
+}
+
+raw_terms <- function(model) lapply(seq_along(model@cnms), raw_term, model = model)
+
+# A random term: its factor's codes, and its columns over the rows.
+raw_term <- function(model, t) {
+  factor <- attr(model@flist, "assign")[t]
+  codes <- as.integer(model@flist[[factor]])
+  k <- length(model@cnms[[t]])
+  columns <- vapply(seq_len(k), function(j) {
+    model@pp$Zt[cbind(model@Gp[t] + (codes - 1L) * k + j, seq_along(codes))]
+  }, double(length(codes)))
+  list(factor = factor, codes = codes, columns = columns, names = paste0("z", t, "_", seq_len(k)))
+}
+
+# The response without its offset, and the columns of the fixed part, as x1, x2, ...
+plain_frame <- function(model, ...) {
+  x <- structure(model@pp$X, dimnames = list(NULL, paste0("x", seq_len(ncol(model@pp$X)))))
+  data.frame(y = model@resp$y - model@resp$offset, x, ...)
+}
+
+fixed_terms <- function(model) c("0", paste0("x", seq_len(ncol(model@pp$X))))

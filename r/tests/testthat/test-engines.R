@@ -1,0 +1,88 @@
+covariance_of <- function(flat, block) {
+  at <- cumsum(c(0L, flat$block.width^2))
+  matrix(flat$block.covariance[seq(at[block] + 1L, at[block + 1L])], flat$block.width[block])
+}
+
+# What nlme and glmmTMB give when they are called as their users call them, to half the digits of the deviance.
+half <- 1e-4
+
+test_that("nlme's numbers are those of the call a user would write", {
+  found <- fit_nlme("nlme", "Reaction ~ Days + (Days | Subject)", lme4::sleepstudy)
+  own <- nlme::lme(Reaction ~ Days, lme4::sleepstudy, ~Days | Subject)
+  expect_equal(found$loglik, as.numeric(logLik(own)), tolerance = 1e-9)
+  expect_equal(found$beta, unname(nlme::fixef(own)), tolerance = half)
+  expect_equal(found$covariance, as.vector(vcov(own)), tolerance = half)
+  expect_equal(covariance_of(found, 1L), unname(unclass(nlme::getVarCov(own)))[1:2, 1:2], tolerance = half)
+  expect_equal(matrix(found$group.mode, 18L), unname(as.matrix(nlme::ranef(own)[levels(lme4::sleepstudy$Subject), ])),
+               tolerance = half)
+  expect_equal(found$fitted_values, as.vector(fitted(own)), tolerance = half)
+  expect_true(found$converged)
+})
+
+test_that("glmmTMB's numbers are those of the call a user would write", {
+  skip_if_not_installed("glmmTMB")
+  found <- fit_glmmTMB("tmb", "strength ~ 1 + (1 | batch/cask)", lme4::Pastes)
+  own <- glmmTMB::glmmTMB(strength ~ 1 + (1 | batch/cask), lme4::Pastes, REML = TRUE)
+  expect_equal(found$loglik, as.numeric(logLik(own)), tolerance = 1e-9)
+  expect_equal(found$beta, unname(glmmTMB::fixef(own)$cond), tolerance = half)
+  expect_equal(found$covariance, as.vector(vcov(own)$cond), tolerance = half)
+  expect_identical(found$block.group, c("cask:batch", "batch"))
+  expect_equal(found$block.stddev,
+               vapply(glmmTMB::VarCorr(own)$cond[c("cask:batch", "batch")], attr, 0, "stddev", USE.NAMES = FALSE),
+               tolerance = half)
+})
+
+test_that("conditional modes are by lme4's levels, whatever order an engine has them in", {
+  formula <- "strength ~ 1 + (1 | batch/cask)"
+  lme4s <- fit_lmer("pastes", formula, lme4::Pastes)
+  for (fit in c(fit_nlme, if (requireNamespace("glmmTMB", quietly = TRUE)) fit_glmmTMB)) {
+    found <- fit("engine", formula, lme4::Pastes)
+    expect_identical(found[c("group.name", "group.level", "group.term")], lme4s[c("group.name", "group.level", "group.term")])
+    expect_equal(found$group.mode, lme4s$group.mode, tolerance = half)
+  }
+})
+
+places_of <- function(formula, data) lme_places(raw_terms(read_lmer("read", formula, data, TRUE, "omit", NULL, character())))
+
+test_that("nested factors are groups in groups, from the outermost", {
+  found <- places_of("strength ~ 1 + (1 | batch/cask)", lme4::Pastes)
+  expect_identical(vapply(found$of, `[[`, 0L, "at"), c(3L, 2L))
+  expect_identical(lengths(lapply(found$groups, unique)), c(1L, 10L, 30L))
+})
+
+test_that("a factor crossed with another is columns in a group of all rows", {
+  found <- places_of("diameter ~ 1 + (1 | plate) + (1 | sample)", lme4::Penicillin)
+  expect_identical(vapply(found$of, `[[`, 0L, "at"), c(2L, 1L))
+  expect_null(found$of[[1L]]$local)
+  expect_identical(max(found$of[[2L]]$local), 6L)
+})
+
+test_that("a factor crossed within a third is columns in that, its levels counted anew in each", {
+  found <- places_of("logDens ~ 1 + (1 | Block) + (1 | Block:sample) + (1 | Block:dilut)", as.data.frame(nlme::Assay))
+  expect_identical(vapply(found$of, `[[`, 0L, "at"), c(3L, 2L, 2L))
+  expect_identical(max(found$of[[2L]]$local), 5L)
+})
+
+test_that("correlated effects stay with their factor where another is crossed with it", {
+  data <- transform(lme4::sleepstudy, third = factor(rep(1:3, 60)))
+  found <- places_of("Reaction ~ Days + (Days | third) + (1 | Subject)", data)
+  expect_identical(vapply(found$of, `[[`, 0L, "at"), c(1L, 2L))
+  expect_error(places_of("Reaction ~ Days + (Days | third) + (Days | Subject)", data),
+               class = "lmerbridge_not_expressible")
+})
+
+test_that("weights divide nlme's residual variance as they do lme4's", {
+  found <- fit_nlme("weighted", "Reaction ~ Days + (Days | Subject)", extra)
+  lme4s <- fit_lmer("plain", "Reaction ~ Days + (Days | Subject)", extra)
+  expect_identical(found$rows, lme4s$rows)
+  expect_equal(found$loglik, lme4s$loglik, tolerance = 1e-9)
+  expect_equal(found$fitted_values, lme4s$fitted_values, tolerance = half)
+  expect_equal(found$fitted_values + found$residual_values, design("plain")$y, tolerance = 1e-12)
+})
+
+test_that("what an engine cannot do is told by the class of the condition", {
+  expect_error(need("no.such.package"), "no.such.package", class = "lmerbridge_not_installed")
+  expect_error(by_engine(stop("it broke")), "it broke", class = "lmerbridge_engine_failed")
+  expect_error(fit_glmmTMB("weighted", "Reaction ~ Days + (1 | Subject)", extra), "divide the variance",
+               class = "lmerbridge_not_expressible")
+})
