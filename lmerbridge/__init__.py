@@ -14,10 +14,21 @@ if TYPE_CHECKING:
     from lmerbridge.lmm import LmerFit, lmer
     from lmerbridge.parity.compare import compare
     from lmerbridge.parity.verdict import Comparison, Verdict
+    from lmerbridge.plugin import parametrize_parity
     from lmerbridge.results import Fit
 
 __version__: str
-__all__ = ["Comparison", "Fit", "LmerFit", "Verdict", "compare", "lmer", "load_dataset", "time_limit"]
+__all__ = [
+    "Comparison",
+    "Fit",
+    "LmerFit",
+    "Verdict",
+    "compare",
+    "lmer",
+    "load_dataset",
+    "parametrize_parity",
+    "time_limit",
+]
 
 _HOME = {
     "Comparison": "lmerbridge.parity.verdict",
@@ -27,6 +38,7 @@ _HOME = {
     "compare": "lmerbridge.parity.compare",
     "lmer": "lmerbridge.lmm",
     "load_dataset": "lmerbridge.datasets",
+    "parametrize_parity": "lmerbridge.plugin",
     "time_limit": "lmerbridge.bridge.limit",
 }
 

@@ -1,4 +1,4 @@
-"""The command line: ``lmerbridge doctor | fit | parity``."""
+"""The command line: ``lmerbridge doctor | fit | parity | record | diff | schema``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmerbridge.parity.suite import CaseResult
+    from lmerbridge.report.description import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,25 +83,112 @@ def fit(
 def parity(
     engine: Annotated[list[str] | None, typer.Option(help="Engine under test; may be given again.")] = None,
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
+    reference: Annotated[
+        str, typer.Option(help="Engine judged against: lme4, or recorded:FILE on a machine without R.")
+    ] = "lme4",
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports"),
+    formats: Annotated[str, typer.Option("--format", help="Which of html, md, json, junit.")] = "html,md,json,junit",
+    templates: Annotated[
+        Path | None, typer.Option(help="A folder whose files take the place of the report's templates of those names.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Known differences, a TOML file: they do not fail; entries that do not hold do.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes, each with an R of its own.", min=1)] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds one engine may take on one case.", min=0.1)] = 600.0,
+    profile: Annotated[str, typer.Option(help="How close is close enough: default, strict, screening.")] = "default",
+    planted: Annotated[
+        bool, typer.Option("--planted", help="First plant faults on purpose, and see that each is caught.")
+    ] = False,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="Where cases run: dask://HOST:PORT, or one of joblib's: loky, threading, sequential.",
+            show_default="loky",
+        ),
+    ] = None,
 ) -> None:
-    """Judge engines against lme4 on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
-    from lmerbridge.parity import cases, suite
+    """Judge engines on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
+    from lmerbridge.parity import cases, cluster, suite
+    from lmerbridge.parity import ledger as known
     from lmerbridge.report.description import describe
-    from lmerbridge.report.render import write
+    from lmerbridge.report.render import checked, write
 
     with _told():
-        chosen = cases.matching(case)
+        wanted = checked(formats.split(","), templates)
+        engines, chosen = tuple(engine or CANDIDATES), cases.matching(case)
+        entries = known.load(ledger) if ledger else ()
+        asked = known.within(entries, [c.name for c in chosen], engines)
         _make(out)
-        results = list(_watched(suite.run_cases(chosen, engine or CANDIDATES, jobs=jobs), len(chosen)))
-        report = describe(suite.collect(results))
-        paths = write(report, out)
-    for headline in report.engines:
-        console.print(f"{headline.glyph} {headline.sentence}", highlight=False, markup=False)
+        faults = _plant(profile) if planted else ()
+        with cluster.backend(backend):
+            run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
+            results = list(_watched(run, len(chosen)))
+        report = describe(replace(suite.collect(results, asked, profile), planted=faults))
+        paths = write(report, out, wanted, templates)
+    _tell(report)
+    if ledger:
+        console.print(
+            f"Ledger: {len(report.known)} known, {len(report.stale)} of {len(asked)} entries do not hold, "
+            f"{len(entries) - len(asked)} of cases or engines not run.",
+            highlight=False,
+        )
     console.print("Written: " + ", ".join(str(path) for path in paths), highlight=False)
-    compared = any(result.comparison.verdict.compared for group in results for result in group)
-    raise typer.Exit(2 if not compared else int(any(finding.fails for finding in report.findings)))
+    raise typer.Exit(report.exit_code)
+
+
+def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
+    """Plant every fault, print a line for each, and return how often each was planted and caught."""
+    from lmerbridge.parity import planted
+    from lmerbridge.parity.tolerances import profile as limits
+
+    caught: dict[str, list[bool]] = {}
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=errors) as progress:
+        task = progress.add_task("planting", total=None)
+        for planting in planted.plantings(limits(profile)):
+            progress.update(task, description=f"{planting.fault.name} in {planting.case.name}".ljust(64))
+            caught.setdefault(planting.fault.name, []).append(planting.caught)
+    found = tuple((name, len(each), sum(each)) for name, each in caught.items())
+    for name, n, c in found:
+        console.print(f"{'✓' if c == n else '✗'} {name}: {c} of {n} caught", highlight=False, markup=False)
+    console.print(f"{sum(n for _, n, _ in found)} planted, {sum(c for _, _, c in found)} caught.", highlight=False)
+    return found
+
+
+@app.command()
+def record(
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
+    engine: Annotated[str, typer.Option(help="lme4, or with another optimizer: lme4[bobyqa].")] = "lme4",
+) -> None:
+    """Write lme4's answers for the suite to a file; the engine recorded:FILE gives them where there is no R."""
+    from lmerbridge.parity import cases, recording
+
+    with _told():
+        recording.write(recording.record(cases.matching(case), engine), out)
+    console.print(f"Written: {out}", highlight=False)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="parity.json of one run.")],
+    new: Annotated[Path, typer.Argument(help="parity.json of a later one.")],
+) -> None:
+    """Say what is new, worse, mended between two runs; exit 1 if anything is new or worse, 2 if they do not compare."""
+    from lmerbridge.report import diff as runs
+
+    with _told():
+        told = runs.diff(runs.load(old), runs.load(new))
+    typer.echo(str(told))
+    raise typer.Exit(told.exit_code)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of parity.json."""
+    from lmerbridge.report.machine import schema_text
+
+    typer.echo(schema_text(), nl=False)
 
 
 def _watched(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[tuple[CaseResult, ...]]:
@@ -110,6 +199,13 @@ def _watched(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[
         for group in results:
             progress.update(task, advance=1, description=group[0].case.name.ljust(32))
             yield group
+
+
+def _tell(report: Report) -> None:
+    for headline in report.engines:
+        console.print(f"{headline.glyph} {headline.sentence}", highlight=False, markup=False)
+    for stale in report.stale:
+        console.print(f"✗ ledger: {stale}", highlight=False, markup=False)
 
 
 def _make(folder: Path) -> None:

@@ -6,6 +6,19 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from typer.testing import CliRunner
+
+from lmerbridge.cli import app
+
+KNOWN = """
+[[known]]
+case = "{case}"
+engine = "statsmodels"
+verdict = "other_optimum"
+reason = "it stops early"
+link = "https://example.org/1"
+expires = 9999-12-31
+"""
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +94,42 @@ def test_parity_exits_0_where_they_agree_and_2_where_nothing_was_compared(run, t
     assert run("parity", "--case", "penicillin/REML", "--out", tmp_path).returncode == 0
     assert run("parity", "--case", "carrots/REML", "--out", tmp_path).returncode == 2
     assert run("parity", "--case", "nosuch", "--out", tmp_path).returncode == 2
+
+
+def test_parity_holds_a_ledger_against_the_run_and_writes_the_formats_asked_for(run, tmp_path):
+    ledger = tmp_path / "known.toml"
+    ledger.write_text("".join(KNOWN.format(case=f"{name}/ML") for name in ("pastes_crossed", "pastes_nested", "rail")))
+    options = ("--case", "pastes_*/ML", "--engine", "statsmodels", "--format", "json,junit")
+    done = run("parity", *options, "--ledger", ledger, "--out", tmp_path / "out")
+    assert done.returncode == 1, done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"parity.json", "parity.xml"}
+    told = " ".join(done.stdout.split())
+    assert "✗ ledger: pastes_nested/ML, statsmodels: other_optimum: it now agrees: same_optimum." in told
+    assert "Ledger: 1 known, 1 of 2 entries do not hold, 1 of cases or engines not run." in told
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--format", "json,pdf"), "InvalidArgument: formats has ['pdf']; html, md, json, junit are expected"),
+        (("--templates", "nosuch"), "InvalidArgument: nosuch holds none of the templates finding.html.jinja"),
+        (("--ledger", "nosuch.toml"), "InvalidArgument: the ledger nosuch.toml cannot be read"),
+        (("--engine", "nosuch"), "InvalidArgument: no engine 'nosuch' is installed"),
+        (("--backend", "nosuch"), "InvalidArgument: the backend is 'nosuch'; dask://HOST:PORT or one of loky"),
+        (("--backend", "dask://nowhere"), "InvalidArgument: dask://nowhere cannot be reached"),
+        (("--timeout", "0"), "Invalid value for '--timeout'"),
+    ],
+)
+def test_parity_refuses_a_wrong_option_before_it_fits_anything(options, words, tmp_path):
+    done = CliRunner().invoke(app, ["parity", "--out", str(tmp_path), *options])
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.replace("│", "").split())
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_schema_is_printed():
+    assert json.loads(CliRunner().invoke(app, ["schema"]).output)["title"] == "Parity report of lmerbridge"
 
 
 def test_doctor_tells_a_program_the_same_as_json(run):

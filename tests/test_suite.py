@@ -9,7 +9,7 @@ import pytest
 from lmerbridge import Verdict, lmer
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.parity import cases, suite
+from lmerbridge.parity import cases, process, suite
 from lmerbridge.parity.cases import Case
 from lmerbridge.report.description import describe
 from lmerbridge.report.render import html, json_text
@@ -99,3 +99,54 @@ def test_every_case_has_data_that_lme4_can_fit_and_rows_that_are_counted():
         fit = lmer(case.formula, case.data(), reml=case.reml)
         assert fit.nobs + fit.rows_dropped == len(case.data()), case.name
         assert np.isfinite(fit.criterion), case.name
+
+
+FAULTY = """
+import ctypes, os, time
+from lmerbridge.engines.statsmodels import Statsmodels
+
+class Faulty(Statsmodels):
+    def fit(self, spec):
+        return self.fault() if len(spec.data) == 30 and "Batch" in spec.formula else super().fit(spec)
+
+class Segfault(Faulty):
+    name = "segfault"
+    def fault(self):
+        ctypes.string_at(0)
+
+class Hangs(Faulty):
+    name = "hangs"
+    def fault(self):
+        while True:
+            time.sleep(60)
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path, monkeypatch):
+    """Engines of somebody else's package that end on Dyestuff, each in its own way."""
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    (tmp_path / "faulty-1.dist-info").mkdir()
+    points = "".join(f"{name} = faulty:{name.capitalize()}\n" for name in ("segfault", "hangs"))
+    (tmp_path / "faulty-1.dist-info" / "entry_points.txt").write_text(f"[lmerbridge.engines]\n{points}")
+    (tmp_path / "faulty-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delattr(process._local, "process", raising=False)  # it started before this package came
+
+
+@pytest.mark.usefixtures("faulty")
+def test_an_engine_that_crashes_or_hangs_costs_its_own_case_only():
+    bad, fine = (case for case in cases.suite() if case.name in ("dyestuff/REML", "rail/REML"))
+    told = [r.comparison for group in suite.run_cases([fine, bad], ["segfault", "statsmodels"]) for r in group]
+    assert [c.verdict == "same_optimum" for c in told] == [True, True, False, True]
+    assert (told[2].verdict, told[2].worse) == ("engine_failed", None)
+    assert told[2].reason == "segfault: it ended the process it ran in, by SIGSEGV."
+    assert told[2].reference_fit.criterion == told[3].reference_fit.criterion
+    ((hangs,),) = suite.run_cases([bad], ["hangs"], timeout=3)  # the reference is fitted by now
+    assert hangs.comparison.verdict == "engine_failed"
+    assert hangs.comparison.reason == "hangs: stopped after the time limit of 3 s."
+
+
+def test_an_engine_nobody_offers_is_an_error_before_any_fit():
+    with pytest.raises(InvalidArgument, match="no engine 'nosuch' is installed"):
+        next(suite.run_cases(FEW, ["nosuch"]))

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
 from importlib.metadata import version
 
 from joblib import Parallel, delayed
 
-from lmerbridge.engines import find
-from lmerbridge.errors import LmerBridgeError
+from lmerbridge.datasets import load_dataset
+from lmerbridge.engines import Engine, find
+from lmerbridge.errors import EngineFailed, LmerBridgeError
 from lmerbridge.lmm import session_facts
-from lmerbridge.parity import tolerances
+from lmerbridge.parity import process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
+from lmerbridge.parity.known import Known, Stale, read
 from lmerbridge.parity.reproduce import python_code, r_code
 from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.results import Fit
+from lmerbridge.spec import Spec
 
 PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy")
 
@@ -38,6 +44,11 @@ class CaseResult:
     r_code: str
     python_code: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The case's name and the engine's under test."""
+        return self.case.name, self.comparison.candidate
+
 
 @dataclass(frozen=True, eq=False)
 class SuiteRun:
@@ -50,15 +61,27 @@ class SuiteRun:
     provenance : tuple of (name, value) pairs
         Versions of R, lme4, BLAS, Python packages, platform, locale.
     tolerances : tuple of (quantity, measure, limit, reason)
+    stale : tuple of Stale
+        Entries of the ledger of known differences that do not hold; each fails the run.
+    planted : tuple of (fault, planted, caught)
+        Faults planted on purpose, and how many the referee caught; empty where none were.
     """
 
     results: tuple[CaseResult, ...]
     provenance: tuple[tuple[str, str], ...]
     tolerances: tuple[tuple[str, str, float, str], ...]
+    stale: tuple[Stale, ...] = ()
+    planted: tuple[tuple[str, int, int], ...] = ()
 
 
 def run_cases(
-    cases: Sequence[Case], candidates: Sequence[str], *, reference: str = "lme4", jobs: int = 1
+    cases: Sequence[Case],
+    candidates: Sequence[str],
+    *,
+    reference: str = "lme4",
+    jobs: int | None = None,
+    timeout: float | None = None,
+    profile: str = "default",
 ) -> Iterator[tuple[CaseResult, ...]]:
     """Judge every candidate on every case, and yield each case's results in order as they come.
 
@@ -68,31 +91,98 @@ def run_cases(
     candidates : sequence of str
         Names of engines.
     reference : str
-    jobs : int
-        Processes, each with an R of its own.
+    jobs : int, optional
+        Processes, each with an R of its own; by default one, or what `joblib.parallel_config` says, whose backend
+        is used in any case.
+    timeout : float, optional
+        Seconds that one engine may take on one case, its comparison included.
+    profile : str
+        How close is close enough: see `lmerbridge.parity.tolerances.profiles`.
+
+    Raises
+    ------
+    InvalidArgument
+        An engine is not installed, or there is no such profile.
     """
+    tolerances.profile(profile)
+    for name in (reference, *candidates):
+        find(name)
     parallel = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
-    yield from parallel(delayed(run_case)(case, tuple(candidates), reference) for case in cases)
+    yield from parallel(delayed(run_case)(case, tuple(candidates), reference, timeout, profile) for case in cases)
 
 
-def run_case(case: Case, candidates: Sequence[str], reference: str) -> tuple[CaseResult, ...]:
-    """Fit the reference once and judge every candidate against it; whatever fails costs this case only."""
+def run_case(
+    case: Case,
+    candidates: Sequence[str],
+    reference: str = "lme4",
+    timeout: float | None = None,
+    profile: str = "default",
+) -> tuple[CaseResult, ...]:
+    """Fit the reference once and judge every candidate against it; what fails, crashes or hangs costs only itself."""
     try:
-        spec = case.spec()
-        fit = find(reference).fit(spec)
+        return tuple(_told(case, (reference, name), timeout, profile) for name in candidates)
+    except LmerBridgeError as error:  # the reference's: a candidate's is a verdict
+        return tuple(_failed(case, (reference, name), str(error), None) for name in candidates)
+
+
+def _told(case: Case, names: tuple[str, str], timeout: float | None, profile: str) -> CaseResult:
+    fit = process.call(_reference_fit, case, names[0], seconds=timeout)
+    try:
+        result: CaseResult = process.call(_judged, case, names, profile, seconds=timeout)
     except LmerBridgeError as error:
-        failed = [no_fit(case, (reference, name), Verdict.ENGINE_FAILED, str(error), None) for name in candidates]
-        return tuple(_result(case, comparison) for comparison in failed)
-    return tuple(_result(case, judge_candidate(spec, reference, fit, find(name))) for name in candidates)
+        return _failed(case, names, f"{names[1]}: {error}", fit)
+    return result
+
+
+def _failed(case: Case, names: tuple[str, str], reason: str, reference_fit: Fit | None) -> CaseResult:
+    failed = no_fit(case, names, Verdict.ENGINE_FAILED, reason, reference_fit)
+    result: CaseResult = process.call(_result, case, failed)
+    return result
+
+
+def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
+    """Fit the reference and judge one candidate, an object, against it in this process."""
+    spec, fit = _fitted(case, reference)
+    return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile)))
 
 
 def _result(case: Case, comparison: Comparison) -> CaseResult:
     return CaseResult(case, comparison, r_code(case, comparison), python_code(case, comparison))
 
 
-def collect(results: Sequence[tuple[CaseResult, ...]]) -> SuiteRun:
-    """Gather the results of a run with its provenance and tolerances."""
-    facts = session_facts() | {"Python": platform.python_version()}
+def _reference_fit(case: Case, reference: str) -> Fit:
+    try:
+        return _fitted(case, reference)[1]
+    except LmerBridgeError:
+        raise
+    except Exception as error:  # an engine is anybody's code, and its failure is a result
+        raise EngineFailed(f"{type(error).__name__}: {error}") from error
+
+
+def _judged(case: Case, names: tuple[str, str], profile: str) -> CaseResult:
+    return run_here(case, find(names[1]), names[0], profile)
+
+
+@lru_cache(maxsize=1)
+def _fitted(case: Case, reference: str) -> tuple[Spec, Fit]:
+    engine = find(reference)
+    spec = case.spec(getattr(engine, "load_dataset", load_dataset))
+    return spec, engine.fit(spec)
+
+
+def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:
+    """Give what the reference was computed with, where it was: a recording is of another machine."""
+    fits = (r.comparison.reference_fit for group in results for r in group)
+    return next((dict(fit.provenance.versions) for fit in fits if fit), None) or session_facts()
+
+
+def collect(
+    results: Sequence[tuple[CaseResult, ...]], ledger: Sequence[Known] = (), profile: str = "default"
+) -> SuiteRun:
+    """Gather the results of a run with its provenance and tolerances, and hold a ledger against them."""
+    facts = _session_facts(results) | {"Python": platform.python_version()}
     facts |= {name: version(name) for name in PYTHON_PACKAGES}
-    flat = tuple(result for group in results for result in group)
-    return SuiteRun(flat, tuple(facts.items()), tolerances.default().rows())
+    flat = [result for group in results for result in group]
+    reading = read(ledger, {r.key: r.comparison for r in flat}, date.today())
+    marked = tuple(replace(r, comparison=replace(r.comparison, known=reading.known.get(r.key))) for r in flat)
+    return SuiteRun(marked, tuple(facts.items()), tolerances.profile(profile).rows(), reading.stale)

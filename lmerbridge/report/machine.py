@@ -1,21 +1,22 @@
-"""The report for programs: versioned JSON and JUnit XML."""
+"""The report for programs: JSON by a versioned schema, `parity.schema.json`."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
-from xml.etree import ElementTree as ET
 
-from lmerbridge.parity.verdict import QuantityRow, Verdict
+from lmerbridge.parity.known import Known
+from lmerbridge.parity.line import Line
+from lmerbridge.parity.native import Native
+from lmerbridge.parity.verdict import QuantityRow
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
 
 SCHEMA = 1
-NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def json_text(report: Report) -> str:
@@ -32,6 +33,8 @@ def json_text(report: Report) -> str:
         "sentence": report.sentence,
         "engines": [_engine(engine) for engine in report.engines],
         "results": [_result(f) for f in (*report.findings, *report.agreements, *report.not_covered)],
+        "planted": [{"fault": name, "planted": n, "caught": caught} for name, n, caught in report.planted],
+        "stale": [{"entry": _known(entry.entry), "why": entry.why} for entry in report.stale],
         "definitions": [{"name": name, "text": text} for name, text in report.definitions],
         "tolerances": [
             {"quantity": t.quantity, "measure": t.measure, "limit": t.limit, "reason": t.reason}
@@ -40,6 +43,11 @@ def json_text(report: Report) -> str:
         "provenance": [list(pair) for pair in report.provenance],
     }
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of `json_text`."""
+    return files(__package__).joinpath("parity.schema.json").read_text(encoding="utf-8")
 
 
 def _engine(engine: Headline) -> dict[str, Any]:
@@ -66,9 +74,13 @@ def _result(f: Finding) -> dict[str, Any]:
         "verdict": f.verdict,
         "reason": f.cell.tooltip,
         "fails": f.fails,
+        "known": f.known and _known(f.known),
         "worse": f.worse,
         "gap": _finite({engine: (gap, no_objective) for engine, gap in f.gap}),
         "objective": _finite({"minimum": (f.minimum, no_objective), "noise": (f.noise, no_objective)}),
+        "optimizers": _finite({name: (gap, no_objective) for name, gap in f.optimizers}),
+        "native": [_native(row) for row in f.native],
+        "lines": [_line(line) for line in f.lines],
         "marks": f.marks,
         "definitions": f.definitions,
         "evidence": [{"stage": e.stage, "agrees": e.level == "ok", "text": e.text} for e in f.evidence],
@@ -79,6 +91,21 @@ def _result(f: Finding) -> dict[str, Any]:
     }
 
 
+def _native(row: Native) -> dict[str, Any]:
+    none = "there is no such number"
+    numbers = {name: (getattr(row, name), none) for name in ("reference", "native", "corrected")}
+    return {"quantity": row.quantity} | _finite(numbers)
+
+
+def _known(entry: Known) -> dict[str, str]:
+    return {name: str(getattr(entry, name)) for name in Known.__dataclass_fields__}
+
+
+def _line(line: Line) -> dict[str, Any]:
+    words = {name: getattr(line, name) for name in ("along", "reference", "candidate", "at")}
+    return words | {"above": [x if math.isfinite(x) else None for x in line.above]}
+
+
 def _quantity(row: QuantityRow, f: Finding) -> dict[str, Any]:
     numbers = {
         "reference": (row.reference, f"{f.reference} gives no finite number"),
@@ -87,6 +114,7 @@ def _quantity(row: QuantityRow, f: Finding) -> dict[str, Any]:
         "rel": (row.rel, "the reference is zero, or there are not two finite numbers"),
         "in_se": (row.in_se, "not a fixed effect, or there is no standard error"),
         "tolerance": (row.tolerance, "no tolerance is set"),
+        "spread": (row.spread, "lme4's optimizers give none"),
     }
     words = {name: getattr(row, name) for name in ("quantity", "measure", "agrees", "definition")}
     return _finite(numbers) | words
@@ -97,55 +125,3 @@ def _finite(numbers: Mapping[str, tuple[float, str]]) -> dict[str, Any]:
     values: dict[str, Any] = {k: float(x) if math.isfinite(x) else None for k, (x, _) in numbers.items()}
     reasons = {k: reason for k, (_, reason) in numbers.items() if values[k] is None}
     return values | ({"null": reasons} if reasons else {})
-
-
-def junit(report: Report) -> str:
-    """Return the report as JUnit XML: a suite for each engine under test, a test for each case.
-
-    Returns
-    -------
-    str
-        A verdict that fails is a failure, or an error where an engine gave no fit; a case that was not
-        compared is skipped, with the reason.
-    """
-    findings = (*report.findings, *report.agreements, *report.not_covered)
-    root = ET.Element("testsuites", name="lmerbridge parity")
-    for heatmap in report.heatmaps:
-        _suite(root, heatmap.engine, sorted((f for f in findings if f.candidate == heatmap.engine), key=_name))
-    _total(root)
-    ET.indent(root, " ")
-    text = ET.tostring(root, encoding="unicode", xml_declaration=False)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + NOT_IN_XML.sub("\ufffd", text) + "\n"
-
-
-def _name(f: Finding) -> str:
-    return f.case
-
-
-def _suite(root: ET.Element, engine: str, findings: Sequence[Finding]) -> None:
-    suite = ET.SubElement(root, "testsuite", name=engine)
-    for f in findings:
-        test = ET.SubElement(suite, "testcase", classname=engine, name=f.case)
-        if outcome := _outcome(f):
-            told = ET.SubElement(test, outcome, message=f.cell.tooltip, type=f.verdict)
-            told.text = "\n".join([f.gap_text, *(e.text for e in f.evidence), *map(" ".join, f.said)])
-    _total(suite)
-
-
-def _outcome(f: Finding) -> str:
-    if f.verdict in (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE):
-        return "skipped"
-    if f.verdict == Verdict.ENGINE_FAILED:
-        return "error"
-    return "failure" if f.fails else ""
-
-
-def _total(element: ET.Element) -> None:
-    """Write the counts that JUnit's readers expect on a suite."""
-    for attribute, tag in {
-        "tests": "testcase",
-        "failures": "failure",
-        "errors": "error",
-        "skipped": "skipped",
-    }.items():
-        element.set(attribute, str(len(element.findall(f".//{tag}"))))

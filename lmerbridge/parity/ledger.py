@@ -1,0 +1,113 @@
+"""The ledger of known differences, a TOML file.
+
+::
+
+    [[known]]
+    case = "pastes_crossed/ML"
+    engine = "statsmodels"
+    quantity = "se"              # optional: a name such as "se[Days]", or all of its kind
+    verdict = "other_optimum"
+    reason = "MixedLM stops early where a variance is small"
+    link = "https://github.com/statsmodels/statsmodels/issues/10239"
+    expires = 2027-06-30         # the last day on which the entry holds
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from lmerbridge.engines import find
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.parity import cases
+from lmerbridge.parity.known import Known
+from lmerbridge.parity.verdict import Verdict
+
+FIELDS: dict[str, type] = {  # of an entry
+    "case": str,
+    "engine": str,
+    "verdict": str,
+    "reason": str,
+    "link": str,
+    "expires": date,
+    "quantity": str,
+}
+OPTIONAL = "quantity"
+VERDICTS = [str(verdict) for verdict in Verdict if verdict is not Verdict.SAME_OPTIMUM]
+
+
+def load(path: Path) -> tuple[Known, ...]:
+    """Read a ledger.
+
+    Raises
+    ------
+    InvalidArgument
+        It cannot be read, or an entry is not one: the message says which and what is wrong with it.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # TOML's and Unicode's own are among them
+        raise InvalidArgument(f"the ledger {path} cannot be read: {error}") from error
+    tables = table.get("known", [])
+    if set(table) - {"known"} or not (isinstance(tables, list) and all(isinstance(t, dict) for t in tables)):
+        raise InvalidArgument(f"the ledger {path} has {', '.join(table)}; [[known]] tables are expected.")
+    entries = [_entry(given, f"entry {number} of {path}") for number, given in enumerate(tables, 1)]
+    return _distinct(entries, path)
+
+
+def _entry(given: Mapping[str, Any], where: str) -> Known:
+    if wrong := list(_wrong(given)):
+        raise InvalidArgument(f"{where}: {'; '.join(wrong)}.")
+    return Known(**{**given, "verdict": Verdict(given["verdict"])})
+
+
+def _wrong(given: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong with an entry."""
+    for name in given.keys() - FIELDS:
+        yield f"it has {name!r}; {', '.join(FIELDS)} are expected"
+    for name, kind in FIELDS.items():
+        value = given.get(name)
+        if name not in given:
+            if name != OPTIONAL:
+                yield f"it lacks {name!r}"
+        elif type(value) is not kind or value == "":
+            yield f"{name!r} is {value!r}; {'a date such as 2027-06-30' if kind is date else 'a text'} is expected"
+        elif name == "verdict" and value not in VERDICTS:
+            yield f"'verdict' is {value!r}; one of {', '.join(VERDICTS)} is expected"
+
+
+def _distinct(entries: Sequence[Known], path: Path) -> tuple[Known, ...]:
+    seen: set[tuple[str, str, str]] = set()
+    for number, entry in enumerate(entries, 1):
+        key = entry.case, entry.engine, entry.quantity
+        if key in seen:
+            raise InvalidArgument(f"entry {number} of {path}: another one is about {entry}; one is expected.")
+        seen.add(key)
+    return tuple(entries)
+
+
+def expected(verdicts: Mapping[str, str], engine: str) -> tuple[Known, ...]:
+    """Make entries, without an end, of the verdicts that an engine is expected to get, by case."""
+    if wrong := [verdict for verdict in verdicts.values() if verdict not in VERDICTS]:
+        raise InvalidArgument(f"expected has {', '.join(map(repr, wrong))}; one of {', '.join(VERDICTS)} is.")
+    return tuple(
+        Known(case=case, engine=engine, verdict=Verdict(verdict), reason="the test says so", link="", expires=date.max)
+        for case, verdict in verdicts.items()
+    )
+
+
+def within(entries: Sequence[Known], chosen: Collection[str], engines: Collection[str]) -> tuple[Known, ...]:
+    """Leave out entries about cases of the suite, or installed engines, that a run was told to leave out."""
+    left_out = {case.name for case in cases.suite()} - {*chosen}
+    return tuple(e for e in entries if e.case not in left_out and (e.engine in engines or not _installed(e.engine)))
+
+
+def _installed(engine: str) -> bool:
+    try:
+        find(engine)
+    except InvalidArgument:
+        return False
+    return True

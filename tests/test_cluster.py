@@ -1,0 +1,66 @@
+"""A run on a real dask.distributed cluster of two worker processes: the same bytes as here."""
+
+import os
+from pathlib import Path
+
+import pytest
+from dask.distributed import Client, LocalCluster
+from joblib import parallel_config
+from typer.testing import CliRunner
+
+from lmerbridge.cli import app
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.parity import cases, suite
+from lmerbridge.parity.cluster import backend
+from lmerbridge.report import describe, html, json_text, junit, markdown
+
+FEW, ENGINE = "pastes_*", "statsmodels"  # six cases; one of them a finding
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def here():
+    """The report of the same run without a cluster."""
+    return describe(suite.collect(list(suite.run_cases(cases.matching(FEW), [ENGINE]))))
+
+
+def runs_engines():
+    """Whether the process it is called in has a child that runs engines."""
+    children = Path(f"/proc/{os.getpid()}").glob("task/*/children")
+    pids = [pid for path in children for pid in path.read_text().split()]
+    return any("lmerbridge.parity.process" in Path(f"/proc/{pid}/cmdline").read_text() for pid in pids)
+
+
+def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(cluster, here, tmp_path):
+    address = cluster.scheduler_address.replace("tcp://", "dask://")
+    options = ["--case", FEW, "--engine", ENGINE, "--out", str(tmp_path), "--backend", address]
+    done = CliRunner().invoke(app, ["parity", *options])
+    assert done.exit_code == 1, done.output
+    renderings = {"html": html, "md": markdown, "json": json_text, "xml": junit}
+    written = {end: (tmp_path / f"parity.{end}").read_text() for end in renderings}
+    assert written == {end: render(here) for end, render in renderings.items()}
+    with Client(cluster, set_as_default=False) as client:
+        assert [*client.run(runs_engines).values()] == [True, True]
+
+
+def test_a_run_follows_the_joblib_configuration_it_is_in(cluster, here):
+    with Client(cluster, set_as_default=False) as client, parallel_config(backend="dask", client=client):
+        results = list(suite.run_cases(cases.matching(FEW), [ENGINE]))
+    assert json_text(describe(suite.collect(results))) == json_text(here)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nosuch", "the backend is 'nosuch'; dask://HOST:PORT or one of loky, threading, sequential is expected"),
+        ("dask://", "dask:// cannot be reached"),
+    ],
+)
+def test_a_backend_there_is_not_is_an_error(name, words):
+    with pytest.raises(InvalidArgument, match=words), backend(name):
+        pass
