@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -45,16 +46,16 @@ class Case:
     offset: str = ""
     features: tuple[str, ...] = ()
 
-    def data(self) -> pd.DataFrame:
+    def data(self, load: Callable[[str, str], pd.DataFrame] = load_dataset) -> pd.DataFrame:
         """Load the rows of the data set that the case is about."""
-        frame = load_dataset(self.dataset, self.package)
+        frame = load(self.dataset, self.package)
         return frame.query(self.rows) if self.rows else frame
 
-    def spec(self) -> Spec:
-        """Return what is to be fitted."""
+    def spec(self, load: Callable[[str, str], pd.DataFrame] = load_dataset) -> Spec:
+        """Return what is to be fitted; a recording loads its own data sets."""
         return Spec(
             formula=self.formula,
-            data=self.data(),
+            data=self.data(load),
             reml=self.reml,
             weights=self.weights or None,
             offset=self.offset or None,

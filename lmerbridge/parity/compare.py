@@ -19,9 +19,10 @@ from lmerbridge.errors import (
     TooLarge,
 )
 from lmerbridge.frames import Frame, pandas_frame
+from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.stages import judge
-from lmerbridge.parity.tolerances import default
+from lmerbridge.parity.tolerances import Profile
 from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
@@ -41,6 +42,7 @@ def compare(
     na_action: NaAction = "omit",
     contrasts: Mapping[str, str] | None = None,
     allow: Sequence[str] = (),
+    profile: str = "default",
 ) -> Comparison:
     """Fit one model with two engines and say whether they agree, and if not which is right, by how much and why.
 
@@ -54,6 +56,8 @@ def compare(
     reml : bool
     weights, offset, subset, na_action, contrasts, allow
         As for `lmerbridge.lmer`.
+    profile : {"default", "strict", "screening"}
+        How close is close enough: see ``tolerances.toml``.
 
     Returns
     -------
@@ -88,10 +92,13 @@ def compare(
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
-    return judge_candidate(spec, first.name, first.fit(spec), second)
+    result = judge_candidate(spec, first.name, first.fit(spec), second, tolerances.profile(profile))
+    return replace(result, spec=spec)
 
 
-def judge_candidate(spec: Spec, reference: str, reference_fit: Fit, candidate: Engine) -> Comparison:
+def judge_candidate(
+    spec: Spec, reference: str, reference_fit: Fit, candidate: Engine, profile: Profile | None = None
+) -> Comparison:
     """Fit a candidate and judge it against a reference's fit; whatever the candidate cannot do is a verdict."""
     names = (reference, candidate.name)
     shared = "shared_design" in candidate.capabilities
@@ -104,7 +111,7 @@ def judge_candidate(spec: Spec, reference: str, reference_fit: Fit, candidate: E
     except Exception as error:  # an engine is anybody's code, and its failure is a result
         return no_fit(spec, names, Verdict.ENGINE_FAILED, _told(error), reference_fit)
     try:
-        return judge(Trial(reference_fit, fit, names, default()))
+        return judge(Trial(reference_fit, fit, names, profile or tolerances.default()))
     except (EngineFailed, RError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
         return no_fit(
             spec, names, Verdict.ENGINE_FAILED, f"the answers cannot be judged: {_told(error)}", reference_fit

@@ -19,6 +19,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from lmerbridge import covariance
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design, RandomTerm
+from lmerbridge.errors import EngineFailed
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,14 @@ class Objective:
             fitted=design.x @ (inverse @ gamma) + design.z @ b + design.offset,
         )
 
+    def effects(self, theta: Array, beta: Array) -> tuple[tuple[Array, ...], Array]:
+        """Conditional modes, term by term, and fitted values at theta and given fixed effects."""
+        lam, design = self._factor(theta), self.design
+        a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
+        residual = self._y - self._q @ (self._r @ beta)
+        b = lam @ a.solve(lam.T @ (self._z.T @ residual))
+        return self._by_term(b), design.x @ beta + design.z @ b + design.offset
+
     def excess(self, theta: Array, beta: Array, sigma: float) -> float:
         """How much the criterion grows at theta when beta and sigma are given instead of profiled out.
 
@@ -126,6 +135,56 @@ class Objective:
             return None
         spread: Array = slopes @ np.linalg.solve(hessian / 2, slopes.T)
         return self.at(theta).covariance + spread
+
+    def variance_errors(self, theta: Array, sigma: float, step: float = 1e-4) -> Array | None:
+        """Asymptotic standard errors of the variances, from the observed information without the fixed effects.
+
+        The criterion as a function of the covariances of the random terms and of the residual variance, differentiated
+        twice by central differences, each variance in steps of its own size.
+
+        Returns
+        -------
+        ndarray, shape (nvariances,), or None
+            Term by term, the residual variance left out. None where the information is not positive definite or a
+            variance is zero.
+        """
+        widths = self.design.widths
+        point = np.append(covariance.join([sigma**2 * t @ t.T for t in covariance.split(theta, widths)]), sigma**2)
+        diagonal = np.append(self.lower == 0, False)
+        variances = [np.diag(c) for c in covariance.split(point[:-1], widths)]
+        if not all(np.all(v > 0) for v in variances):
+            return None
+        roots = [np.tril(np.sqrt(np.outer(v, v))) for v in variances]
+        steps = step * np.append(covariance.join(roots), sigma**2)
+        moves = np.diag(steps)
+        try:
+            hessian = np.array(
+                [
+                    [
+                        self._given(point + a + b)
+                        - self._given(point + a - b)
+                        - self._given(point - a + b)
+                        + self._given(point - a - b)
+                        for b in moves
+                    ]
+                    for a in moves
+                ]
+            ) / (4 * np.outer(steps, steps))
+            inverse = np.linalg.inv(hessian / 2)
+        except (EngineFailed, np.linalg.LinAlgError):
+            return None
+        errors = np.diag(inverse)[diagonal]
+        return np.sqrt(errors) if np.all(errors > 0) else None
+
+    def _given(self, point: Array) -> float:
+        """Value of the criterion at given covariances and a given residual variance, the last element."""
+        widths, sigma2 = self.design.widths, float(point[-1])
+        lower = covariance.split(point[:-1], widths)
+        whole = [np.tril(c) + np.tril(c, -1).T for c in lower]
+        theta = covariance.join([covariance.factor(c / sigma2) for c in whole])
+        value, _, _, _, pwrss, _ = self._solve(theta)
+        ratio, m = pwrss / self._denominator / sigma2, self._denominator
+        return value + m * (ratio - 1 - math.log(ratio))
 
     def _mixed(self, theta: Array, a: Array, b: Array) -> float:
         return self(theta + a + b) - self(theta + a - b) - self(theta - a + b) + self(theta - a - b)

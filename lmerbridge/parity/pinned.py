@@ -40,7 +40,8 @@ def pinned(trial: Trial) -> Ruling:
 def _pinned_differences(trial: Trial) -> dict[str, float]:
     held, fit = trial.solution, trial.candidate
     se = np.sqrt(np.diag(held.covariance))
-    modes = [np.abs(its.modes - mine).max() for its, mine in zip(fit.modes, held.modes, strict=True)]
+    own_modes, own_fitted = trial.objective.effects(trial.thetas[1], fit.beta)  # theirs, so that beta counts once
+    modes = [np.abs(its.modes - mine).max() for its, mine in zip(fit.modes, own_modes, strict=True)]
     npar = len(fit.beta) + len(fit.theta) + 1
     counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))
     return {
@@ -48,7 +49,7 @@ def _pinned_differences(trial: Trial) -> dict[str, float]:
         "sigma": abs(fit.sigma / held.sigma - 1),
         "se": se_difference(fit.covariance, held.covariance),
         "varcorr": max(_block_differences(trial)),
-        "fitted": float(np.abs(fit.fitted_values[trial.order] - held.fitted).max()) / held.sigma,
+        "fitted": float(np.abs(fit.fitted_values[trial.order] - own_fitted).max()) / held.sigma,
         "ranef": float(np.max(modes)) / held.sigma,
         "logLik": abs(2 * float(fit.loglik) + fit.criterion),
         "df": 0.0 if counted else math.inf,

@@ -1,19 +1,156 @@
-"""Scripts to paste: the same finding in R and in Python, with nothing left out."""
+"""Scripts that show a finding on their own, in R and in Python, with nothing left out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from lmerbridge import formula as formulas
+from lmerbridge.bridge.columns import table, text_names
+from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
+from lmerbridge.engines import RECORDED
+from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.cases import Case
-from lmerbridge.parity.verdict import Comparison
+from lmerbridge.spec import Spec
+
+if TYPE_CHECKING:
+    from lmerbridge.parity.verdict import Comparison
+
+MISSING = "<NA>"
+DATA = "finding.csv"
+Given = Sequence[tuple[str, str]]
 
 
 def r_code(case: Case, comparison: Comparison) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
-    criterion = "REMLcrit(m)" if case.reml else "deviance(m)"
-    r_given = "".join(f", {argument} = {column}" for argument, column in _given(case))
+    return _r_script(_r_data(case, comparison), comparison, case.formula, _given(case))
+
+
+def python_code(case: Case, comparison: Comparison) -> str:
+    """The same comparison through this package."""
+    place = f"load_dataset({case.dataset!r}, {case.package!r})"
+    if comparison.reference.startswith(RECORDED):
+        data = ["from lmerbridge import compare", "from lmerbridge.engines import find", ""]
+        data.append(f"data = find({comparison.reference!r}).{place}")
+    else:
+        data = ["from lmerbridge import compare, load_dataset", f"data = {place}"]
+    if case.rows:
+        data.append(f"data = data.query({case.rows!r})")
+    return _python_script(data, comparison, case.formula, _given(case))
+
+
+def reproduce(comparison: Comparison, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
+    """Write a script and a data file that show a finding with nothing else.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    spec : Spec
+        What was fitted.
+    language : {"r", "python"}
+        R needs lme4 only: it shows lme4's fit, and lme4's objective at the candidate's theta.
+    folder : path
+        Where ``finding.R`` or ``finding.py``, and ``finding.csv``, go.
+
+    Returns
+    -------
+    Path
+        The script; it is to be run in its folder.
+    """
+    if language not in ("r", "python"):
+        raise InvalidArgument(f"the language is {language!r}; 'r' or 'python' is expected.")
+    formula = formulas.parse(spec.formula, spec.allow).expand_dot(text_names(spec.data))
+    given: list[tuple[str, str]] = []
+    frame = spec.data[list(formula.variables)].reset_index(drop=True)
+    arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
+    for argument in arguments:
+        values = spec.per_row(argument)
+        if values is not None:
+            frame[f"{argument}_"] = values
+            given.append((argument, f"{argument}_"))
+    frame = frame.iloc[spec.rows_in_subset()]
+    columns: dict[str, Value] = {
+        **table(frame, formula).columns,
+        **{name: frame[name].to_numpy(float) for _, name in given},
+    }
+    pd.DataFrame({name: _plain(value) for name, value in columns.items()}).to_csv(
+        Path(folder, DATA), index=False, na_rep=MISSING
+    )
+    script = Path(folder, "finding.R" if language == "r" else "finding.py")
+    write: Callable[..., str] = _r_script if language == "r" else _python_script
+    data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
+    script.write_text(write(data, comparison, formula.text, given, spec.contrasts or {}), encoding="utf-8")
+    return script
+
+
+def _plain(value: Value) -> object:
+    """A column as the file holds it: numbers, TRUE and FALSE, or labels."""
+    match value:
+        case Factor():
+            return [value.labels[code] if code >= 0 else None for code in value.codes]
+        case Logical():
+            return [None if code < 0 else "TRUE" if code else "FALSE" for code in value.codes]
+        case Classed():
+            return value.values
+    return value
+
+
+def _r_columns(values: Mapping[str, Value]) -> Iterator[str]:
+    kinds = ", ".join(f'"{_r_class(value)}"' for value in values.values())
+    yield f'd <- read.csv("{DATA}", check.names = FALSE, na.strings = "{MISSING}", encoding = "UTF-8",'
+    yield f"              colClasses = c({kinds}))"
+    for name, value in values.items():
+        column = f"d[[{_r_text(name)}]]"
+        if isinstance(value, Factor):
+            levels = ", ".join(map(_r_text, value.labels))
+            yield f"{column} <- factor({column}, c({levels}){', ordered = TRUE' * value.ordered})"
+        elif isinstance(value, Classed):
+            classes = ", ".join(map(_r_text, value.classes))
+            more = "".join(f", {key} = {_r_text(text)}" for key, text in value.attributes.items())
+            yield f"{column} <- structure({column}, class = c({classes}){more})"
+
+
+def _r_class(value: Value) -> str:
+    return "character" if isinstance(value, Factor) else "logical" if isinstance(value, Logical) else "numeric"
+
+
+def _r_text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
+    yield "import pandas as pd"
+    yield "from lmerbridge import compare"
+    texts = {name: "str" for name, value in values.items() if isinstance(value, Factor | Logical)}
+    yield f'data = pd.read_csv("{DATA}", keep_default_na=False, na_values=[{MISSING!r}], dtype={texts!r},'
+    yield '                   float_precision="round_trip")'
+    for name, value in values.items():
+        column = f"data[{name!r}]"
+        if isinstance(value, Factor):
+            yield f"{column} = pd.Categorical({column}, {list(value.labels)!r}, ordered={value.ordered})"
+        elif isinstance(value, Logical):
+            yield f'{column} = {column}.map({{"TRUE": True, "FALSE": False}}).astype("boolean")'
+        elif isinstance(value, Classed):
+            unit = "D" if value.classes[0] == "Date" else "s"
+            convert = "pd.to_timedelta" if value.classes[0] == "difftime" else "pd.to_datetime"
+            yield f"{column} = {convert}({column}, unit={unit!r})"
+
+
+def _r_script(
+    data: Sequence[str], comparison: Comparison, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
+) -> str:
+    criterion = "REMLcrit(m)" if comparison.reml else "deviance(m)"
+    more = "".join(f", {argument} = {column}" for argument, column in given)
+    if contrasts:
+        more += f", contrasts = list({', '.join(f'`{name}` = {_r_text(c)}' for name, c in contrasts.items())})"
     lines = [
         "library(lme4)",
-        *_r_data(case),
-        f"m <- lmer({case.formula}, d, REML = {str(case.reml).upper()}{r_given})",
+        *data,
+        f"m <- lmer({formula}, d, REML = {str(comparison.reml).upper()}{more})",
         f"{criterion}  # {_criterion(comparison)}",
     ]
     if comparison.candidate_theta:
@@ -25,14 +162,15 @@ def r_code(case: Case, comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def python_code(case: Case, comparison: Comparison) -> str:
-    """The same comparison through this package."""
-    given = "".join(f", {argument}={column!r}" for argument, column in _given(case))
+def _python_script(
+    data: Sequence[str], comparison: Comparison, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
+) -> str:
+    more = "".join(f", {argument}={column!r}" for argument, column in given)
+    more += f", contrasts={dict(contrasts)!r}" if contrasts else ""
+    more += f", reference={comparison.reference!r}" if comparison.reference != "lme4" else ""
     lines = [
-        "from lmerbridge import compare, load_dataset",
-        f"data = load_dataset({case.dataset!r}, {case.package!r})",
-        *([f"data = data.query({case.rows!r})"] if case.rows else []),
-        f"result = compare({case.formula!r}, data, candidate={comparison.candidate!r}, reml={case.reml}{given})",
+        *data,
+        f"result = compare({formula!r}, data, candidate={comparison.candidate!r}, reml={comparison.reml}{more})",
         "print(result.explain())",
         "print(result.frame.to_string())",
     ]
@@ -48,15 +186,20 @@ def _criterion(comparison: Comparison) -> str:
     return repr(fit.criterion) if fit else comparison.reason
 
 
-def _r_data(case: Case) -> list[str]:
+def _r_data(case: Case, comparison: Comparison) -> list[str]:
     """Lines of R that load the case's rows; rows picked in Python are named by their position."""
     if case.package == "statsmodels":
         load = [f'd <- read.csv("{case.dataset}.csv")  # statsmodels/regression/tests/results/{case.dataset}.csv']
     else:
         load = [f'data("{case.dataset}", package = "{case.package}")', f"d <- as.data.frame({case.dataset})"]
     if case.rows:
-        kept = (case.data().index + 1).to_list()
-        load.append(f"d <- d[c({_ranges(kept)}), ]")
+        fit = comparison.reference_fit  # it knows the rows where there is no R to load the data
+        kept = (
+            f"d <- d[c({_ranges((fit.index + 1).to_list())}), ]"
+            if fit
+            else f"# the rows that pandas picks by {case.rows}"
+        )
+        load.append(kept)
     return load
 
 

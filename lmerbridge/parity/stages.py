@@ -11,10 +11,13 @@ import numpy as np
 from lmerbridge.covariance import Array
 from lmerbridge.design import RandomTerm
 from lmerbridge.parity import align
+from lmerbridge.parity.line import lines
+from lmerbridge.parity.native import natives
 from lmerbridge.parity.objective import Objective
 from lmerbridge.parity.pinned import pinned
 from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.ruling import WORDS, Ruling
+from lmerbridge.parity.spread import optimizer_gaps, spread
 from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
 from lmerbridge.results import Fit
@@ -49,7 +52,8 @@ def _blames_reference(trial: Trial, ruling: Ruling) -> bool:
 def _comparison(trial: Trial, rulings: list[Ruling], *, compared: bool) -> Comparison:
     deciding = _deciding(trial, rulings)
     accounted = {kind: name for ruling in rulings for kind, name in ruling.accounted}
-    rows = tuple(_named(row, accounted) for row in trial.rows)
+    noise = spread(trial) if compared else {}
+    rows = tuple(replace(_named(row, accounted), spread=noise.get(row.quantity, math.nan)) for row in trial.rows)
     needed = [*accounted.values(), *(row.definition for row in rows if row.definition)]
     agreed = next((r for r in rulings if r.evidence.stage == "optimum"), rulings[-1])
     return Comparison(
@@ -68,6 +72,9 @@ def _comparison(trial: Trial, rulings: list[Ruling], *, compared: bool) -> Compa
         evidence=tuple(r.evidence for r in rulings),
         definitions=tuple(dict.fromkeys(needed)),
         candidate_theta=tuple(map(float, trial.thetas[1])) if compared else (),
+        optimizers=optimizer_gaps(trial) if compared else {},
+        native=natives(trial) if compared else (),
+        lines=lines(trial) if compared else (),
         reference_fit=trial.reference,
         candidate_fit=trial.as_given,
     )
@@ -180,7 +187,9 @@ def _constant(trial: Trial, differ: float) -> str:
     log_xx = 2 * float(np.log(np.abs(np.diag(np.linalg.qr(trial.design.x, mode="r")))).sum())
     other = Objective(trial.design, not trial.reference.reml)(trial.thetas[1]) - float(trial.profiled[1])
     named = {f"that of {'ML' if trial.reference.reml else 'REML'} to {method(trial.reference)}": other}
-    for what, size in (("log det X'X", log_xx), ("p log 2 pi", p * _LOG_2PI), ("n log 2 pi", n * _LOG_2PI)):
+    sizes = {"log det X'X": log_xx, "p log 2 pi": p * _LOG_2PI, "n log 2 pi": n * _LOG_2PI}
+    sizes["the sum of log weights"] = float(np.log(trial.design.weights).sum())
+    for what, size in sizes.items():
         named |= {what: size, f"-{what}": -size}
     close = (name for name, size in named.items() if abs(differ - size) <= 10 * trial.rounding)
     return next(close, f"{differ:.6g}, without a name")

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from lmerbridge.errors import InvalidArgument
+
 ZERO_SD = 1e-4  # of sigma; below it a standard deviation counts as zero on both sides
 
 
@@ -28,8 +30,10 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Profile:
-    """All limits of one profile."""
+    """All limits of one profile, and what it is for."""
 
+    name: str
+    reason: str
     same: float
     loose: float
     flat: float
@@ -51,18 +55,51 @@ class Profile:
 
 
 @cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("tolerances.toml").read_text())
+
+
+def profiles() -> tuple[str, ...]:
+    """Names of the profiles."""
+    return tuple(_data()["profile"])
+
+
 def default() -> Profile:
     """Return the profile ``default``."""
-    data: dict[str, Any] = tomllib.loads(files(__package__).joinpath("tolerances.toml").read_text())
-    objective = data["objective"]
+    return profile("default")
+
+
+@cache
+def profile(name: str) -> Profile:
+    """Return a profile by its name.
+
+    Raises
+    ------
+    InvalidArgument
+        There is none of that name.
+
+    Examples
+    --------
+    >>> [profile(name).quantities["fixef"].limit for name in profiles()]
+    [0.0001, 1e-05, 0.001]
+    """
+    data = _data()
+    if name not in data["profile"]:
+        raise InvalidArgument(f"the profile is {name!r}; one of {', '.join(data['profile'])} is expected.")
+    own, objective = data["profile"][name], data["objective"]
+    compared, held = own.get("quantities", 1.0), own.get("pinned", 1.0)
     return Profile(
-        **data["gap"],
+        name=name,
+        reason=own["reason"],
+        **own.get("gap", data["gap"]),
         objective=Tolerance("abs", objective["abs"], objective["reason"], objective["relative"]),
         space=data["space"]["limit"],
         quantities={
-            kind: Tolerance(row["measure"], row["limit"], row["reason"], row.get("relative", 0.0))
+            kind: Tolerance(
+                row["measure"], row["limit"] * compared, row["reason"], row.get("relative", 0.0) * max(compared, 1.0)
+            )
             for row in data["quantity"]
             for kind in row["kinds"]
         },
-        pinned={row["quantity"]: Tolerance("pinned", row["limit"], row["reason"]) for row in data["pinned"]},
+        pinned={row["quantity"]: Tolerance("pinned", row["limit"] * held, row["reason"]) for row in data["pinned"]},
     )

@@ -184,10 +184,10 @@ class Trial:
     @cached_property
     def rows(self) -> tuple[QuantityRow, ...]:
         """Every quantity of both fits, side by side."""
-        return Comparer(self.reference, self.candidate, self.profile, self._units).rows()
+        return Comparer(self.reference, self.candidate, self.profile, self.units).rows()
 
     @property
-    def _units(self) -> dict[str, float]:
+    def units(self) -> dict[str, float]:
         """For each ``group.term`` what a unit of its standard deviation moves in the linear predictor."""
         varcorr = self.reference.varcorr
         return {

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from lmerbridge.errors import InvalidArgument
 from lmerbridge.results import Fit
+from lmerbridge.spec import Spec
+
+if TYPE_CHECKING:
+    from lmerbridge.parity.known import Known
+    from lmerbridge.parity.line import Line
+    from lmerbridge.parity.native import Native
+
+SHOWN = 1e-5  # relative: numbers of two definitions that agree to more are told once
 
 
 class Verdict(StrEnum):
@@ -76,6 +89,8 @@ class QuantityRow:
         False for anything missing or NaN.
     definition : str
         Name of the entry of the definition table that accounts for a difference, or "".
+    spread : float
+        In the same unit, how far lme4's own optimizers end apart; NaN where that is not known.
     """
 
     quantity: str
@@ -89,6 +104,7 @@ class QuantityRow:
     measure: str
     agrees: bool
     definition: str = ""
+    spread: float = math.nan
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -122,8 +138,18 @@ class Comparison:
         Names of the entries of the definition table that were needed.
     candidate_theta : tuple of float
         The candidate's theta in the reference's order; empty where it has none.
+    lines : tuple of Line
+        The objective along the line through both answers, and a slice of it; empty where no gap is above tolerance.
+    optimizers : dict of str to float
+        For each of lme4's own optimizers, deviance units above the best optimum known.
+    native : tuple of Native
+        What the candidate defines in its own way, by its definition and by the reference's.
+    spec : Spec or None
+        What was fitted, where `lmerbridge.compare` was asked to.
     reference_fit, candidate_fit : Fit or None
         None where that engine gave no fit.
+    known : Known or None
+        The entry of the ledger that explains the difference.
     """
 
     formula: str
@@ -141,8 +167,13 @@ class Comparison:
     evidence: tuple[Evidence, ...]
     definitions: tuple[str, ...]
     candidate_theta: tuple[float, ...] = ()
+    optimizers: dict[str, float] = field(default_factory=dict)
+    native: tuple[Native, ...] = ()
+    lines: tuple[Line, ...] = ()
     reference_fit: Fit | None
     candidate_fit: Fit | None
+    known: Known | None = None
+    spec: Spec | None = None
 
     def __repr__(self) -> str:
         return f"<{self.candidate} against {self.reference}: {self.verdict}. {self.reason}>"
@@ -155,4 +186,42 @@ class Comparison:
     def explain(self) -> str:
         """Tell the verdict and the evidence of every stage, a sentence a line."""
         told = [e.text for e in self.evidence if e.text != self.reason]
-        return "\n".join([f"{self.verdict}: {self.reason}", *told])
+        return "\n".join([f"{self.verdict}: {self.reason}", *told, *self.beside()])
+
+    def beside(self) -> Iterator[str]:
+        """Tell what a difference is to be seen against: lme4's own optimizers, and other definitions."""
+        if self.optimizers:
+            ends = ", ".join(f"{name} {gap:.1e}" for name, gap in sorted(self.optimizers.items()))
+            yield f"lme4's own optimizers end above the best optimum known by: {ends}."
+        for row in self.native:
+            if not math.isclose(row.native, row.corrected, rel_tol=SHOWN):
+                yield (
+                    f"{row.quantity}: {self.candidate} prints {row.native:.6g}; by the definition of {self.reference} "
+                    f"its fit gives {row.corrected:.6g}, and {self.reference} {row.reference:.6g}."
+                )
+
+    def reproduce(self, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
+        """Write a script and a data file that show the finding on their own.
+
+        Parameters
+        ----------
+        language : {"r", "python"}
+            R needs lme4 only.
+        folder : path
+            Where ``finding.R`` or ``finding.py``, and ``finding.csv``, go; it must be there.
+
+        Returns
+        -------
+        Path
+            The script; it is to be run in its folder.
+
+        Raises
+        ------
+        InvalidArgument
+            Another language, or a comparison that does not know its data: one not made by `lmerbridge.compare`.
+        """
+        from lmerbridge.parity.reproduce import reproduce
+
+        if self.spec is None:
+            raise InvalidArgument("the comparison does not know its data; make it with lmerbridge.compare.")
+        return reproduce(self, self.spec, language, folder)

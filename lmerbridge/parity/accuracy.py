@@ -1,0 +1,124 @@
+"""How many digits of an engine's answers are right, where the right answer is known."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from lmerbridge.engines import find
+from lmerbridge.errors import InvalidArgument, LmerBridgeError
+from lmerbridge.parity import process, reference
+from lmerbridge.parity.quantities import kind_of
+from lmerbridge.parity.reference import Model, Number
+from lmerbridge.spec import Spec
+
+DOUBLE = 15  # decimal digits that every double keeps
+
+
+class Row(NamedTuple):
+    """One quantity of one model by one engine, against its exact value."""
+
+    case: str
+    engine: str
+    quantity: str
+    digits: float
+    floor: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether the digits are as many as they should be; NaN never is."""
+        return self.digits >= self.floor
+
+
+def rows(engines: Sequence[str], cases: str = "*", timeout: float | None = None) -> list[Row]:
+    """Hold engines against exact values: model by model, engine by engine, quantity by quantity.
+
+    Parameters
+    ----------
+    engines : sequence of str
+        Names of engines.
+    cases : str
+        Only the models whose names match this glob.
+    timeout : float, optional
+        Seconds that an engine may take for one model.
+
+    Returns
+    -------
+    list of Row
+        ``digits`` is the log relative error, and NaN where the engine gave no number.
+
+    Raises
+    ------
+    InvalidArgument
+        No model matches, or an engine is not installed.
+    """
+    for name in engines:
+        find(name)
+    models = reference.models("exact", cases)
+    if not models:
+        names = ", ".join(model.case for model in reference.models("exact"))
+        raise InvalidArgument(f"no exact model matches {cases!r}; there are {names}.")
+    return [row for model in models for name in engines for row in _scored(model, name, timeout)]
+
+
+def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
+    """Log relative error: how many decimal digits are right, not more than are known; absolute where exact is zero.
+
+    Examples
+    --------
+    >>> round(lre(3.1416, math.pi), 1), lre(0.5, 0.5), lre(1e-9, 0.0)
+    (5.6, 15.0, 9.0)
+    """
+    error = abs(found - exact) / (abs(exact) or 1.0)
+    if error == 0:
+        return float(digits)
+    return min(float(digits), -math.log10(error)) if math.isfinite(error) else math.nan
+
+
+def _scored(model: Model, engine: str, timeout: float | None) -> Iterator[Row]:
+    try:
+        found = process.call(_quantities, model, engine, seconds=timeout)
+    except LmerBridgeError:
+        found = {}
+    for number in model.numbers:
+        if kind_of(number.quantity) in _table()["floors"]:
+            digits = _digits(number, found)
+            yield Row(model.case, engine, number.quantity, digits, _floor(model.case, number))
+
+
+def _digits(number: Number, found: dict[str, float]) -> float:
+    value = found.get(number.quantity, math.nan)
+    if number.value == 0:
+        return lre(value / found.get("sigma2", math.nan), 0.0)
+    return lre(value, number.value, min(number.digits, DOUBLE))
+
+
+def _floor(case: str, number: Number) -> float:
+    kind = kind_of(number.quantity) if number.value else "zero"
+    for exception in _table()["exception"]:
+        if fnmatchcase(case, exception["case"]) and kind in exception["quantities"]:
+            return float(exception["floor"])
+    return float(_table()["floors"][kind])
+
+
+def _quantities(model: Model, engine: str) -> dict[str, float]:
+    fitter, spec = find(engine), _spec(model)
+    if "shared_design" in fitter.capabilities:
+        spec = replace(spec, design=find("lme4").fit(spec).design())
+    return fitter.fit(spec).quantities()
+
+
+@lru_cache(maxsize=1)
+def _spec(model: Model) -> Spec:
+    return model.spec()
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("accuracy.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,99 @@
+"""lme4's answers for the suite's cases as a recording, which the engine ``recorded`` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.datasets import load_dataset
+from lmerbridge.engines import find
+from lmerbridge.engines.recorded import FORMAT, column, data_hash, parsed
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.lmm import LmerFit
+from lmerbridge.parity.cases import Case
+
+
+def record(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
+    """Fit cases with lme4 and gather its answers.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+    engine : str
+        ``lme4``, or ``lme4[bobyqa]`` and its like.
+
+    Returns
+    -------
+    dict
+        ``engine`` and ``versions`` (of R, lme4, BLAS, ...); ``data``, every data set used, once; ``models``, each with
+        the hash of its data, lme4's matrices, and what R replied of its fits: the same doubles when read back.
+
+    Raises
+    ------
+    InvalidArgument
+        The engine is not lme4.
+    """
+    fitter = find(engine)
+    data: dict[str, Any] = {}
+    models: dict[tuple[str, str], Any] = {}
+    versions: dict[str, str] = {}
+    for case in cases:
+        spec = case.spec()
+        fit = fitter.fit(spec)
+        if not isinstance(fit, LmerFit):
+            raise InvalidArgument(f"{engine} cannot be recorded; lme4 or lme4[bobyqa] and its like are expected.")
+        formula = parsed(spec)
+        key = formula.text, data_hash(spec, formula)
+        model = models.setdefault(key, {"formula": key[0], "data_hash": key[1], "cases": [], "fits": {}})
+        model["cases"].append(case.name)
+        model["design"] = _plain(fit.call("design"))
+        model["fits"]["REML" if case.reml else "ML"] = _fit(fit)
+        data[f"{case.package}/{case.dataset}"] = _frame(load_dataset(case.dataset, case.package))
+        versions = dict(fit.provenance.versions)
+    return {"format": FORMAT, "engine": engine, "versions": versions, "data": data, "models": [*models.values()]}
+
+
+def write(recording: Mapping[str, Any], path: Path) -> None:
+    """Write a recording as JSON; what is written twice is the same bytes.
+
+    Raises
+    ------
+    InvalidArgument
+        The file cannot be written.
+    """
+    text = json.dumps(recording, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidArgument(f"{path} cannot be written: {error.strerror}; another --out is expected.") from error
+
+
+def _fit(fit: LmerFit) -> dict[str, Any]:
+    assert fit.model is not None  # noqa: S101 - it has just been fitted
+    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(fit.model.reply.values)}
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """R's vectors as JSON has them, null for NaN."""
+    return {name: _list(vector) for name, vector in values.items()}
+
+
+def _list(vector: Any) -> list[Any]:  # noqa: ANN401 - as `wire.Value`
+    if isinstance(vector, np.ndarray):
+        return [None if pd.isna(value) else value for value in vector.tolist()]
+    return list(vector)
+
+
+def _frame(data: pd.DataFrame) -> dict[str, Any]:
+    numbered = data.index.equals(pd.RangeIndex(len(data)))
+    return {
+        "rows": len(data),
+        "labels": None if numbered else data.index.tolist(),
+        "columns": {name: column(values) for name, values in data.items()},
+    }
