@@ -107,3 +107,17 @@ def test_nothing_cancels_at_a_large_theta(datasets):
     values = [objective(np.array([theta])) for theta in (1e5, 1e6, 1e7)]
     # REML: 6 log|A| - log|X'V^-1 X| grows by (6 - 1) 2 log 10 a decade
     np.testing.assert_allclose(np.diff(values), 10 * np.log(10), rtol=1e-8)
+
+
+def test_effects_at_the_best_fixed_effects_are_those_of_theta_alone_and_move_with_them(fits):
+    fit = fits("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    objective = Objective(fit.design(), reml=True)
+    held = objective.at(fit.theta)
+    modes, fitted = objective.effects(fit.theta, held.beta)
+    np.testing.assert_allclose(fitted, held.fitted, rtol=1e-11)  # linear algebra only
+    np.testing.assert_allclose(modes[0], held.modes[0], atol=1e-9)
+    beta = held.beta + np.array([10.0, 0.0])
+    modes, fitted = objective.effects(fit.theta, beta)
+    assert np.all(modes[0][:, 0] < held.modes[0][:, 0])  # a higher line leaves less above it
+    design = fit.design()
+    np.testing.assert_allclose(fitted, design.x @ beta + design.z @ modes[0].ravel(), rtol=1e-12)

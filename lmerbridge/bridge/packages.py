@@ -1,4 +1,4 @@
-"""Which package of which package manager supplies R, its packages and what rpy2 is compiled with.
+"""Which package of which package manager supplies R, its packages, what rpy2 is compiled with and a browser.
 
 The standard library is all this module needs, so that `make setup` can run it as a file before anything is
 installed: ``python3 -I lmerbridge/bridge/packages.py apt R lme4`` prints the command that installs both.
@@ -39,6 +39,7 @@ SYSTEM = {  # part: what each manager calls it; Homebrew itself needs a compiler
         "brew": "openblas",
         "conda": "libblas=*=*openblas",
     },
+    "chromium": {"apt": "chromium", "dnf": "chromium", "brew": "chromium", "conda": ""},  # only tests need it
     "C.UTF-8": {"apt": "libc-bin", "dnf": "glibc-minimal-langpack", "brew": "", "conda": ""},
 }
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from lmerbridge.parity.definitions import table
+from lmerbridge.parity.known import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
 from lmerbridge.parity.verdict import Verdict
+from lmerbridge.report.digits import Panel, panels
 from lmerbridge.report.findings import Finding, anchor, badness, finding
-from lmerbridge.report.headline import Headline, headline
-from lmerbridge.report.heatmap import Heatmap, heatmap
+from lmerbridge.report.forest import Effect, forest
+from lmerbridge.report.headline import NOTHING_COMPARED, Headline, headline
+from lmerbridge.report.heatmap import Heatmap, heatmap, plain
 from lmerbridge.report.ladder import Ladder, ladder
 from lmerbridge.report.outcome import GLYPHS, LEVELS
 from lmerbridge.report.wording import short
+
+if TYPE_CHECKING:
+    from lmerbridge.parity.accuracy import Row
 
 IN_SUMMARY = 40  # findings; GitHub cuts a job summary at 1 MB
 NOT_COVERED = (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE)
@@ -43,11 +51,25 @@ class Report:
     heatmaps : tuple of Heatmap
         One for each engine under test.
     ladder : Ladder or None
+    forest : tuple of Effect
+        Of the worst findings the fixed effect that differs most.
+    digits : tuple of Panel
+        Correct digits against exact values; empty where none were given.
     findings, agreements, not_covered : tuple of Finding
         Every result in one of them; the worst first.
+    remarks : tuple of Finding
+        The agreements of which there is more to tell than their row of the heatmap does.
     summary : tuple of Finding
         The worst findings, as many as a summary of limited size shows; `summary_note` says of how many.
+    known : tuple of Finding
+        Those that an entry of the ledger of known differences explains.
+    stale : tuple of Stale
+        Entries of the ledger that do not hold; each fails the run.
+    planted : tuple of (fault, planted, caught)
+        Faults planted on purpose, to see that the referee would notice; empty where none were.
     legend : tuple of (glyph, level, meaning)
+    words : tuple of str
+        Of the verdicts that occur, the worst first.
     definitions : tuple of (name, text)
         The entries of the definition table that the results need.
     tolerances : tuple of Tolerance
@@ -58,23 +80,45 @@ class Report:
     engines: tuple[Headline, ...]
     heatmaps: tuple[Heatmap, ...]
     ladder: Ladder | None
+    forest: tuple[Effect, ...]
+    digits: tuple[Panel, ...]
     findings: tuple[Finding, ...]
     summary: tuple[Finding, ...]
     summary_note: str
     agreements: tuple[Finding, ...]
+    remarks: tuple[Finding, ...]
     not_covered: tuple[Finding, ...]
+    known: tuple[Finding, ...]
+    stale: tuple[Stale, ...]
+    planted: tuple[tuple[str, int, int], ...]
     legend: tuple[tuple[str, str, str], ...]
+    words: tuple[str, ...]
     definitions: tuple[tuple[str, str], ...]
     tolerances: tuple[Tolerance, ...]
     provenance: tuple[tuple[str, str], ...]
 
+    @property
+    def exit_code(self) -> int:
+        """0 where the engines agree, 1 where one disagrees, 2 where one could be compared on no case."""
+        if not self.engines or any(engine.word == NOTHING_COMPARED for engine in self.engines):
+            return 2
+        missed = any(caught < planted for _, planted, caught in self.planted)
+        return int(missed or bool(self.stale) or any(f.fails for f in self.findings))
 
-def describe(run: SuiteRun) -> Report:
+    @property
+    def planted_sentence(self) -> str:
+        """How many faults were planted on purpose, and how many were caught."""
+        return f"{sum(n for _, n, _ in self.planted)} planted, {sum(c for _, _, c in self.planted)} caught."
+
+
+def describe(run: SuiteRun, digits: Iterable[Row] = ()) -> Report:
     """Describe a run.
 
     Parameters
     ----------
     run : SuiteRun
+    digits : iterable of Row
+        What `lmerbridge.parity.accuracy.rows` gave, if it was asked.
 
     Returns
     -------
@@ -83,19 +127,27 @@ def describe(run: SuiteRun) -> Report:
     """
     engines = _by_engine(run.results)
     headlines = tuple(headline([r.comparison for r in rs], dict(run.provenance)) for rs in engines)
-    described = [(r.comparison.verdict, finding(r)) for r in sorted(run.results, key=badness)]
+    ordered = sorted(run.results, key=badness)
+    described = [(r.comparison.verdict, finding(r)) for r in ordered]
     findings = tuple(f for v, f in described if not v.agrees and v not in NOT_COVERED)
     return Report(
         sentence=" ".join(h.sentence for h in headlines) or "No fit was compared.",
         engines=headlines,
         heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for rs in engines),
         ladder=ladder(run.results, _gap_limits(run)),
+        forest=forest(findings),
+        digits=panels(digits),
         findings=findings,
         summary=findings[:IN_SUMMARY],
         summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings." if len(findings) > IN_SUMMARY else "",
         agreements=tuple(f for v, f in described if v.agrees),
+        remarks=tuple(finding(r) for r in ordered if r.comparison.verdict.agrees and not plain(r.comparison)),
         not_covered=tuple(f for v, f in described if v in NOT_COVERED),
+        known=tuple(f for _, f in described if f.known),
+        stale=run.stale,
+        planted=run.planted,
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),
+        words=tuple(dict.fromkeys(f.cell.text for _, f in described)),
         definitions=_definitions(run),
         tolerances=tuple(Tolerance(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,

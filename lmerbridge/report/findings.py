@@ -6,11 +6,14 @@ import math
 import re
 from dataclasses import dataclass
 
+from lmerbridge.parity.known import Known
+from lmerbridge.parity.line import Line
+from lmerbridge.parity.native import Native
 from lmerbridge.parity.suite import CaseResult
 from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow
-from lmerbridge.report.heatmap import Cell, gap_text, verdict_cell
+from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
-from lmerbridge.report.quantities import UNITS, row_level
+from lmerbridge.report.quantities import UNITS, in_tolerances, kind, row_level
 from lmerbridge.report.wording import pair, short
 from lmerbridge.results import Fit
 
@@ -56,6 +59,8 @@ class Finding:
         The verdict's level, glyph, word and reason.
     fails : bool
         Whether the engine under test fails here.
+    known : Known or None
+        The entry of the ledger because of which it does not.
     evidence : tuple of Statement
     said : tuple of (engine, text)
         What each engine said of its own convergence, and every warning and message.
@@ -66,11 +71,19 @@ class Finding:
     worse : str
         The engine at fault, or "".
     minimum, noise : float
+    beside : tuple of str
+        What the differences are to be seen against: lme4's own optimizers, and other definitions.
+    optimizers : tuple of (name, gap)
+    native : tuple of Native
+    lines : tuple of Line
+        The objective between the two answers, where one ends clearly above the optimum.
     marks, definitions : tuple of str
     quantities : tuple of Quantity
         All that were compared.
     differing : tuple of Quantity
         Those that do not agree, as tables print them.
+    worst : tuple of Quantity
+        Of those the one of each kind furthest beyond its tolerance; `more` says how many are left out.
     r_code, python_code : str
     """
 
@@ -85,6 +98,7 @@ class Finding:
     verdict: str
     cell: Cell
     fails: bool
+    known: Known | None
     evidence: tuple[Statement, ...]
     said: tuple[tuple[str, str], ...]
     gap: tuple[tuple[str, float], ...]
@@ -93,10 +107,16 @@ class Finding:
     worse: str
     minimum: float
     noise: float
+    beside: tuple[str, ...]
+    optimizers: tuple[tuple[str, float], ...]
+    native: tuple[Native, ...]
+    lines: tuple[Line, ...]
     marks: tuple[str, ...]
     definitions: tuple[str, ...]
     quantities: tuple[Quantity, ...]
     differing: tuple[Quantity, ...]
+    worst: tuple[Quantity, ...]
+    more: str
     r_code: str
     python_code: str
 
@@ -105,6 +125,9 @@ def finding(result: CaseResult) -> Finding:
     """Describe one result of the suite."""
     case, c = result.case, result.comparison
     quantities = tuple(_quantity(row, c) for row in c.rows)
+    differing = tuple(q for q in quantities if q.level != "ok")
+    worst = _furthest(differing)
+    more = len(differing) - len(worst)
     return Finding(
         anchor=anchor(result),
         case=case.name,
@@ -117,6 +140,7 @@ def finding(result: CaseResult) -> Finding:
         verdict=str(c.verdict),
         cell=verdict_cell(c),
         fails=fails(c),
+        known=c.known,
         evidence=tuple(_statement(e, c) for e in c.evidence if e.text != c.reason),
         said=(*_said(c.reference, c.reference_fit), *_said(c.candidate, c.candidate_fit)),
         gap=tuple(sorted(c.gap.items())),
@@ -125,13 +149,26 @@ def finding(result: CaseResult) -> Finding:
         worse=c.worse or "",
         minimum=c.minimum,
         noise=c.noise,
+        beside=tuple(c.beside()),
+        optimizers=tuple(sorted(c.optimizers.items())),
+        native=c.native,
+        lines=c.lines,
         marks=c.marks,
         definitions=c.definitions,
         quantities=quantities,
-        differing=tuple(q for q in quantities if q.level != "ok"),
+        differing=differing,
+        worst=worst,
+        more=f"{more} more of the same kinds are in parity.json" if more else "",
         r_code=result.r_code,
         python_code=result.python_code,
     )
+
+
+def _furthest(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
+    """Return of each kind the quantity that is furthest beyond its tolerance."""
+    ranked = sorted(quantities, key=lambda q: (ORDER.index(q.level), in_tolerances(q.row)))
+    worst = {kind(q.row): q for q in ranked}
+    return tuple(q for q in quantities if worst[kind(q.row)] is q)
 
 
 def anchor(result: CaseResult) -> str:

@@ -14,6 +14,7 @@ from lmerbridge.report.wording import counted
 from lmerbridge.results import Fit
 
 Light = Literal["green", "amber", "red"]
+NOTHING_COMPARED = "Nothing compared"
 
 CLAUSES: tuple[tuple[Verdict, bool, str, str], ...] = (  # verdict, reference at fault, one, many
     (Verdict.OTHER_OPTIMUM, False, "{n} stops short of the optimum", "{n} stop short of the optimum"),
@@ -123,7 +124,7 @@ def _share(agreeing: int, total: int) -> str:
 
 def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
     if not any(c.verdict.compared for c in comparisons):
-        return "red", "Nothing compared"
+        return "red", NOTHING_COMPARED
     if any(fails(c) for c in comparisons):
         return "red", "Disagrees"
     plain = (Verdict.SAME_OPTIMUM, Verdict.OTHER_DEFINITION)

@@ -32,11 +32,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One case; ``anchor`` is where its evidence is."""
+    """One case; ``anchor`` is where its evidence is: the row itself where it is `plain`."""
 
     case: str
     anchor: str
     level: Level
+    plain: bool
     verdict: Cell
     cells: tuple[Cell, ...]
 
@@ -58,9 +59,15 @@ def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:
     seen = {kind(row) for _, _, c in cases for row in c.rows}
     columns = [k for k in kinds if k in seen] + sorted(seen - set(kinds))
     rows = tuple(
-        Row(case, anchor, level(c), verdict_cell(c), (*_stages(c), *_kinds(c, columns))) for case, anchor, c in cases
+        Row(case, anchor, level(c), plain(c), verdict_cell(c), (*_stages(c), *_kinds(c, columns)))
+        for case, anchor, c in cases
     )
     return Heatmap(first.candidate, first.reference, (*STAGES.values(), *columns), rows)
+
+
+def plain(comparison: Comparison) -> bool:
+    """Whether there is nothing to tell beyond the row: the same optimum, and every number agrees."""
+    return comparison.verdict is Verdict.SAME_OPTIMUM and all(row.agrees for row in comparison.rows)
 
 
 def verdict_cell(comparison: Comparison) -> Cell:

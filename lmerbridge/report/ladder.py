@@ -14,14 +14,15 @@ from lmerbridge.results import Fit
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 300, 64, 12, 14, 34
 FLOOR = -12  # decades; what lies below is drawn on it
-SHAPES = ("circle", "square", "triangle", "diamond")
+BESIDE = 7  # between the marks of one case, where there is room
+SHAPES = ("circle", "square", "triangle", "diamond", "down", "bar", "hexagon", "tower")
 
 Said = Literal["converged", "not"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One engine on one case: where, how, and what it says when touched."""
+    """One engine on one case: where, how, what it says when touched; its evidence, if it is above the lowest limit."""
 
     x: float
     y: float
@@ -76,6 +77,8 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
     order = {case: i for i, case in enumerate(sorted(worst, key=lambda c: (worst[c], c)))}
     top = max(1, math.ceil(_decade(max(worst.values()))))
     engines = list(dict.fromkeys(g.engine for g in gaps))
+    aside = _aside(engines, len(order))
+    told = min((limit for _, limit in limits), default=0.0)
     return Ladder(
         WIDTH,
         HEIGHT,
@@ -84,8 +87,8 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
         HEIGHT - BOTTOM,
         tuple(_ticks(top)),
         tuple(Line(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
-        tuple((engine, SHAPES[i % 4], i) for i, engine in enumerate(engines)),
-        tuple(_point(g, order[g.case], len(order), engines.index(g.engine), top) for g in gaps),
+        tuple((engine, *_series(i)) for i, engine in enumerate(engines)),
+        tuple(_point(g, order[g.case], len(order), engines.index(g.engine), aside[g.engine], top, told) for g in gaps),
         f"Gap to the best optimum known, {len(order)} cases sorted by their largest gap, from "
         f"{short(min(worst.values()))} to {short(max(worst.values()))} deviance units.",
     )
@@ -117,15 +120,24 @@ def _ticks(top: int) -> Iterator[Line]:
         yield Line(_y(decade, top), f"≤ 1e{decade}" if decade == FLOOR else short(10.0**decade))
 
 
-def _point(gap: _Gap, place: int, cases: int, series: int, top: int) -> Point:
+def _aside(engines: Sequence[str], cases: int) -> dict[str, float]:
+    """Return how far each engine's marks stand from the middle of their case, in cases, so that none hides another."""
+    step = min(0.7 / len(engines), BESIDE * cases / (WIDTH - LEFT - RIGHT))
+    return {engine: (i - (len(engines) - 1) / 2) * step for i, engine in enumerate(engines)}
+
+
+def _series(i: int) -> tuple[str, int]:
+    return SHAPES[i % len(SHAPES)], i % len(SHAPES)
+
+
+def _point(gap: _Gap, place: int, cases: int, series: int, aside: float, top: int, told: float) -> Point:
     said: Said = "converged" if gap.fit is not None and gap.fit.converged else "not"
     claim = "said converged" if said == "converged" else "did not say converged"
     return Point(
-        round(LEFT + (place + 0.5) / cases * (WIDTH - LEFT - RIGHT), 1),
+        round(LEFT + (place + 0.5 + aside) / cases * (WIDTH - LEFT - RIGHT), 1),
         _y(_decade(gap.gap), top),
-        SHAPES[series % 4],
-        series % 4,
+        *_series(series),
         said,
-        gap.anchor,
+        gap.anchor if gap.gap > told else "",
         f"{gap.case}: {gap.engine} {short(gap.gap)} above the optimum, {claim}",
     )

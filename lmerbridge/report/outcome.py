@@ -59,9 +59,11 @@ def stage_level(evidence: Evidence, comparison: Comparison) -> Level:
 
 def fails(comparison: Comparison) -> bool:
     """Whether the engine under test fails on this comparison."""
-    return WORDS[comparison.verdict].level == "bad" and not reference_at_fault(comparison)
+    harmless = reference_at_fault(comparison) or comparison.known is not None
+    return WORDS[comparison.verdict].level == "bad" and not harmless
 
 
 def level(comparison: Comparison) -> Level:
-    """Return the level of a verdict; a fault of the reference is a note on the engine under test."""
-    return "note" if reference_at_fault(comparison) else WORDS[comparison.verdict].level
+    """Return the level of a verdict; a known difference, or a fault of the reference, is a note."""
+    given = WORDS[comparison.verdict].level
+    return "note" if given == "bad" and not fails(comparison) else given

@@ -7,28 +7,48 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.report.description import Report
-from lmerbridge.report.machine import json_text, junit
+from lmerbridge.report.junit import junit
+from lmerbridge.report.machine import json_text
 
 
-def html(report: Report) -> str:
-    """Return the report as one HTML file that fetches nothing."""
-    return _environment().get_template("parity.html.jinja").render(report=report)
+def html(report: Report, templates: Path | None = None) -> str:
+    """Return the report as one HTML file that fetches nothing.
+
+    Parameters
+    ----------
+    report : Report
+    templates : Path, optional
+        A folder whose files take the place of the templates of the same names; such a file may extend the one it
+        replaces, as ``lmerbridge/parity.html.jinja``.
+    """
+    from lmerbridge.report.figures import pictures  # matplotlib is slow to load
+
+    template = _environment(templates).get_template("parity.html.jinja")
+    return template.render(report=report, pictures=pictures(report))
 
 
-def markdown(report: Report) -> str:
-    """Return the report as GitHub's Markdown, e.g. for the summary of a CI job."""
-    return _environment(_marked_down).get_template("parity.md.jinja").render(report=report)
+def markdown(report: Report, templates: Path | None = None) -> str:
+    """Return the report as GitHub's Markdown, e.g. for the summary of a CI job; `templates` as in `html`."""
+    return _environment(templates, _marked_down).get_template("parity.md.jinja").render(report=report)
 
 
-FORMATS: dict[str, Callable[[Report], str]] = {"html": html, "md": markdown, "json": json_text, "xml": junit}
+FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
+    "html": html,
+    "md": markdown,
+    "json": lambda report, _: json_text(report),
+    "junit": lambda report, _: junit(report),
+}
+ENDINGS = {"junit": "xml"}  # where it is not the format's name
 
 
-def write(report: Report, directory: Path, formats: Iterable[str] = tuple(FORMATS)) -> list[Path]:
+def write(
+    report: Report, directory: Path, formats: Iterable[str] = tuple(FORMATS), templates: Path | None = None
+) -> list[Path]:
     """Write ``parity.html``, ``parity.md``, ``parity.json`` and ``parity.xml``.
 
     Parameters
@@ -36,7 +56,9 @@ def write(report: Report, directory: Path, formats: Iterable[str] = tuple(FORMAT
     report : Report
     directory : Path
         Made if it does not exist.
-    formats : iterable of {"html", "md", "json", "xml"}
+    formats : iterable of {"html", "md", "json", "junit"}
+    templates : Path, optional
+        A folder of templates that take the place of those of the same names.
 
     Returns
     -------
@@ -46,13 +68,22 @@ def write(report: Report, directory: Path, formats: Iterable[str] = tuple(FORMAT
     Raises
     ------
     InvalidArgument
-        A format that is none of these.
+        A format that is none of these, or a folder with no template of these names.
     """
-    wanted = list(formats)
+    wanted = checked(formats, templates)
+    directory.mkdir(parents=True, exist_ok=True)
+    return [
+        _written(directory / f"parity.{ENDINGS.get(name, name)}", FORMATS[name](report, templates)) for name in wanted
+    ]
+
+
+def checked(formats: Iterable[str], templates: Path | None = None) -> list[str]:
+    """Return the names of formats, each once, if all are, and the folder of templates holds one."""
+    _loader(templates)
+    wanted = list(dict.fromkeys(formats))
     if unknown := [f for f in wanted if f not in FORMATS]:
         raise InvalidArgument(f"formats has {unknown}; {', '.join(FORMATS)} are expected.")
-    directory.mkdir(parents=True, exist_ok=True)
-    return [_written(directory / f"parity.{name}", FORMATS[name](report)) for name in wanted]
+    return wanted
 
 
 def _written(path: Path, text: str) -> Path:
@@ -61,9 +92,9 @@ def _written(path: Path, text: str) -> Path:
 
 
 @cache
-def _environment(finalize: Callable[[object], object] | None = None) -> Environment:
+def _environment(templates: Path | None = None, finalize: Callable[[object], object] | None = None) -> Environment:
     environment = Environment(
-        loader=PackageLoader("lmerbridge.report"),
+        loader=_loader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=finalize,
@@ -73,6 +104,16 @@ def _environment(finalize: Callable[[object], object] | None = None) -> Environm
     )
     environment.filters |= {"fence": _fence, "prose": _prose}
     return environment
+
+
+def _loader(templates: Path | None) -> BaseLoader:
+    own = PackageLoader("lmerbridge.report")
+    if templates is None:
+        return own
+    names = own.list_templates()
+    if not any((templates / name).is_file() for name in names):
+        raise InvalidArgument(f"{templates} holds none of the templates {', '.join(names)}.")
+    return ChoiceLoader([FileSystemLoader(templates), PrefixLoader({"lmerbridge": own}), own])
 
 
 def _prose(text: str) -> Markup:

@@ -47,6 +47,17 @@ def _digits(value: float, digits: int) -> str:
     return "none" if math.isnan(value) else f"{value:.{digits}g}"
 
 
+def brief(text: str, letters: int) -> str:
+    """Return a text in so many letters at most.
+
+    Examples
+    --------
+    >>> brief("Subject", 9), brief("Subject.Days", 9)
+    ('Subject', 'Subject.…')
+    """
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
 def counted(number: int, one: str, many: str) -> str:
     """Return the phrase for one or for several, with the number in it.
 
