@@ -1,4 +1,6 @@
 .DEFAULT_GOAL := help
+ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB
+
 .PHONY: help setup report test test-fresh bench clean
 
 help: ## list these targets
@@ -8,7 +10,7 @@ setup: ## install R, its packages and .venv, where they are missing
 	@.ci/setup
 
 report: setup ## run the parity suite and write reports/
-	.venv/bin/lmerbridge parity --out reports --jobs 2 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
 
 test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .

@@ -97,8 +97,14 @@ def parity(
     jobs: Annotated[int, typer.Option(help="Processes, each with an R of its own.", min=1)] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds one engine may take on one case.", min=0.1)] = 600.0,
     profile: Annotated[str, typer.Option(help="How close is close enough: default, strict, screening.")] = "default",
+    since: Annotated[
+        Path | None, typer.Option(help="parity.json of an older run: the report says what has changed.")
+    ] = None,
     planted: Annotated[
         bool, typer.Option("--planted", help="First plant faults on purpose, and see that each is caught.")
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Also fit data whose answers are known exactly, and count right digits.")
     ] = False,
     backend: Annotated[
         str | None,
@@ -109,8 +115,9 @@ def parity(
     ] = None,
 ) -> None:
     """Judge engines on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
-    from lmerbridge.parity import cases, cluster, suite
+    from lmerbridge.parity import accuracy, cases, cluster, suite
     from lmerbridge.parity import ledger as known
+    from lmerbridge.report import diff as runs
     from lmerbridge.report.description import describe
     from lmerbridge.report.render import checked, write
 
@@ -119,12 +126,15 @@ def parity(
         engines, chosen = tuple(engine or CANDIDATES), cases.matching(case)
         entries = known.load(ledger) if ledger else ()
         asked = known.within(entries, [c.name for c in chosen], engines)
+        older = runs.load(since) if since else None
         _make(out)
         faults = _plant(profile) if planted else ()
         with cluster.backend(backend):
             run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
             results = list(_watched(run, len(chosen)))
-        report = describe(replace(suite.collect(results, asked, profile), planted=faults))
+        digits = accuracy.rows([reference, *engines], timeout=timeout) if exact else []
+        report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
+        report = runs.since(older, report) if older else report
         paths = write(report, out, wanted, templates)
     _tell(report)
     if ledger:

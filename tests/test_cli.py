@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lmerbridge.cli import app
+from lmerbridge.parity import planted
+from lmerbridge.parity.verdict import Verdict
 
 KNOWN = """
 [[known]]
@@ -109,9 +111,40 @@ def test_parity_holds_a_ledger_against_the_run_and_writes_the_formats_asked_for(
     assert "Traceback" not in done.stderr
 
 
+def test_planted_faults_stand_in_every_rendering_and_one_that_is_missed_fails(tmp_path, monkeypatch):
+    sound = planted.Fault("nothing at all", lambda ground: ground.sound, Verdict.UNEXPLAINED, "")
+    options = ["parity", "--engine", "nlme", "--case", "rail/REML", "--planted", "--out", str(tmp_path)]
+    for faults, told, status in (
+        ((sound,), "5 planted, 0 caught.", 1),
+        (planted.FAULTS[-1:], "5 planted, 5 caught.", 0),
+    ):
+        monkeypatch.setattr(planted, "FAULTS", faults)
+        done = CliRunner().invoke(app, options)
+        assert done.exit_code == status, done.output
+        assert told in done.output
+        for name in ("parity.html", "parity.md"):
+            assert told in (tmp_path / name).read_text(encoding="utf-8")
+    (row,) = json.loads((tmp_path / "parity.json").read_text())["planted"]
+    assert row == {"fault": "a NaN", "planted": 5, "caught": 5}
+
+
+def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
+    options = ["parity", "--engine", "nlme", "--case", "rail/*", "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, options).exit_code == 0
+    older = json.loads((tmp_path / "parity.json").read_text())
+    older["results"][0] |= {"verdict": "unexplained", "fails": True}
+    (tmp_path / "older.json").write_text(json.dumps(older))
+    done = CliRunner().invoke(app, [*options, "--since", str(tmp_path / "older.json")])
+    assert done.exit_code == 0, done.output
+    for name in ("parity.html", "parity.md"):
+        assert "1 mended, 0 better, 0 added, 0 gone, 1 unchanged" in (tmp_path / name).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--profile", "lenient"), "InvalidArgument: the profile is 'lenient'; one of default, strict, screening"),
+        (("--since", "nosuch.json"), "InvalidArgument: nosuch.json cannot be read"),
         (("--format", "json,pdf"), "InvalidArgument: formats has ['pdf']; html, md, json, junit are expected"),
         (("--templates", "nosuch"), "InvalidArgument: nosuch holds none of the templates finding.html.jinja"),
         (("--ledger", "nosuch.toml"), "InvalidArgument: the ledger nosuch.toml cannot be read"),

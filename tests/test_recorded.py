@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from lmerbridge import Verdict, cli, compare, load_dataset
 from lmerbridge.engines import find
-from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible
+from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, SetupError
 from lmerbridge.parity import cases, recording, suite
 from lmerbridge.parity.compare import no_fit
 from lmerbridge.parity.reproduce import r_code
+from lmerbridge.report.description import describe
 
 WITHOUT_R = "[dp]*[fd]*"  # dyestuff, dyestuff2, pastes_nested, pastes_crossed: statsmodels gets one of the eight wrong
 OTHERS = ("penicillin/*", "sleepstudy_two_thirds/REML", "sleepstudy_polynomial/REML", "ham/REML", "dietox_strings/ML")
@@ -117,6 +118,20 @@ def test_without_r_there_is_none_to_fall_back_to(tmp_path):
     code = "from lmerbridge import load_dataset; load_dataset('sleepstudy')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert "SetupError" in done.stderr
+
+
+def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorded, monkeypatch):
+    def no_r():
+        raise SetupError("no R")
+
+    monkeypatch.setattr(suite, "session_facts", no_r)
+    results = list(suite.run_cases(cases.matching("milk_barley/ML"), ["statsmodels"], reference=recorded.name))
+    run = suite.collect(results)
+    (result,) = run.results
+    assert f"{recorded.name} has no data set nlme/Milk" in result.comparison.reason
+    assert (result.comparison.verdict, result.comparison.worse) == (Verdict.ENGINE_FAILED, recorded.name)
+    assert "lme4" not in dict(run.provenance)
+    assert describe(run).exit_code == 2
 
 
 def test_a_model_the_recording_lacks_is_not_expressible(recorded):

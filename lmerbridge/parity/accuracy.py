@@ -11,11 +11,16 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from lmerbridge.design import Design
 from lmerbridge.engines import find
-from lmerbridge.errors import InvalidArgument, LmerBridgeError
-from lmerbridge.parity import process, reference
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.lmm import LmerFit, fit_spec
+from lmerbridge.parity import align, process, reference
 from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.reference import Model, Number
+from lmerbridge.results import Fit
 from lmerbridge.spec import Spec
 
 DOUBLE = 15  # decimal digits that every double keeps
@@ -84,7 +89,7 @@ def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
 def _scored(model: Model, engine: str, timeout: float | None) -> Iterator[Row]:
     try:
         found = process.call(_quantities, model, engine, seconds=timeout)
-    except LmerBridgeError:
+    except Exception:  # an engine is anybody's code, and no number is its result
         found = {}
     for number in model.numbers:
         if kind_of(number.quantity) in _table()["floors"]:
@@ -95,7 +100,7 @@ def _scored(model: Model, engine: str, timeout: float | None) -> Iterator[Row]:
 def _digits(number: Number, found: dict[str, float]) -> float:
     value = found.get(number.quantity, math.nan)
     if number.value == 0:
-        return lre(value / found.get("sigma2", math.nan), 0.0)
+        return lre(value / (found.get("sigma2") or math.nan), 0.0)
     return lre(value, number.value, min(number.digits, DOUBLE))
 
 
@@ -108,15 +113,25 @@ def _floor(case: str, number: Number) -> float:
 
 
 def _quantities(model: Model, engine: str) -> dict[str, float]:
-    fitter, spec = find(engine), _spec(model)
-    if "shared_design" in fitter.capabilities:
-        spec = replace(spec, design=find("lme4").fit(spec).design())
-    return fitter.fit(spec).quantities()
+    spec, lme4 = _fitted(model)
+    fitter, design = find(engine), lme4.design()
+    fit = fitter.fit(replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
+    told = align.restated(fit, design, [block.name for block in lme4.varcorr], _coding(design, fit))
+    return told.quantities() if told else {}
+
+
+def _coding(design: Design, fit: Fit) -> align.Coding:
+    """How the engine's fixed effects are written in lme4's, in whose words the exact values are."""
+    other = fit.design()
+    if other is None:
+        return align.coding_by_name(design.terms, fit.terms)
+    return align.coding(design.x, other.x[np.argsort(fit.rows)])
 
 
 @lru_cache(maxsize=1)
-def _spec(model: Model) -> Spec:
-    return model.spec()
+def _fitted(model: Model) -> tuple[Spec, LmerFit]:
+    spec = model.spec()
+    return spec, fit_spec(spec)
 
 
 @cache

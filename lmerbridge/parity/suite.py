@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 
 from joblib import Parallel, delayed
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import Engine, find
-from lmerbridge.errors import EngineFailed, LmerBridgeError
+from lmerbridge.errors import EngineFailed, LmerBridgeError, SetupError
 from lmerbridge.lmm import session_facts
 from lmerbridge.parity import process, tolerances
 from lmerbridge.parity.cases import Case
@@ -24,7 +24,7 @@ from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
 from lmerbridge.spec import Spec
 
-PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy")
+PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy", "mixedlm", "interlace-lme")
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +172,15 @@ def _fitted(case: Case, reference: str) -> tuple[Spec, Fit]:
 
 def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:
     """Give what the reference was computed with, where it was: a recording is of another machine."""
-    fits = (r.comparison.reference_fit for group in results for r in group)
-    return next((dict(fit.provenance.versions) for fit in fits if fit), None) or session_facts()
+    fits = [fit for group in results for r in group if (fit := r.comparison.reference_fit)]
+    try:
+        return dict(fits[0].provenance.versions) if fits else session_facts()
+    except SetupError:  # no R here, and no fit of elsewhere
+        return {}
+
+
+def _installed(package: str) -> bool:
+    return any(True for _ in distributions(name=package))
 
 
 def collect(
@@ -181,7 +188,7 @@ def collect(
 ) -> SuiteRun:
     """Gather the results of a run with its provenance and tolerances, and hold a ledger against them."""
     facts = _session_facts(results) | {"Python": platform.python_version()}
-    facts |= {name: version(name) for name in PYTHON_PACKAGES}
+    facts |= {name: version(name) for name in PYTHON_PACKAGES if _installed(name)}
     flat = [result for group in results for result in group]
     reading = read(ledger, {r.key: r.comparison for r in flat}, date.today())
     marked = tuple(replace(r, comparison=replace(r.comparison, known=reading.known.get(r.key))) for r in flat)

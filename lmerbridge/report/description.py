@@ -67,6 +67,8 @@ class Report:
         Entries of the ledger that do not hold; each fails the run.
     planted : tuple of (fault, planted, caught)
         Faults planted on purpose, to see that the referee would notice; empty where none were.
+    since : tuple of str
+        What has changed since an older run; empty where none was given.
     legend : tuple of (glyph, level, meaning)
     words : tuple of str
         Of the verdicts that occur, the worst first.
@@ -96,6 +98,7 @@ class Report:
     definitions: tuple[tuple[str, str], ...]
     tolerances: tuple[Tolerance, ...]
     provenance: tuple[tuple[str, str], ...]
+    since: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.verdict import Verdict
-from lmerbridge.report.machine import SCHEMA
+from lmerbridge.report.description import Report
+from lmerbridge.report.machine import SCHEMA, json_text
 
 GREW = 1.1  # a gap this many times the old one has grown: less is the last step of an optimizer
 ROUNDING = 1e-6  # deviance units, as for the same optimum
@@ -132,14 +133,24 @@ def load(path: Path) -> Run:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise InvalidArgument(f"{path} has schema {data['schema']!r}; {SCHEMA} is expected.")
-        answers = {(r["case"], r["candidate"], r["reference"]): _answer(r) for r in data["results"]}
-        return Run(answers, dict(data["provenance"]))
+        return _run(data)
     except OSError as error:
         raise InvalidArgument(f"{path} cannot be read: {error.strerror}.") from error
     except InvalidArgument:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidArgument(f"{path} is no parity report in JSON: {type(error).__name__}, {error}.") from error
+
+
+def since(old: Run, report: Report) -> Report:
+    """Return the report with what has changed since an older run."""
+    told = diff(old, _run(json.loads(json_text(report))))
+    return replace(report, since=tuple(str(told).splitlines()))
+
+
+def _run(data: Mapping[str, Any]) -> Run:
+    answers = {(r["case"], r["candidate"], r["reference"]): _answer(r) for r in data["results"]}
+    return Run(answers, dict(data["provenance"]))
 
 
 def _answer(result: Mapping[str, Any]) -> Answer:

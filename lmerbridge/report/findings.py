@@ -28,6 +28,7 @@ class Quantity:
     reference: str
     candidate: str
     difference: str
+    spread: str
     tolerance: str
 
 
@@ -205,4 +206,6 @@ def _said(engine: str, fit: Fit | None) -> list[tuple[str, str]]:
 def _quantity(row: QuantityRow, comparison: Comparison) -> Quantity:
     level = row_level(row, comparison)
     gap = short(row.difference) + UNITS[row.measure]
-    return Quantity(row, level, GLYPHS[level], *pair(row.reference, row.candidate), gap, short(row.tolerance))
+    spread = short(row.spread) if math.isfinite(row.spread) else ""
+    numbers = pair(row.reference, row.candidate)
+    return Quantity(row, level, GLYPHS[level], *numbers, gap, spread, short(row.tolerance))
