@@ -122,7 +122,10 @@ def fit_spec(spec: Spec) -> LmerFit:
     try:
         model = host.Model(lambda worker, handle: worker.call("fit_lmer", handle=handle, **given))
     except RError as error:
-        raise (refusals.translated(error, spec, formula) or error) from error
+        ours = refusals.translated(error, spec, formula)
+        if ours is None:
+            raise
+        raise ours from error
     described = build(replies.Described, model.reply.values)
     if described.sigma == 0:
         raise UnfitData(refusals.EXACT)

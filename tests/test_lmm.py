@@ -332,6 +332,7 @@ def test_r_s_own_error_has_its_message_class_and_call(sleepstudy):
         "the fixed effects will be jointly unidentifiable"
     )
     assert refusal.value.classes == ("simpleError", "error", "condition")
+    assert refusal.value.__cause__ is None  # itself would be a circle, and no end of pickling it with its traceback
     assert str(pickle.loads(pickle.dumps(refusal.value))) == str(refusal.value)
 
 
