@@ -26,7 +26,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 QUERY = 0xFFFFFFFF
 C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would then kill the process
 
-HEAP = ("--min-nsize=2M", "--min-vsize=256M")  # R's own start collects garbage a dozen times while it loads lme4
+HEAP = ("--min-nsize=2M", "--min-vsize=512M")  # R's own start collects garbage a dozen times while it loads lme4
 
 
 def fix_addresses() -> None:

@@ -16,7 +16,7 @@ from rpy2.rinterface_lib import embedded
 
 from lmerbridge.bridge.boot import HEAP
 from tests.bench.row import seconds
-from tests.bench.transfer import mixed
+from tests.bench.transfer import WARM, mixed
 
 
 def real(values):
@@ -59,7 +59,8 @@ if __name__ == "__main__":
     embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", *HEAP))
     ri.initr(interactive=False)
     frame = mixed(rows)
-    direct(frame.head(10))
+    for _ in range(WARM):
+        direct(frame)
     found = {"direct": [seconds(lambda: direct(frame)) for _ in range(repeats)]}
     if repeats == 1:
         warnings.simplefilter("ignore")
