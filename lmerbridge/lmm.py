@@ -119,8 +119,13 @@ def fit_spec(spec: Spec) -> LmerFit:
     """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
     formula = formulas.parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
     given = arguments(spec, formula)
+    kept: list[Spec] = []
+
+    def snapshot() -> None:
+        kept.append(_snapshot(spec, formula))
+
     try:
-        model = host.Model(lambda worker, handle: worker.call("fit_lmer", handle=handle, **given))
+        model = host.Model(lambda worker, handle: worker.call("fit_lmer", snapshot, handle=handle, **given))
     except RError as error:
         ours = refusals.translated(error, spec, formula)
         if ours is None:
@@ -137,7 +142,7 @@ def fit_spec(spec: Spec) -> LmerFit:
         rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
         conditions=model.reply.conditions,
         provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
-        spec=_snapshot(spec, formula),
+        spec=kept[0],
         model=model,
         **replies.numbers(described),
     )

@@ -38,6 +38,10 @@ class Reply:
     conditions: tuple[Condition, ...]
 
 
+def _nothing() -> None:
+    pass
+
+
 class Worker:
     """One R process; safe to call from any thread."""
 
@@ -70,8 +74,8 @@ class Worker:
                 pass
         return self.owner == os.getpid() and self._process.poll() is None
 
-    def call(self, function: str, **arguments: Value) -> Reply:
-        """Call a function of the R package.
+    def call(self, function: str, meanwhile: Callable[[], None] = _nothing, /, **arguments: Value) -> Reply:
+        """Call a function of the R package; what is to be done here in the meantime is done while R works.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Worker:
         """
         limit = current.get()
         with self._turn(limit):
-            return _read(self._exchange(function, arguments, limit))
+            return _read(self._exchange(function, arguments, meanwhile, limit))
 
     @contextmanager
     def _turn(self, limit: Limit) -> Iterator[None]:
@@ -122,10 +126,13 @@ class Worker:
     def _take_released(self) -> list[str | None]:
         return [self._released.popleft() for _ in range(len(self._released))]
 
-    def _exchange(self, function: str, arguments: dict[str, Value], limit: Limit) -> dict[str, Any]:
+    def _exchange(
+        self, function: str, arguments: dict[str, Value], meanwhile: Callable[[], None], limit: Limit
+    ) -> dict[str, Any]:
         try:
             released = self._take_released()
             self._channel.send({"function": function, "arguments": arguments, "released": released}, limit.left)
+            meanwhile()
             reply: Any = self._channel.receive(limit.left)
         except TimeoutError as error:
             self._interrupt()
