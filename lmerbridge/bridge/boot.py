@@ -26,7 +26,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 QUERY = 0xFFFFFFFF
 C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would then kill the process
 
-HEAP = ("--min-nsize=2M", "--min-vsize=512M")  # R's own start collects garbage a dozen times while it loads lme4
+HEAP = ("--min-nsize=2M", "--min-vsize=512M")  # with its own, R collects garbage a dozen times while it loads lme4
 
 
 def fix_addresses() -> None:
@@ -62,7 +62,8 @@ def start_r() -> None:
     import rpy2.rinterface as ri
     from rpy2.rinterface_lib import callbacks, embedded
 
-    embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", "--no-echo", *HEAP))
+    heap = () if "R_MAX_VSIZE" in os.environ else HEAP  # R takes no cap below what it starts with
+    embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", "--no-echo", *heap))
     ri.initr(interactive=False, _c_stack_limit=C_STACK)
     callbacks.consoleread = lambda prompt: ""
     ri.evalr('options(warn = 1, warning.length = 8170, device = "pdf", browserNLdisabled = TRUE)')
