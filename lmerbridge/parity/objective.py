@@ -7,6 +7,7 @@ sections 3.2 to 3.4); it needs no inverse of a covariance, so it holds at theta 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -129,7 +130,7 @@ class Objective:
         moves = np.diag(steps)
         ends = [(self.at(theta + move), self.at(theta - move)) for move in moves]
         slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / steps
-        hessian = np.array([[self._mixed(theta, a, b) for b in moves] for a in moves])
+        hessian = np.array([[_mixed(self, theta, a, b) for b in moves] for a in moves])
         hessian /= 4 * np.outer(steps, steps)
         if not np.all(np.linalg.eigvalsh(hessian * np.outer(1 / self.scale, 1 / self.scale)) > 0):
             return None
@@ -158,18 +159,8 @@ class Objective:
         steps = step * np.append(covariance.join(roots), sigma**2)
         moves = np.diag(steps)
         try:
-            hessian = np.array(
-                [
-                    [
-                        self._given(point + a + b)
-                        - self._given(point + a - b)
-                        - self._given(point - a + b)
-                        + self._given(point - a - b)
-                        for b in moves
-                    ]
-                    for a in moves
-                ]
-            ) / (4 * np.outer(steps, steps))
+            hessian = np.array([[_mixed(self._given, point, a, b) for b in moves] for a in moves])
+            hessian /= 4 * np.outer(steps, steps)
             inverse = np.linalg.inv(hessian / 2)
         except (EngineFailed, np.linalg.LinAlgError):
             return None
@@ -185,9 +176,6 @@ class Objective:
         value, _, _, _, pwrss, _ = self._solve(theta)
         ratio, m = pwrss / self._denominator / sigma2, self._denominator
         return value + m * (ratio - 1 - math.log(ratio))
-
-    def _mixed(self, theta: Array, a: Array, b: Array) -> float:
-        return self(theta + a + b) - self(theta + a - b) - self(theta - a + b) + self(theta - a - b)
 
     def polish(self, start: Array) -> tuple[Array, float]:
         """Minimize from a start to rounding level (COBYQA), each theta scaled by what it moves."""
@@ -256,6 +244,11 @@ class Objective:
         ends = np.cumsum([term.z.shape[1] for term in self.design.random])
         parts = np.split(b, ends[:-1])
         return tuple(part.reshape(-1, term.width) for part, term in zip(parts, self.design.random, strict=True))
+
+
+def _mixed(function: Callable[[Array], float], at: Array, a: Array, b: Array) -> float:
+    """Difference of a function along two moves, centred."""
+    return function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b)
 
 
 def splu_spd(a: sp.csc_array) -> SuperLU:

@@ -148,11 +148,13 @@ def _level_moved(ground: Ground) -> Fit | None:
     """The last level for the first, under the first's names."""
     formula, data = ground.fit.formula, ground.spec.data
     for name, dtype in data.dtypes.items():
-        named = [term for term in ground.fit.terms if str(name) in term]
-        if isinstance(dtype, pd.CategoricalDtype) and not dtype.ordered and len(dtype.categories) > 1 and named:
+        named = any(str(name) in term for term in ground.fit.terms)
+        groups = re.search(rf"\|[^)]*\b{name}\b", formula)
+        nominal = isinstance(dtype, pd.CategoricalDtype) and not dtype.ordered and len(dtype.categories) > 1
+        if nominal and named and not groups:
             order = [dtype.categories[-1], *dtype.categories[:-1]]
             moved = ground.with_column(str(name), data[name].cat.reorder_categories(order))
-            if re.search(rf"\|[^)]*\b{name}\b", formula) is None and len(moved.terms) == len(ground.fit.terms):
+            if len(moved.terms) == len(ground.fit.terms):
                 return replace(moved, terms=ground.fit.terms, own_design=None)
     return None
 

@@ -144,7 +144,7 @@ def describe(run: SuiteRun, digits: Iterable[Row] = ()) -> Report:
         summary=findings[:IN_SUMMARY],
         summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings." if len(findings) > IN_SUMMARY else "",
         agreements=tuple(f for v, f in described if v.agrees),
-        remarks=tuple(finding(r) for r in ordered if r.comparison.verdict.agrees and not plain(r.comparison)),
+        remarks=tuple(f for r, (v, f) in zip(ordered, described, strict=True) if v.agrees and not plain(r.comparison)),
         not_covered=tuple(f for v, f in described if v in NOT_COVERED),
         known=tuple(f for _, f in described if f.known),
         stale=run.stale,
