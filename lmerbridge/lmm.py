@@ -117,7 +117,7 @@ def lmer(
 
 def fit_spec(spec: Spec) -> LmerFit:
     """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
-    formula = formulas.parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
+    formula = columns.parsed(spec)
     given = arguments(spec, formula)
     kept: list[Spec] = []
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.kinds import INEXACT, ROUND, Kind, kind
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Table, Value
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
-from lmerbridge.formula import Formula
+from lmerbridge.formula import Formula, parse
+from lmerbridge.spec import Spec
 from lmerbridge.syntax import Call, Name, Node, number_text, walk
 
 Role: TypeAlias = Literal["covariate", "response", "group"]
@@ -52,6 +53,11 @@ def table(frame: pd.DataFrame, formula: Formula) -> Table:
     for name in _made_levels_of(formula):
         _check_levels(frame[name], columns[name])
     return Table(columns, len(frame))
+
+
+def parsed(spec: Spec) -> Formula:
+    """Return the formula of a model, its dot expanded to the other columns."""
+    return parse(spec.formula, spec.allow).expand_dot(text_names(spec.data))
 
 
 def text_names(frame: pd.DataFrame) -> Iterator[str]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from lmerbridge import covariance
-from lmerbridge import formula as formulas
 from lmerbridge.bridge import columns, host, refusals, replies
 from lmerbridge.bridge.arguments import arguments
 from lmerbridge.bridge.packages import remedy
@@ -35,7 +34,7 @@ class RPackage:
             R does not have the package.
         """
         refuse_lme4s(spec, self.name)
-        formula = formulas.parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
+        formula = columns.parsed(spec)
         given = {name: value for name, value in arguments(spec, formula).items() if name not in LME4S}
         try:
             model = host.Model(lambda worker, handle: worker.call(f"fit_{self.name}", handle=handle, **given))

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge import formula as formulas
 from lmerbridge.bridge import columns, replies
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible
 from lmerbridge.formula import Formula
@@ -66,7 +65,7 @@ class Recorded:
         if self.partial:
             raise NotExpressible(f"{self.name} {PARTIAL}.")
         refuse_lme4s(spec, self.name)
-        formula = parsed(spec)
+        formula = columns.parsed(spec)
         model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
         described = build(replies.Described, _vectors(model["fit"]["described"]))
         versions = self.content["versions"]
@@ -124,11 +123,6 @@ def _read(path: Path, _changed: int) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InvalidArgument(f"{path} is no {FORMAT!r}; `lmerbridge record --out FILE` writes one.")
     return content
-
-
-def parsed(spec: Spec) -> Formula:
-    """Return the formula of a model, its dot expanded."""
-    return formulas.parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
 
 
 def data_hash(spec: Spec, formula: Formula) -> str:

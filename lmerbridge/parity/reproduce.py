@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from lmerbridge import formula as formulas
-from lmerbridge.bridge.columns import table, text_names
+from lmerbridge.bridge.columns import parsed, table
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
@@ -62,7 +61,7 @@ def reproduce(comparison: Comparison, spec: Spec, language: Literal["r", "python
     """
     if language not in ("r", "python"):
         raise InvalidArgument(f"the language is {language!r}; 'r' or 'python' is expected.")
-    formula = formulas.parse(spec.formula, spec.allow).expand_dot(text_names(spec.data))
+    formula = parsed(spec)
     given: list[tuple[str, str]] = []
     frame = spec.data[list(formula.variables)].reset_index(drop=True)
     arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")

@@ -14,7 +14,7 @@ from lmerbridge.bridge import columns
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula import Formula, parse
+from lmerbridge.formula import Formula
 from lmerbridge.spec import Spec
 from lmerbridge.syntax import Node, to_r
 from lmerbridge.terms import expand
@@ -72,7 +72,7 @@ def model_frame(spec: Spec) -> ModelFrame:
     ------
     FormulaError, MissingColumns, UnsupportedColumn, InvalidArgument, NotExpressible
     """
-    formula = parse(spec.formula, spec.allow).expand_dot(columns.text_names(spec.data))
+    formula = columns.parsed(spec)
     sent = columns.table(spec.data, formula).columns
     have = {name: _column(value) for name, value in sent.items()}
     variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}
