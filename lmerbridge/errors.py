@@ -5,6 +5,7 @@
 
     LmerBridgeError
     ├── SetupError            R, lme4 or rpy2 is missing or they do not fit together
+    │   └── NeedsNewer            the lme4 that is installed cannot do this; a later one can
     ├── InputError            what the caller gave cannot be used (also a ValueError)
     │   ├── FormulaError          the formula is not one of R's mixed-model formulas
     │   │   └── UnsafeFormula         it calls something that is not on the list of allowed functions
@@ -44,6 +45,10 @@ class LmerBridgeError(Exception):
 
 class SetupError(LmerBridgeError):
     """R, lme4 or rpy2 is missing, or their versions do not fit together."""
+
+
+class NeedsNewer(SetupError):
+    """The lme4 that is installed cannot do this; the message names the version that can."""
 
 
 class InputError(LmerBridgeError, ValueError):

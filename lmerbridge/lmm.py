@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cache, cached_property
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from lmerbridge import formula as formulas
 from lmerbridge import notices
-from lmerbridge.bridge import columns, host, refusals, replies
-from lmerbridge.bridge.arguments import arguments
 from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.wire import Value
 from lmerbridge.covariance import Array
-from lmerbridge.design import Design
-from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, UnfitData
 from lmerbridge.frames import Frame, pandas_frame
-from lmerbridge.results import Fit, Provenance
+from lmerbridge.model.bootstrap import Bootstrapping
+from lmerbridge.model.changes import Changes
+from lmerbridge.model.diagnostics import Diagnostics
+from lmerbridge.model.extraction import Extraction
+from lmerbridge.model.inference import Inference
+from lmerbridge.model.intervals import Intervals
+from lmerbridge.model.means import Means
+from lmerbridge.model.objective import Objective
+from lmerbridge.model.prediction import Prediction
+from lmerbridge.model.tidying import Tidying
 from lmerbridge.spec import NaAction, RowVector, Spec
-from lmerbridge.structure import build
+
+
+class LmerFit(
+    Changes,
+    Extraction,
+    Tidying,
+    Inference,
+    Intervals,
+    Means,
+    Prediction,
+    Bootstrapping,
+    Diagnostics,
+    Objective,
+):
+    """A fit of lme4: its numbers, and every verb that R has for it.
+
+    The numbers need no R, and they are all that is pickled; a verb rebuilds the model from the specification
+    where it is gone. `time_limit` bounds what takes no ``timeout``.
+    """
 
 
 def lmer(
@@ -110,182 +125,6 @@ def lmer(
         allow=allow,
     )
     with time_limit(timeout):
-        fit = fit_spec(spec)
+        fit = LmerFit.of(spec)
     notices.give(fit.notices())
     return fit
-
-
-def fit_spec(spec: Spec) -> LmerFit:
-    """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
-    formula = columns.parsed(spec)
-    given = arguments(spec, formula)
-    kept: list[Spec] = []
-
-    def snapshot() -> None:
-        kept.append(_snapshot(spec, formula))
-
-    try:
-        model = host.Model(lambda worker, handle: worker.call("fit_lmer", snapshot, handle=handle, **given))
-    except RError as error:
-        ours = refusals.translated(error, spec, formula)
-        if ours is None:
-            raise
-        raise ours from error
-    described = build(replies.Described, model.reply.values)
-    if described.sigma == 0:
-        raise UnfitData(refusals.EXACT)
-    facts = session_facts()
-    return LmerFit(
-        engine="lme4",
-        formula=formula.text,
-        index=spec.data.index,
-        rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
-        conditions=model.reply.conditions,
-        provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
-        spec=kept[0],
-        model=model,
-        **replies.numbers(described),
-    )
-
-
-def _snapshot(spec: Spec, formula: formulas.Formula) -> Spec:
-    """Return the specification with its data as it is now: the caller's frame may change after the fit."""
-    weights, offset, subset = (spec.per_row(name) for name in ("weights", "offset", "subset"))
-    return replace(
-        spec,
-        formula=formula.text,
-        data=_columns(spec.data, formula.variables),
-        weights=None if weights is None else weights.to_numpy(copy=True),
-        offset=None if offset is None else offset.to_numpy(copy=True),
-        subset=None if subset is None else subset.to_numpy(copy=True),
-    )
-
-
-def _columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return columns as they are now: pandas 3 copies one when somebody writes to it, pandas 2 has to at once."""
-    return pd.DataFrame({name: frame[name] for name in names}, frame.index, copy=pd.__version__ < "3")
-
-
-@cache
-def session_facts() -> dict[str, str]:
-    """Return what a last bit depends on: versions of R, lme4, Matrix, BLAS, LAPACK, platform and locale."""
-    values = host.call("session_facts").values
-    facts = dict(zip(values["name"], values["value"], strict=True))
-    facts |= {name: version(name) for name in ("lmerbridge", "rpy2-rinterface")}
-    notices.give(notices.of_versions(facts["R"], facts["rpy2-rinterface"]))
-    return facts
-
-
-@dataclass(frozen=True, eq=False)
-class Optima:
-    """End points of several optimizers on one model.
-
-    Attributes
-    ----------
-    optimizer : tuple of str
-    theta : ndarray, shape (noptimizers, ntheta)
-    value : ndarray, shape (noptimizers,)
-        Profiled deviance or REML criterion.
-    """
-
-    optimizer: tuple[str, ...]
-    theta: Array
-    value: Array
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LmerFit(Fit):
-    """A fit of lme4: its numbers, and the model in R behind them.
-
-    The numbers need no R, and they are all that is pickled; what needs the model (`str`, `design`,
-    `deviance_at`) rebuilds it from the specification where it is gone. `time_limit` bounds what takes no
-    ``timeout``.
-    """
-
-    spec: Spec = field(repr=False)
-    model: host.Model | None = field(repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"model": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def __str__(self) -> str:
-        return self._summary
-
-    @cached_property
-    def _summary(self) -> str:
-        text: str = self.call("summary_text")["text"][0]
-        return text
-
-    def call(self, function: str, **arguments: Value) -> dict[str, Any]:
-        """Call a function of the R package on the model, rebuilding it first if its process has gone."""
-        if self.model is None or not self.model.alive:
-            object.__setattr__(self, "model", fit_spec(self.spec).model)
-        return self.model.call(function, **arguments)  # type: ignore[union-attr]  # set above
-
-    @cached_property
-    def left_out(self) -> pd.Index:
-        """Labels, in the frame's index, of the rows left out for a missing value."""
-        return self.index.take(np.setdiff1d(self.spec.rows_in_subset(), self.rows))
-
-    def notices(self) -> Iterator[LmerBridgeWarning]:
-        """Yield the warnings that `lmer` gives."""
-        if self.spec.na_action is None and self.rows_dropped:
-            missing = self.spec.missing(self.spec.data.columns)
-            yield notices.of_rows(self.rows_dropped, self.rows_dropped + self.nobs, missing)
-        yield from notices.of_conditions(self.conditions)
-
-    def deviance_at(self, theta: Array, *, timeout: float | None = None) -> Array:
-        """lme4's own profiled deviance or REML criterion at some points.
-
-        Parameters
-        ----------
-        theta : ndarray, shape (npoints, ntheta) or (ntheta,)
-        timeout : float
-            Seconds after which R is stopped.
-
-        Returns
-        -------
-        ndarray, shape (npoints,)
-        """
-        points = np.atleast_2d(theta)
-        if points.shape[1] != len(self.theta):
-            raise InvalidArgument(f"theta has {points.shape[1]} elements a point; {len(self.theta)} are expected.")
-        with time_limit(timeout):
-            values: Array = self.call("deviance_at", theta=points.ravel())["value"]
-        return values
-
-    def polish(self, starts: Array, *, timeout: float | None = None) -> tuple[Array, Array]:
-        """Minimize the objective to rounding level (minqa's bobyqa) from each of some points.
-
-        Parameters
-        ----------
-        starts : ndarray, shape (nstarts, ntheta)
-        timeout : float
-            Seconds after which R is stopped.
-
-        Returns
-        -------
-        theta : ndarray, shape (nstarts, ntheta)
-        value : ndarray, shape (nstarts,)
-        """
-        with time_limit(timeout):
-            found = self.call("polish", theta=np.ascontiguousarray(starts).ravel())
-        return found["theta"].reshape(starts.shape), found["value"]
-
-    @cached_property
-    def optima(self) -> Optima:
-        """Where each of lme4's optimizers ends on this model, from lme4's own start."""
-        found = self.call("all_optimizers")
-        theta = found["theta"].reshape(-1, len(self.theta))
-        return Optima(tuple(found["optimizer"]), theta, found["value"])
-
-    def design(self) -> Design:
-        """lme4's own matrices (``getME``), over the rows used."""
-        return self._design
-
-    @cached_property
-    def _design(self) -> Design:
-        return replies.design(self.call("design"))

@@ -1,4 +1,4 @@
-"""Which releases of R, lme4 and rpy2 fit together, and what is known to be wrong with one.
+"""Which releases of R, lme4 and rpy2 fit together, what each lme4 can do, and what is known to be wrong with one.
 
 The standard library is all this module needs, so that `make setup` can run it as a file before anything is
 installed: ``python3 -I lmerbridge/bridge/compat.py 4.2.2`` prints what pip is to install for that R.
@@ -101,6 +101,49 @@ DEFECTS = (  # lme4's NEWS; the first measured too
 )
 
 
+@dataclass(frozen=True)
+class Gate:
+    """Something that lme4 can do from one version on.
+
+    Attributes
+    ----------
+    since : str
+        The first version that has it.
+    what : str
+        In R's words.
+    """
+
+    since: str
+    what: str
+
+
+GATES = {  # lme4's NEWS
+    "format_vc_corr": Gate("1.1-32", "formatVC(corr =)"),
+    "qqmath_data": Gate("1.1-32", "qqmath(data =)"),
+    "refit_newweights": Gate("1.1-33", "refit(newweights =)"),
+    "all_fit_alone": Gate("1.1-33", "allFit() without the packages optimx and dfoptim"),
+    "plot_level": Gate("1.1-33", "dotplot(level =) and qqmath(level =)"),
+    "predict_se_fit": Gate("1.1-35", "predict(se.fit = TRUE)"),
+    "vcov_full": Gate("1.1-36", "vcov(full = TRUE)"),
+    "simulate_cluster_rand": Gate("1.1-37", "simulate(cluster.rand =)"),
+    "start_beta": Gate("1.1-38", "start = list(beta =)"),
+    "confint_signames": Gate("1.1-38", "confint(signames =)"),
+    "profile_signames": Gate("1.1-38", "profile(signames =)"),
+    "all_fit_start_from_mle": Gate("1.1-38", "allFit(start_from_mle =)"),
+    "autoscale": Gate("1.1-38", "lmerControl(autoscale = TRUE)"),
+    "structured_covariance": Gate("2.0-1", "us(), diag(), cs() and ar1() in a formula"),
+    "double_vert_default": Gate("2.0-1", 'options(lme4.doublevert.default = "diag_special")'),
+    "get_me_par": Gate("2.0-1", 'getME(name = "par")'),
+    "var_corr_par": Gate("2.0-1", "parameters of its own in VarCorr()"),
+    "weights_type": Gate("2.0-1", "weights(type =)"),
+    "na_action_method": Gate("2.0-1", "na.action() of a fit"),
+    "simulate_newparams_par": Gate("2.0-1", "simulate(newparams = list(par =))"),
+    "influence_parallel": Gate("2.0-1", "influence(parallel =)"),
+    "covariance_accessors": Gate("2.0-6", "getReCovs() and its kin"),
+    "parallel_future": Gate("2.0-6", 'parallel = "future"'),
+}
+
+
 def rinterface_requirement(r_version: str) -> str:
     """Return what pip is to install so that rpy2 runs the R of this version.
 
@@ -142,6 +185,17 @@ def defects(package: str, version: str) -> tuple[Defect, ...]:
     ['refit_reml']
     """
     return tuple(defect for defect in DEFECTS if defect.package == package and version in defect.versions)
+
+
+def has(feature: str, version: str) -> bool:
+    """Return whether this version of lme4 has a feature of `GATES`.
+
+    Examples
+    --------
+    >>> has("predict_se_fit", "1.1-31"), has("predict_se_fit", "2.1-0")
+    (False, True)
+    """
+    return version in Range(GATES[feature].since)
 
 
 if __name__ == "__main__":

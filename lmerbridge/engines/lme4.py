@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lmerbridge.bridge.arguments import OPTIMIZERS
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.lmm import LmerFit, fit_spec
+from lmerbridge.lmm import LmerFit
 from lmerbridge.spec import Spec
 
 
@@ -33,8 +33,8 @@ class Lme4:
     def fit(self, spec: Spec) -> LmerFit:
         """Fit the model: see `lmerbridge.lmer`."""
         if self.optimizer is None:
-            return fit_spec(spec)
+            return LmerFit.of(spec)
         control = {"optimizer": self.optimizer, **(spec.control or {})}
         if control["optimizer"] != self.optimizer:
             raise InvalidArgument(f"control asks for the optimizer {control['optimizer']!r} of {self.name}.")
-        return replace(fit_spec(replace(spec, control=control)), engine=self.name)
+        return replace(LmerFit.of(replace(spec, control=control)), engine=self.name)

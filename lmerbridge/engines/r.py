@@ -12,8 +12,8 @@ from lmerbridge.bridge.arguments import arguments
 from lmerbridge.bridge.packages import remedy
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, SetupError
 from lmerbridge.formula import Formula
-from lmerbridge.lmm import session_facts
 from lmerbridge.results import Fit, Provenance
+from lmerbridge.session import session_facts
 from lmerbridge.spec import Spec
 from lmerbridge.structure import build
 from lmerbridge.translate.foreign import LME4S, refuse_lme4s

@@ -16,7 +16,7 @@ import numpy as np
 from lmerbridge.design import Design
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.lmm import LmerFit, fit_spec
+from lmerbridge.lmm import LmerFit
 from lmerbridge.parity import align, process, reference
 from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.reference import Model, Number
@@ -131,7 +131,7 @@ def _coding(design: Design, fit: Fit) -> align.Coding:
 @lru_cache(maxsize=1)
 def _fitted(model: Model) -> tuple[Spec, LmerFit]:
     spec = model.spec()
-    return spec, fit_spec(spec)
+    return spec, LmerFit.of(spec)
 
 
 @cache

@@ -1,0 +1,129 @@
+"""A fit whose model stays in R, to be asked for more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge import notices
+from lmerbridge.bridge import columns, host, refusals, replies
+from lmerbridge.bridge.arguments import arguments
+from lmerbridge.bridge.wire import Value
+from lmerbridge.errors import LmerBridgeWarning, RError, UnfitData
+from lmerbridge.formula import Formula
+from lmerbridge.results import Fit, Provenance
+from lmerbridge.session import session_facts
+from lmerbridge.spec import Spec
+from lmerbridge.structure import build
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class KeptFit(Fit):
+    """The numbers of a fit of lme4, and the model in R behind them.
+
+    The numbers need no R, and they are all that is pickled; what needs the model rebuilds it from the
+    specification where it is gone.
+    """
+
+    spec: Spec = field(repr=False)
+    model: host.Model | None = field(repr=False)
+
+    @classmethod
+    def of(cls, spec: Spec) -> Self:
+        """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
+        formula = columns.parsed(spec)
+        given = arguments(spec, formula)
+        kept: list[Spec] = []
+
+        def snapshot() -> None:
+            kept.append(_snapshot(spec, formula))
+
+        try:
+            model = host.Model(lambda worker, handle: worker.call("fit_lmer", snapshot, handle=handle, **given))
+        except RError as error:
+            ours = refusals.translated(error, spec, formula)
+            if ours is None:
+                raise
+            raise ours from error
+        return cls.described(kept[0], model)
+
+    @classmethod
+    def described(cls, spec: Spec, model: host.Model) -> Self:
+        """Return the fit whose numbers R gave when it made a model, as ``describe_fit`` tells them.
+
+        ``spec`` is to rebuild that model, and holds data that nobody changes.
+        """
+        described = build(replies.Described, model.reply.values)
+        if described.sigma == 0:
+            raise UnfitData(refusals.EXACT)
+        facts = session_facts()
+        return cls(
+            engine="lme4",
+            formula=spec.formula,
+            index=spec.data.index,
+            rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            conditions=model.reply.conditions,
+            provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
+            spec=spec,
+            model=model,
+            **replies.numbers(described),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"model": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __str__(self) -> str:
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> str:
+        text: str = self.call("summary_text")["text"][0]
+        return text
+
+    def in_r(self) -> host.Model:
+        """Return the model in R, rebuilt first if its process has gone."""
+        if self.model is None or not self.model.alive:
+            object.__setattr__(self, "model", type(self).of(self.spec).model)
+        return self.model  # type: ignore[return-value]  # set above
+
+    def call(self, function: str, **arguments: Value) -> dict[str, Any]:
+        """Call a function of the R package on the model."""
+        return self.in_r().call(function, **arguments)
+
+    @cached_property
+    def left_out(self) -> pd.Index:
+        """Labels, in the frame's index, of the rows left out for a missing value."""
+        return self.index.take(np.setdiff1d(self.spec.rows_in_subset(), self.rows))
+
+    def notices(self) -> Iterator[LmerBridgeWarning]:
+        """Yield the warnings that `lmer` gives."""
+        if self.spec.na_action is None and self.rows_dropped:
+            missing = self.spec.missing(self.spec.data.columns)
+            yield notices.of_rows(self.rows_dropped, self.rows_dropped + self.nobs, missing)
+        yield from notices.of_conditions(self.conditions)
+
+
+def _snapshot(spec: Spec, formula: Formula) -> Spec:
+    """Return the specification with its data as it is now: the caller's frame may change after the fit."""
+    weights, offset, subset = (spec.per_row(name) for name in ("weights", "offset", "subset"))
+    return replace(
+        spec,
+        formula=formula.text,
+        data=_columns(spec.data, formula.variables),
+        weights=None if weights is None else weights.to_numpy(copy=True),
+        offset=None if offset is None else offset.to_numpy(copy=True),
+        subset=None if subset is None else subset.to_numpy(copy=True),
+    )
+
+
+def _columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return columns as they are now: pandas 3 copies one when somebody writes to it, pandas 2 has to at once."""
+    return pd.DataFrame({name: frame[name] for name in names}, frame.index, copy=pd.__version__ < "3")
