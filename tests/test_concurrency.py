@@ -17,7 +17,7 @@ from tests.processes import FIT, in_r, run
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 LONG = "y ~ x + (x + a + b | g)"  # minutes with 2,000 groups; one deviance evaluation takes 0.1 s
-SOON = 0.4  # seconds from the signal or the limit: nobody waits for R, so this is what a busy machine adds
+SOON = 1.0  # seconds from the signal or the limit: nobody waits for R, so this is what a busy machine adds
 INTERRUPT = """
 import numpy, pandas
 rng = numpy.random.default_rng(1)

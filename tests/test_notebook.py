@@ -31,7 +31,7 @@ lmer("y ~ x + (x + a + b | g)", data)
     "next": "print(lmer(fit.formula, sleepstudy).theta.tobytes().hex(), host.worker() is worker)",
 }
 PRESSED = 1.0  # seconds after a cell has said "now"
-SOON = 0.5  # seconds more: nobody waits for R, so this is what a busy machine adds
+SOON = 1.0  # seconds more: nobody waits for R, so this is what a busy machine adds
 
 
 class Reader(NotebookClient):

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import date
@@ -650,11 +649,9 @@ def test_write_writes_the_formats_asked_for(tmp_path):
         write(report, tmp_path, ["pdf"])
 
 
-def test_a_report_of_600_results_is_quick_and_under_a_megabyte():
+def test_a_report_of_600_results_is_under_a_megabyte():
     verdicts = [Verdict.SAME_OPTIMUM] * 8 + [Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP]
     long = [result(f"case_{i}/REML", verdict=v, gap=0.5) for i, v in enumerate(verdicts * 60)]
-    start = time.perf_counter()
     report = describe(run(*long))
     sizes = [len(render(report).encode()) for render in (html, markdown)]
-    assert time.perf_counter() - start < 3
     assert max(sizes) < 1_000_000

@@ -118,7 +118,6 @@ class Gate:
 
 
 GATES = {  # lme4's NEWS
-    "format_vc_corr": Gate("1.1-32", "formatVC(corr =)"),
     "qqmath_data": Gate("1.1-32", "qqmath(data =)"),
     "refit_newweights": Gate("1.1-33", "refit(newweights =)"),
     "all_fit_alone": Gate("1.1-33", "allFit() without the packages optimx and dfoptim"),
@@ -126,16 +125,15 @@ GATES = {  # lme4's NEWS
     "predict_se_fit": Gate("1.1-35", "predict(se.fit = TRUE)"),
     "vcov_full": Gate("1.1-36", "vcov(full = TRUE)"),
     "simulate_cluster_rand": Gate("1.1-37", "simulate(cluster.rand =)"),
-    "start_beta": Gate("1.1-38", "start = list(beta =)"),
     "confint_signames": Gate("1.1-38", "confint(signames =)"),
-    "profile_signames": Gate("1.1-38", "profile(signames =)"),
     "all_fit_start_from_mle": Gate("1.1-38", "allFit(start_from_mle =)"),
     "autoscale": Gate("1.1-38", "lmerControl(autoscale = TRUE)"),
     "structured_covariance": Gate("2.0-1", "us(), diag(), cs() and ar1() in a formula"),
+    "start_par": Gate("2.0-1", "start = list(par =)"),
     "double_vert_default": Gate("2.0-1", 'options(lme4.doublevert.default = "diag_special")'),
     "get_me_par": Gate("2.0-1", 'getME(name = "par")'),
-    "var_corr_par": Gate("2.0-1", "parameters of its own in VarCorr()"),
-    "weights_type": Gate("2.0-1", "weights(type =)"),
+    "var_corr_classes": Gate("2.0-1", "a class for each structure in VarCorr()"),
+    "weights_type": Gate("2.0-1", 'weights(type = "working")'),
     "na_action_method": Gate("2.0-1", "na.action() of a fit"),
     "simulate_newparams_par": Gate("2.0-1", "simulate(newparams = list(par =))"),
     "influence_parallel": Gate("2.0-1", "influence(parallel =)"),
