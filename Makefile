@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB
 
-.PHONY: help setup report test test-fresh bench clean
+.PHONY: help setup report test test-fresh test-sid test-trixie bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -16,11 +16,17 @@ test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 2 --dist loadfile -rs
 	cd r && Rscript --vanilla tests/testthat.R
 
 test-fresh: ## run `make report` and `make test` on this commit in a clean Debian 12 (needs root)
 	@.ci/fresh report test
+
+test-sid: ## run `make test` on this commit in Debian sid: the newest R, lme4 and Python (needs root)
+	@.ci/fresh --suite sid --keep test
+
+test-trixie: ## the same in Debian 13
+	@.ci/fresh --suite trixie --keep test
 
 bench: setup ## time lmerbridge against R and pandas2ri, and write reports/bench.md
 	.venv/bin/python -m pip install -qq rpy2-robjects # pandas2ri, the other side of one ratio; nothing else needs it

@@ -73,7 +73,7 @@ def _field(hint: type, vectors: Mapping[str, Any], name: str) -> object:
     vector = vectors[name]
     if get_origin(hint) is tuple:
         return tuple(vector)
-    if get_origin(hint) is np.ndarray:
+    if get_origin(hint) in (np.ndarray, NDArray):  # from numpy 2.5 on the alias is a type of its own
         return vector if isinstance(vector, np.ndarray) else np.array(vector, dtype=np.float64)
     if len(vector) != 1 or (hint in (int, bool) and vector[0] == NA_INTEGER):
         raise ProtocolError(f"{name}: one value that is not NA expected, {vector!r} came")

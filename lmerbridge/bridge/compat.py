@@ -128,6 +128,7 @@ GATES = {  # lme4's NEWS
     "confint_signames": Gate("1.1-38", "confint(signames =)"),
     "all_fit_start_from_mle": Gate("1.1-38", "allFit(start_from_mle =)"),
     "autoscale": Gate("1.1-38", "lmerControl(autoscale = TRUE)"),
+    "conv_check_limits": Gate("1.1-38", "lmerControl(check.conv.nobsmax =, check.conv.nparmax =)"),
     "structured_covariance": Gate("2.0-1", "us(), diag(), cs() and ar1() in a formula"),
     "start_par": Gate("2.0-1", "start = list(par =)"),
     "double_vert_default": Gate("2.0-1", 'options(lme4.doublevert.default = "diag_special")'),

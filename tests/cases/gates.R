@@ -17,6 +17,7 @@ gates <- list(
   confint_signames = has_argument(method("confint"), "signames"),
   all_fit_start_from_mle = has_argument(lme4::allFit, "start_from_mle"),
   autoscale = has_argument(lme4::lmerControl, "autoscale"),
+  conv_check_limits = has_argument(lme4::lmerControl, "check.conv.nobsmax"),
   structured_covariance = runs(lme4::lmer(Reaction ~ Days + cs(Days | Subject), sleepstudy)),
   start_par = runs(lme4::lmer(Reaction ~ Days + (Days | Subject), sleepstudy, start = list(par = c(1, 0, 1)))),
   double_vert_default = exports("getDoublevertDefault"),

@@ -1,0 +1,54 @@
+# What differs between releases of lme4, met here by name. Which release has what: lmerbridge/bridge/compat.py.
+
+lme4_since <- function(version) utils::packageVersion("lme4") >= version
+
+# The covariance structure of each random term; NULL before 2.0-1. Their accessor is not exported before 2.0-6.
+structures_of <- function(model) attr(model, "reCovs")
+
+# Where an optimizer is to start so that it starts at the fit.
+start_at <- function(model) {
+  if (is.null(structures_of(model))) list(theta = model@theta) else list(par = lme4::getME(model, "par"))
+}
+
+# One flag a random term, in lme4's order.
+singular_by_term <- function(model, tol) {
+  structures <- structures_of(model)
+  if (!is.null(structures)) return(vapply(structures, lme4::isSingular, TRUE, tol = tol, USE.NAMES = FALSE))
+  vapply(lme4::getME(model, "Tlist"), function(factor) any(diag(factor) < tol), TRUE, USE.NAMES = FALSE)
+}
+
+# Under names as "sd_(Intercept)|Subject"; their order is another before 2.0-1, and so is the argument's name before 1.1-38.
+wald_intervals <- function(model) {
+  if (lme4_since("1.1-38")) return(stats::confint(model, method = "Wald", signames = FALSE))
+  stats::confint(model, method = "Wald", oldNames = FALSE)
+}
+
+# The values of a profile on the scale of variances. lme4 before 2.0-1 leaves the rows of a fixed effect's in standard
+# deviations, but for the one of the estimate.
+on_varcov <- function(values, zeta, which, model) {
+  variances <- seq_len(ncol(values) - ncol(model@pp$X))
+  if (lme4_since("2.0-1") || which %in% variances) return(values)
+  widths <- lengths(model@cnms)
+  squared <- function(row) {
+    sigma <- row[length(row)]
+    lme4::Cv_to_Vv(lme4::Sv_to_Cv(row, n = widths, s = sigma), n = widths, s = sigma)
+  }
+  left <- zeta != 0
+  values[left, variances] <- t(apply(values[left, variances, drop = FALSE], 1L, squared))
+  values
+}
+
+# The spline from parameter to zeta through points of a profile, and the one back. lme4 2.1 makes others where these are
+# not monotonic.
+splines_through <- function(parameter, zeta) {
+  own <- get0("profSplines", asNamespace("lme4"), inherits = FALSE)
+  if (!is.null(own)) return(own(.zeta ~ parameter, data.frame(parameter = parameter, .zeta = zeta)))
+  forward <- tryCatch(splines::interpSpline(parameter, zeta, na.action = stats::na.omit), error = identity)
+  list(forward = forward, backward = tryCatch(splines::backSpline(forward), error = identity))
+}
+
+# lme4::checkConv, which asks for `nobs` and `ndim` from 1.1-38 on.
+check_conv <- function(..., nobs, ndim) {
+  newer <- if (lme4_since("1.1-38")) list(nobs = nobs, ndim = ndim)
+  do.call(lme4::checkConv, c(list(...), newer))
+}
