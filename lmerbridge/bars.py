@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lmerbridge import limits
 from lmerbridge.errors import FormulaError
+from lmerbridge.structures import structure
 from lmerbridge.syntax import Call, Name, Node, Number, fold, is_plain, joined, names, shown, to_r, walk
 from lmerbridge.terms import Terms, expand
 
@@ -15,7 +16,7 @@ ONE, ZERO = Number("1"), Number("0")
 
 @dataclass(frozen=True)
 class Bar:
-    """One random term with correlated columns.
+    """One random term with one covariance matrix.
 
     Attributes
     ----------
@@ -25,23 +26,30 @@ class Bar:
         The factors whose interaction it varies by.
     group_name : str
         lme4's name of that factor, such as ``"cask:batch"``.
+    kind : {"us", "diag", "cs", "ar1"}
+        Structure of the covariance of its columns; ``us``, none, where nothing is said.
+    hom : bool
+        Whether all its columns have one variance.
     """
 
     lhs: Node
     group: tuple[Node, ...]
     group_name: str
+    kind: str = "us"
+    hom: bool = False
 
 
 def expand_bars(bars: tuple[Call, ...]) -> tuple[Bar, ...]:
     """Expand ``||`` and then ``/``: lme4's ``expandDoubleVerts`` and ``findbars``."""
     found: list[Bar] = []
-    for bar in bars:
+    for term in bars:
+        bar, kind, hom = structure(term)
         lhs, group = bar.args
         terms, groups = _varying(bar), _nested(group)
         if len(found) + (1 + len(terms.products)) * len(groups) > limits.RANDOM:
             raise FormulaError(f"the formula has more than {limits.RANDOM} random terms.")
         parts = _uncorrelated(lhs) if bar.function == "||" else [lhs]
-        found += [Bar(part, _factors(g), g.name if isinstance(g, Name) else to_r(g)) for part in parts for g in groups]
+        found += [Bar(part, _factors(g), _name(g), kind, hom) for part in parts for g in groups]
     return tuple(found)
 
 
@@ -66,6 +74,22 @@ def written_out(node: Node, args: tuple[Node, ...]) -> Node:
     match node:
         case Call("||", (lhs, Name(group))) if not (group.isascii() and is_plain(group)):
             return joined("+", [Call("(", (Call("|", (part, Name(group))),)) for part in _uncorrelated(lhs)])
+        case Call():
+            return Call(node.function, args, node.names)
+    return node
+
+
+def _name(group: Node) -> str:
+    return group.name if isinstance(group, Name) else to_r(group)
+
+
+def diagonal(node: Node, args: tuple[Node, ...]) -> Node:
+    """Write ``(x || g)`` as ``diag(x | g)``, as lme4 reads it under ``lme4.doublevert.default = "diag_special"``."""
+    match node:
+        case Call("||"):
+            return Call("diag", (Call("|", args),), (None,))
+        case Call("(", (Call("||"),)):
+            return args[0]
         case Call():
             return Call(node.function, args, node.names)
     return node

@@ -10,7 +10,8 @@ import math
 
 from lmerbridge import limits
 from lmerbridge.errors import FormulaError, UnsafeFormula
-from lmerbridge.syntax import CONTRASTS, Call, Constant, Node, Number, String, fold, names, shown, walk
+from lmerbridge.structures import check_structure
+from lmerbridge.syntax import CONTRASTS, STRUCTURES, Call, Constant, Node, Number, String, fold, names, shown, walk
 
 VALUES: dict[str, tuple[str, ...]] = {  # function: its arguments whose numbers are data, not sizes
     **dict.fromkeys(("poly", "cut", "C", *CONTRASTS), ()),
@@ -27,6 +28,8 @@ def check(call: Call) -> None:
     ------
     FormulaError, UnsafeFormula
     """
+    if call.function in STRUCTURES:
+        check_structure(call)
     if call.function == "interaction" and len(names(call)) > limits.CROSSED:
         raise FormulaError(f"the formula has {shown(call)}; interaction() may cross {limits.CROSSED} factors.")
     if call.function not in VALUES:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from lmerbridge import calls, limits
-from lmerbridge.bars import BARS, ONE, Bar, expand_bars, written_out
-from lmerbridge.errors import FormulaError, UnsafeFormula
+from lmerbridge.bars import BARS, ONE, ZERO, Bar, diagonal, expand_bars, written_out
+from lmerbridge.errors import FormulaError
+from lmerbridge.places import check, readable
 from lmerbridge.reader import read
-from lmerbridge.syntax import Call, Constant, Name, Node, Number, String, fold, joined, names, shown, source, to_r
+from lmerbridge.syntax import STRUCTURES, Call, Name, Node, fold, joined, names, shown, source, walk, with_args
 from lmerbridge.terms import Terms, expand
-
-ALGEBRA = frozenset(("+", "-", ":", "*", "^", "%in%", "/", "("))
-ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "%%", "%/%", ":", "(", "&", "!", "==", "!=", "<", "<=", ">", ">="))
-GROUPING = frozenset((":", "/", "("))
-ALLOWED = {"sum": ALGEBRA | BARS, "term": ALGEBRA, "group": GROUPING, "function": ARITHMETIC}
-BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")  # R reads no text that holds one
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Formula:
     response: Node
     fixed: Node
     random: tuple[Bar, ...]
-    tree: Node = field(repr=False, compare=False)
+    tree: Call = field(repr=False, compare=False)
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
@@ -66,6 +59,22 @@ class Formula:
         """The text that R is to read."""
         return source(fold(self.tree, written_out))
 
+    @cached_property
+    def structures(self) -> tuple[str, ...]:
+        """Which of ``us``, ``diag``, ``cs`` and ``ar1`` are written around its random terms, in order of appearance."""
+        calls = [node.function for node in walk(self.tree) if isinstance(node, Call) and node.function in STRUCTURES]
+        return tuple(dict.fromkeys(calls))
+
+    def diagonal(self) -> Formula:
+        """Write every ``(x || g)`` as ``diag(x | g)``.
+
+        Examples
+        --------
+        >>> parse("y ~ x + (x || g)").diagonal().text
+        'y ~ x + diag(x | g)'
+        """
+        return _build(fold(self.tree, diagonal))
+
     @property
     def has_dot(self) -> bool:
         """Whether the fixed part says "all other columns"."""
@@ -85,7 +94,7 @@ class Formula:
         if not others:
             raise FormulaError("the formula's '.' stands for all other columns, and the data has none.")
         everything = Call("(", (joined("+", others),))
-        return _build(fold(self.tree, lambda node, args: everything if node == Name(".") else _with(node, args)))
+        return _build(fold(self.tree, lambda node, args: everything if node == Name(".") else with_args(node, args)))
 
 
 @lru_cache(maxsize=256)
@@ -108,6 +117,7 @@ def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
 
     Examples
     --------
+    >>> from lmerbridge.syntax import to_r
     >>> formula = parse("log(y) ~ x + (x || g/h)")
     >>> formula.text
     'log(y) ~ x + (x || g/h)'
@@ -119,13 +129,64 @@ def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
     return _build(read(text, allow))
 
 
+def parse_right(text: str, allow: tuple[str, ...] = ()) -> Formula:
+    """Read the right side of a mixed-model formula, which need not have a response; where it has, 0 takes its place.
+
+    Raises
+    ------
+    FormulaError
+        It is not such a formula.
+    UnsafeFormula
+        It calls something that is not on the list of allowed functions.
+
+    Examples
+    --------
+    >>> formula = parse_right("~ x + (1 | g)")
+    >>> formula.text, formula.variables
+    ('0 ~ x + (1 | g)', ('x', 'g'))
+    """
+    tree = read(text, allow)
+    match tree:
+        case Call("~", (*_, right)):
+            return _build(Call("~", (ZERO, right)))
+    raise FormulaError(f"the formula is {shown(tree)!r}; '~ terms + (1 | group)' is expected.")
+
+
+def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
+    """Read the formula of a model in each group, ``"y ~ x | g"``: its fixed part is what stands before the bar.
+
+    Raises
+    ------
+    FormulaError
+        It is not such a formula.
+    UnsafeFormula
+        It calls something that is not on the list of allowed functions.
+
+    Examples
+    --------
+    >>> formula = parse_list("log(y)~x|g")
+    >>> formula.text, formula.variables, formula.groups
+    ('log(y) ~ x | g', ('y', 'x', 'g'), ('g',))
+    """
+    tree = read(text, allow)
+    match tree:
+        case Call("~", (response, Call("|", (terms, Name(group))) as bar)) if "." not in names(tree):
+            check(response, "function")
+            check(bar, "sum")
+            formula = Formula(readable(tree), response, terms, (Bar(ONE, (Name(group),), group),), tree)
+            formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
+            return formula
+    told = f"the formula is {shown(tree)!r}; 'response ~ terms | group' is expected, the group one column"
+    raise FormulaError(f"{told}: a factor of several is to be a column of its own.")
+
+
 def _build(tree: Node) -> Formula:
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 2):
         raise FormulaError("the formula has no response; 'response ~ terms + (1 | group)' is expected.")
     response, right = tree.args
-    _check(response, "function")
-    _check(right, "sum")
-    text = _readable(tree)
+    check(response, "function")
+    check(right, "sum")
+    text = readable(tree)
     fixed, bars = fold(right, _split, lambda call: call.function in ("+", "-", "("))
     if not bars:
         raise FormulaError("the formula has no random term, such as (1 | group).")
@@ -134,86 +195,14 @@ def _build(tree: Node) -> Formula:
     return formula
 
 
-def _readable(tree: Node) -> str:
-    """Write the tree, unless R does not read that, or lme4 too slowly."""
-    text = to_r(tree)
-    if found := BIDI.search(text):
-        raise FormulaError(f"the formula holds {found[0]!a}, which turns the direction of text; rename the column.")
-    if fold(tree, _weight) > limits.WEIGHT:
-        raise FormulaError("the formula has parentheses in parentheses, for which lme4 needs too long; leave some out.")
-    return text
-
-
-def _weight(node: Node, args: tuple[int, ...]) -> int:
-    return (1 + sum(args)) * (2 if isinstance(node, Call) and node.function == "(" else 1)
-
-
-def _check(root: Node, place: str) -> None:
-    """Refuse what has no meaning, or another than it seems, where it stands."""
-    pending = [(root, place)]
-    while pending:
-        node, place = pending.pop()
-        if isinstance(node, Call):
-            if node.is_operator and node.function not in ALLOWED[place]:
-                raise _misplaced(node, place)
-            if node.function == ":" and place == "function":
-                calls.check_sequence(node)
-            if node.function == "^" and place in ("sum", "term"):
-                _check_power(node)
-                pending.append((node.args[0], "term"))
-            else:
-                pending.extend(zip(node.args, _places(node, place), strict=True))
-        elif place != "function" and not _may_stand(node, place):
-            raise FormulaError(f"the formula has {shown(node)} where a column is expected; only 0 and 1 may be added.")
-        elif node == Name(".") and place in ("group", "function"):
-            raise FormulaError("the formula has '.' in a function or a grouping factor; name the columns.")
-
-
-def _may_stand(node: Node, place: str) -> bool:
-    if isinstance(node, Number):
-        return place != "group" and node.text.rstrip("L") in ("0", "1")
-    return not isinstance(node, String | Constant)
-
-
-def _places(call: Call, place: str) -> tuple[str, ...]:
-    if not call.is_operator:
-        return ("function",) * len(call.args)
-    if call.function in BARS:
-        return "term", "group"
-    if place != "sum" or call.function in ("+", "("):
-        return (place,) * len(call.args)
-    return ("sum", "term") if call.function == "-" and len(call.args) == 2 else ("term",) * len(call.args)
-
-
-def _misplaced(call: Call, place: str) -> FormulaError:
-    told = f"the formula has {call.function!r} in {shown(call)!r}"
-    if call.function in BARS:
-        return FormulaError(f"{told}; lme4 reads every bar as a random term, and such a term can only be added.")
-    if place == "function":
-        return UnsafeFormula(f"{told}; inside a function {' '.join(sorted(ARITHMETIC))} are allowed.")
-    if place == "group":
-        return FormulaError(f"{told}; a grouping factor is made of columns, ':' and '/'.")
-    return UnsafeFormula(f"{told}; outside a function {' '.join(sorted(ALGEBRA))} are allowed, else write I(...).")
-
-
-def _check_power(call: Call) -> None:
-    exponent = call.args[1] if len(call.args) == 2 else None
-    if not (isinstance(exponent, Number) and exponent.text.rstrip("L") in map(str, range(2, 9))):
-        raise FormulaError(f"the formula has {shown(call)!r}; a power of terms is a whole number from 2 to 8.")
-
-
 def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -> tuple[Node | None, tuple[Call, ...]]:
     """Part the fixed terms, None where nothing is left, from the bars: lme4's ``nobars`` and ``findbars``."""
     if not args:
-        return (None, (node,)) if isinstance(node, Call) and node.function in BARS else (node, ())
+        return (None, (node,)) if isinstance(node, Call) and node.function in BARS | STRUCTURES else (node, ())
     kept = tuple(part for part, _ in args if part is not None)
     bars = tuple(bar for _, found in args for bar in found)
     if not bars:
         return node, ()
     if isinstance(node, Call) and node.function == "-" and len(kept) == 1:
         raise FormulaError(f"lme4 loses the minus of {shown(node)!r}; put the fixed part before the random terms.")
-    return (_with(node, kept) if len(kept) == len(args) else kept[0] if kept else None), bars
-
-
-def _with(node: Node, args: tuple[Node, ...]) -> Node:
-    return Call(node.function, args, node.names) if isinstance(node, Call) else node
+    return (with_args(node, kept) if len(kept) == len(args) else kept[0] if kept else None), bars

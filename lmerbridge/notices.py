@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 
-from lmerbridge.bridge.compat import fits
+from lmerbridge.bridge.compat import DEFECTS, fits
 from lmerbridge.errors import (
     ConvergenceWarning,
     KnownDefectWarning,
@@ -61,6 +61,24 @@ def of_versions(r: str, rinterface: str) -> Iterator[LmerBridgeWarning]:
         yield KnownDefectWarning(
             f"rpy2-rinterface {rinterface} was not made for R {r}; `lmerbridge doctor` says which release was."
         )
+
+
+def of_count(counted: int, right: int, lme4: str) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning where lme4 counts other parameters than the model has."""
+    if counted != right:
+        defect = next(defect for defect in DEFECTS if defect.name == "structured_npar")
+        yield KnownDefectWarning(
+            f"lme4 {lme4} counts {counted} parameters of this model, which has {right}, so npar, AIC and BIC are "
+            f"wrong; lme4 {defect.versions.below} and later count right."
+        )
+
+
+def of_autoscale() -> LmerBridgeWarning:
+    """Return the warning that lme4's numbers of an autoscaled fit do not belong together, as seen in 2.1-0."""
+    return KnownDefectWarning(
+        "with autoscale, lme4 gives fixed effects of the scaled columns, and their covariance for the columns as they "
+        "are; a t value has one of each. Scale the columns yourself instead."
+    )
 
 
 def give(notices: Iterator[LmerBridgeWarning], stacklevel: int = 2) -> None:

@@ -18,6 +18,7 @@ from lmerbridge.syntax import (
     PRECEDENCE,
     RESERVED,
     SHOWN,
+    STRUCTURES,
     Call,
     Constant,
     Name,
@@ -60,7 +61,7 @@ class _Reader:
             raise FormulaError("the formula holds half a surrogate pair, which is no character.") from None
         if size > limits.BYTES:
             raise FormulaError(f"the formula is {size} bytes long; at most {limits.BYTES} are read.")
-        self.text, self.allowed = text, FUNCTIONS.union(allow)
+        self.text, self.allowed = text, FUNCTIONS.union(STRUCTURES, allow)
         self.tokens, self.nodes, self.depth = tokens(text), 0, 0
         self.token, self.after = next(self.tokens), next(self.tokens)
 

@@ -20,6 +20,7 @@ FACTORS = (
     *(CONTRASTS := ("contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS")),
 )
 FUNCTIONS = frozenset((*TRANSFORMATIONS, *FACTORS))  # the same as in r/R/scope.R
+STRUCTURES = frozenset(("us", "diag", "cs", "ar1"))  # no functions to R: lme4 reads them around a random term
 PRECEDENCE = {
     **dict.fromkeys(("~",), 1),
     **dict.fromkeys(("|", "||"), 2),
@@ -128,6 +129,11 @@ def walk(root: Node) -> Iterator[Node]:
 def names(root: Node) -> list[str]:
     """Return the names in a tree, left to right."""
     return [node.name for node in walk(root) if isinstance(node, Name)]
+
+
+def with_args(node: Node, args: tuple[Node, ...]) -> Node:
+    """Return a call with other arguments; what is no call as it is."""
+    return Call(node.function, args, node.names) if isinstance(node, Call) else node
 
 
 def joined(op: str, nodes: Iterable[Node]) -> Node:

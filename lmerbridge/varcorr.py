@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from lmerbridge.covariance import Array, correlation
+from lmerbridge.errors import InvalidArgument
 
 
 @lru_cache(maxsize=256)
@@ -32,6 +36,13 @@ class CovarianceBlock:
     covariance, correlation : ndarray, shape (k, k)
     stddev : ndarray, shape (k,)
         In the response's unit a unit of the term.
+    kind : {"us", "diag", "cs", "ar1"}
+        lme4's structure of the covariance; ``us`` is none.
+    hom : bool
+        Whether the structure gives all terms one variance.
+    par : ndarray
+        The free parameters, as lme4's ``par``: relative Cholesky factors of ``us``; of the others relative standard
+        deviations, one if ``hom``, and then ``rho`` of ``cs`` and ``ar1``. Empty from an engine other than lme4.
     """
 
     name: str
@@ -40,6 +51,9 @@ class CovarianceBlock:
     covariance: Array
     stddev: Array
     correlation: Array
+    kind: str = "us"
+    hom: bool = False
+    par: Array = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def from_covariance(cls, name: str, group: str, terms: tuple[str, ...], covariance: Array) -> CovarianceBlock:
@@ -55,6 +69,11 @@ class CovarianceBlock:
     def corr(self) -> pd.DataFrame:
         """Correlations, term by term."""
         return pd.DataFrame(self.correlation, index=labels(self.terms), columns=labels(self.terms))
+
+    @property
+    def rho(self) -> float:
+        """The one correlation of ``cs``, or of neighbours under ``ar1``; NaN where there is no such."""
+        return float(self.par[-1]) if self.kind in ("cs", "ar1") and len(self.terms) > 1 else math.nan
 
     @property
     def cov(self) -> pd.DataFrame:
@@ -87,15 +106,24 @@ class VarCorr:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Tidy table as R's ``as.data.frame(VarCorr(fit))``: group, term1, term2, vcov, sdcor."""
+        return self.table()
+
+    def table(self, *, order: Literal["cov.last", "lower.tri"] = "cov.last") -> pd.DataFrame:
+        """Tidy table as R's ``as.data.frame(VarCorr(fit), order = )``.
+
+        Parameters
+        ----------
+        order : {"cov.last", "lower.tri"}
+            In each block the variances first, or column by column of the lower triangle.
+        """
         rows: list[tuple[str, str | None, str | None, float, float]] = []
         for b in self.blocks:
-            rows += [(b.name, t, None, b.covariance[i, i], b.stddev[i]) for i, t in enumerate(b.terms)]
-            rows += [
-                (b.name, b.terms[i], b.terms[j], b.covariance[j, i], b.correlation[j, i])
-                for i, j in combinations(range(len(b.terms)), 2)
-            ]
+            for i, j in _cells(len(b.terms), order):
+                names = (b.terms[i], None if i == j else b.terms[j])
+                rows.append((b.name, *names, b.covariance[j, i], b.stddev[i] if i == j else b.correlation[j, i]))
         rows.append(("Residual", None, None, self.residual_sd**2, self.residual_sd))
-        return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
+        table = pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"], dtype=object)
+        return table.astype({"vcov": float, "sdcor": float})
 
     def quantities(self) -> dict[str, float]:
         """Every variance, standard deviation, covariance and correlation under its name in reports."""
@@ -128,3 +156,11 @@ class VarCorr:
         """Return the group, or lme4's numbered name where two blocks of a group share a term."""
         others = [b for b in self.blocks if b is not block and b.group == block.group]
         return block.name if any(set(b.terms) & set(block.terms) for b in others) else block.group
+
+
+def _cells(k: int, order: str) -> list[tuple[int, int]]:
+    if order == "lower.tri":
+        return list(combinations_with_replacement(range(k), 2))
+    if order == "cov.last":
+        return [(i, i) for i in range(k)] + list(combinations(range(k), 2))
+    raise InvalidArgument(f"order is {order!r}; 'cov.last' or 'lower.tri' is expected.")

@@ -13,7 +13,7 @@ from lmerbridge import limits
 from lmerbridge.bridge import host
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula import parse
-from lmerbridge.syntax import CONTRASTS, FUNCTIONS, OPERATORS, Call, Name, source, to_r, walk
+from lmerbridge.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, source, to_r, walk
 from lmerbridge.terms import expand
 from lmerbridge.translate.coding import Coding
 from tests.processes import in_r
@@ -67,7 +67,10 @@ USES = {  # a call of each function: of a column {c} or of any expression {x}
 }
 ARITHMETIC = ("{x} + {c}", "-{c}^2", "({x}) * {c}", "{c} / ({x})", "{c} %% 2 - {x}", "{c} %/% 3L", "!({x} == {c})")
 PRODUCTS = ("{x}:{c}", "{x} * {c}", "({x} + {c})^2", "({x})/{c}", "{c} %in% {x}", "{x} + 0")
-RANDOM = ("(1 | {c})", "({x} || {c})", "(0 + {x} | {c}:g)", "({x} | g/{c}/h)", "(1 + {c} | g) - 1 + (1 | h)")
+RANDOM = (
+    *("us({x} | {c})", "(diag(1 + {c} | g, hom = TRUE))", "cs(0 + {x} | g/{c})", "ar1({c} | h, hom = FALSE) + (1 | g)"),
+    *("(1 | {c})", "({x} || {c})", "(0 + {x} | {c}:g)", "({x} | g/{c}/h)", "(1 + {c} | g) - 1 + (1 | h)"),
+)
 COLUMNS = st.sampled_from(
     ["x", ".z", "my col", "if", "größe", "中", "a`b", "a\\b", "x\ny", "TRUE", "system", *HOSTILE]
 ).map(lambda name: source(Name(name)))
@@ -150,7 +153,7 @@ def test_any_edit_of_a_formula_or_an_attack_has_its_verdict_at_once_and_calls_no
     assert seconds < SECONDS
     if not isinstance(found, FormulaError):
         assert parse(source(found.tree)).tree == found.tree
-        assert functions(found.tree) | functions(parse(found.source).tree) <= FUNCTIONS | OPERATORS
+        assert functions(found.tree) | functions(parse(found.source).tree) <= FUNCTIONS | OPERATORS | STRUCTURES
 
 
 @settings(max_examples=40, deadline=None)

@@ -56,8 +56,9 @@ def table(frame: pd.DataFrame, formula: Formula) -> Table:
 
 
 def parsed(spec: Spec) -> Formula:
-    """Return the formula of a model, its dot expanded to the other columns."""
-    return parse(spec.formula, spec.allow).expand_dot(text_names(spec.data))
+    """Return the formula of a model, its dot expanded to the other columns, and its double bars as they are meant."""
+    formula = parse(spec.formula, spec.allow).expand_dot(text_names(spec.data))
+    return formula.diagonal() if spec.double_bar == "diag_special" else formula
 
 
 def text_names(frame: pd.DataFrame) -> Iterator[str]:

@@ -13,9 +13,16 @@ TWO_LEVELS = "a grouping factor needs at least two levels; leave its term out, o
 FEWER_LEVELS = "a grouping factor needs fewer levels than rows; leave its term out, or bring repeated observations"
 FEWER_EFFECTS = "the data needs more rows than a term has random effects; leave a slope out, or bring more data"
 EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response."
+NO_NUMBERS = (
+    "lme4 gave a fit of NaN throughout, and no warning. lme4 2.1-0 does so once it tries rho = 1 of a cs() of three "
+    "columns or more, which has no value there; cs(f | g, hom = TRUE) with a rho above 0 is (1 | g) + (1 | g:f)."
+)
 CONTRASTS = "a factor of the fixed or random part needs at least two levels; leave it out"
 FINITE = "a function of the formula gives an infinite number; log(0) and 1/0 do"
-THETA = "start needs one finite number a theta, none of them below its bound: 0 for standard deviations"
+THETA = (
+    "start needs one finite number a theta, a par where a term has a covariance structure, none of them below its "
+    "bound: 0 for standard deviations"
+)
 WEIGHTS = "weights must not be negative"
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
@@ -26,7 +33,7 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
     (r"^number of observations .* <=? number of random effects", UnfitData, FEWER_EFFECTS),
     (r"^contrasts can be applied only to factors with 2 or more", UnfitData, CONTRASTS),
     (r"^NA/NaN/Inf in ", UnfitData, FINITE),
-    (r"theta components|element in x0|^x0 contains|^objective in x0", InvalidArgument, THETA),
+    (r"theta components|^starting value of 'par'|element in x0|^x0 contains|^objective in x0", InvalidArgument, THETA),
     (r"all\(weights >= 0\)", InvalidArgument, WEIGHTS),
 )
 

@@ -32,6 +32,16 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class Structures:
+    """lme4's covariance structures, a block each, and their parameters one after another."""
+
+    kind: tuple[str, ...]
+    hom: Integers
+    size: Integers
+    par: Array
+
+
+@dataclass(frozen=True)
 class Groups:
     """R's ranef, its matrices one after another."""
 
@@ -65,6 +75,7 @@ class Described:
     converged: bool
     optimizer: str
     block: Blocks
+    structure: Structures
     group: Groups
 
 
@@ -123,7 +134,7 @@ def numbers(described: Described) -> dict[str, Any]:
     raw = described
     return {name: getattr(raw, name) for name in AS_THEY_ARE} | {
         "covariance": _square(raw.covariance),
-        "varcorr": VarCorr(_blocks(raw.block), raw.sigma),
+        "varcorr": VarCorr(_blocks(raw.block, raw.structure), raw.sigma),
         "modes": _modes(raw.group),
         "loglik": LogLik(raw.loglik, raw.df, len(raw.rows), raw.reml),
         "rows": raw.rows.astype(np.int64) - 1,
@@ -135,7 +146,18 @@ def _square(values: Array) -> Array:
     return values.reshape(k, k, order="F")
 
 
-def _blocks(raw: Blocks) -> tuple[CovarianceBlock, ...]:
+def unstructured(blocks: int) -> dict[str, Any]:
+    """Return the vectors of `Structures` where all blocks are ``us`` and nobody tells their parameters."""
+    none = np.zeros(blocks, np.int32)
+    return {
+        "structure.kind": ["us"] * blocks,
+        "structure.hom": none,
+        "structure.size": none,
+        "structure.par": np.empty(0),
+    }
+
+
+def _blocks(raw: Blocks, structure: Structures) -> tuple[CovarianceBlock, ...]:
     parts = zip(
         raw.name,
         raw.group,
@@ -143,6 +165,9 @@ def _blocks(raw: Blocks) -> tuple[CovarianceBlock, ...]:
         map(_square, pieces(raw.covariance, raw.width**2)),
         pieces(raw.stddev, raw.width),
         map(_square, pieces(raw.correlation, raw.width**2)),
+        structure.kind,
+        map(bool, structure.hom),
+        pieces(structure.par, structure.size),
         strict=True,
     )
     return tuple(CovarianceBlock(*part) for part in parts)

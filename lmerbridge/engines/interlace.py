@@ -10,7 +10,7 @@ from lmerbridge.covariance import Array
 from lmerbridge.errors import SetupError
 from lmerbridge.results import Fit
 from lmerbridge.spec import Spec
-from lmerbridge.translate.foreign import refuse_lme4s, told
+from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
 from lmerbridge.translate.plain import Estimates, Plain
 
 
@@ -23,6 +23,7 @@ class Interlace:
     def fit(self, spec: Spec) -> Fit:
         """Fit the model: see `lmerbridge.engines.Engine`."""
         refuse_lme4s(spec, self.name)
+        refuse_structures(spec, self.name)
         model = Plain(spec)
         return told(self.name, lambda: model.fit(self.name, "interlace-lme", _fitted(model)))
 

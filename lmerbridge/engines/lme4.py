@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lmerbridge.bridge.arguments import OPTIMIZERS
+from lmerbridge.control import OPTIMIZERS
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.lmm import LmerFit
 from lmerbridge.spec import Spec
@@ -34,7 +34,7 @@ class Lme4:
         """Fit the model: see `lmerbridge.lmer`."""
         if self.optimizer is None:
             return LmerFit.of(spec)
-        control = {"optimizer": self.optimizer, **(spec.control or {})}
+        control = {"optimizer": self.optimizer, **spec.controls}
         if control["optimizer"] != self.optimizer:
             raise InvalidArgument(f"control asks for the optimizer {control['optimizer']!r} of {self.name}.")
         return replace(LmerFit.of(replace(spec, control=control)), engine=self.name)

@@ -16,7 +16,7 @@ from lmerbridge.results import Fit, Provenance
 from lmerbridge.session import session_facts
 from lmerbridge.spec import Spec
 from lmerbridge.structure import build
-from lmerbridge.translate.foreign import LME4S, refuse_lme4s
+from lmerbridge.translate.foreign import LME4S, refuse_lme4s, refuse_structures
 
 
 class RPackage:
@@ -34,6 +34,7 @@ class RPackage:
             R does not have the package.
         """
         refuse_lme4s(spec, self.name)
+        refuse_structures(spec, self.name)
         formula = columns.parsed(spec)
         given = {name: value for name, value in arguments(spec, formula).items() if name not in LME4S}
         try:
@@ -46,6 +47,7 @@ class RPackage:
         values = dict(model.reply.values)
         version, optimizer = values.pop("version")[0], values["optimizer"][0]
         derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
+        derived |= replies.unstructured(len(values["block.name"]))
         fields = replies.numbers(build(replies.Described, values | derived))
         roots = [covariance.factor(block.covariance / fields["sigma"] ** 2) for block in fields["varcorr"]]
         derived = {"theta": covariance.join(roots), "singular": any(map(covariance.singular, roots))}

@@ -67,7 +67,8 @@ class Recorded:
         refuse_lme4s(spec, self.name)
         formula = columns.parsed(spec)
         model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
-        described = build(replies.Described, _vectors(model["fit"]["described"]))
+        vectors = _vectors(model["fit"]["described"])
+        described = build(replies.Described, replies.unstructured(len(vectors["block.name"])) | vectors)
         versions = self.content["versions"]
         return Fit(
             engine=self.name,

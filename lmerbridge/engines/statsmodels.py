@@ -18,7 +18,7 @@ from lmerbridge.spec import Spec
 from lmerbridge.syntax import to_r
 from lmerbridge.terms import expand
 from lmerbridge.translate.coding import Coding, key_of, quoted
-from lmerbridge.translate.foreign import refuse_lme4s, told
+from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
 from lmerbridge.translate.mixedlm import Built, Indices, Used, described, full_rank
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, Nesting, filled, lme4_order, nesting
@@ -82,6 +82,7 @@ def _refuse(spec: Spec) -> None:
     if spec.weights is not None:
         raise NotExpressible("MixedLM has no weights.")
     refuse_lme4s(spec, "MixedLM")
+    refuse_structures(spec, "MixedLM")
 
 
 def _from_formula(frame: ModelFrame, contrasts: Mapping[str, str] | None) -> Built:

@@ -28,6 +28,10 @@ from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
 from lmerbridge.spec import NaAction, RowVector, Spec
 
+STRUCTURED = (
+    "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."
+)
+
 
 def compare(
     formula: str,
@@ -110,6 +114,8 @@ def judge_candidate(
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, str(error), reference_fit)
     except Exception as error:  # an engine is anybody's code, and its failure is a result
         return no_fit(spec, names, Verdict.ENGINE_FAILED, _told(error), reference_fit)
+    if any(block.kind != "us" for block in reference_fit.varcorr):
+        return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, STRUCTURED, reference_fit)
     try:
         return judge(Trial(reference_fit, fit, names, profile or tolerances.default()))
     except (EngineFailed, RError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:

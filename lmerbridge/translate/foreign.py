@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
+from lmerbridge.bridge.columns import parsed
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
 from lmerbridge.results import Condition, Fit
 from lmerbridge.spec import Spec
@@ -24,6 +25,18 @@ def refuse_lme4s(spec: Spec, name: str) -> None:
     for argument in LME4S:
         if getattr(spec, argument) is not None:
             raise NotExpressible(f"{argument} is an argument of lme4's that {name} does not have.")
+
+
+def refuse_structures(spec: Spec, name: str) -> None:
+    """Refuse covariance structures, which only lme4 is given.
+
+    Raises
+    ------
+    NotExpressible
+    """
+    structured = [f"{bar.kind}()" for bar in parsed(spec).random if bar.kind != "us"]
+    if structured:
+        raise NotExpressible(f"{structured[0]} is a covariance structure of lme4's that {name} is not given.")
 
 
 def told(name: str, fit: Callable[[], Fit]) -> Fit:

@@ -57,7 +57,7 @@ describe_fit <- function(model) {
     singular = lme4::isSingular(model),
     converged = has_converged(model@optinfo$conv),
     optimizer = c(model@optinfo$optimizer, "none")[1L]
-  ), describe_blocks(model), describe_modes(lme4::ranef(model, condVar = FALSE)))
+  ), describe_blocks(model), describe_structures(model), describe_modes(lme4::ranef(model, condVar = FALSE)))
 }
 
 has_converged <- function(conv) {

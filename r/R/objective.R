@@ -8,55 +8,77 @@ deviance_function <- function(entry) {
   entry$scope$.devfun
 }
 
+# Between theta and what that function takes: `par`, from lme4 2.0-1 on. They differ where a term has a structure.
+to_par <- function(devfun, theta) between(environment(devfun)$mkPar, theta)
+
+to_theta <- function(devfun, par) between(environment(devfun)$mkTheta, par)
+
+between <- function(convert, values) if (is.null(convert)) values else convert(values)
+
+# A structure's theta holds more numbers than it has parameters: not every theta is one.
+checked_par <- function(devfun, theta) {
+  par <- to_par(devfun, theta)
+  if (!identical(par, theta) && !isTRUE(all.equal(to_theta(devfun, par), theta))) {
+    refuse("theta has the point (", toString(signif(theta, 4L)), "), which no diag(), cs() or ar1() covariance gives")
+  }
+  par
+}
+
 # Call `use` with the objective of a kept model and the model. lme4's function does not recover from a point where it
 # has no value, so after an error or a value that is not finite the next use makes it anew.
-with_objective <- function(handle, use) {
+with_objective <- function(handle, use, ...) {
   entry <- kept(handle)
   sound <- FALSE
   on.exit(if (!sound) entry$scope$.devfun <- NULL)
-  found <- use(deviance_function(entry), entry$model)
+  found <- use(deviance_function(entry), entry$model, ...)
   sound <- all(is.finite(found$value))
   found
 }
 
+each_point <- function(theta, model) split(theta, (seq_along(theta) - 1L) %/% length(model@theta))
+
 # Values of the objective; `theta` holds the points one after another.
 deviance_at <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    list(value = apply(matrix(theta, nrow = length(model@theta)), 2L, devfun))
+    pars <- lapply(each_point(theta, model), checked_par, devfun = devfun)
+    list(value = vapply(pars, devfun, 0, USE.NAMES = FALSE))
   })
 }
 
-# What a unit of each theta moves in the linear predictor: the root mean square of the column of Z it
-# scales. Optimizers need it: a slope on x in thousands has a theta a thousand times smaller.
-theta_scale <- function(model) {
+# What a unit of each parameter moves in the linear predictor: the root mean square of the column of Z it scales, of
+# the largest one where it scales several; 1 of a correlation. Optimizers need it: a slope on x in thousands has a
+# theta a thousand times smaller.
+par_scale <- function(model) {
   zt <- model@pp$Zt
   squares <- Matrix::rowSums(zt^2)
-  term <- function(t, k) {
+  found <- describe_structures(model)
+  term <- function(t, k, kind, hom) {
     rows <- seq(model@Gp[t] + 1L, model@Gp[t + 1L])
-    rms <- sqrt(rowSums(matrix(squares[rows], nrow = k)) / ncol(zt))
-    pmax(rms, .Machine$double.eps)[row(diag(k))[lower.tri(diag(k), diag = TRUE)]]
+    rms <- pmax(sqrt(rowSums(matrix(squares[rows], nrow = k)) / ncol(zt)), .Machine$double.eps)
+    if (kind == "us") return(rms[row(diag(k))[lower.tri(diag(k), diag = TRUE)]])
+    c(if (hom) max(rms) else rms, if (kind != "diag" && k > 1L) 1)
   }
-  unlist(Map(term, seq_along(model@cnms), lengths(model@cnms)), use.names = FALSE)
+  unlist(Map(term, seq_along(model@cnms), lengths(model@cnms), found$structure.kind, found$structure.hom),
+         use.names = FALSE)
 }
 
 # Minimize from each of the given points (one after another in `theta`) with minqa's bobyqa at rounding level.
 # Returns the end points, one after another, and the values there.
 polish <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    scale <- theta_scale(model)
-    starts <- matrix(theta, nrow = length(scale))
-    ends <- apply(starts, 2L, polish_from, devfun = devfun, scale = scale, lower = lme4::getME(model, "lower"))
-    ends <- matrix(ends, nrow = length(scale))
-    list(theta = as.vector(ends), value = apply(ends, 2L, devfun))
+    starts <- lapply(each_point(theta, model), checked_par, devfun = devfun)
+    ends <- lapply(starts, polish_from, devfun, par_scale(model), lme4::getME(model, "lower"), upper_of(devfun))
+    list(theta = unlist(lapply(ends, to_theta, devfun = devfun), use.names = FALSE),
+         value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
   })
 }
 
 # Never ends above its start: bobyqa moves a start that is close to a bound before it looks.
-polish_from <- function(start, devfun, scale, lower) {
-  start <- pmax(start, lower)
+polish_from <- function(start, devfun, scale, lower, upper = Inf) {
+  start <- pmin(pmax(start, lower), upper)
   best <- start * scale
   for (radius in c(0.2, 0.02, 0.002)) {
-    found <- minqa::bobyqa(best, function(p) devfun(p / scale), lower = lower * scale,
+    found <- minqa::bobyqa(best, function(p) devfun(p / scale), lower = lower * scale, upper = upper * scale,
                            control = list(rhobeg = radius, rhoend = 1e-9, maxfun = 5000L))
     best <- found$par
   }
@@ -64,17 +86,27 @@ polish_from <- function(start, devfun, scale, lower) {
   if (devfun(end) <= devfun(start)) end else start
 }
 
+# A correlation has a bound above; lme4 2.1 has no value at that of a cs() of three columns, so it stays below.
+upper_of <- function(devfun) {
+  rho <- environment(devfun)
+  upper <- if (is.null(rho$upper)) rep(Inf, length(rho$lower)) else rho$upper
+  upper - 1e-8
+}
+
 # Where each of lme4's optimizers ends from lme4's own start: `optimizer`, the points one after another in `theta`, and
 # the objective there. One that fails is left out.
 all_optimizers <- function(handle) {
   names <- c("bobyqa", "Nelder_Mead", "nlminbwrap", "nloptwrap")
-  with_objective(handle, function(devfun, model) {
-    start <- list(theta = as.double(lme4::getME(model, "lower") == 0))
-    end <- function(name) tryCatch(lme4::optimizeLmer(devfun, name, start = start)$par, error = function(e) NULL)
-    ends <- Filter(Negate(is.null), stats::setNames(lapply(names, end), names))
-    list(optimizer = names(ends), theta = unlist(ends, use.names = FALSE),
-         value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
-  })
+  ends <- lapply(names, function(name) tryCatch(with_objective(handle, end_of, name), error = function(e) NULL))
+  found <- vapply(ends, function(end) all(is.finite(end$value)) && length(end$value) == 1L, NA)
+  part <- function(name) unlist(lapply(ends[found], `[[`, name), use.names = FALSE)
+  list(optimizer = names[found], theta = part("theta"), value = part("value"))
+}
+
+end_of <- function(devfun, model, name) {
+  start <- list(theta = as.double(lme4::getME(model, "lower") == 0))
+  par <- lme4::optimizeLmer(devfun, name, start = start)$par
+  list(theta = to_theta(devfun, par), value = devfun(par))
 }
 
 # The matrices of a kept model. Z comes as the compressed columns of its transpose, a column a row of the data.

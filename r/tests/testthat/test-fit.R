@@ -62,7 +62,7 @@ test_that("contrasts, start and control reach lmer", {
   expect_identical(fixef_of(found), lme4::fixef(peer))
   expect_identical(found$terms, c("(Intercept)", "third1", "third2"))
   expect_identical(found$optimizer, "bobyqa")
-  expect_error(fit_lmer("wrong", "Reaction ~ Days + (1 | Subject)", lme4::sleepstudy, start = c(1, 2)), "theta")
+  expect_error(fit_lmer("wrong", "Reaction ~ Days + (1 | Subject)", lme4::sleepstudy, start = c(1, 2)), "theta|par")
 })
 
 test_that("without an optimizer the start is the result, and nothing has converged", {

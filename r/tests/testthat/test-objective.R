@@ -22,11 +22,11 @@ test_that("points come one after another, and the kept model stays as it was", {
   expect_identical(model_of("sleep")@pp$theta, before)
 })
 
-test_that("the scale of theta is the root mean square of its column of Z", {
+test_that("the scale of a parameter is the root mean square of its column of Z", {
   days <- sqrt(mean(lme4::sleepstudy$Days^2))
-  expect_equal(theta_scale(model_of("sleep")), c(1, days, days), tolerance = 1e-15)
+  expect_equal(par_scale(model_of("sleep")), c(1, days, days), tolerance = 1e-15)
   fit_lmer("pastes", "strength ~ 1 + (1 | batch) + (1 | cask)", lme4::Pastes)
-  expect_equal(theta_scale(model_of("pastes")), c(1, 1), tolerance = 1e-15)
+  expect_equal(par_scale(model_of("pastes")), c(1, 1), tolerance = 1e-15)
 })
 
 test_that("polish finds the minimum from afar, start by start", {
