@@ -12,12 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
+from lmerbridge.control import LmerControl
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns
 
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
+DoubleBar = Literal["split", "diag_special"]
+Start: TypeAlias = Sequence[float] | Array | Mapping[str, Sequence[float] | Array]
 ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 
 
@@ -37,12 +40,14 @@ class Spec:
     na_action : {"omit", "exclude", "fail"} or None
         None is "omit" by one who did not say so, and is to be told of the rows left out.
     contrasts : mapping of factor to the name of R's contrast function, or None
-    start : array or None
-        Starting theta.
-    control : mapping or None
-        Arguments of ``lme4::lmerControl``; ``optCtrl`` is a mapping of its own.
+    start : array, mapping or None
+        Starting theta, alone or as ``{"theta": ...}``.
+    control : LmerControl, mapping or None
+        Arguments of ``lme4::lmerControl``, as a mapping by R's names; ``optCtrl`` is a mapping of its own.
     allow : tuple of str
         Functions the formula may call beyond those it always may, as ``"package::function"``.
+    double_bar : {"split", "diag_special"}
+        What ``(x || g)`` means: a random term for each of its terms, or one with ``diag(x | g)``.
     design : Design or None
         The reference's own matrices, for engines that are to be tested on the estimator alone.
     """
@@ -55,9 +60,10 @@ class Spec:
     subset: RowVector = None
     na_action: NaAction | None = None
     contrasts: Mapping[str, str] | None = None
-    start: Sequence[float] | Array | None = None
-    control: Mapping[str, Any] | None = None
+    start: Start | None = None
+    control: LmerControl | Mapping[str, Any] | None = None
     allow: Sequence[str] = ()
+    double_bar: DoubleBar = "split"
     design: Design | None = None
 
     def __post_init__(self) -> None:
@@ -69,11 +75,20 @@ class Spec:
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
         if self.na_action not in (None, "omit", "exclude", "fail"):
             raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
+        if self.double_bar not in ("split", "diag_special"):
+            raise InvalidArgument(f"double_bar is {self.double_bar!r}; 'split' or 'diag_special' is expected.")
         for argument in ("contrasts", "control"):
             given = getattr(self, argument)
+            if isinstance(given, LmerControl):
+                continue
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
         object.__setattr__(self, "allow", _checked_allow(self.allow))
+
+    @property
+    def controls(self) -> Mapping[str, Any]:
+        """Arguments of ``lme4::lmerControl`` by R's names; none where the defaults are to hold."""
+        return self.control.arguments() if isinstance(self.control, LmerControl) else self.control or {}
 
     def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
         """Return one value a row of the frame for an argument given as a column name or an array, or None.
@@ -118,7 +133,8 @@ class Spec:
         """Return how many rows of the subset lack a value, by column; weights and offset are among them."""
         columns = {name: self.data[name] for name in variables}
         arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
-        columns |= {name: values for name in arguments if (values := self.per_row(name)) is not None}
+        others = [name for name in arguments if not _is_in(getattr(self, name), columns)]
+        columns |= {name: values for name in others if (values := self.per_row(name)) is not None}
         rows = self.rows_in_subset()
         counts = {name: int(values.isna().to_numpy()[rows].sum()) for name, values in columns.items()}
         return {name: count for name, count in counts.items() if count}
@@ -135,6 +151,10 @@ class Spec:
         if not mask.any():
             raise InvalidArgument("subset picks no row; some must be True.")
         return np.flatnonzero(mask.to_numpy("bool"))
+
+
+def _is_in(given: RowVector, columns: Mapping[str, pd.Series]) -> bool:
+    return isinstance(given, str) and given in columns
 
 
 def _checked_allow(given: object) -> tuple[str, ...]:

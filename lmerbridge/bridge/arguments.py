@@ -9,14 +9,20 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import columns, fitness
+from lmerbridge.bridge.gates import need
 from lmerbridge.bridge.wire import Table, Value
+from lmerbridge.control import OPTIMIZERS
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import Formula
-from lmerbridge.spec import Spec
+from lmerbridge.spec import Spec, Start
 from lmerbridge.syntax import CONTRASTS
 
-OPTIMIZERS = ("nloptwrap", "bobyqa", "Nelder_Mead", "nlminbwrap", "nmkbw", "optimx")
+NEEDS = {
+    "autoscale": "autoscale",
+    "check.conv.nobsmax": "conv_check_limits",
+    "check.conv.nparmax": "conv_check_limits",
+}  # arguments of lmerControl and their gates
 INTEGER = 2**31  # R's integers are smaller
 
 
@@ -27,7 +33,13 @@ def arguments(spec: Spec, formula: Formula) -> dict[str, Value]:
     ------
     InputError
         The data or an argument cannot go to R.
+    NeedsNewer
+        The lme4 of this session does not know the covariance structures of the formula.
     """
+    if spec.double_bar != "split":
+        need("double_vert_default")
+    if formula.structures:
+        need("structured_covariance")
     data = columns.table(spec.data, formula)
     fitness.check(spec, formula, data.columns)
     return {
@@ -36,8 +48,8 @@ def arguments(spec: Spec, formula: Formula) -> dict[str, Value]:
         "reml": bool(spec.reml),
         "na_action": spec.na_action or "omit",
         "contrasts": _contrasts(spec, formula),
-        "start": _start(spec),
-        "control": None if spec.control is None else _control(spec.control),
+        "start": _start(spec.start),
+        "control": _control(spec.controls) or None,
         "allow": spec.allow,
     }
 
@@ -75,15 +87,24 @@ def _contrasts(spec: Spec, formula: Formula) -> Value:
     return dict(spec.contrasts) if spec.contrasts else None
 
 
-def _start(spec: Spec) -> Array | None:
-    if spec.start is None:
-        return None
+def _start(given: Start | None) -> Value:
+    if not isinstance(given, Mapping):
+        return None if given is None else _vector("start", given)
+    if set(given) not in ({"theta"}, {"par"}):
+        told = f"start names {', '.join(map(repr, given)) or 'nothing'}; 'theta' alone, or 'par' alone, is expected"
+        raise InvalidArgument(f"{told}: a linear mixed model's fixed effects follow from theta, and have no start.")
+    if "par" in given:
+        need("start_par")
+    return {name: _vector(f"start[{name!r}]", value) for name, value in given.items()}
+
+
+def _vector(name: str, given: object) -> Array:
     try:
-        start = np.asarray(spec.start, np.float64)
+        start = np.asarray(given, np.float64)
     except (TypeError, ValueError):
         start = np.empty((0, 0))
     if start.ndim != 1 or not np.isfinite(start).all():
-        raise InvalidArgument(f"start is {spec.start!r}; a sequence of finite numbers, one a theta, is expected.")
+        raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one a theta, is expected.")
     return start
 
 
@@ -93,6 +114,9 @@ def _control(given: Mapping[str, Any]) -> dict[str, Value]:
     if optimizer is not None and not (isinstance(optimizer, str) and optimizer in OPTIMIZERS):
         known = ", ".join(OPTIMIZERS)
         raise InvalidArgument(f"control['optimizer'] is {optimizer!r}; None or one of {known} is expected.")
+    for name in given.keys() & NEEDS.keys():
+        if given[name] is not None:
+            need(NEEDS[name])
     return {name: _plain(f"control[{name!r}]", value) for name, value in given.items()}
 
 

@@ -79,7 +79,7 @@ def _empty(present: Mapping[str, Values]) -> Iterator[str]:
 
 
 def _groups(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
-    asked = spec.control or {}  # who sets lme4's own checks has the answer of lme4
+    asked = spec.controls  # who sets lme4's own checks has the answer of lme4
     for name in _names([bar.group[0] for bar in formula.random if len(bar.group) == 1]):
         rows, levels = len(present[name]), len(np.unique(present[name]))
         if levels == 1 and "check.nlev.gtr.1" not in asked:

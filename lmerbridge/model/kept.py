@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,11 @@ from lmerbridge import notices
 from lmerbridge.bridge import columns, host, refusals, replies
 from lmerbridge.bridge.arguments import arguments
 from lmerbridge.bridge.wire import Value
-from lmerbridge.errors import LmerBridgeWarning, RError, UnfitData
+from lmerbridge.errors import EngineFailed, LmerBridgeWarning, RError, UnfitData
 from lmerbridge.formula import Formula
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.session import session_facts
-from lmerbridge.spec import Spec
+from lmerbridge.spec import RowVector, Spec
 from lmerbridge.structure import build
 
 
@@ -32,6 +33,7 @@ class KeptFit(Fit):
 
     spec: Spec = field(repr=False)
     model: host.Model | None = field(repr=False)
+    remake: Callable[[], host.Model] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, spec: Spec) -> Self:
@@ -53,14 +55,17 @@ class KeptFit(Fit):
         return cls.described(kept[0], model)
 
     @classmethod
-    def described(cls, spec: Spec, model: host.Model) -> Self:
+    def described(cls, spec: Spec, model: host.Model, remake: Callable[[], host.Model] | None = None) -> Self:
         """Return the fit whose numbers R gave when it made a model, as ``describe_fit`` tells them.
 
-        ``spec`` is to rebuild that model, and holds data that nobody changes.
+        ``spec`` holds data that nobody changes. `lmer` is to rebuild the model from it; where that gives other last
+        digits, ``remake`` rebuilds it, and can be pickled.
         """
         described = build(replies.Described, model.reply.values)
         if described.sigma == 0:
             raise UnfitData(refusals.EXACT)
+        if math.isnan(described.sigma):
+            raise EngineFailed(refusals.NO_NUMBERS)
         facts = session_facts()
         return cls(
             engine="lme4",
@@ -71,6 +76,7 @@ class KeptFit(Fit):
             provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
             spec=spec,
             model=model,
+            remake=remake,
             **replies.numbers(described),
         )
 
@@ -91,7 +97,8 @@ class KeptFit(Fit):
     def in_r(self) -> host.Model:
         """Return the model in R, rebuilt first if its process has gone."""
         if self.model is None or not self.model.alive:
-            object.__setattr__(self, "model", type(self).of(self.spec).model)
+            model = type(self).of(self.spec).model if self.remake is None else self.remake()
+            object.__setattr__(self, "model", model)
         return self.model  # type: ignore[return-value]  # set above
 
     def call(self, function: str, **arguments: Value) -> dict[str, Any]:
@@ -108,20 +115,30 @@ class KeptFit(Fit):
         if self.spec.na_action is None and self.rows_dropped:
             missing = self.spec.missing(self.spec.data.columns)
             yield notices.of_rows(self.rows_dropped, self.rows_dropped + self.nobs, missing)
+        free = len(self.beta) + sum(len(block.par) for block in self.varcorr) + 1
+        yield from notices.of_count(self.loglik.df, free, self.provenance.version)
+        if self.spec.controls.get("autoscale"):
+            yield notices.of_autoscale()
         yield from notices.of_conditions(self.conditions)
 
 
 def _snapshot(spec: Spec, formula: Formula) -> Spec:
     """Return the specification with its data as it is now: the caller's frame may change after the fit."""
-    weights, offset, subset = (spec.per_row(name) for name in ("weights", "offset", "subset"))
+    named = [given for given in (spec.weights, spec.offset, spec.subset) if isinstance(given, str)]
     return replace(
         spec,
         formula=formula.text,
-        data=_columns(spec.data, formula.variables),
-        weights=None if weights is None else weights.to_numpy(copy=True),
-        offset=None if offset is None else offset.to_numpy(copy=True),
-        subset=None if subset is None else subset.to_numpy(copy=True),
+        data=_columns(spec.data, list(dict.fromkeys([*formula.variables, *named]))),
+        weights=_row_vector(spec, "weights"),
+        offset=_row_vector(spec, "offset"),
+        subset=_row_vector(spec, "subset"),
     )
+
+
+def _row_vector(spec: Spec, argument: Literal["weights", "offset", "subset"]) -> RowVector:
+    """Return a copy of an array; the name of a column stays one, to be found in other data as well."""
+    given, values = getattr(spec, argument), spec.per_row(argument)
+    return given if values is None or isinstance(given, str) else values.to_numpy(copy=True)
 
 
 def _columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

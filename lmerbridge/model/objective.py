@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from lmerbridge.bridge import replies
-from lmerbridge.bridge.limit import time_limit
 from lmerbridge.covariance import Array
 from lmerbridge.design import Design
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.model.asking import ask
 from lmerbridge.model.kept import KeptFit
 
 
@@ -47,12 +47,17 @@ class Objective(KeptFit):
         Returns
         -------
         ndarray, shape (npoints,)
+
+        Raises
+        ------
+        InvalidArgument
+            A point has another number of elements than `theta`, or is one that no ``diag()``, ``cs()`` or ``ar1()``
+            covariance gives.
         """
         points = np.atleast_2d(theta)
         if points.shape[1] != len(self.theta):
             raise InvalidArgument(f"theta has {points.shape[1]} elements a point; {len(self.theta)} are expected.")
-        with time_limit(timeout):
-            values: Array = self.call("deviance_at", theta=points.ravel())["value"]
+        values: Array = ask(self, "deviance_at", timeout=timeout, theta=points.ravel()).values["value"]
         return values
 
     def polish(self, starts: Array, *, timeout: float | None = None) -> tuple[Array, Array]:
@@ -69,8 +74,7 @@ class Objective(KeptFit):
         theta : ndarray, shape (nstarts, ntheta)
         value : ndarray, shape (nstarts,)
         """
-        with time_limit(timeout):
-            found = self.call("polish", theta=np.ascontiguousarray(starts).ravel())
+        found = ask(self, "polish", timeout=timeout, theta=np.ascontiguousarray(starts).ravel()).values
         return found["theta"].reshape(starts.shape), found["value"]
 
     @cached_property

@@ -1,0 +1,178 @@
+"""How lme4 is to fit: `lmerControl`'s arguments, typed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from lmerbridge.errors import InvalidArgument
+
+Optimizer = Literal["nloptwrap", "bobyqa", "Nelder_Mead", "nlminbwrap", "nmkbw", "optimx"]
+Action = Literal["ignore", "message", "warning", "stop"]
+RankZAction = Literal["ignore", "warning", "stop", "warningSmall", "stopSmall"]
+RankAction = Literal["message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore"]
+ScaleAction = Literal["warning", "stop", "silent.rescale", "message+rescale", "warn+rescale", "ignore"]
+
+OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+DOTTED = {  # where R's name is not ours with dots for underscores
+    "restart_edge": "restart_edge",
+    "sparse_x": "sparseX",
+    "standardize_x": "standardize.X",
+    "check_nobs_vs_rank_z": "check.nobs.vs.rankZ",
+    "check_nobs_vs_n_re": "check.nobs.vs.nRE",
+    "check_rank_x": "check.rankX",
+    "check_scale_x": "check.scaleX",
+    "check_formula_lhs": "check.formula.LHS",
+    "opt_ctrl": "optCtrl",
+}
+
+
+@dataclass(frozen=True)
+class ConvCheck:
+    """A convergence check and what is to be done when it fails: lme4's ``.makeCC``.
+
+    Attributes
+    ----------
+    action : {"ignore", "message", "warning", "stop"}
+    tol : float
+        What is checked is to be below it; at least 0.
+    rel_tol : float or None
+        The same relative to the estimate; None is no such check.
+    """
+
+    action: Action
+    tol: float
+    rel_tol: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+        for name in ("tol", "rel_tol"):
+            if (given := getattr(self, name)) is not None and given < 0:
+                raise InvalidArgument(f"{name} of a ConvCheck is {given!r}; a number of at least 0 is expected.")
+
+
+Check: TypeAlias = ConvCheck | Action | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LmerControl:
+    """How `lmer` optimizes and what it checks: lme4's ``lmerControl``.
+
+    None, everywhere, is the default of the lme4 installed.
+
+    Attributes
+    ----------
+    optimizer : str or None
+        ``"nloptwrap"``, ``"bobyqa"``, ``"Nelder_Mead"``, ``"nlminbwrap"``, ``"nmkbw"`` (R package dfoptim),
+        ``"optimx"`` (R package optimx); or ``"none"``, R's NULL: theta stays where it starts.
+    restart_edge : bool or None
+        Start again where theta ends on a bound.
+    boundary_tol : float or None
+        How near a bound theta is tried on it; 0 is not at all.
+    calc_derivs : bool or None
+        Gradient and Hessian at the end, of which the convergence checks are made.
+    use_last_params : bool or None
+        Keep the parameters evaluated last instead of the best.
+    sparse_x, standardize_x : bool or None
+        lme4 takes them and does nothing with them yet.
+    autoscale : bool or None
+        Scale the covariates for the optimizer and the estimates back; from lme4 1.1-38 on.
+    check_nobs_vs_rank_z : str or None
+        "ignore", "warning", "stop", "warningSmall", "stopSmall".
+    check_nobs_vs_nlev, check_nlev_gtreq_5, check_nlev_gtr_1, check_nobs_vs_n_re, check_formula_lhs : str or None
+        "ignore", "message", "warning", "stop".
+    check_rank_x : str or None
+        "message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore".
+    check_scale_x : str or None
+        "warning", "stop", "silent.rescale", "message+rescale", "warn+rescale", "ignore".
+    check_conv_nobsmax, check_conv_nparmax : float or None
+        Rows and parameters from which on no derivatives are made; from lme4 1.1-38 on.
+    check_conv_grad, check_conv_singular, check_conv_hess : ConvCheck, str or None
+        A text is the action, with lme4's tolerance.
+    opt_ctrl : mapping or None
+        What the optimizer itself takes, as ``{"maxeval": 1000}``.
+
+    Examples
+    --------
+    >>> from lmerbridge import LmerControl, lmer, load_dataset
+    >>> control = LmerControl(optimizer="bobyqa", check_conv_singular="ignore")
+    >>> lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff2"), control=control).singular
+    True
+    """
+
+    optimizer: Optimizer | Literal["none"] | None = None
+    restart_edge: bool | None = None
+    boundary_tol: float | None = None
+    calc_derivs: bool | None = None
+    use_last_params: bool | None = None
+    sparse_x: bool | None = None
+    standardize_x: bool | None = None
+    autoscale: bool | None = None
+    check_nobs_vs_rank_z: RankZAction | None = None
+    check_nobs_vs_nlev: Action | None = None
+    check_nlev_gtreq_5: Action | None = None
+    check_nlev_gtr_1: Action | None = None
+    check_nobs_vs_n_re: Action | None = None
+    check_rank_x: RankAction | None = None
+    check_scale_x: ScaleAction | None = None
+    check_formula_lhs: Action | None = None
+    check_conv_nobsmax: float | None = None
+    check_conv_nparmax: float | None = None
+    check_conv_grad: Check = None
+    check_conv_singular: Check = None
+    check_conv_hess: Check = None
+    opt_ctrl: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what is given, by R's names: arguments of ``lme4::lmerControl``.
+
+        Examples
+        --------
+        >>> LmerControl(optimizer="none", check_rank_x="ignore", check_conv_hess=ConvCheck("stop", 1e-4)).arguments()
+        {'optimizer': None, 'check.rankX': 'ignore', 'check.conv.hess': {'action': 'stop', 'tol': 0.0001}}
+        """
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {r_name(name): _plain(name, value) for name, value in given.items() if value is not None}
+
+
+def r_name(field: str) -> str:
+    """Return the name that ``lme4::lmerControl`` has for a field of `LmerControl`."""
+    return DOTTED.get(field, field.replace("_", "."))
+
+
+def _plain(name: str, value: object) -> object:
+    if isinstance(value, ConvCheck):
+        relative = {} if value.rel_tol is None else {"relTol": value.rel_tol}
+        return {"action": value.action, "tol": value.tol, **relative}
+    return None if (name, value) == ("optimizer", "none") else value
+
+
+def _check(given: ConvCheck | LmerControl) -> None:
+    """Check each field by its type, at run time."""
+    for name, hint in get_type_hints(type(given)).items():
+        value, kinds = getattr(given, name), (hint,) if get_origin(hint) is Literal else get_args(hint) or (hint,)
+        if not any(_is_a(value, kind) for kind in kinds):
+            wanted = ", ".join(text for kind in kinds for text in _described(kind))
+            raise InvalidArgument(f"{name} of a {type(given).__name__} is {value!r}; one of {wanted} is expected.")
+
+
+def _is_a(value: object, kind: Any) -> bool:  # noqa: ANN401  # a type, or what stands for one
+    if get_origin(kind) is Literal:
+        return isinstance(value, str) and value in get_args(kind)
+    if kind is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+    return isinstance(value, bool | np.bool_ if kind is bool else get_origin(kind) or kind)
+
+
+def _described(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
+    if get_origin(kind) is Literal:
+        return tuple(map(repr, get_args(kind)))
+    return ("None" if kind is type(None) else {float: "a number", bool: "True, False"}.get(kind, kind.__name__),)
