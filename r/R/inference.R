@@ -1,0 +1,222 @@
+# Tests of terms, of models and of contrasts: lme4's own, and lmerTest's and pbkrtest's, which are loaded when asked for.
+
+# A table of tests, how R prints it, and the contrasts that lmerTest tests in its rows, column by column.
+describe_tests <- function(tests, printed = tests) {
+  contrasts <- attr(tests, "hypotheses")
+  contrasts <- contrasts[names(contrasts)]
+  c(list(text = as_printed(printed), hypotheses.name = names(contrasts),
+         hypotheses.rows = vapply(contrasts, function(rows) if (is.matrix(rows)) nrow(rows) else 1L, 1L, USE.NAMES = FALSE),
+         hypotheses.weights = as.double(unlist(contrasts, use.names = FALSE))),
+    prefixed("table", describe_frame(tests)))
+}
+
+prefixed <- function(prefix, flat) structure(flat, names = paste(prefix, names(flat), sep = "."))
+
+as_printed <- function(object, ...) paste(utils::capture.output(print(object, ...)), collapse = "\n")
+
+# The model with what its call needs in the call itself, so that lmerTest and pbkrtest, which evaluate it in frames of their
+# own, find it there.
+self_contained <- function(entry) {
+  model <- entry$model
+  model@call$data <- eval(model@call$data, entry$scope)
+  if (!is.null(model@call$control)) model@call$control <- eval(model@call$control, entry$scope)
+  model
+}
+
+# A response such as log(y) as a column of that name: lmerTest 3.2 and pbkrtest 0.5.5 take the response for a name.
+with_named_response <- function(model) {
+  response <- model@call$formula[[2L]]
+  if (!is.call(response)) return(model)
+  name <- deparse1(response)
+  model@call$data[[name]] <- suppressWarnings(eval(response, model@call$data, environment(model@call$formula)))
+  renamed_response(model, name)
+}
+
+with_plain_response <- function(text, model) {
+  name <- deparse1(model@call$formula[[2L]])
+  gsub(paste0("`", name, "`"), name, text, fixed = TRUE)
+}
+
+# A model whose call fits one with fewer random effects, too: its `start` is for a theta of its own.
+startless <- function(model) {
+  model@call$start <- NULL
+  model
+}
+
+# The model as lmerTest's, made once. What lmerTest has to say of it is said whenever it is used.
+tested <- function(handle, ddf) {
+  entry <- kept(handle)
+  check_ddf(entry$model, ddf)
+  if (is.null(entry$tested)) {
+    entry$tested <- with_warnings(lmerTest::as_lmerModLmerTest(self_contained(entry)))
+    assign(handle, entry, envir = models)
+  }
+  lapply(entry$tested$warnings, warning)
+  entry$tested$value
+}
+
+with_warnings <- function(expr) {
+  found <- list()
+  value <- withCallingHandlers(expr, warning = function(w) {
+    found[[length(found) + 1L]] <<- w
+    tryInvokeRestart("muffleWarning")
+  })
+  list(value = value, warnings = found)
+}
+
+# What the methods for the denominator degrees of freedom cannot do, and would not tell of.
+check_ddf <- function(model, ddf) {
+  refuse_structured(model, ddf)
+  if (!is.null(attr(model@pp$X, "scaled:scale"))) {
+    refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, which ",
+           "lmerTest and pbkrtest do not know; fit it without")
+  }
+  if (ddf != "Kenward-Roger") return(invisible())
+  loadNamespace("pbkrtest")
+  refuse_weights(model, "pbkrtest's Kenward-Roger method leaves out of the covariance of the response")
+}
+
+refuse_weights <- function(model, what) {
+  if (any(model@resp$weights != 1)) refuse("the model has weights, which ", what, "; use Satterthwaite's method")
+}
+
+refuse_structured <- function(model, what) {
+  structures <- setdiff(vapply(structures_of(model), function(block) class(block)[1L], ""), "Covariance.us")
+  if (length(structures)) {
+    refuse(what, " is for models whose random terms have a covariance without structure; this one has ",
+           toString(sub("Covariance.", "", structures, fixed = TRUE)), ". Compare models by anova() or pb_modcomp()")
+  }
+}
+
+need_reml <- function(model) {
+  if (!lme4::isREML(model)) {
+    refuse("Kenward-Roger's method is for a fit by REML, and this one is by ML; fit the model with reml=True, ",
+           "or use kr_modcomp(), which does so itself")
+  }
+}
+
+# Where pbkrtest fails, lmerTest takes Satterthwaite's method instead; a p-value is to be by the method it was asked by.
+as_asked <- function(expr) {
+  withCallingHandlers(expr, warning = function(w) {
+    if (grepl("using Satterthwaite instead", conditionMessage(w), fixed = TRUE)) {
+      refuse("pbkrtest cannot compute Kenward-Roger's method for this model; use Satterthwaite's")
+    }
+  })
+}
+
+by_method <- function(handle, ddf) {
+  model <- if (ddf == "lme4") kept(handle)$model else tested(handle, ddf)
+  if (ddf == "Kenward-Roger") need_reml(model)
+  model
+}
+
+summary_of <- function(handle, ddf, correlation = NULL) {
+  model <- by_method(handle, ddf)
+  model@call <- kept(handle)$model@call
+  given <- c(list(model), if (ddf != "lme4") list(ddf = ddf), if (!is.null(correlation)) list(correlation = correlation))
+  found <- as_asked(do.call(summary, given, quote = TRUE))
+  covariance <- as.matrix(found$vcov)
+  list(
+    text = as_printed(found, correlation = correlation),
+    column = colnames(found$coefficients),
+    value = as.vector(found$coefficients),
+    quantiles = stats::quantile(found$residuals, na.rm = TRUE, names = FALSE),
+    correlation = as.vector(covariance / tcrossprod(sqrt(diag(covariance))))
+  )
+}
+
+anova_one <- function(handle, type, ddf) {
+  model <- by_method(handle, ddf)
+  describe_tests(if (ddf == "lme4") stats::anova(model) else as_asked(stats::anova(model, type = type, ddf = ddf)))
+}
+
+# Likelihood ratio tests of several models, in the order of their numbers of parameters.
+anova_several <- function(handle, others, names, refit) {
+  compared <- lapply(c(handle, others), function(h) kept(h)$model)
+  for (i in seq_along(others)) refuse_unlike(compared[[1L]], compared[[i + 1L]], names[1L], names[i + 1L])
+  describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
+}
+
+# Stop for models of other rows, responses or values; lme4 looks for the name of the data, which is always the same here.
+refuse_unlike <- function(a, b, name_a, name_b) {
+  both <- paste(name_a, "and", name_b)
+  if (!identical(attr(a@frame, "row.names"), attr(b@frame, "row.names"))) {
+    refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(b@frame), " of them); ",
+           "fit both where every variable has a value")
+  }
+  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) refuse(both, " have different responses")
+  shared <- setdiff(intersect(names(a@frame), names(b@frame)), c("(weights)", "(offset)"))
+  other <- Filter(function(name) !identical(as.vector(a@frame[[name]]), as.vector(b@frame[[name]])), shared)
+  if (length(other)) refuse(both, " are fitted to different values of ", toString(other))
+}
+
+drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
+  model <- by_method(handle, ddf)
+  marginal <- stats::drop.scope(stats::terms(model))
+  wrong <- setdiff(scope, if (ddf == "lme4") attr(stats::terms(model), "term.labels") else marginal)
+  if (length(wrong)) {
+    refuse("scope names ", toString(wrong), "; the terms that can be dropped are ", toString(marginal))
+  }
+  given <- c(list(model), if (length(scope)) list(scope), if (ddf == "lme4") list(test = test, k = k) else list(ddf = ddf))
+  found <- as_asked(do.call(stats::drop1, given, quote = TRUE))
+  if (ddf == "lme4") row.names(found)[1L] <- "<none>" # which is lost where it is the only row
+  describe_tests(found)
+}
+
+ranova_of <- function(handle, reduce_terms) {
+  entry <- kept(handle)
+  refuse_structured(entry$model, "ranova()")
+  model <- with_named_response(startless(self_contained(entry)))
+  found <- describe_tests(lmerTest::ranova(model, reduce.terms = reduce_terms))
+  found$text <- with_plain_response(found$text, entry$model)
+  found
+}
+
+step_of <- function(handle, ddf, alpha_random, alpha_fixed, reduce_random, reduce_fixed, keep) {
+  model <- by_method(handle, ddf)
+  unknown <- setdiff(keep, attr(stats::terms(model), "term.labels"))
+  if (length(unknown)) refuse("keep names ", toString(unknown), ", which is no term of the fixed part")
+  found <- as_asked(lmerTest::step(with_named_response(startless(model)), ddf = ddf, alpha.random = alpha_random,
+                                   alpha.fixed = alpha_fixed, reduce.random = reduce_random,
+                                   reduce.fixed = reduce_fixed, keep = keep))
+  last <- lmerTest::get_model(found)
+  told <- with_plain_response(c(as_printed(found), deparse1(stats::formula(last))), model)
+  c(list(text = told[1L], formula = told[2L], mixed = methods::is(last, "merMod")),
+    prefixed("random", describe_frame(found$random)), prefixed("fixed", describe_frame(found$fixed)))
+}
+
+# Contrasts of the fixed effects, all in one F test or each by its t test. `weights` are the rows of the matrix, one
+# after another.
+contest_of <- function(handle, weights, rhs, joint, level, ddf) {
+  model <- by_method(handle, ddf)
+  contrasts <- matrix(weights, length(rhs), byrow = TRUE)
+  one <- function(i) lmerTest::contest1D(model, contrasts[i, ], rhs = rhs[i], ddf = ddf, confint = TRUE, level = level)
+  describe_frame(as_asked(if (joint) {
+    lmerTest::contestMD(model, contrasts, rhs = rhs, ddf = ddf)
+  } else {
+    do.call(rbind, lapply(seq_along(rhs), one))
+  }))
+}
+
+ls_means_of <- function(handle, which = NULL, pairwise = FALSE, level = 0.95, ddf = "Satterthwaite") {
+  model <- by_method(handle, ddf)
+  wrong <- setdiff(which, factor_terms(model))
+  if (length(wrong)) {
+    refuse("which names ", toString(wrong), "; the terms of factors alone are ", toString(factor_terms(model)))
+  }
+  found <- as_asked(lmerTest::ls_means(model, which = which, level = level, ddf = ddf, pairwise = pairwise))
+  describe_frame(if (nrow(found)) as.data.frame(found) else {
+    cbind(data.frame(term = character(), levels = character()), as.data.frame(found, add_levels = FALSE))
+  })
+}
+
+factor_terms <- function(model) {
+  terms <- stats::terms(model)
+  of_factors <- function(label) !any(vapply(model@frame[all_in(terms, label)], is.numeric, TRUE))
+  Filter(of_factors, attr(terms, "term.labels"))
+}
+
+all_in <- function(terms, label) {
+  factors <- attr(terms, "factors")
+  rownames(factors)[factors[, label] > 0]
+}

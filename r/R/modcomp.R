@@ -1,0 +1,97 @@
+# Comparisons of a model with a smaller one by pbkrtest.
+
+# The test of the fixed effects that the smaller model lacks, or of the rows of a matrix.
+kr_modcomp <- function(handle, ...) {
+  model <- for_pbkrtest(handle, "Kenward-Roger")
+  found <- pbkrtest::KRmodcomp(model, restriction(model, "kr_modcomp()", ...))
+  warn_of_scaling(found$stats$F.scaling)
+  c(describe_tests(found$test, found), list(restriction = as.double(found$L)))
+}
+
+# pbkrtest prints this with its summary alone.
+warn_of_scaling <- function(scaling) {
+  if (scaling <= 0.2) {
+    warning("the scaling factor of the F statistic is ", if (scaling > 0) "smaller than 0.2" else "negative",
+            "; the unscaled statistic may be more reliable", call. = FALSE)
+  }
+}
+
+sat_modcomp <- function(handle, ...) {
+  model <- for_pbkrtest(handle, "Satterthwaite")
+  restricted <- restriction(model, "sat_modcomp()", ...)
+  if (is.matrix(restricted)) attr(restricted, "formula") <- stats::formula(model) # pbkrtest 0.5.5 asks a matrix too
+  found <- pbkrtest::SATmodcomp(model, restricted)
+  if (is.matrix(restricted)) found$formula.small <- found$L
+  attributes(found$formula.large) <- NULL # as in its sisters; else its environment is printed
+  c(describe_tests(found$test, found), list(restriction = as.double(found$L)))
+}
+
+# pbkrtest's parametric bootstrap of the likelihood ratio.
+pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
+  large <- kept(handle)$model
+  small <- kept(smaller)$model
+  refuse_unlike(large, small, "the model", "the smaller one")
+  refuse_weights(small, "lme4's simulate() leaves out of the variance of the errors")
+  if (!holds(large, small) || free_parameters(small) >= free_parameters(large)) {
+    refuse("the smaller model is not a part of this one, or is all of it")
+  }
+  if (!ncol(small@pp$X)) refuse("pbkrtest's bootstrap wants a fixed effect in the smaller model, an intercept at least")
+  models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(self_contained(kept(h)))))
+  found <- with_seed(seed, pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L))
+  found$ctime <- NULL
+  tests <- describe_tests(summary(found)$test, found)
+  tests$text <- with_plain_response(tests$text, large)
+  c(tests, list(reference = as.double(found$ref)))
+}
+
+free_parameters <- function(model) attr(stats::logLik(model), "df")
+
+vcov_kr <- function(handle) list(value = as.vector(as.matrix(pbkrtest::vcovAdj(adjustable(handle)))))
+
+# Kenward-Roger's degrees of freedom of contrasts, which are the rows of a matrix, one after another.
+ddf_lb <- function(handle, weights) {
+  model <- adjustable(handle)
+  rows <- matrix(weights, ncol = length(model@beta), byrow = TRUE)
+  adjusted <- pbkrtest::vcovAdj(model)
+  list(value = apply(rows, 1L, function(row) pbkrtest::Lb_ddf(row, stats::vcov(model), adjusted)))
+}
+
+adjustable <- function(handle) {
+  model <- for_pbkrtest(handle, "Kenward-Roger")
+  need_reml(model)
+  model
+}
+
+for_pbkrtest <- function(handle, ddf) {
+  entry <- kept(handle)
+  check_ddf(entry$model, ddf)
+  self_contained(entry)
+}
+
+# What the smaller model restricts: itself, or the rows of a matrix, one after another. pbkrtest would exchange the two
+# models where the first is the smaller, and it takes none without fixed effects.
+restriction <- function(model, what, smaller = NULL, weights = NULL) {
+  if (is.null(smaller)) return(matrix(weights, ncol = length(model@beta), byrow = TRUE))
+  small <- self_contained(kept(smaller))
+  refuse_unlike(model, small, "the model", "the smaller one")
+  if (!identical(model@cnms, small@cnms) || !identical(names(model@flist), names(small@flist))) {
+    refuse(what, " compares fixed parts, and the two models have other random terms; use anova() or pb_modcomp()")
+  }
+  if (!holds(model, small) || rank_of(small@pp$X) >= rank_of(model@pp$X)) {
+    refuse("the fixed part of the smaller model is not a part of this one's, or is all of it")
+  }
+  if (ncol(small@pp$X)) small else diag(length(model@beta))
+}
+
+# Whether the fixed part of a model holds that of another.
+holds <- function(large, small) rank_of(cbind(large@pp$X, small@pp$X)) == rank_of(large@pp$X)
+
+rank_of <- function(matrix) qr(matrix)$rank
+
+# pbkrtest simulates responses for all rows of the data: a model of some of them is made one of all rows of less data.
+of_rows_used <- function(model) {
+  rows <- attr(model@frame, "row.names")
+  if (length(rows) == nrow(model@call$data)) return(model)
+  model@call$data <- model@call$data[rows, , drop = FALSE]
+  stats::update(model, REML = FALSE)
+}

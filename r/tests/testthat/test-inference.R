@@ -1,0 +1,47 @@
+fit_lmer("smaller", "Reaction ~ 1 + (Days | Subject)", lme4::sleepstudy)
+fit_lmer("called", "Reaction ~ Days + third + (Days | Subject)", extra, start = c(1, 0, 0.5),
+         control = list(optimizer = "bobyqa"))
+
+test_that("what the call of a model needs is in the call, wherever it is evaluated", {
+  model <- self_contained(kept("called"))
+  again <- eval(model@call, list2env(list(data = NULL), parent = globalenv()))
+  expect_identical(lme4::fixef(again), lme4::fixef(model_of("called")))
+  expect_null(startless(model)@call$start)
+  expect_identical(model_of("called")@call$data, quote(data))
+})
+
+test_that("lmerTest's model is made once for a handle, and of that handle's model", {
+  first <- tested("sleep", "Satterthwaite")
+  expect_identical(tested("sleep", "Satterthwaite"), first)
+  assign("other", list(model = model_of("smaller"), scope = kept("sleep")$scope), envir = models)
+  expect_length(tested("other", "Satterthwaite")@beta, 1L)
+})
+
+test_that("Satterthwaite's method is not given out as Kenward-Roger's", {
+  expect_error(as_asked(warning("Unable to compute Kenward-Roger F-test: using Satterthwaite instead")),
+               "cannot compute Kenward-Roger's method", class = "lmerbridge_refusal")
+  expect_warning(as_asked(warning("another")), "another")
+})
+
+test_that("a structured covariance is refused", {
+  model <- model_of("sleep")
+  blocks <- list(structure(list(), class = "Covariance.us"), structure(list(), class = "Covariance.ar1"))
+  expect_silent(refuse_structured(structure(model, reCovs = blocks[1L]), "ranova()"))
+  expect_error(refuse_structured(structure(model, reCovs = blocks), "ranova()"), "this one has ar1",
+               class = "lmerbridge_refusal")
+})
+
+test_that("a scaling factor of F that makes it unreliable is warned of", {
+  expect_silent(warn_of_scaling(0.9))
+  expect_warning(warn_of_scaling(0.1), "smaller than 0.2; the unscaled statistic may be more reliable")
+  expect_warning(warn_of_scaling(-0.1), "negative")
+})
+
+test_that("a model of some rows is made one of all rows of less data", {
+  model <- self_contained(kept("called"))
+  made <- of_rows_used(model)
+  expect_identical(nrow(made@call$data), nrow(model@frame))
+  expect_equal(lme4::fixef(made), lme4::fixef(stats::update(model, REML = FALSE)), tolerance = 1e-12)
+  whole <- self_contained(kept("sleep"))
+  expect_identical(of_rows_used(whole), whole)
+})
