@@ -90,8 +90,9 @@ def test_the_variance_table_is_that_of_r():
             "term2": [None, None, "x", None],
             "vcov": [4.0, 9.0, 3.0, 0.25],
             "sdcor": [2.0, 3.0, 0.5, 0.5],
-        }
-    )
+        },
+        dtype=object,
+    ).astype({"vcov": float, "sdcor": float})
     pd.testing.assert_frame_equal(make().varcorr.frame, expected)
 
 

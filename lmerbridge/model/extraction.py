@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lmerbridge.model.kept import KeptFit
+from lmerbridge.model.estimates import Estimates
+from lmerbridge.model.matrices import Matrices
+from lmerbridge.model.optimum import Optimum
 
 
-class Extraction(KeptFit):
+class Extraction(Estimates, Matrices, Optimum):
     """Everything a fitted model holds."""

@@ -1,0 +1,54 @@
+# Diagnostics a row of the data; under na.exclude with the rows that lack a value, as R pads them.
+
+residuals_of <- function(handle, type, scaled) {
+  list(values = as.double(stats::residuals(kept(handle)$model, type = type, scaled = scaled)))
+}
+
+hat_values <- function(handle) list(values = as.double(stats::hatvalues(kept(handle)$model)))
+
+# Over the rows used: to pad a matrix lme4 takes it for a vector.
+hat_matrix <- function(handle) {
+  model <- kept(handle)$model
+  attr(model@frame, "na.action") <- NULL
+  describe(as.matrix(stats::hatvalues(model, fullHatMatrix = TRUE)))
+}
+
+cooks_distances <- function(handle) list(values = as.double(stats::cooks.distance(kept(handle)$model)))
+
+rstudents <- function(handle) list(values = as.double(stats::rstudent(kept(handle)$model)))
+
+# The model refitted without the rows of which `kept` is FALSE, as lme4's influence() does it: from the estimates, by
+# lmer's own optimizer, whatever the model's was. (Its argument maxfun does not reach that one.)
+refit_without <- function(handle, rows) {
+  entry <- kept(handle)
+  call <- entry$model@call
+  call$subset <- quote(.kept)
+  call$start <- start_at(entry$model)
+  call$control <- lme4::lmerControl()
+  scope <- opened(new.env(parent = entry$scope))
+  scope$data <- entry$scope$data
+  scope$data$.kept <- rows
+  describe_refit(eval(call, scope))
+}
+
+describe_refit <- function(model) {
+  info <- model@optinfo
+  fixef <- lme4::fixef(model)
+  list(
+    terms = names(fixef),
+    beta = unname(fixef),
+    var_cov = variance_components(model),
+    vcov = as.vector(as.matrix(stats::vcov(model, correlation = FALSE))),
+    converged = info$conv$opt == 0 && length(info$warnings) == 0L,
+    singular = lme4::isSingular(model),
+    function_evals = as.integer(info$feval)[1L]
+  )
+}
+
+# sigma^2, then the variances and covariances of each random term, column by column.
+variance_components <- function(model) {
+  lower <- function(v) v[lower.tri(v, diag = TRUE)]
+  c(stats::sigma(model)^2, unlist(lapply(lme4::VarCorr(model), lower), use.names = FALSE))
+}
+
+whole_as_refit <- function(handle) describe_refit(kept(handle)$model)

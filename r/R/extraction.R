@@ -1,0 +1,179 @@
+# What a kept model holds, as describe() tells it.
+
+me_part <- function(handle, name) describe(lme4::getME(kept(handle)$model, name))
+
+ranef_table <- function(handle) describe(as.data.frame(lme4::ranef(kept(handle)$model, condVar = TRUE)))
+
+coef_tables <- function(handle) describe(unclass(stats::coef(kept(handle)$model)))
+
+fixef_all <- function(handle) describe(lme4::fixef(kept(handle)$model, add.dropped = TRUE))
+
+# The conditional covariance of the modes of each factor: terms by terms by levels. Where a factor has several terms,
+# lme4 cuts it from that of all modes, and leaves out what lies between two terms.
+cond_var <- function(handle) {
+  model <- kept(handle)$model
+  found <- lapply(lme4::ranef(model, condVar = TRUE), attr, "postVar")
+  several <- names(Filter(is.list, found))
+  if (length(several)) {
+    whole <- mode_covariance(model)
+    found[several] <- lapply(several, function(factor) blocks_of(whole, mode_positions(model, factor)))
+  }
+  describe(found)
+}
+
+# The covariance of all modes given the estimates of the variances and of beta, as lme4 computes it.
+mode_covariance <- function(model) {
+  lambdat <- lme4::getME(model, "Lambdat")
+  stats::sigma(model)^2 * Matrix::crossprod(lambdat, Matrix::solve(lme4::getME(model, "L"), lambdat, system = "A"))
+}
+
+# Where a factor's modes lie among all: a column a level, a row a term.
+mode_positions <- function(model, factor) {
+  terms <- which(names(model@flist)[attr(model@flist, "assign")] == factor)
+  of_term <- function(t) matrix(seq(model@Gp[t] + 1L, model@Gp[t + 1L]), nrow = length(model@cnms[[t]]))
+  do.call(rbind, lapply(terms, of_term))
+}
+
+blocks_of <- function(whole, positions) {
+  block <- function(at) as.matrix(whole[at, at, drop = FALSE])
+  array(apply(positions, 2L, block), c(nrow(positions), dim(positions)))
+}
+
+vcov_of <- function(handle, correlation, sigm = NULL) {
+  model <- kept(handle)$model
+  found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm)
+  describe(as.matrix(if (correlation) found@factors$correlation else found))
+}
+
+# The joint covariance of modes and fixed effects. lme4's own forgets that L is permuted, so that its numbers are wrong
+# wherever the permutation changes anything.
+vcov_full <- function(handle) {
+  model <- kept(handle)$model
+  factor <- lme4::getME(model, "L")
+  lambdat <- Matrix::solve(factor, lme4::getME(model, "Lambdat"), system = "P")
+  random <- Matrix::solve(factor, lambdat, system = "L")
+  fixed <- solve(t(lme4::getME(model, "RX")))
+  between <- -fixed %*% t(lme4::getME(model, "RZX")) %*% random
+  half <- stats::sigma(model) * rbind(cbind(random, Matrix::Matrix(0, nrow(factor), ncol(fixed))), cbind(between, fixed))
+  found <- unname(as.matrix(Matrix::crossprod(half)))
+  describe(if (is.null(attr(model@pp$X, "scaled:scale"))) found else unscaled(found, model@pp$X))
+}
+
+# The joint covariance of an autoscaled model, in the units of its columns.
+unscaled <- function(joint, x) {
+  scale <- attr(x, "scaled:scale")
+  at <- seq(to = nrow(joint), length.out = ncol(x))
+  units <- diag(nrow(joint))
+  scaled <- at[match(names(scale), colnames(x))]
+  units[cbind(scaled, scaled)] <- 1 / scale
+  units[at[colnames(x) == "(Intercept)"], scaled] <- -attr(x, "scaled:center") / scale
+  units %*% joint %*% t(units)
+}
+
+# Of an autoscaled model the columns themselves; lme4's model.matrix() stops where there is but one.
+model_matrix <- function(handle) {
+  x <- kept(handle)$model@pp$X
+  scale <- attr(x, "scaled:scale")
+  for (name in names(scale)) x[, name] <- x[, name] * scale[[name]] + attr(x, "scaled:center")[[name]]
+  describe(array(x, dim(x), list(NULL, colnames(x))))
+}
+
+model_frame <- function(handle, fixed_only) {
+  frame <- stats::model.frame(kept(handle)$model, fixed.only = fixed_only)
+  attr(frame, "row.names") <- seq_len(nrow(frame))
+  describe(frame)
+}
+
+model_terms <- function(handle, fixed_only, random_only) {
+  model <- kept(handle)$model
+  terms <- stats::terms(model, fixed.only = fixed_only, random.only = random_only)
+  variables <- vapply(as.list(attr(terms, "variables"))[-1L], deparse1, "")
+  response <- attr(terms, "response")
+  list(
+    formula = deparse1(stats::formula(terms)),
+    variables = variables,
+    labels = attr(terms, "term.labels"),
+    order = attr(terms, "order"),
+    factors = as.integer(attr(terms, "factors")),
+    intercept = attr(terms, "intercept") == 1L,
+    response = if (response > 0L) variables[response] else "",
+    assign = c("(Intercept)", attr(stats::terms(model), "term.labels"))[attr(model@pp$X, "assign") + 1L]
+  )
+}
+
+formula_of <- function(handle, fixed_only, random_only) {
+  list(text = deparse1(stats::formula(kept(handle)$model, fixed.only = fixed_only, random.only = random_only)))
+}
+
+call_of <- function(handle) list(text = deparse1(stats::getCall(kept(handle)$model)))
+
+prior_weights <- function(handle) list(values = kept(handle)$model@resp$weights)
+
+working_weights <- function(handle) {
+  model <- kept(handle)$model
+  values <- stats::weights(model, type = "working")
+  list(values = if (length(values) == length(model@resp$y)) values else values[!is.na(values)])
+}
+
+# The log-likelihood at the estimates under both criteria, whichever was optimized.
+criteria <- function(handle) {
+  model <- kept(handle)$model
+  list(loglik = c(stats::logLik(model, REML = TRUE), stats::logLik(model, REML = FALSE)),
+       deviance = c(lme4::REMLcrit(model), stats::deviance(model, REML = FALSE)))
+}
+
+extract_aic <- function(handle, k) {
+  found <- stats::extractAIC(kept(handle)$model, k = k)
+  list(edf = as.integer(found[1L]), aic = found[2L])
+}
+
+llik_aic <- function(handle) list(values = unname(lme4::llikAIC(kept(handle)$model, chkREML = FALSE)$AICtab))
+
+optinfo <- function(handle) {
+  model <- kept(handle)$model
+  info <- model@optinfo
+  said <- vapply(info$warnings, function(w) if (inherits(w, "condition")) conditionMessage(w) else paste(w), "")
+  list(
+    optimizer = c(info$optimizer, "")[1L],
+    name = names(lme4::getME(model, "lower")),
+    value = as.double(info$val),
+    code = as.integer(info$conv$opt),
+    message = paste(as.character(info$message), collapse = "\n"),
+    function_evals = as.integer(info$feval)[1L],
+    warnings = as.character(said),
+    gradient = as.double(info$derivs$gradient),
+    hessian = as.double(info$derivs$Hessian)
+  )
+}
+
+# lme4's checks of convergence, made anew with the fit's own control.
+convergence <- function(handle) {
+  entry <- kept(handle)
+  control <- entry$model@call$control
+  control <- if (is.null(control)) lme4::lmerControl() else eval(control, entry$scope)
+  info <- entry$model@optinfo
+  found <- suppressMessages(suppressWarnings(check_conv(
+    derivs = info$derivs, coefs = info$val, ctrl = control$checkConv, lbound = lme4::getME(entry$model, "lower"),
+    nobs = nrow(entry$model@frame), ndim = length(info$val)
+  )))
+  list(optimizer = as.integer(info$conv$opt), code = as.integer(found$code), messages = as.character(found$messages))
+}
+
+is_singular <- function(handle, tol) list(value = lme4::isSingular(kept(handle)$model, tol = tol))
+
+singular_terms <- function(handle, tol) list(value = singular_by_term(kept(handle)$model, tol))
+
+varcorr_of <- function(handle, sigma) {
+  bare <- function(block) matrix(as.vector(block), nrow(block))
+  describe(lapply(lme4::VarCorr(kept(handle)$model, sigma = sigma), function(block) {
+    list(covariance = bare(block), stddev = unname(attr(block, "stddev")), correlation = bare(attr(block, "correlation")))
+  }))
+}
+
+varcorr_text <- function(handle, comp) {
+  list(text = utils::capture.output(print(lme4::VarCorr(kept(handle)$model), comp = comp)))
+}
+
+re_pca <- function(handle) {
+  describe(lapply(lme4::rePCA(kept(handle)$model), function(pca) list(sdev = pca$sdev, rotation = as.matrix(pca$rotation))))
+}
