@@ -1,0 +1,91 @@
+# Estimated marginal means by emmeans, which is loaded when it is asked for. A grid is made from the model by `steps`, each
+# with the name of a function of emmeans, `verb`, and its `arguments`; what the first `told` of them signal has been told.
+
+# The grid after some steps, and as `rest` the steps from there on. Only the last grid whose steps were told is kept.
+grid_after <- function(handle, steps, told = 0L) {
+  entry <- kept(handle)
+  known <- seq_len(told)
+  grid <- if (told && identical(entry$emmeans$steps, steps[known])) entry$emmeans$grid
+  if (told && is.null(grid)) grid <- suppressMessages(suppressWarnings(taken(model_of_means(handle, steps), steps[known])))
+  grid <- taken(if (told) grid else model_of_means(handle, steps), steps[setdiff(seq_along(steps), known)])
+  entry <- kept(handle)
+  entry$emmeans <- list(steps = steps, grid = grid)
+  assign(handle, entry, envir = models)
+  grid
+}
+
+taken <- function(grid, steps) {
+  quiet <- utils::modifyList(as.list(getOption("emmeans")), list(save.ref_grid = FALSE)) # else it assigns globally
+  before <- options(emmeans = quiet)
+  on.exit(options(before))
+  for (step in steps) {
+    arguments <- lapply(step$arguments, function(argument) if (length(argument)) argument)
+    grid <- do.call(getExportedValue("emmeans", step$verb), c(list(grid), arguments))
+  }
+  grid
+}
+
+# The model as emmeans is to have it, with an offset= argument as the values that emmeans 2.0 looks for in vain.
+model_of_means <- function(handle, steps) {
+  model <- model_for_ddf(handle, steps[[1L]]$arguments)
+  if (!is.null(model@call$offset)) model@call$offset <- model@frame[["(offset)"]]
+  model
+}
+
+# For Satterthwaite's method it is lmerTest's, made once: emmeans would make it for each row.
+model_for_ddf <- function(handle, asked) {
+  entry <- kept(handle)
+  if (asked$lmer.df == "kenward-roger") {
+    check_ddf(entry$model, "Kenward-Roger")
+    need_reml(entry$model)
+  } else if (asked$lmer.df == "satterthwaite" && stats::nobs(entry$model) <= asked$lmerTest.limit) {
+    return(tested(handle, "Satterthwaite"))
+  }
+  self_contained(entry)
+}
+
+# A grid with its estimates and their confidence limits.
+means_grid <- function(handle, steps, told, level) {
+  grid <- grid_after(handle, steps, told)
+  terms <- colnames(grid@linfct)
+  c(describe_means(grid, level = level), list(
+    by = as.character(grid@misc$by.vars),
+    term = if (is.null(terms)) as.character(seq_len(ncol(grid@linfct))) else terms,
+    linfct = as.vector(grid@linfct),
+    vcov = as.vector(stats::vcov(grid))
+  ))
+}
+
+means_summary <- function(handle, steps, level, adjust = NULL, null = 0, side = "two-sided") {
+  describe_means(grid_after(handle, steps, length(steps)), level = level, adjust = adjust, null = null, side = side)
+}
+
+# emmeans' summary: the levels, estimates, confidence limits and tests, and its notes on how they were made.
+describe_means <- function(grid, ...) {
+  given <- Filter(Negate(is.null), list(...))
+  table <- do.call(summary, c(list(grid, infer = TRUE), given))
+  column <- function(...) {
+    found <- intersect(c(...), names(table))
+    if (length(found)) as.double(table[[found[1L]]]) else rep(NaN, nrow(table))
+  }
+  limits <- attr(table, "clNames")
+  levels <- as.data.frame(table)[c(attr(table, "pri.vars"), attr(table, "by.vars"))]
+  c(prefixed("grid", describe_frame(levels)), list(
+    estimate_name = attr(table, "estName"), estimate = column(attr(table, "estName")), std_error = column("SE"),
+    df = column("df"), conf_low = column(limits[1L]), conf_high = column(limits[2L]),
+    statistic = column("t.ratio", "z.ratio"), p_value = column("p.value"), notes = as.character(attr(table, "mesg"))
+  ))
+}
+
+# Tests of each term of a grid's factors, by the levels of others. From the model alone, covariates are at joint_tests()'s
+# own values.
+means_joint_tests <- function(handle, steps, told, by = NULL) {
+  if (!told) {
+    steps[[1L]]$arguments$cov.reduce <- eval(formals(emmeans::joint_tests)$cov.reduce, asNamespace("emmeans"))
+  }
+  grid <- grid_after(handle, steps, told)
+  table <- as.data.frame(emmeans::joint_tests(grid, by = if (length(by)) by))
+  table <- table[c("model term", if (length(by)) by, "df1", "df2", "F.ratio", "p.value")]
+  names(table)[names(table) %in% c("model term", "F.ratio", "p.value")] <- c("term", "statistic", "p_value")
+  c(prefixed("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))
+}

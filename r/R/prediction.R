@@ -1,0 +1,187 @@
+# The model as predict() and simulate() are to see it. For the rows of the fit lme4 takes the random terms' variables from
+# the data of the call, where the rows that the fit left out still are; and it pads by those what it makes of new data.
+predictable <- function(entry) {
+  model <- entry$model
+  rows <- attr(model@frame, "row.names")
+  if (length(rows) < nrow(entry$scope$data)) model@call$data <- entry$scope$data[rows, , drop = FALSE]
+  attr(model@frame, "na.action") <- NULL
+  model
+}
+
+# Refuse new data where R would not compute a term of them as it did for the fit: of cut(x, 3) it does not know the fit's
+# pieces, nor of I(scale(x)) the fit's mean. Of such a model some row, taken alone, does not have its fitted value.
+check_safe <- function(entry, model) {
+  if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(model@resp$mu), has_own_value, NA, entry, model))
+  if (!entry$scope$.safe) {
+    refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such as ",
+           "cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
+  }
+}
+
+few <- function(values) unique(round(seq(1, length(values), length.out = 3L)))
+
+has_own_value <- function(i, entry, model) {
+  data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
+  alone <- tryCatch(stats::predict(model, data), error = function(e) NaN)
+  isTRUE(all.equal(unname(alone) + sum(data$.offset), model@resp$mu[i]))
+}
+
+# Which random effects count: NULL is all of them, "~0" none, "~ (1 | g)" these.
+chosen_effects <- function(re_form, scope) if (!is.null(re_form)) eval(str2lang(re_form), scope)
+
+# Evaluate a prediction; random effects that are not the fit's are the caller's mistake.
+predicting <- function(expr) {
+  tryCatch(expr, error = function(e) {
+    if (grepl("specified in re.form", conditionMessage(e))) refuse(conditionMessage(e)) else stop(e)
+  })
+}
+
+# Rows of new data that have a value for every variable of the fixed part.
+complete_rows <- function(model, newdata) {
+  terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
+  frame <- stats::model.frame(terms, newdata, na.action = stats::na.omit)
+  setdiff(seq_len(nrow(newdata)), attr(frame, "na.action"))
+}
+
+# Predictions for the rows of the fit or for those of new data, of which `complete` keeps the complete ones only: `fit`,
+# `se_fit` where it is asked for, and `row`. lme4 would add the offset of all rows to the predictions of the complete ones.
+predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = FALSE, allow_new_levels = FALSE,
+                          complete = FALSE, se_fit = FALSE, newparams = NULL) {
+  entry <- kept(handle)
+  model <- predictable(entry)
+  if (!is.null(newdata)) check_safe(entry, model)
+  rows <- if (complete) complete_rows(model, newdata) else seq_len(NROW(newdata))
+  newdata <- newdata[rows, , drop = FALSE]
+  form <- chosen_effects(re_form, entry$scope)
+  fit <- predicting(stats::predict(model, newdata, newparams, form, random.only = random_only,
+                                   allow.new.levels = allow_new_levels))
+  se <- if (se_fit) standard_errors(model, entry, newdata, form, random_only)
+  list(fit = as.double(fit), se_fit = as.double(se), row = rows)
+}
+
+# Standard errors of predictions, theta held fixed. lme4 has them from 1.1-35 on, but leaves out the permutation of L, and
+# takes the columns of some random effects for those of others.
+standard_errors <- function(model, entry, newdata, form, random_only) {
+  data <- if (is.null(newdata)) entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE] else newdata
+  part <- function(rows) {
+    rows <- data[rows, , drop = FALSE]
+    x <- if (random_only) matrix(0, nrow(rows), ncol(model@pp$X)) else fixed_design(model, rows)
+    sqrt(prediction_variance(model, x, random_design(model, rows, form)))
+  }
+  unlist(lapply(split(seq_len(nrow(data)), (seq_len(nrow(data)) - 1L) %/% 500L), part), use.names = FALSE)
+}
+
+prediction_variance <- function(model, x, random) {
+  get <- function(name) lme4::getME(model, name)
+  b <- get("Lambdat") %*% random$known
+  u <- Matrix::solve(get("L"), Matrix::solve(get("L"), b, system = "P"), system = "L")
+  beta <- solve(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
+  of_new <- Matrix::colSums(random$new * (random$covariance %*% random$new))
+  stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
+}
+
+fixed_design <- function(model, data) {
+  terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
+  levels <- lapply(Filter(is.factor, stats::model.frame(model, fixed.only = TRUE)), levels)
+  frame <- stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels)
+  x <- stats::model.matrix(terms, frame, contrasts.arg = attr(model@pp$X, "contrasts"))
+  x[, colnames(model@pp$X), drop = FALSE]
+}
+
+# The random part's design for data, a column a row: `known`, a row a random effect of the fit, and `new`, with those of new
+# levels, whose relative covariance is `covariance`.
+random_design <- function(model, data, form) {
+  fitted <- lme4::getME(model, "Lambdat")
+  none <- Matrix::Matrix(0, nrow(fitted), nrow(data), sparse = TRUE)
+  if (!is.null(form) && identical(form[[2L]], 0)) return(list(known = none, new = none, covariance = fitted))
+  form <- if (is.null(form)) stats::formula(model, random.only = TRUE)[-2L] else form
+  own <- numbered_terms(model, data, form)
+  first <- numbered_terms(model, data, form, first_level)
+  is_new <- own$b == 0
+  known <- Matrix::sparseMatrix(own$b[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new))) %*% own$Zt
+  own$Lambdat@x[] <- 1
+  list(known = known, new = Matrix::Diagonal(x = as.numeric(is_new)) %*% own$Zt,
+       covariance = relabelled(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first$b))
+}
+
+# What lme4's mkNewReTrms() makes of data, with, for the random effects, their places among those of the fit, or 0 for those
+# of new levels. `level` finds the rows of a factor's table for its levels.
+numbered_terms <- function(model, data, form, level = NULL) {
+  modes <- lme4::ranef(model, condVar = FALSE)
+  for (name in names(modes)) modes[[name]][] <- t(mode_positions(model, name))
+  own <- list(ranef = function(...) modes)
+  with_own(lme4::mkNewReTrms, c(own, levelfun = level))(model, data, form, allow.new.levels = TRUE)
+}
+
+first_level <- function(x, nl.n, ...) {
+  found <- x[rep(1L, length(nl.n)), , drop = FALSE]
+  rownames(found) <- nl.n
+  found
+}
+
+# A function of lme4's that finds some functions of ours before lme4's.
+with_own <- function(fun, own) {
+  environment(fun) <- list2env(own, parent = asNamespace("lme4"))
+  fun
+}
+
+# A sparse matrix with the values that `from` has where the terms of its rows and columns have their first level.
+relabelled <- function(matrix, from, first) {
+  entries <- methods::as(methods::as(matrix, "generalMatrix"), "TsparseMatrix")
+  entries@x <- from[cbind(first[entries@i + 1L], first[entries@j + 1L])]
+  entries
+}
+
+# Simulated responses, one after another, and whether lme4's own would have other variances.
+simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, allow_new_levels = FALSE,
+                           newparams = NULL, cluster_rand = NULL) {
+  entry <- kept(handle)
+  model <- predictable(entry)
+  if (!is.null(newdata)) check_safe(entry, model)
+  drawn <- draw(model, nsim, seed, newdata, newparams, chosen_effects(re_form, entry$scope), allow_new_levels,
+                if (!is.null(cluster_rand)) exported(cluster_rand))
+  list(value = as.vector(drawn), differs = attr(drawn, "differs"))
+}
+
+# Responses as lme4's simulate() draws them, a column each, but with the model's own variances: lme4 takes theta from the
+# wrong term where not all terms are drawn, or where new data order them otherwise; and it leaves the weights out (its
+# issue 386). The normal deviates are the same. `differs` tells whether the variances do.
+draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
+                 cluster_rand = NULL) {
+  differs <- random <- FALSE
+  own_terms <- function(object, newdata, form, ...) {
+    found <- numbered_terms(object, newdata, form, first_level)
+    right <- relabelled(found$Lambdat, lme4::getME(object, "Lambdat"), found$b)
+    random <<- TRUE
+    differs <<- differs || any(right != found$Lambdat)
+    list(Zt = found$Zt, Lambdat = right)
+  }
+  simulated <- function(cond.sim) {
+    given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
+                  allow.new.levels = allow_new_levels)
+    given$cluster.rand <- cluster_rand
+    unname(as.matrix(with_seed(seed, do.call(with_own(lme4::.simulateFun, list(mkNewReTrms = own_terms)), given))))
+  }
+  responses <- simulated(TRUE)
+  weights <- model@resp$weights
+  if (is.null(newdata) && any(weights != 1)) {
+    mean <- if (random) simulated(FALSE) else stats::predict(model, newparams = newparams, re.form = form)
+    responses <- mean + (responses - mean) / sqrt(ifelse(weights > 0, weights, 1))
+    differs <- TRUE
+  }
+  structure(responses, differs = differs)
+}
+
+# Values that the fit has not seen of its grouping factors, which `groups` gives as text by name: `group`, `level`, and
+# `row` from 1.
+unseen_levels <- function(handle, newdata, groups) {
+  entry <- kept(handle)
+  found <- Map(function(name, text) {
+    group <- str2lang(text)
+    value <- as.character(eval(group, lapply(newdata[all.vars(group)], as.factor), entry$scope))
+    row <- which(!value %in% levels(entry$model@flist[[name]]))
+    list(group = rep(name, length(row)), level = value[row], row = row)
+  }, names(groups), groups)
+  part <- function(name) unlist(lapply(found, `[[`, name), use.names = FALSE)
+  list(group = as.character(part("group")), level = as.character(part("level")), row = as.integer(part("row")))
+}

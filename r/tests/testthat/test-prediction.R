@@ -1,0 +1,47 @@
+two <- fit_lmer("two", "diameter ~ 1 + (1 | plate) + (1 | sample)", lme4::Penicillin)
+
+test_that("what is drawn is what lme4's simulate() draws, where that takes each term's own theta", {
+  found <- draw(model_of("two"), 2L, 7L)
+  theirs <- with_seed(7L, stats::simulate(model_of("two"), 2L))
+  expect_identical(as.vector(found), unlist(theirs, use.names = FALSE))
+  expect_false(attr(found, "differs"))
+  expect_true(attr(draw(model_of("two"), 2L, 7L, form = ~ (1 | plate)), "differs"))
+  expect_false(attr(draw(model_of("two"), 2L, 7L, form = ~ (1 | sample)), "differs"))
+})
+
+test_that("random effects of other data are found among those of the fit, whatever their order", {
+  model <- model_of("two")
+  all <- ~ (1 | sample) + (1 | plate)
+  expect_identical(as.integer(numbered_terms(model, lme4::Penicillin, all)$b), 1:30)
+  few <- subset(lme4::Penicillin, plate %in% c("c", "a"))
+  few$plate <- factor(as.character(few$plate), c("c", "new", "a"))
+  few$plate[few$plate == "c"][1L] <- "new"
+  at <- c(A = 25, B = 26, C = 27, D = 28, E = 29, F = 30, a = 1, c = 3, new = 0)
+  found <- numbered_terms(model, few, all)
+  expect_identical(unname(found$b), unname(at[rownames(found$Zt)]))
+  first <- numbered_terms(model, few, all, first_level)
+  expect_identical(unname(first$b), ifelse(rownames(first$Zt) %in% LETTERS, 25L, 1L))
+  expect_identical(environment(lme4::mkNewReTrms), asNamespace("lme4"))
+})
+
+test_that("the design of the fit's own rows is the fit's", {
+  model <- model_of("sleep")
+  random <- random_design(model, lme4::sleepstudy, NULL)
+  expect_equal(as.matrix(random$known), as.matrix(model@pp$Zt), check.attributes = FALSE)
+  expect_true(all(random$new == 0))
+  expect_equal(fixed_design(model, lme4::sleepstudy), model@pp$X, check.attributes = FALSE)
+})
+
+test_that("a model that cannot tell its own rows is refused for new data, and found so once", {
+  fit_lmer("cut", "Reaction ~ cut(Days, 3) + (1 | Subject)", lme4::sleepstudy)
+  entry <- kept("cut")
+  expect_error(check_safe(entry, entry$model), "depends on all the rows", class = "lmerbridge_refusal")
+  expect_false(entry$scope$.safe)
+  expect_silent(check_safe(kept("sleep"), model_of("sleep")))
+})
+
+test_that("missing and new levels of a grouping factor are told with their rows", {
+  data <- transform(lme4::sleepstudy[1:4, ], Subject = factor(c("308", NA, "1", "309")))
+  expect_identical(unseen_levels("sleep", data, list(Subject = "`Subject`")),
+                   list(group = rep("Subject", 2L), level = c(NA, "1"), row = 2:3))
+})
