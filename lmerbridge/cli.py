@@ -115,7 +115,8 @@ def parity(
     ] = None,
 ) -> None:
     """Judge engines on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
-    from lmerbridge.parity import accuracy, cases, cluster, suite
+    from lmerbridge import cluster
+    from lmerbridge.parity import accuracy, cases, suite
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import diff as runs
     from lmerbridge.report.description import describe

@@ -9,9 +9,9 @@ from joblib import parallel_config
 from typer.testing import CliRunner
 
 from lmerbridge.cli import app
+from lmerbridge.cluster import backend
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import cases, suite
-from lmerbridge.parity.cluster import backend
 from lmerbridge.report import describe, html, json_text, junit, markdown
 
 FEW, ENGINE = "pastes_*", "statsmodels"  # six cases; one of them a finding

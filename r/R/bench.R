@@ -35,3 +35,12 @@ collect <- function() {
 
 # Bytes that a data frame's columns take in R's memory.
 bytes_of <- function(data) list(bytes = sum(vapply(data, function(column) as.double(utils::object.size(column)), 0)))
+
+# Seconds of lme4's own bootstrap of a kept model, of its estimates.
+time_boot_mer <- function(handle, nsim, seed) {
+  model <- kept(handle)$model
+  estimates <- function(m) c(lme4::fixef(m), lme4::getME(m, "theta"), stats::sigma(m))
+  started <- Sys.time()
+  suppressMessages(suppressWarnings(lme4::bootMer(model, estimates, nsim, seed = seed)))
+  list(seconds = as.double(Sys.time() - started, units = "secs"))
+}

@@ -1,4 +1,4 @@
-"""Where the cases of a run are computed: here, or on a cluster."""
+"""Where joblib computes: here, or on a cluster."""
 
 from __future__ import annotations
 

@@ -1,0 +1,109 @@
+# The bootstrap: simulated responses, and the model refitted to each of them.
+
+# Responses as lme4::bootMer draws them, one after another, over the rows used. `re_form` says which random effects stay
+# as they are; `parameters` may hold a beta, theta and sigma to simulate from.
+draw_responses <- function(handle, nsim, seed, type = "parametric", re_form = "~0", parameters = NULL) {
+  drawn <- switch(type, parametric = draw_parametric, semiparametric = draw_semiparametric)
+  list(response = as.vector(drawn(kept(handle), nsim, seed, re_form, parameters)))
+}
+
+# By the model's own variances, as simulate_model() draws them.
+draw_parametric <- function(entry, nsim, seed, re_form, parameters) {
+  draw(predictable(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
+}
+
+# The conditional means, and residuals drawn with replacement: standardized ones, where there are weights.
+draw_semiparametric <- function(entry, nsim, seed, ...) {
+  resp <- entry$model@resp
+  root <- sqrt(resp$weights)
+  residuals <- ((resp$y - resp$mu) * root)[root > 0]
+  root[root == 0] <- 1
+  with_seed(seed, replicate(nsim, resp$mu + sample(residuals, length(resp$y), replace = TRUE) / root))
+}
+
+# Refit a kept model to responses, one after another, starting at theta. What a response gives does not depend on those
+# before it. Numbers come replicate by replicate; one that failed has NaN, and says why in `error`.
+refit_responses <- function(handle, response, theta) {
+  entry <- kept(handle)
+  on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
+  response <- matrix(response, nrow = length(entry$model@resp$y))
+  scale <- par_scale(entry$model)
+  refit <- function(i) {
+    tryCatch(refit_one(deviance_function(entry), response[, i], theta, scale), error = function(e) {
+      entry$scope$.devfun <- NULL # it does not recover from a point where it has no value
+      conditionMessage(e)
+    })
+  }
+  each <- lapply(seq_len(ncol(response)), refit)
+  failed <- vapply(each, is.character, NA)
+  width <- 4L + length(theta) + ncol(entry$model@pp$X) * (1L + ncol(entry$model@pp$X))
+  values <- matrix(NaN, width, length(each))
+  values[, !failed] <- unlist(each[!failed])
+  list(values = as.vector(values), error = vapply(each, function(found) if (is.character(found)) found else "", ""))
+}
+
+refit_one <- function(devfun, response, theta, scale) {
+  rho <- environment(devfun)
+  rho$resp$setResp(response)
+  found <- minimum(devfun, to_par(devfun, theta), scale)
+  criterion <- devfun(found$par)
+  if (!is.finite(criterion)) stop("the criterion has no finite value where the optimizer ended")
+  c(criterion, residual_sd(rho), at_bound(devfun, found$par), found$converged, rho$pp$theta, rho$pp$beta(1),
+    as.vector(rho$pp$unsc()))
+}
+
+# Where the objective is least: nlminb from the start; where it says that it stopped short, or ended near zero, where
+# the objective is flat, also bobyqa from a point off zero, and of both the better. A column of a Cholesky factor may
+# change its sign, so zero need be no wall, at which either optimizer may get stuck; bounds of a correlation are.
+minimum <- function(devfun, start, scale) {
+  least <- environment(devfun)$lower
+  bounded <- !all(least %in% c(0, -Inf))
+  lower <- if (bounded) least * scale else -Inf
+  upper <- if (bounded) upper_of(devfun) * scale else Inf
+  value <- function(p) devfun(p / scale)
+  found <- stats::nlminb(start * scale, value, lower = lower, upper = upper,
+                         control = list(iter.max = 500L, eval.max = 1000L))
+  near <- least == 0 & abs(found$par) < 0.05
+  converged <- found$convergence == 0L
+  if (any(near) || !converged) {
+    again <- minqa::bobyqa(replace(found$par, near, 0.3), value, lower, upper,
+                           control = list(rhobeg = 0.2, rhoend = 1e-8))
+    if (!isTRUE(found$objective <= again$fval)) {
+      found <- again
+      converged <- again$ierr == 0L
+    }
+  }
+  par <- found$par / scale
+  if (!bounded) par <- par * ifelse(par[least == 0] < 0, -1, 1)[cumsum(least == 0)]
+  list(par = at_zero(devfun, par), converged = converged)
+}
+
+# As lmer does: what is zero but for the optimizer's last digits is zero.
+at_zero <- function(devfun, par, tolerance = 1e-5) {
+  zero <- environment(devfun)$lower == 0 & par < tolerance
+  if (!any(zero)) return(par)
+  changed <- replace(par, zero, 0)
+  if (devfun(changed) <= devfun(par) + 1e-9) changed else par
+}
+
+# As lme4::isSingular has it.
+at_bound <- function(devfun, par, tolerance = 1e-4) {
+  any(par - environment(devfun)$lower < tolerance, upper_of(devfun) - par < tolerance)
+}
+
+residual_sd <- function(rho) {
+  sqrt((rho$resp$wrss() + rho$pp$sqrL(1)) / (length(rho$resp$y) - rho$resp$REML))
+}
+
+# What refits of a kept model have in common: the response it was fitted to, and which theta stands where in the factor
+# of each random term's covariance, 0 where none does. Matrices column by column.
+describe_refits <- function(handle) {
+  model <- kept(handle)$model
+  lambdat <- model@pp$Lambdat
+  lambdat@x <- as.double(lme4::getME(model, "Lind"))
+  factor_of <- function(term) {
+    at <- model@Gp[term] + seq_along(model@cnms[[term]])
+    as.vector(Matrix::t(lambdat[at, at, drop = FALSE]))
+  }
+  list(response = model@resp$y, index = as.integer(unlist(lapply(seq_along(model@cnms), factor_of))))
+}
