@@ -1,0 +1,75 @@
+"""Drawing on matplotlib's Axes: panels, quantiles, intervals, densities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmerbridge.covariance import Array
+from lmerbridge.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Panels: TypeAlias = NDArray[Any]  # of Axes
+NORMAL = NormalDist()
+COLOR = "#1f5a8a"
+POINTS: dict[str, Any] = {"s": 12, "color": COLOR, "alpha": 0.7, "linewidths": 0}
+LINE: dict[str, Any] = {"color": "0.45", "linewidth": 1}
+NAMED = 40  # names that have room on an axis
+
+
+def one_panel(ax: Axes | None) -> Axes:
+    """Return the Axes given, or those of a new figure of pyplot's."""
+    return panels(None if ax is None else [ax], 1)[0]  # type: ignore[no-any-return]  # numpy's object
+
+
+def panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
+    """Return the Axes given, as many as there are panels, or those of a new figure of pyplot's.
+
+    Raises
+    ------
+    InvalidArgument
+        Another number of Axes than of panels.
+    """
+    if axes is None:
+        import matplotlib.pyplot as plt  # slow to load
+
+        return plt.subplots(1, count, squeeze=False, figsize=(4.2 * count + 0.6, 4), layout="constrained")[1].ravel()
+    given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
+    if len(given) != count:
+        raise InvalidArgument(f"axes holds {len(given)} Axes; one a panel is expected, {count} in all.")
+    return given
+
+
+def quantile_plot(ax: Axes, values: Array) -> Axes:
+    """Draw values against normal quantiles, with the line through the quartiles, as R's ``qqnorm`` and ``qqline``."""
+    quantiles = normal_quantiles(len(values))
+    low, high = np.quantile(values, [0.25, 0.75])
+    slope = (high - low) / (2 * NORMAL.inv_cdf(0.75))
+    ax.axline((0, (low + high) / 2), slope=slope, **LINE)
+    ax.scatter(quantiles, np.sort(values), **POINTS)
+    ax.set_xlabel("standard normal quantiles")
+    return ax
+
+
+def normal_quantiles(count: int) -> Array:
+    """Return the normal quantiles that sorted values are drawn against (R's ``qnorm(ppoints(n))``)."""
+    a = 3 / 8 if count <= 10 else 1 / 2
+    return np.array([NORMAL.inv_cdf((i - a) / (count + 1 - 2 * a)) for i in range(1, count + 1)])
+
+
+def interval_plot(
+    ax: Axes, estimates: Array, low: Array, high: Array, heights: Array | None = None, names: Sequence[str] = ()
+) -> Axes:
+    """Draw a point and a line for each interval, one above the other, or at some heights; names where there is room."""
+    at = np.arange(len(estimates)) if heights is None else heights
+    ax.errorbar(estimates, at, xerr=[estimates - low, high - estimates], fmt="o", ms=3.5, lw=1, color=COLOR)
+    if heights is None:
+        shown = names if len(names) <= NAMED else []
+        ax.set_yticks(range(len(shown)), shown, fontsize=8)
+    return ax
