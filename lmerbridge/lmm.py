@@ -7,7 +7,7 @@ from typing import Any
 
 from lmerbridge import notices
 from lmerbridge.bridge.limit import time_limit
-from lmerbridge.covariance import Array
+from lmerbridge.control import LmerControl
 from lmerbridge.frames import Frame, pandas_frame
 from lmerbridge.model.bootstrap import Bootstrapping
 from lmerbridge.model.changes import Changes
@@ -17,22 +17,28 @@ from lmerbridge.model.inference import Inference
 from lmerbridge.model.intervals import Intervals
 from lmerbridge.model.means import Means
 from lmerbridge.model.objective import Objective
+from lmerbridge.model.optimizers import Optimizers
+from lmerbridge.model.plots import Plots
 from lmerbridge.model.prediction import Prediction
+from lmerbridge.model.structured import Structured
 from lmerbridge.model.tidying import Tidying
-from lmerbridge.spec import NaAction, RowVector, Spec
+from lmerbridge.spec import DoubleBar, NaAction, RowVector, Spec, Start
 
 
 class LmerFit(
     Changes,
-    Extraction,
     Tidying,
+    Plots,
+    Diagnostics,
+    Extraction,
+    Objective,
     Inference,
     Intervals,
-    Means,
-    Prediction,
     Bootstrapping,
-    Diagnostics,
-    Objective,
+    Prediction,
+    Means,
+    Optimizers,
+    Structured,
 ):
     """A fit of lme4: its numbers, and every verb that R has for it.
 
@@ -51,9 +57,10 @@ def lmer(
     subset: RowVector = None,
     na_action: NaAction | None = None,
     contrasts: Mapping[str, str] | None = None,
-    start: Sequence[float] | Array | None = None,
-    control: Mapping[str, Any] | None = None,
+    start: Start | None = None,
+    control: LmerControl | Mapping[str, Any] | None = None,
     allow: Sequence[str] = (),
+    double_bar: DoubleBar = "split",
     timeout: float | None = None,
 ) -> LmerFit:
     """Fit a linear mixed model with R's ``lme4::lmer``.
@@ -61,7 +68,8 @@ def lmer(
     Parameters
     ----------
     formula : str
-        As in R: ``"Reaction ~ Days + (Days | Subject)"``.
+        As in R: ``"Reaction ~ Days + (Days | Subject)"``. From lme4 2.0-1 on a random term may have a covariance
+        structure: ``us(f | g)``, ``diag(f | g)``, ``cs(f | g, hom = TRUE)``, ``ar1(0 + f | g)``.
     data : DataFrame
         Only the columns the formula names travel to R. Strings become factors with levels in code-point
         order, categoricals keep theirs, ordered ones stay ordered, booleans stay logical.
@@ -74,13 +82,18 @@ def lmer(
         it is not given, they are left out as by ``omit``, with a warning.
     contrasts : mapping
         R's contrast function for a factor: ``{"treatment": "contr.sum"}``.
-    start : array
-        Theta to start from.
-    control : mapping
-        Arguments of ``lme4::lmerControl``, with ``optCtrl`` a mapping of its own.
+    start : array or mapping
+        Theta to start from, alone or as ``{"theta": ...}``; from lme4 2.0-1 on ``{"par": ...}``. Fixed effects have no
+        start: they follow from theta.
+    control : LmerControl or mapping
+        How to optimize and what to check; as a mapping, arguments of ``lme4::lmerControl`` by R's names, with
+        ``optCtrl`` a mapping of its own.
     allow : sequence of str
         Functions of R packages that the formula may call beside those it always may, as ``"package::function"``; the
         formula calls them by that name. They run in R: allow what you would run there.
+    double_bar : {"split", "diag_special"}
+        What ``(x || g)`` means, as R's option ``lme4.doublevert.default``: ``(1 | g) + (0 + x | g)``, in which the
+        columns of a factor ``x`` are still correlated, or ``diag(x | g)``, in which none are (lme4 2.0-1 or later).
     timeout : float
         Seconds after which R is stopped; see `time_limit`.
 
@@ -95,6 +108,8 @@ def lmer(
         The formula, the data or an argument cannot be used.
     RError
         R refused the model for another reason.
+    EngineFailed
+        lme4 gave a fit without numbers.
     TimedOut
     WorkerDied
 
@@ -123,6 +138,7 @@ def lmer(
         start=start,
         control=control,
         allow=allow,
+        double_bar=double_bar,
     )
     with time_limit(timeout):
         fit = LmerFit.of(spec)

@@ -25,6 +25,8 @@ WAYS = {  # how Python gets a script: its arguments, its standard input
     "stdin": lambda script: (["-"], script),
 }
 
+FORKS = "ignore:This process:DeprecationWarning"  # Python 3.12 and later advise against a fork beside any thread
+
 
 def run(script, *, way="text", cwd=None, status=0, **environment):
     """Run a script in a fresh Python and return what it prints; nothing is to be said beside."""
@@ -34,10 +36,10 @@ def run(script, *, way="text", cwd=None, status=0, **environment):
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         cwd=cwd,
-        env=os.environ | environment,
+        env=os.environ | {"PYTHONWARNINGS": FORKS} | environment,
     )
     assert done.returncode == status, done.stderr
     assert status == 1 or not done.stderr, done.stderr  # 1 goes with a traceback

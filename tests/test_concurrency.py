@@ -13,7 +13,7 @@ import pytest
 
 from lmerbridge import errors, lmer, time_limit
 from lmerbridge.bridge import host
-from tests.processes import FIT, in_r, run
+from tests.processes import FIT, FORKS, in_r, run
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 LONG = "y ~ x + (x + a + b | g)"  # minutes with 2,000 groups; one deviance evaluation takes 0.1 s
@@ -170,5 +170,5 @@ def test_an_event_loop_goes_on_while_r_works_and_each_task_has_its_own_time_limi
 
 
 def test_a_fork_gets_a_worker_of_its_own():
-    printed = run(FIT + FORK, way="stdin", PYTHONWARNINGS="default::ResourceWarning")
+    printed = run(FIT + FORK, way="stdin", PYTHONWARNINGS=f"default::ResourceWarning,{FORKS}")
     assert printed == "0 True True True"

@@ -38,6 +38,9 @@ FINDINGS = {  # case, engine: the verdict, and deviance units above the optimum
     ("petrol/ML", "glmmTMB"): (Verdict.OTHER_DEFINITION, 0.0),  # standard errors from the joint information
     ("cake_ordered/ML", "glmmTMB"): (Verdict.SAME_OPTIMUM, 0.0),  # its modes are those of its own beta
 }
+NO_ANSWER = {  # case, engine: the release that ends where an intercept has no variance, and tells no likelihood
+    ("sleepstudy_uncorrelated/REML", "glmmTMB"): "1.1.14",
+}
 WEIGHTED = {
     "nlme": (Verdict.SAME_OPTIMUM, ""),
     "mixedlm": (Verdict.SAME_OPTIMUM, ""),
@@ -63,12 +66,12 @@ def judged(name, engine, against="lme4"):
 
 
 @cache
-def r_has(package):
-    return bool(ask_r([package])[package])
+def r_version(package):
+    return ask_r([package])[package]
 
 
 def engine_or_skip(name):
-    if name == "glmmTMB" and not r_has("glmmTMB"):
+    if name == "glmmTMB" and not r_version("glmmTMB"):
         pytest.skip("R has no glmmTMB here")
     return engines.find(name)
 
@@ -82,6 +85,9 @@ def engine(request):
 @pytest.mark.parametrize("other", OTHERS)
 def test_an_engine_finds_lme4s_optimum(name, other):
     found = judged(name, other)
+    if (name, other) in NO_ANSWER and r_version(other) == NO_ANSWER[name, other]:
+        assert found.reason == f"{other} returned a criterion that is not a number."
+        return
     assert found.verdict in (Verdict.SAME_OPTIMUM, Verdict.LOOSE_STOP), found.explain()
     assert found.gap[other] <= GAP
     assert found.rows
@@ -223,7 +229,7 @@ def test_each_of_lme4s_optimizers_is_an_engine(optimizer):
 
 
 def test_two_optimizers_of_lme4_can_be_judged_against_each_other():
-    found = judged("bodyweight/REML", "lme4[bobyqa]")
+    found = judged("assay_crossed/REML", "lme4[bobyqa]")
     assert (found.verdict, found.worse) == (Verdict.LOOSE_STOP, "lme4")
     assert found.gap["lme4[bobyqa]"] < 1e-8 < 1e-5 < found.gap["lme4"]
 

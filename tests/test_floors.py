@@ -6,27 +6,40 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import run
+
 PACKAGE = Path(__file__).parents[1] / "lmerbridge"
 FLOORS = {
     "errors": 0,
     "limits": 0,
     "bars": 1,
     "calls": 1,
+    "change": 1,
+    "cluster": 1,
+    "control": 1,
+    "converters": 1,
     "covariance": 1,
     "design": 1,
+    "drawing": 1,
     "formula": 1,
     "frames": 1,
+    "grouped": 1,
+    "places": 1,
     "reader": 1,
+    "reformulas": 1,
     "results": 1,
     "spec": 1,
     "structure": 1,
+    "structures": 1,
     "syntax": 1,
     "terms": 1,
     "tokens": 1,
     "varcorr": 1,
     "bridge": 2,
     "datasets": 3,
+    "denovo": 3,
     "engines": 3,
+    "lmlist": 3,
     "lmm": 3,
     "model": 3,
     "notices": 3,
@@ -125,3 +138,11 @@ SOURCES = {
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_import_is_found_wherever_it_stands(source):
     assert imports(source) == SOURCES[source]
+
+
+HEAVY = {"dask", "jinja2", "joblib", "matplotlib", "patsy", "rich", "rpy2", "scipy", "statsmodels", "typer"}
+
+
+def test_to_fit_a_model_loads_nothing_heavy():
+    loaded = run("import sys; from lmerbridge import lmer; print(*sys.modules)").split()
+    assert HEAVY & {name.partition(".")[0] for name in loaded} == set()

@@ -213,7 +213,7 @@ class Objective:
         cq = a.solve(np.ascontiguousarray(lztq))
         rest = self._q - self._z @ (lam @ cq)
         chol = cho_factor(rest.T @ rest + cq.T @ cq)  # I - Q'ZL A^-1 L'Z'Q as a sum of squares: nothing cancels
-        gamma, u = np.zeros(cq.shape[1]), np.zeros(lam.shape[0])
+        gamma, u = np.zeros(self._q.shape[1]), np.zeros(lam.shape[0])
         for _ in range(2):  # the second pass refines the first by its own residual
             residual = self._y - self._q @ gamma - self._z @ (lam @ u)
             cu = a.solve(lam.T @ (self._z.T @ residual) - u)
