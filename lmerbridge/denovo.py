@@ -16,6 +16,7 @@ from lmerbridge.covariance import Array
 from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.formula import Formula, parse_right
 from lmerbridge.frames import Frame, pandas_frame
+from lmerbridge.model.simulation import checked_count, checked_seed
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
 
@@ -153,7 +154,9 @@ def simulate_formula(
     (180, 1)
     """
     frame, parsed = pandas_frame(data), _parsed(formula, allow)
-    _check_numbers(sigma, nsim, seed)
+    nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
+    if not 0 <= sigma < float("inf"):
+        raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
     with time_limit(timeout):
         template = params_template(formula, frame, allow=allow)
         newdata.check_complete(frame, parsed.variables)
@@ -164,12 +167,12 @@ def simulate_formula(
             beta=_aligned("beta", beta, template.beta),
             theta=_aligned("theta", theta, template.theta),
             sigma=float(sigma),
-            nsim=int(nsim),
-            seed=None if seed is None else int(seed),
+            nsim=nsim,
+            seed=seed,
             allow=list(allow),
         ).values["value"]
     values = found.reshape(len(frame), -1, order="F")
-    return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, int(nsim) + 1)])
+    return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
 
 
 def _parsed(formula: str, allow: Sequence[str]) -> Formula:
@@ -178,15 +181,6 @@ def _parsed(formula: str, allow: Sequence[str]) -> Formula:
         told = f"the formula has {parsed.structures[0]}(), whose parameters lme4 names for a fit only"
         raise FormulaError(f"{told}; fit it to some response, and simulate from the fit.")
     return parsed
-
-
-def _check_numbers(sigma: float, nsim: int, seed: int | None) -> None:
-    if not 0 <= sigma < float("inf"):
-        raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
-    if nsim < 1:
-        raise InvalidArgument(f"nsim is {nsim!r}; a whole number of at least 1 is expected.")
-    if seed is not None and not abs(int(seed)) < 2**31:
-        raise InvalidArgument(f"seed is {seed!r}; a whole number between -2**31 and 2**31 is expected.")
 
 
 def _aligned(name: str, given: Given, template: pd.Series) -> Array:

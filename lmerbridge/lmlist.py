@@ -18,6 +18,7 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLe
 from lmerbridge.formula import Formula, parse_list
 from lmerbridge.frames import Frame, pandas_frame
 from lmerbridge.grouped import Estimates, GroupedFit, long_table
+from lmerbridge.model.parameters import checked_level
 from lmerbridge.structure import build
 from lmerbridge.syntax import names
 
@@ -54,9 +55,7 @@ class LmList(GroupedFit):
         DataFrame
             By group and term: conf_low, conf_high; NaN where a group could not be fitted.
         """
-        if not 0 < level < 1:
-            raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected.")
-        found = self.in_r().call("lmlist_confint", level=float(level), pool=bool(pool))
+        found = self.in_r().call("lmlist_confint", level=checked_level(level), pool=bool(pool))
         bounds = long_table(found["bound"], tuple(found["groups"]), tuple(found["terms"]), ["conf_low", "conf_high"])
         return bounds.reindex(self.summary.index)
 

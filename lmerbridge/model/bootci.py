@@ -9,6 +9,7 @@ import numpy as np
 
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.model.parameters import checked_level
 
 Interval = Literal["perc", "basic", "norm"]
 EXTREME = "extreme order statistics used as endpoints"
@@ -24,8 +25,7 @@ def interval(t0: float, t: Array, level: float, type: Interval) -> tuple[float, 
     """
     from scipy.special import ndtri  # slow to load
 
-    if not (isinstance(level, float | int) and 0 < level < 1):
-        raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected.")
+    level = checked_level(level)
     t = t[np.isfinite(t)]
     mean = float(np.mean(t)) if len(t) > 1 else np.nan
     if len(t) < 2 or np.all(np.abs(t - mean) < min(1e-8, mean / 1e6)):  # boot's own measure

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lmerbridge.bridge.wire import Value
-from lmerbridge.errors import InvalidArgument
 from lmerbridge.model.asking import ask
 from lmerbridge.model.contrasts import Contrasts, contrast_matrix, right_side
 from lmerbridge.model.kept import KeptFit
+from lmerbridge.model.parameters import checked_level
 from lmerbridge.model.tables import ApproximateDdf, check_ddf, frame
 
 
@@ -65,7 +65,6 @@ class Contests(KeptFit):
         0     94.21     64.85     123.56
         """
         check_ddf(ddf, ApproximateDdf)
-        _check_level(level)
         matrix = contrast_matrix(contrasts, self.terms)
         reply = ask(
             self,
@@ -74,7 +73,7 @@ class Contests(KeptFit):
             weights=matrix.to_numpy().ravel(),
             rhs=right_side(rhs, len(matrix)),
             joint=bool(joint),
-            level=float(level),
+            level=checked_level(level),
             ddf=ddf,
         )
         table = frame(reply.values, ddf, prefix="")
@@ -121,13 +120,12 @@ class Contests(KeptFit):
         2     C     31.60  42.0
         """
         check_ddf(ddf, ApproximateDdf)
-        _check_level(level)
         terms = None if which is None else list(which)
-        given: dict[str, Value] = {"which": terms, "pairwise": bool(pairwise), "level": float(level), "ddf": ddf}
+        given: dict[str, Value] = {
+            "which": terms,
+            "pairwise": bool(pairwise),
+            "level": checked_level(level),
+            "ddf": ddf,
+        }
         reply = ask(self, "ls_means_of", timeout=timeout, **given)
         return frame(reply.values, ddf, prefix="").reset_index(drop=True)
-
-
-def _check_level(level: float) -> None:
-    if not (isinstance(level, int | float) and 0 < level < 1):
-        raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Literal, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from lmerbridge.model.kept import KeptFit
 from lmerbridge.structure import build
 
 ResidualType = Literal["response", "pearson", "working", "deviance"]
-RESIDUALS = ("response", "pearson", "working", "deviance")
+RESIDUALS: tuple[str, ...] = get_args(ResidualType)
 
 
 class Diagnostics(KeptFit):

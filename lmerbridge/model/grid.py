@@ -25,6 +25,7 @@ from lmerbridge.model.families import (
     interactions,
 )
 from lmerbridge.model.kept import KeptFit
+from lmerbridge.model.parameters import checked_level
 from lmerbridge.results import Condition
 
 if TYPE_CHECKING:
@@ -84,13 +85,10 @@ class EmmGrid:
     @classmethod
     def made(cls, fit: KeptFit, steps: Sequence[Step], told: int, level: float, timeout: float | None) -> EmmGrid:
         """Take steps from the model to a grid; what the first ``told`` of them say has been said."""
-        if not 0 < level < 1:
-            raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected.")
-        given = {str(i): step for i, step in enumerate(steps)}
-        reply = ask(fit, "means_grid", timeout=timeout, steps=given, told=told, level=float(level))
+        reply = ask(fit, "means_grid", timeout=timeout, steps=_numbered(steps), told=told, level=checked_level(level))
         _tell(reply.conditions)
         found = reply.values
-        grid, notes = _grid(found), tuple(found["notes"])
+        grid, notes = _table(found, "grid."), tuple(found["notes"])
         ddf = _noted(notes, DDF, "asymptotic")
         limits = {name: found[name] for name in ("estimate", "std_error", "df", "conf_low", "conf_high")}
         frame = pd.concat([grid, pd.DataFrame(limits)], axis=1)
@@ -236,10 +234,8 @@ class EmmGrid:
 
         Source: emmeans' ``confint``.
         """
-        level = self.level if level is None else level
-        if not 0 < level < 1:
-            raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected.")
-        found = self._summary(timeout, level=float(level), adjust=adjust)
+        level = self.level if level is None else checked_level(level)
+        found = self._summary(timeout, level=level, adjust=adjust)
         frame = self.frame.assign(conf_low=found["conf_low"], conf_high=found["conf_high"])
         frame.attrs = {"level": level, "ddf": self.ddf, "adjust": _noted(found["notes"], LIMITS, "none")}
         return frame
@@ -285,8 +281,8 @@ class EmmGrid:
 
     def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
         check_one("adjust", adjust, ADJUSTMENTS)
-        given = {str(i): step for i, step in enumerate(self.steps)}
-        return ask(self.fit, "means_summary", timeout=timeout, steps=given, adjust=adjust, **arguments).values
+        steps = _numbered(self.steps)
+        return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
 
     def _names(self, argument: str, given: Names) -> list[str]:
         return checked_names(argument, given, self.grid.columns)
@@ -294,16 +290,16 @@ class EmmGrid:
 
 def joint_tests(fit: KeptFit, steps: Sequence[Step], told: int, by: Names, timeout: float | None) -> pd.DataFrame:
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
-    given = {str(i): step for i, step in enumerate(steps)}
-    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=given, told=told, by=list(by))
+    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_numbered(steps), told=told, by=list(by))
     _tell(reply.conditions)
-    start = "table."
-    table = {name.removeprefix(start): values for name, values in reply.values.items() if name.startswith(start)}
-    return frame_from_r(table).reset_index(drop=True).assign(ddf=reply.values["ddf"][0])
+    return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0])
 
 
-def _grid(found: Mapping[str, Any]) -> pd.DataFrame:
-    start = "grid."
+def _numbered(steps: Sequence[Step]) -> dict[str, Value]:
+    return {str(i): step for i, step in enumerate(steps)}
+
+
+def _table(found: Mapping[str, Any], start: str) -> pd.DataFrame:
     described = {name.removeprefix(start): values for name, values in found.items() if name.startswith(start)}
     return frame_from_r(described).reset_index(drop=True)
 

@@ -12,7 +12,7 @@ from lmerbridge.bridge.host import Reply
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.model import tracing
+from lmerbridge.model import bootci, tracing
 from lmerbridge.model.bootstrap import Bootstrapping
 from lmerbridge.model.devfun2 import Devfun2
 from lmerbridge.model.parameters import Which, bounded, quantiles_of
@@ -21,7 +21,6 @@ from lmerbridge.model.progress import bar
 from lmerbridge.varcorr import labels
 
 Method: TypeAlias = Literal["profile", "Wald", "boot"]
-BootType: TypeAlias = Literal["perc", "basic", "norm"]
 
 
 class Intervals(Bootstrapping):
@@ -33,7 +32,7 @@ class Intervals(Bootstrapping):
         level: float = 0.95,
         method: Method = "profile",
         *,
-        boot_type: BootType = "perc",
+        boot_type: bootci.Interval = "perc",
         nsim: int = 500,
         seed: int | None = None,
         jobs: int | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,8 @@ from lmerbridge.syntax import Call, Node, names
 MeansDdf = Literal["kenward-roger", "satterthwaite", "asymptotic"]
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
-METHODS = ("kenward-roger", "satterthwaite", "asymptotic")
-WEIGHTS = ("equal", "proportional", "outer", "cells", "flat")
+METHODS: tuple[str, ...] = get_args(MeansDdf)
+WEIGHTS: tuple[str, ...] = get_args(Weights)
 LIMIT = 3000  # rows, emmeans' own
 
 

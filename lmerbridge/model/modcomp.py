@@ -16,6 +16,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.model.asking import ask
 from lmerbridge.model.contrasts import Contrasts, contrast_matrix
 from lmerbridge.model.kept import KeptFit
+from lmerbridge.model.simulation import checked_count, checked_seed
 from lmerbridge.model.tables import frame
 from lmerbridge.results import Condition
 from lmerbridge.varcorr import labels
@@ -162,10 +163,8 @@ class Comparisons(KeptFit):
         """
         if not isinstance(smaller, KeptFit):
             raise InvalidArgument(f"smaller is a {type(smaller).__name__}; a fit of lmer is expected.")
-        if not (isinstance(nsim, int | np.integer) and nsim > 0):
-            raise InvalidArgument(f"nsim is {nsim!r}; a positive number of simulations is expected.")
-        given: dict[str, Value] = {"smaller": smaller.in_r().handle, "nsim": int(nsim), "seed": seed}
-        reply = ask(self, "pb_modcomp", timeout=timeout, **given)
+        nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
+        reply = ask(self, "pb_modcomp", timeout=timeout, smaller=smaller.in_r().handle, nsim=nsim, seed=seed)
         return _tested("parametric bootstrap", reply, self.terms)
 
     def vcov_kr(self, *, timeout: float | None = None) -> pd.DataFrame:

@@ -181,9 +181,14 @@ def quantiles_of(level: float) -> Array:
 
 def tail(level: float) -> float:
     """Return the probability on either side of an interval."""
+    return (1 - checked_level(level)) / 2
+
+
+def checked_level(level: object) -> float:
+    """Return a level of confidence."""
     if not (isinstance(level, int | float) and 0 < level < 1):
         raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected, such as 0.95.")
-    return (1 - level) / 2
+    return float(level)
 
 
 def bounded(parameters: pd.DataFrame, ends: pd.DataFrame, method: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from lmerbridge.drawing import (
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.model.diagnostics import Diagnostics, ResidualType
 from lmerbridge.model.extraction import Extraction
+from lmerbridge.model.parameters import checked_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ class Plots(Diagnostics, Extraction):
         for ax, (term, effects) in zip(found, table.groupby("term", sort=False), strict=True):
             sorted_effects = effects.sort_values("estimate")
             estimates, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
-            spread = NORMAL.inv_cdf((1 + level) / 2) * spread
+            spread = NORMAL.inv_cdf((1 + checked_level(level)) / 2) * spread
             heights = normal_quantiles(len(effects)) if normal else None
             ax.axvline(0, **LINE)
             interval_plot(ax, estimates, estimates - spread, estimates + spread, heights, list(sorted_effects["level"]))

@@ -15,7 +15,7 @@ from lmerbridge.model.diagnostics import Diagnostics
 from lmerbridge.model.extraction import Extraction
 from lmerbridge.model.inference import Inference
 from lmerbridge.model.intervals import Intervals, Method
-from lmerbridge.model.parameters import random_parameters, renamed, squared, tail
+from lmerbridge.model.parameters import checked_level, random_parameters, renamed, squared
 from lmerbridge.model.prediction import Prediction
 from lmerbridge.model.replicates import Replicate
 from lmerbridge.model.tables import ApproximateDdf
@@ -99,7 +99,7 @@ class Tidying(Diagnostics, Extraction, Inference, Intervals, Prediction):
             if given not in CHOICES[argument]:
                 known = ", ".join(map(repr, CHOICES[argument]))
                 raise InvalidArgument(f"{argument} is {given!r}; one of {known} is expected.")
-        tail(conf_level)
+        checked_level(conf_level)
         interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
         tables: dict[str, Callable[[], pd.DataFrame]] = {
             "fixed": lambda: self._fixed(interval, ddf_method),

@@ -17,7 +17,7 @@ cooks_distances <- function(handle) list(values = as.double(stats::cooks.distanc
 
 rstudents <- function(handle) list(values = as.double(stats::rstudent(kept(handle)$model)))
 
-# The model refitted without the rows of which `kept` is FALSE, as lme4's influence() does it: from the estimates, by
+# The model refitted without the rows of which `rows` is FALSE, as lme4's influence() does it: from the estimates, by
 # lmer's own optimizer, whatever the model's was. (Its argument maxfun does not reach that one.)
 refit_without <- function(handle, rows) {
   entry <- kept(handle)
