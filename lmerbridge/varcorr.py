@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import combinations, combinations_with_replacement
 from typing import Literal
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.covariance import Array, correlation
+from lmerbridge.covariance import Array, correlation, triangle
 from lmerbridge.errors import InvalidArgument
 
 
@@ -60,6 +60,17 @@ class CovarianceBlock:
         """Make a block whose standard deviations and correlations follow from the covariance."""
         return cls(name, group, terms, covariance, *correlation(covariance))
 
+    def refitted(self, root: Array, sigma: float) -> CovarianceBlock:
+        """Return the block with another relative factor: of the same term and structure."""
+        made = self.from_covariance(self.name, self.group, self.terms, sigma**2 * (root @ root.T))
+        if self.kind == "us":
+            par = root[triangle(len(root))]
+        else:
+            sd = np.linalg.norm(root, axis=1)
+            rho = np.empty(0) if self.kind == "diag" else made.correlation[1:2, 0]
+            par = np.concatenate([sd[:1] if self.hom else sd, rho])
+        return replace(made, kind=self.kind, hom=self.hom, par=par)
+
     @property
     def sd(self) -> pd.Series:
         """Standard deviations by term."""
@@ -96,6 +107,9 @@ class VarCorr:
 
     def __len__(self) -> int:
         return len(self.blocks)
+
+    def __str__(self) -> str:
+        return self.frame.to_string(index=False, na_rep="")
 
     def __getitem__(self, name: str) -> CovarianceBlock:
         for block in self.blocks:

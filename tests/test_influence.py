@@ -201,3 +201,10 @@ def test_a_change_is_of_the_fixed_effects_or_of_the_variances():
     with pytest.raises(InvalidArgument, match="which is 'all'"):
         without("penicillin").dfbeta("all")
     assert isinstance(without("penicillin").dfbeta(), pd.DataFrame)
+
+
+def test_a_column_of_any_name_is_safe_from_our_own():
+    frame = load_dataset("sleepstudy").rename(columns={"Days": ".kept"})
+    without = lmer("Reaction ~ `.kept` + (1 | Subject)", frame).influence("Subject").fixed_effects_without
+    named = lmer("Reaction ~ Days + (1 | Subject)", load_dataset("sleepstudy")).influence("Subject")
+    assert same_bits(without, named.fixed_effects_without.to_numpy().ravel(order="F"))

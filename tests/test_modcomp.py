@@ -177,6 +177,8 @@ def test_a_model_that_is_not_smaller_is_refused(sleepstudy):
         fit.pb_modcomp(lmer("Reaction ~ 0 + (1 | Subject)", sleepstudy))
     with pytest.raises(InvalidArgument, match="nsim is 0"):
         fit.pb_modcomp(less, nsim=0)
+    with pytest.raises(InvalidArgument, match="seed is 1099511627776; a whole number"):
+        fit.pb_modcomp(less, nsim=1, seed=2**40)
 
 
 def test_the_bootstrap_is_refused_of_weights_which_lme4s_simulate_leaves_out(datasets):

@@ -89,6 +89,8 @@ def test_axes_that_do_not_go_with_the_panels_and_a_group_that_is_none_are_refuse
         fit.plot_ranef("Subject", figure()[1])
     with pytest.raises(InvalidArgument, match="group is 'Days'; one of 'Subject' is expected"):
         fit.plot_ranef("Days")
+    with pytest.raises(InvalidArgument, match="level is 95; a number between 0 and 1"):
+        fit.plot_ranef("Subject", figure(2)[1], level=95)
 
 
 def test_without_axes_there_is_a_new_figure_with_one_a_panel(fit):

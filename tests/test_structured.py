@@ -202,6 +202,16 @@ class TestFits:
         ours = [classes.get(b.kind, (f"vcmat_{b.kind}",) * 2)[b.hom] for b in fit.varcorr]
         assert ours == plain(fit, "vapply(VarCorr(m), function(x) class(x)[1L], '', USE.NAMES = FALSE)")
 
+    def test_a_statistic_gets_the_structures_and_their_parameters(self, name, reml):
+        fit, seen = fit_of(name, reml), []
+        fit.bootstrap(lambda replicate: float(len(seen.append(replicate) or seen)), 1, seed=1)
+        itself, refitted = seen[:2]
+        again = refitted.refit()
+        for replicate, whole, tolerance in [(itself, fit, 1e-12), (refitted, again, 0.01)]:  # rounding; two optimizers
+            for ours, theirs in zip(replicate.varcorr, whole.varcorr, strict=True):
+                assert (ours.kind, ours.hom) == (theirs.kind, theirs.hom)
+                np.testing.assert_allclose([*ours.par, ours.rho], [*theirs.par, theirs.rho], tolerance, tolerance)
+
     def test_parameters_are_counted_as_they_are(self, name, reml):
         fit = fit_of(name, reml)
         assert fit.npar == len(fit.beta) + len(fit.par) + 1
@@ -339,6 +349,16 @@ def test_the_referee_judges_us_and_says_that_it_cannot_judge_the_others():
         result = compare(STRUCTURED[name][0], machines, candidate="lme4[bobyqa]")
         assert result.verdict is Verdict.NOT_EXPRESSIBLE
         assert result.reason.startswith("the referee moves every Cholesky factor freely")
+
+
+@pytest.mark.usefixtures("structures")
+def test_variances_have_intervals_by_bootstrap_too():
+    fit = fit_of("diag")
+    ends = fit.tidy("ran_pars", scales="vcov", conf_int=True, conf_method="boot", nsim=20, seed=1)
+    assert list(ends["term"]) == ["var__(Intercept)", "var__Days", "var__Observation"]
+    of_sd = fit.tidy("ran_pars", conf_int=True, conf_method="boot", nsim=20, seed=1)
+    squares = of_sd[["conf_low", "conf_high"]] ** 2
+    np.testing.assert_allclose(ends[["conf_low", "conf_high"]], squares, rtol=0.05)  # interpolated on another scale
 
 
 @pytest.mark.usefixtures("structures")

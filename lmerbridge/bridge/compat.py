@@ -90,7 +90,7 @@ DEFECTS = (  # lme4's NEWS; the first measured too
         "refit_reml",
         "lme4",
         Range("1.1-8", "1.1-33"),
-        "refit() of a REML fit counts one fixed effect only; bootMer() and bootstrap intervals inherit it",
+        "refit() of a REML fit counts one fixed effect only, and R's bootMer() inherits it; lmerbridge's verbs do not",
     ),
     Defect(
         "structured_npar",

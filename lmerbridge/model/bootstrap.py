@@ -201,8 +201,8 @@ class Bootstrapping(Powering):
         """Refit the model to simulated responses, and gather a statistic of each refit: R's ``bootMer``.
 
         All responses are drawn first, as ``bootMer`` draws them: for the same seed they are R's, whatever the number of
-        jobs. lme4's objective is then minimized for each, from this fit's theta on (``nlminb``; where that stops at a
-        bound or short of its aim, also lme4's own way from its own start). It is free of what ``refit`` of a REML fit
+        jobs. lme4's objective is then minimized for each, from this fit's theta on (``nlminb``; where that stops near
+        zero or short of its aim, also ``bobyqa`` from a point off zero). It is free of what ``refit`` of a REML fit
         gets wrong in lme4 1.1-8 to 1.1-32; and where the fit has weights, the errors of a row have the variance
         ``sigma**2 / weight`` that the model gives them, which lme4's ``simulate`` forgets.
 

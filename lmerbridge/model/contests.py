@@ -120,7 +120,7 @@ class Contests(KeptFit):
         2     C     31.60  42.0
         """
         check_ddf(ddf, ApproximateDdf)
-        terms = None if which is None else list(which)
+        terms = None if which is None else [which] if isinstance(which, str) else list(which)
         given: dict[str, Value] = {
             "which": terms,
             "pairwise": bool(pairwise),

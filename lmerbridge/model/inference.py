@@ -183,7 +183,7 @@ class Inference(Contests, Selection, Comparisons):
             raise InvalidArgument(f"test is {test!r} and ddf is {ddf!r}; {expected} is expected.")
         if scope is not None and not len(scope):
             raise InvalidArgument("scope is empty; terms to drop, or None for all that can be dropped, are expected.")
-        terms = None if scope is None else list(scope)
+        terms = None if scope is None else [scope] if isinstance(scope, str) else list(scope)
         reply = ask(self, "drop1_of", timeout=timeout, scope=terms, test=test, k=float(k), ddf=ddf)
         return anova_table(reply, self.terms, ddf)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.covariance import Array
-from lmerbridge.drawing import COLOR, one_panel
+from lmerbridge.drawing import COLOR, NAMED, one_panel
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.results import Condition, Fit
 from lmerbridge.varcorr import VarCorr, labels
@@ -134,8 +134,10 @@ class Influence:
         """
         ax, distances = one_panel(ax), self.cooks_distance()
         ax.vlines(range(len(distances)), 0, distances, color=COLOR)
-        for label, distance in distances.nlargest(named).items():
-            ax.annotate(str(label), (distances.index.get_loc(label), distance), ha="center", va="bottom")
+        for at in np.argsort(-distances.to_numpy(), kind="stable")[:named]:
+            ax.annotate(str(distances.index[at]), (at, distances.iloc[at]), ha="center", va="bottom")
+        shown = list(map(str, distances.index)) if len(distances) <= NAMED else []
+        ax.set_xticks(range(len(shown)), shown, rotation=90, fontsize=8)
         ax.margins(y=0.1)
         ax.set_xlabel(self.group)
         ax.set_ylabel("Cook's distance")

@@ -211,7 +211,7 @@ class Means(KeptFit):
         self, verb: str, at: At | None, ddf: str, limit: int, arguments: Mapping[str, Value] | None = None
     ) -> Step:
         """Return the step that begins with the model."""
-        given: dict[str, Value] = {**(arguments or {}), "lmer.df": _one_of("ddf", ddf, METHODS)}
+        given: dict[str, Value] = {**(arguments or {}), "lmer.df": _one_of("ddf", str(ddf).lower(), METHODS)}
         if at is not None:
             checked_names("at", list(at), self._factors)
             given["at"] = {name: _values(name, values) for name, values in at.items()}

@@ -200,6 +200,8 @@ class Comparisons(KeptFit):
     def _smaller(self, smaller: KeptFit | Contrasts) -> dict[str, Value]:
         if isinstance(smaller, KeptFit):
             return {"smaller": smaller.in_r().handle}
+        if isinstance(smaller, str):
+            raise InvalidArgument(f"smaller is {smaller!r}; a smaller fit of lmer, or contrasts, are expected.")
         return {"weights": contrast_matrix(smaller, self.terms).to_numpy().ravel()}
 
 

@@ -95,6 +95,8 @@ class Powering(Resampling):
         >>> print(fit.power("Days", nsim=50, beta={"Days": 5.0}, seed=1))
         power 88.0%, 95% interval 75.7% to 95.5% (44 of 50; seed 1)
         """
+        if not (isinstance(df, float | int) and df > 0):
+            raise InvalidArgument(f"df is {df!r}; a positive number of degrees of freedom is expected.")
         given: dict[str, Any] = {"beta": _changed(self, beta or {}), "sigma": self.sigma, "theta": self.theta}
         given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
         nsim, seed = checked_count(nsim), checked_seed(seed)
@@ -210,6 +212,8 @@ def _theta(drawn: dict[str, Value]) -> Array:
 
 def _changed(fit: Fit, beta: Mapping[str, float]) -> Array:
     """Return the fixed effects with some of them changed."""
+    if not isinstance(beta, Mapping):
+        raise InvalidArgument(f"beta is {beta!r}; a mapping of terms to numbers is expected.")
     if unknown := [term for term in beta if term not in fit.terms]:
         raise InvalidArgument(f"beta names {', '.join(map(repr, unknown))}; the terms are {', '.join(fit.terms)}.")
     values: Array = np.array([beta.get(*pair) for pair in zip(fit.terms, fit.beta, strict=True)], dtype=np.float64)

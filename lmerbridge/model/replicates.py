@@ -58,7 +58,7 @@ class Replicates:
         theta, rest = np.split(values[:, 4:], [ntheta], axis=1)
         p = round((rest.shape[1] + 0.25) ** 0.5 - 0.5)  # p + p^2 columns
         beta, unscaled = np.split(rest, [p], axis=1)
-        covariance = sigma[:, None, None] ** 2 * unscaled.reshape(-1, p, p)
+        covariance = sigma[:, None, None] ** 2 * unscaled.reshape(len(sigma), p, p)
         return cls(beta, covariance, theta, sigma, criterion, singular == 1, converged == 1, tuple(errors))
 
     @cached_property
@@ -97,10 +97,13 @@ class Common:
         squares = (part.reshape(k, k, order="F") for part, k in zip(parts, widths, strict=True))
         return cls(fit, tuple(squares))
 
+    def roots(self, theta: Array) -> list[Array]:
+        """Relative factor of each block's covariance for some replicates, each of shape (nsim, k, k)."""
+        return [np.where(index > 0, theta[:, index - 1], 0.0) for index in self.indices]
+
     def covariances(self, theta: Array, sigma: Array) -> list[Array]:
         """Covariance of each block for some replicates, each of shape (nsim, k, k)."""
-        factors = [np.where(index > 0, theta[:, index - 1], 0.0) for index in self.indices]
-        return [sigma[:, None, None] ** 2 * (t @ t.transpose(0, 2, 1)) for t in factors]
+        return [sigma[:, None, None] ** 2 * (t @ t.transpose(0, 2, 1)) for t in self.roots(theta)]
 
     def parameters(self, beta: Array, theta: Array, sigma: Array, names: Iterable[str]) -> pd.DataFrame:
         """Table of replicates by some parameters, under their names of ``confint(signames = FALSE)``.
@@ -175,11 +178,8 @@ class Replicate:
     @cached_property
     def varcorr(self) -> VarCorr:
         """Variances and correlations of the random terms."""
-        found = self.common.covariances(self.theta[None], np.array([self.sigma]))
-        blocks = zip(self.common.fit.varcorr, found, strict=True)
-        return VarCorr(
-            tuple(CovarianceBlock.from_covariance(b.name, b.group, b.terms, c[0]) for b, c in blocks), self.sigma
-        )
+        blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
+        return VarCorr(tuple(block.refitted(root[0], self.sigma) for block, root in blocks), self.sigma)
 
     def refit(self) -> LmerFit:
         """Return the model refitted to the response by lme4, with every verb of a fit; it takes as long as `lmer`."""

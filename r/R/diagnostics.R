@@ -22,12 +22,12 @@ rstudents <- function(handle) list(values = as.double(stats::rstudent(kept(handl
 refit_without <- function(handle, rows) {
   entry <- kept(handle)
   call <- entry$model@call
-  call$subset <- quote(.kept)
+  call$subset <- as.name(per_row[["subset"]])
   call$start <- start_at(entry$model)
   call$control <- lme4::lmerControl()
   scope <- opened(new.env(parent = entry$scope))
   scope$data <- entry$scope$data
-  scope$data$.kept <- rows
+  scope$data[[per_row[["subset"]]]] <- rows
   describe_refit(eval(call, scope))
 }
 

@@ -91,7 +91,7 @@ refuse_structured <- function(model, what) {
 need_reml <- function(model) {
   if (!lme4::isREML(model)) {
     refuse("Kenward-Roger's method is for a fit by REML, and this one is by ML; fit the model with reml=True, ",
-           "or use kr_modcomp(), which does so itself")
+           "use kr_modcomp(), which does so itself, or ask for ddf=\"Satterthwaite\"")
   }
 }
 

@@ -1,0 +1,86 @@
+"""Names that are R code: no verb of a fit runs them, whatever becomes of the fit."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from lmerbridge import lm_list, lmer, load_dataset, simulate_formula
+from lmerbridge.errors import LmerBridgeError
+from tests.processes import in_r
+
+VERBS = {
+    "summary": lambda fit, data: fit.summary("Satterthwaite"),
+    "anova": lambda fit, data: fit.anova(ddf="Satterthwaite"),
+    "drop1": lambda fit, data: fit.drop1(test="Chisq"),
+    "ranova": lambda fit, data: fit.ranova(),
+    "ls_means": lambda fit, data: fit.ls_means(),
+    "emmeans": lambda fit, data: fit.emmeans("1", ddf="asymptotic"),
+    "joint_tests": lambda fit, data: fit.joint_tests(ddf="asymptotic"),
+    "confint": lambda fit, data: fit.confint(method="Wald"),
+    "profile": lambda fit, data: fit.profile("sigma"),
+    "predict": lambda fit, data: fit.predict(data.head(3)),
+    "simulate": lambda fit, data: fit.simulate(seed=1, newdata=data),
+    "update": lambda fit, data: fit.update(". ~ . + f", data=data),
+    "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),
+    "refit_ml": lambda fit, data: fit.refit_ml(),
+    "bootstrap": lambda fit, data: fit.bootstrap(nsim=2, seed=1),
+    "influence": lambda fit, data: fit.influence(data.columns[2]),
+    "model_frame": lambda fit, data: fit.model_frame(),
+    "me_parts": lambda fit, data: fit.me_parts(),
+}
+ROLES = {"response": 0, "covariate": 1, "group": 2, "factor": 3}
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """A file that is there once code has run, and the code."""
+    path = tmp_path / "planted"
+    return path, f'base::system("touch {path}")'
+
+
+def renamed(role, name):
+    """Sleepstudy with a factor, one column of which has another name; and a formula."""
+    data = load_dataset("sleepstudy").assign(f=np.resize(list("abc"), 180))
+    columns = list(data.columns)
+    columns[ROLES[role]] = name
+    y, x, g, f = (f"`{column}`" for column in columns)
+    return data.set_axis(columns, axis=1), f"{y} ~ {x} + {f} + (1 | {g})"
+
+
+def test_the_code_would_show():
+    assert in_r('base::system("true")') == [0]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_verb_runs_a_name(role, planted):
+    path, code = planted
+    data, formula = renamed(role, code)
+    fit = lmer(formula, data)
+    for name, verb in VERBS.items():
+        with contextlib.suppress(LmerBridgeError):
+            verb(fit, data)
+        assert not path.exists(), name
+
+
+def test_no_verb_runs_a_level_or_the_name_of_a_contrast(planted):
+    path, code = planted
+    data = load_dataset("sleepstudy").assign(f=np.resize([code, "b", "c"], 180))
+    fit = lmer("Reaction ~ Days + f + (1 | Subject)", data)
+    for verb in VERBS.values():
+        verb(fit, data)
+    fit.emmeans("f", ddf="asymptotic").contrast({code: [1, -1, 0]}).test()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("role", ["response", "covariate", "group"])
+def test_neither_fits_by_group_nor_a_simulation_run_a_name(role, planted):
+    path, code = planted
+    data, _ = renamed(role, code)
+    y, x, g = (f"`{column}`" for column in data.columns[:3])
+    with contextlib.suppress(LmerBridgeError):
+        fits = lm_list(f"{y} ~ {x} | {g}", data)
+        fits.predict(data), fits.confint()
+    with contextlib.suppress(LmerBridgeError):
+        simulate_formula(f"~ {x} + (1 | {g})", data, beta=[0, 1], theta=[1], sigma=1, seed=1)
+    assert not path.exists()
