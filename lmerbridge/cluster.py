@@ -14,7 +14,7 @@ LOCAL = ("loky", "threading", "sequential")  # joblib's, less the one that gives
 
 
 @contextmanager
-def backend(name: str | None) -> Iterator[None]:
+def backend(name: str | None, jobs: int | None = None) -> Iterator[None]:
     """Have joblib compute what is run inside with one of its backends.
 
     Parameters
@@ -22,12 +22,16 @@ def backend(name: str | None) -> Iterator[None]:
     name : str or None
         ``dask://HOST:PORT`` is the scheduler of a dask.distributed cluster, whose workers have lmerbridge, R and lme4;
         else ``loky``, ``threading`` or ``sequential``; None is joblib's own choice.
+    jobs : int or None
+        How many processes it will be asked for; -1 is one a core.
 
     Raises
     ------
     InvalidArgument
-        There is no such backend, no such scheduler, or dask is not installed.
+        There is no such backend, no such scheduler, or dask is not installed; or no such number of jobs.
     """
+    if jobs is not None and (not isinstance(jobs, int) or jobs == 0):
+        raise InvalidArgument(f"jobs is {jobs!r}; a number of processes, -1 for one a core, or None is expected.")
     if name is None:
         yield
     elif name.startswith(DASK):

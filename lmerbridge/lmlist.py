@@ -18,6 +18,7 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLe
 from lmerbridge.formula import Formula, parse_list
 from lmerbridge.frames import Frame, pandas_frame
 from lmerbridge.grouped import Estimates, GroupedFit, long_table
+from lmerbridge.model.asking import ask
 from lmerbridge.model.parameters import checked_level
 from lmerbridge.structure import build
 from lmerbridge.syntax import names
@@ -55,7 +56,7 @@ class LmList(GroupedFit):
         DataFrame
             By group and term: conf_low, conf_high; NaN where a group could not be fitted.
         """
-        found = self.in_r().call("lmlist_confint", level=checked_level(level), pool=bool(pool))
+        found = ask(self, "lmlist_confint", level=checked_level(level), pool=bool(pool)).values
         bounds = long_table(found["bound"], tuple(found["groups"]), tuple(found["terms"]), ["conf_low", "conf_high"])
         return bounds.reindex(self.summary.index)
 
@@ -80,7 +81,7 @@ class LmList(GroupedFit):
         if newdata is None:
             return self.fitted
         frame = pandas_frame(newdata)
-        found = self.in_r().call("lmlist_predict", newdata=self._newdata(frame))
+        found = ask(self, "lmlist_predict", newdata=self._newdata(frame)).values
         predicted = np.full(len(frame), np.nan)
         predicted[found["rows"] - 1] = found["value"]
         return pd.Series(predicted, index=frame.index, name="predict")

@@ -209,6 +209,14 @@ def test_parameters_of_structured_terms_have_their_names_too():
     assert np.allclose(boot.replicates.criterion, again.replicates.criterion, atol=1e-2)
 
 
+def test_a_model_without_fixed_effects_has_a_bootstrap():
+    fit = lmer("Reaction ~ 0 + (1 | Subject)", load_dataset("sleepstudy"))
+    boot = fit.bootstrap(nsim=3, seed=SEED)
+    assert list(boot.t) == ["sd_(Intercept)|Subject", "sigma"]
+    assert boot.replicates.covariance.shape == (3, 0, 0)
+    assert np.array_equal(boot.t["sigma"], boot.replicates.sigma)
+
+
 STATISTICS = {
     "number": (lambda r: r.sigma, ["statistic"]),
     "sequence": (lambda r: (r.sigma, r.criterion), ["t1", "t2"]),

@@ -323,8 +323,12 @@ def test_new_weights_need_a_newer_lme4(sleepstudy):
     assert same_bits(numbers(found), plain(fit, "{w <- 1:180; " + NUMBERS % "refit(m, m@resp$y, newweights = w)" + "}"))
     assert same_bits(found.deviance_at(found.theta), [found.criterion])
     assert same_bits(numbers(found), numbers(fit.update(weights=weights, start=fit.theta)))
-    with pytest.raises(InvalidArgument, match="newweights are negative"):
-        fit.refit(sleepstudy.Reaction, newweights=-weights)
+
+
+@pytest.mark.parametrize("weight", [-1.0, 0.0])
+def test_new_weights_that_no_model_has_are_refused_as_those_of_a_fit_are(sleepstudy, weight):
+    with pytest.raises(InvalidArgument, match="newweights are negative in a row, or zero in all"):
+        fitted("sleepstudy").refit(sleepstudy.Reaction, newweights=[weight] * 180)
 
 
 @pytest.mark.parametrize("name", MODELS)

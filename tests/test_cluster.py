@@ -64,3 +64,9 @@ def test_a_run_follows_the_joblib_configuration_it_is_in(cluster, here):
 def test_a_backend_there_is_not_is_an_error(name, words):
     with pytest.raises(InvalidArgument, match=words), backend(name):
         pass
+
+
+@pytest.mark.parametrize("jobs", [0, "2", 1.5])
+def test_a_number_of_jobs_that_is_none_is_refused(jobs):
+    with pytest.raises(InvalidArgument, match="a number of processes, -1 for one a core"), backend(None, jobs):
+        pass

@@ -524,3 +524,15 @@ def test_parts_of_a_model_with_a_structure_are_those_of_r(formula):
     assert not fit.singular_terms().any()
     assert fit.varcorr_text().splitlines() == plain(fit, "utils::capture.output(print(VarCorr(m)))")
     assert fit.me_parts().npar == fit.get_me("npar")
+
+
+def test_without_fixed_effects_everything_is_what_it_is_with_them():
+    fit, other = lmer("Reaction ~ 0 + (1 | Subject)", load_dataset("sleepstudy")), fitted("sleepstudy")
+    for part in ("X", "RX", "RZX", "fixef", "beta", "ALL"):
+        assert type(fit.get_me(part)) is type(other.get_me(part)), part
+    assert fit.get_me("X").shape == fit.model_matrix().shape == (180, 0)
+    assert fit.get_me("RX").shape == fit.vcov_of().shape == fit.vcov_of(correlation=True).shape == (0, 0)
+    assert fit.get_me("RZX").shape == (18, 0)
+    assert fit.fixef_with().equals(fit.fixef)
+    modes = fit.ranef_table()["std_error"] ** 2
+    np.testing.assert_allclose(np.diag(fit.vcov_full()), modes, rtol=1e-12)  # rounding: theta alone is estimated

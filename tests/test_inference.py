@@ -281,6 +281,16 @@ def test_means_are_of_the_factors_asked_for():
         fitted("orthodont").ls_means(["age"])
 
 
+def test_lmertests_means_are_refused_where_a_name_needs_backticks_and_emmeans_are_not(sleepstudy):
+    data = sleepstudy.rename(columns={"Days": "the days"}).assign(f=["a", "b"] * 90)
+    fit = lmer("Reaction ~ `the days` + f + (1 | Subject)", data)
+    with pytest.raises(InvalidArgument, match="names need backticks: the days; rename them"):
+        fit.ls_means()
+    plain_names = lmer("Reaction ~ Days + f + (1 | Subject)", data.rename(columns={"the days": "Days"}))
+    expected = plain_names.ls_means(ddf="Kenward-Roger")["estimate"]
+    np.testing.assert_allclose(fit.emmeans("f").frame["estimate"], expected, rtol=1e-12)
+
+
 WAYS = {  # how lmer is called, here and in plain R
     "weights": ({"weights": "w"}, "weights = w"),
     "offset": ({"offset": "o"}, "offset = o"),
@@ -406,6 +416,9 @@ def test_a_model_without_fixed_effects_has_tables_with_the_same_columns(sleepstu
     assert list(fit.summary("Satterthwaite").coefficients.columns) == columns
     assert fit.summary().coefficients.shape == (0, 3)
     assert fit.summary().correlation.shape == (0, 0)
+    for ddf in ("lme4", "Satterthwaite"):
+        with pytest.raises(InvalidArgument, match="tests its fixed effects, and this one has none"):
+            fit.anova(ddf=ddf)
 
 
 def test_dropped_columns_are_no_terms_of_a_contrast(sleepstudy):

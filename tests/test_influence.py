@@ -208,3 +208,12 @@ def test_a_column_of_any_name_is_safe_from_our_own():
     without = lmer("Reaction ~ `.kept` + (1 | Subject)", frame).influence("Subject").fixed_effects_without
     named = lmer("Reaction ~ Days + (1 | Subject)", load_dataset("sleepstudy")).influence("Subject")
     assert same_bits(without, named.fixed_effects_without.to_numpy().ravel(order="F"))
+
+
+def test_without_fixed_effects_there_is_no_cooks_distance():
+    fit = lmer("Reaction ~ 0 + (1 | Subject)", load_dataset("sleepstudy"))
+    for of in (fit, fit.influence("Subject")):
+        with pytest.raises(InvalidArgument, match="the fixed effects move, and the model has none"):
+            of.cooks_distance()
+    assert fit.augment()["cooksd"].isna().all()
+    assert same_bits(fit.augment()["hat"], fit.hatvalues())

@@ -1,6 +1,7 @@
 """Confidence intervals, and the deviance they come from, against R's own of the same models."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -203,3 +204,20 @@ def test_correlations_that_no_matrix_has_have_no_deviance():
     with pytest.raises(InvalidArgument, match="not those of a correlation matrix"):
         deviance([20.0, 5.0, 5.0, 0.9, 0.9, -0.9, 25.0])
     assert deviance([20.0, 5.0, 5.0, 0.1, 0.1, -0.1, 25.0]) > deviance.base_deviance
+
+
+def test_what_r_says_of_the_deviance_is_told_each_time():
+    data = load_dataset("sleepstudy").assign(z=np.cos(np.arange(180)) / 1e6)  # bobyqa gives up on it
+    fit = lmer("Reaction ~ Days + (z | Subject)", data)
+    said = plain(fit, "tryCatch({devfun2(m); character()}, warning = conditionMessage)")
+    for _ in range(2):
+        with warnings.catch_warnings(record=True, action="always") as told:
+            fit.devfun2()
+        assert [str(warning.message) for warning in told] == list(said)
+
+
+def test_a_point_without_a_deviance_leaves_no_trace():
+    deviance = lmer("Reaction ~ Days + (1 | Subject)", load_dataset("sleepstudy")).devfun2()
+    before = deviance([36.0, 31.0])
+    assert not np.isfinite(deviance([1e200, 1.0]))
+    assert deviance([36.0, 31.0]) == before

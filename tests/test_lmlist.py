@@ -184,3 +184,19 @@ def test_new_data_needs_the_group_and_none_the_list_has_no_model_for(datasets):
         found.predict(datasets("sleepstudy").assign(Subject="nobody"))
     with pytest.raises(InvalidArgument, match="level is 95"):
         found.confint(95)
+
+
+def test_what_r_says_of_a_prediction_is_told(datasets):
+    data = datasets("sleepstudy").assign(twice=lambda d: np.where(d.Subject == "308", 2, d.Days) * d.Days)
+    found = lm_list("Reaction ~ Days + twice | Subject", data)
+    with pytest.warns(RWarning, match=r"prediction from (a )?rank-deficient fit") as told:
+        predicted = found.predict(data.assign(twice=1.0))
+    assert told[0].filename == __file__
+    aliased = data.Subject == "308"  # where R leaves `twice` out
+    assert np.allclose(predicted[aliased], found.fitted[aliased], rtol=1e-12)
+
+
+def test_a_term_that_no_group_can_tell_from_the_others_is_an_error(datasets):
+    data = datasets("sleepstudy").assign(twice=lambda d: 2 * d.Days)
+    with pytest.raises(UnfitData, match="no group can tell twice from the terms before"):
+        lm_list("Reaction ~ Days + twice | Subject", data)

@@ -143,6 +143,23 @@ def test_a_term_that_r_would_compute_anew_from_new_data_is_refused(rich, term):
     assert len(fit.predict(re_form="~0")) == 180
 
 
+@pytest.mark.parametrize(
+    "formula", ["Reaction ~ log(`the days` + 1) + (1 | Subject)", "log(`the y`) ~ f + (1 | Subject)"]
+)
+def test_new_data_of_which_lme4_s_own_predict_fails_are_refused_in_its_words(rich, formula):
+    data = rich.rename(columns={"Days": "the days"}).assign(**{"the y": rich["Reaction"]})
+    fit = lmer(formula, data)
+    said = plain(fit, f"{DATA}; tryCatch(as.vector(predict(m, d)), error = conditionMessage)")
+    if not isinstance(said, list):  # another lme4
+        np.testing.assert_allclose(fit.predict(data), fit.fitted, **CLOSE)
+        return
+    for verb in (fit.predict, lambda new: fit.simulate(1, newdata=new)):
+        with pytest.raises(
+            InvalidArgument, match=f"fails of the fit's own rows .{said[0]}.; rename columns whose .*: the "
+        ):
+            verb(data)
+
+
 @pytest.mark.parametrize("na_action", ["omit", "exclude"])
 @pytest.mark.parametrize("half", [False, True])
 def test_rows_that_the_fit_left_out_are_no_part_of_its_predictions(holes, na_action, half):
@@ -371,3 +388,10 @@ def test_a_fit_predicts_after_its_process_has_gone_and_after_pickling(rich):
 def test_no_rows_are_an_error(slopes, rich):
     with pytest.raises(InvalidArgument, match="newdata has no rows"):
         slopes.predict(rich.iloc[:0])
+
+
+def test_without_fixed_effects_a_standard_error_is_the_modes(sleepstudy):
+    fit = lmer("Reaction ~ 0 + (1 | Subject)", sleepstudy)
+    by_level = fit.ranef_table().set_index("level")["std_error"]
+    expected = by_level.loc[sleepstudy["Subject"].astype(str)]
+    np.testing.assert_allclose(fit.predict(se_fit=True).se_fit, expected, rtol=1e-12)  # rounding

@@ -71,9 +71,15 @@ def _per_row(spec: Spec) -> dict[str, Value]:
 
 def _numbers(argument: str, values: pd.Series) -> Array:
     numbers = columns.numbers(values.rename(argument))
-    if argument == "weights" and (np.any(numbers < 0) or not np.any(numbers > 0)):
-        raise InvalidArgument("weights are negative in a row, or zero in all; numbers of at least 0 are expected.")
+    if argument == "weights":
+        check_weights(argument, numbers)
     return numbers
+
+
+def check_weights(argument: str, weights: Array) -> None:
+    """See that weights, NaN where a row lacks one, are such as lme4 can fit with."""
+    if np.any(weights < 0) or not np.any(weights > 0):
+        raise InvalidArgument(f"{argument} are negative in a row, or zero in all; numbers of at least 0 are expected.")
 
 
 def _contrasts(spec: Spec, formula: Formula) -> Value:

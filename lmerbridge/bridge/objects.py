@@ -21,7 +21,7 @@ def object_from_r(described: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whate
     Series
         A vector with names.
     ndarray, DataFrame
-        A matrix without names of columns, and one with.
+        A matrix without names of columns, and one with them or with no columns, of which R keeps no names.
     ndarray
         An array of three dimensions.
     csc_array
@@ -56,7 +56,8 @@ def _vector(kind: str, described: Mapping[str, Any]) -> Any:  # noqa: ANN401
 def _matrix(described: Mapping[str, Any]) -> Any:  # noqa: ANN401
     values = described["values"].reshape(described["dim"], order="F")
     rows, columns = described["row"] or None, described["column"]
-    return pd.DataFrame(values, index=rows, columns=pd.Index(columns)) if columns else values
+    labelled = len(columns) == values.shape[1]
+    return pd.DataFrame(values, index=rows, columns=pd.Index(columns)) if labelled else values
 
 
 def _sparse(described: Mapping[str, Any]) -> Any:  # noqa: ANN401

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from lmerbridge import notices
-from lmerbridge.bridge import packages
-from lmerbridge.bridge.host import Reply
+from lmerbridge.bridge import host, packages
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, RError, SetupError
-from lmerbridge.model.kept import KeptFit
 
 
-def ask(fit: KeptFit, function: str, *, timeout: float | None = None, **arguments: Value) -> Reply:
+class InR(Protocol):
+    """What has a model in R."""
+
+    def in_r(self) -> host.Model:
+        """Return it, rebuilt first if its process has gone."""
+
+
+def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
     """Call a function of the R package on a fit's model, for a public method, whose caller R's warnings are given to.
 
     Raises
@@ -36,7 +42,7 @@ def ask(fit: KeptFit, function: str, *, timeout: float | None = None, **argument
 def _ours(error: RError) -> LmerBridgeError:
     if "lmerbridge_refusal" in error.classes:
         return InvalidArgument(f"{error.text}.")
-    missing = re.search(r"no package called .(\w+)", error.text)
+    missing = re.search(r"no package called .([\w.]+)", error.text)
     if missing:
         remedy = packages.remedy(missing[1])
         return SetupError(f"R's package {missing[1]} is not installed. This installs it:\n{remedy}")

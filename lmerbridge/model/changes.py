@@ -11,6 +11,7 @@ import pandas as pd
 
 from lmerbridge import notices
 from lmerbridge.bridge import host
+from lmerbridge.bridge.arguments import check_weights
 from lmerbridge.bridge.gates import need
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.change import read_change
@@ -151,9 +152,8 @@ class Changes(KeptFit):
         response = by_row(self, "newresp", newresp)
         weights = None if newweights is None else by_row(self, "newweights", newweights)
         if weights is not None:
+            check_weights("newweights", weights)
             need("refit_newweights")
-            if (weights < 0).any():
-                raise InvalidArgument("newweights are negative in a row; numbers of at least 0 are expected.")
         spec, name = with_response(self.spec, response, weights, rename_response)
         with time_limit(timeout):
             model = refitted(self, name, response, weights)

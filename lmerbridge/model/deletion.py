@@ -28,7 +28,7 @@ def each(
 ) -> list[Without]:
     """Refit without each of ``n`` rows or levels; ``codes`` has, for each row of the data, the number of its own."""
     found: list[Without] = []
-    with bar("influence", n, progress) as advance, cluster.backend(backend):
+    with bar("influence", n, progress) as advance, cluster.backend(backend, jobs):
         processes, until = effective_n_jobs(jobs), time.time() + current.get().left
         pieces = np.array_split(np.arange(n), n if processes == 1 else min(n, PIECES * processes))
         parallel, shared = Parallel(n_jobs=jobs, return_as="generator", batch_size=1), Shared(fit)

@@ -13,7 +13,7 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.objects import object_from_r
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument, MissingColumns
-from lmerbridge.model.influence import Influence, Refit
+from lmerbridge.model.influence import Influence, Refit, check_fixed
 from lmerbridge.model.kept import KeptFit
 from lmerbridge.structure import build
 
@@ -98,6 +98,7 @@ class Diagnostics(KeptFit):
         >>> fit.cooks_distance().round(4).idxmax()
         59
         """
+        check_fixed(self.terms)
         return self._padded(self.call("cooks_distances")["values"], "cooks_distance")
 
     def influence(

@@ -111,7 +111,9 @@ class Estimates(Parts):
 
     def fixef_with(self, *, add_dropped: bool = True) -> pd.Series:
         """Fixed effects by term, with those that were left out of a rank-deficient model as NaN, in R's order."""
-        found: pd.Series = object_from_r(self.call("fixef_all")) if add_dropped else self.fixef
+        if not (add_dropped and self.terms):
+            return self.fixef
+        found: pd.Series = object_from_r(self.call("fixef_all"))
         return found.rename("fixef")
 
     def vcov_of(self, *, correlation: bool = False, sigma: float | None = None) -> pd.DataFrame:

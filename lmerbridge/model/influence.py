@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sized
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -115,6 +115,7 @@ class Influence:
         """Return Cook's distance of each row or level, as lme4's ``cooks.distance`` of an influence."""
         change = self.dfbeta().to_numpy()
         n, p = change.shape
+        check_fixed(self.vcov.index)
         weight = (n - p) / (n * p) * np.linalg.inv(self.vcov.to_numpy())
         return pd.Series(np.einsum("ni,ij,nj->n", change, weight, change), self.converged.index, name="cooks_distance")
 
@@ -142,6 +143,12 @@ class Influence:
         ax.set_xlabel(self.group)
         ax.set_ylabel("Cook's distance")
         return ax
+
+
+def check_fixed(terms: Sized) -> None:
+    """Refuse Cook's distance where it has nothing to be of."""
+    if not len(terms):
+        raise InvalidArgument("Cook's distance is how far the fixed effects move, and the model has none.")
 
 
 def _by_term(refits: list[Refit], terms: list[str]) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.model import bootci, tracing
+from lmerbridge.model.asking import ask
 from lmerbridge.model.bootstrap import Bootstrapping
 from lmerbridge.model.devfun2 import Devfun2
 from lmerbridge.model.parameters import Which, bounded, quantiles_of
@@ -205,7 +206,7 @@ class Intervals(Bootstrapping):
         >>> round(deviance.base_deviance, 3), round(deviance([40.0, 50.0]), 3)
         (327.327, 327.368)
         """
-        found = self.call("devfun2_optimum")
+        found = ask(self, "devfun2_optimum").values
         optimum = found["optimum"][self._parameters["place"]]
         return Devfun2(
             optimum=pd.Series(optimum, self._parameters.index, name="optimum"),

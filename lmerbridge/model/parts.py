@@ -20,6 +20,7 @@ from lmerbridge.model.devfun import DevianceFunction
 from lmerbridge.model.me import Cholesky, DevComp, MEParts
 from lmerbridge.model.objective import Objective
 from lmerbridge.structure import NA_INTEGER
+from lmerbridge.varcorr import labels
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
@@ -169,6 +170,10 @@ def _factors(fit: Parts, tables: dict[str, pd.DataFrame]) -> dict[str, pd.Series
     return {name: fit._on_rows(table)["factor"].rename(name) for name, table in tables.items()}
 
 
+def _by_term(fit: Parts, values: Array | pd.Series) -> pd.Series:
+    return pd.Series(np.asarray(values), index=labels(fit.terms))  # R has no names of no numbers
+
+
 def _modes(fit: Parts, values: Array) -> pd.Series:
     return pd.Series(values.ravel(), index=fit.random_index)
 
@@ -184,10 +189,11 @@ def _nullable(counts: pd.Series) -> pd.Series:
 Reader = Callable[[Parts, Any], Any]
 READERS: dict[str, Reader] = {
     **dict.fromkeys(("RX", "RZX", "Z", "Zt", "Lambda", "Lambdat", "A", "Ztlist", "Tlist", "ST"), _as_is),
-    **dict.fromkeys(("fixef", "theta", "lower", "p_i", "l_i", "q_i", "par", "devarg", "cnms"), _as_is),
+    **dict.fromkeys(("theta", "lower", "p_i", "l_i", "q_i", "par", "devarg", "cnms"), _as_is),
     **dict.fromkeys(("beta", "Gp"), _as_is),
     **dict.fromkeys(("X", "y", "mu", "offset"), Parts._on_rows),
     **dict.fromkeys(("u", "b"), _modes),
+    "fixef": _by_term,
     **dict.fromkeys(
         ("REML", "n_rtrms", "n_rfacs", "N", "n", "p", "q", "k", "m", "npar"), lambda fit, value: int(value[0])
     ),

@@ -104,7 +104,7 @@ class Refits:
 
         if not len(self.left):
             return
-        with bar("refits", len(self._errors), progress) as advance, cluster.backend(backend):
+        with bar("refits", len(self._errors), progress) as advance, cluster.backend(backend, jobs):
             advance(len(self._errors) - len(self.left))
             shared = Shared(fit)
 

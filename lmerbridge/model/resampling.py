@@ -8,6 +8,7 @@ from typing import Unpack
 
 from lmerbridge.bridge.wire import Value
 from lmerbridge.covariance import Array
+from lmerbridge.model.asking import ask
 from lmerbridge.model.parameters import Parameters
 from lmerbridge.model.refitting import How, Refits
 from lmerbridge.model.replicates import Common, Replicates
@@ -23,7 +24,7 @@ class Resampling(Parameters):
 
     def _drawn(self, **arguments: Value) -> Array:
         """Return simulated responses, shape (nsim, nobs)."""
-        responses: Array = self.call("draw_responses", **arguments)["response"]
+        responses: Array = ask(self, "draw_responses", timeout=None, **arguments).values["response"]
         return responses.reshape(-1, self.nobs)
 
     def _refitted(

@@ -191,7 +191,8 @@ class Tidying(Diagnostics, Extraction, Inference, Intervals, Prediction):
         DataFrame
             By the data's index. Its columns, and: fitted, resid, hat (leverage), cooksd (Cook's distance), fixed
             (prediction by the fixed effects alone), mu (fitted again), offset, sqrt_xwt and sqrt_rwt (roots of the
-            weights), weights, wtres (weighted residual). NaN in rows that the fit has not used.
+            weights), weights, wtres (weighted residual). NaN in rows that the fit has not used, and cooksd where there
+            are no fixed effects.
 
         Raises
         ------
@@ -228,7 +229,7 @@ class Tidying(Diagnostics, Extraction, Inference, Intervals, Prediction):
             "fitted": self.fitted,
             "resid": self.residuals,
             "hat": self.hatvalues(),
-            "cooksd": self.cooks_distance(),
+            "cooksd": self.cooks_distance() if self.terms else np.nan * self.residuals,
             "fixed": self.predict(re_form="~0"),
             "mu": self.fitted,
             "offset": self.offset(),

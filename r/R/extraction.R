@@ -52,12 +52,15 @@ vcov_full <- function(handle) {
   factor <- lme4::getME(model, "L")
   lambdat <- Matrix::solve(factor, lme4::getME(model, "Lambdat"), system = "P")
   random <- Matrix::solve(factor, lambdat, system = "L")
-  fixed <- solve(t(lme4::getME(model, "RX")))
+  fixed <- solved(t(lme4::getME(model, "RX")))
   between <- -fixed %*% t(lme4::getME(model, "RZX")) %*% random
   half <- stats::sigma(model) * rbind(cbind(random, Matrix::Matrix(0, nrow(factor), ncol(fixed))), cbind(between, fixed))
   found <- unname(as.matrix(Matrix::crossprod(half)))
   describe(if (is.null(attr(model@pp$X, "scaled:scale"))) found else unscaled(found, model@pp$X))
 }
+
+# As solve(), also where there is no fixed effect.
+solved <- function(a, b = diag(nrow(a))) if (nrow(a)) solve(a, b) else b
 
 # The joint covariance of an autoscaled model, in the units of its columns.
 unscaled <- function(joint, x) {

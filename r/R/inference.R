@@ -126,6 +126,7 @@ summary_of <- function(handle, ddf, correlation = NULL) {
 }
 
 anova_one <- function(handle, type, ddf) {
+  if (!ncol(kept(handle)$model@pp$X)) refuse("anova() of one model tests its fixed effects, and this one has none")
   model <- by_method(handle, ddf)
   describe_tests(if (ddf == "lme4") stats::anova(model) else as_asked(stats::anova(model, type = type, ddf = ddf)))
 }
@@ -200,6 +201,7 @@ contest_of <- function(handle, weights, rhs, joint, level, ddf) {
 
 ls_means_of <- function(handle, which = NULL, pairwise = FALSE, level = 0.95, ddf = "Satterthwaite") {
   model <- by_method(handle, ddf)
+  refuse_backticks(model)
   wrong <- setdiff(which, factor_terms(model))
   if (length(wrong)) {
     refuse("which names ", toString(wrong), "; the terms of factors alone are ", toString(factor_terms(model)))
@@ -220,3 +222,14 @@ all_in <- function(terms, label) {
   factors <- attr(terms, "factors")
   rownames(factors)[factors[, label] > 0]
 }
+
+# lmerTest takes names with backticks for those of the columns.
+refuse_backticks <- function(model) {
+  quoted <- backticked(all.vars(stats::delete.response(stats::terms(model))))
+  if (length(quoted)) {
+    refuse("lmerTest's ls_means() cannot read columns whose names need backticks: ", toString(quoted),
+           "; rename them, or use emmeans()")
+  }
+}
+
+backticked <- function(names) names[make.names(names) != names]

@@ -34,16 +34,22 @@ describe_spline <- function(found, prefix) {
   structure(described, names = paste0(prefix, c("knots", "coefficients", "natural")))
 }
 
-# lme4's deviance as a function of standard deviations, correlations and sigma.
+# lme4's deviance as a function of standard deviations, correlations and sigma, made once. What lme4 has to say of it is
+# said whenever its optimum is asked for.
 devfun2_of <- function(entry) {
-  if (is.null(entry$scope$.devfun2)) entry$scope$.devfun2 <- lme4::devfun2(entry$model)
+  if (is.null(entry$scope$.devfun2)) entry$scope$.devfun2 <- with_warnings(lme4::devfun2(entry$model))
   entry$scope$.devfun2
 }
 
 devfun2_optimum <- function(handle) {
-  devfun <- devfun2_of(kept(handle))
+  found <- devfun2_of(kept(handle))
+  lapply(found$warnings, warning)
+  devfun <- found$value
   list(optimum = as.double(attr(devfun, "optimum")), deviance = as.double(attr(devfun, "basedev")),
        std_error = as.double(attr(devfun, "stderr")))
 }
 
-devfun2_at <- function(handle, point) list(value = as.double(devfun2_of(kept(handle))(point)))
+devfun2_at <- function(handle, point) {
+  entry <- kept(handle)
+  renewing(entry$scope, ".devfun2", list(value = as.double(devfun2_of(entry)$value(point))))
+}

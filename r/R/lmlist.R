@@ -4,6 +4,8 @@ fit_lmlist <- function(handle, formula, data, pool = TRUE, allow = character()) 
   list <- eval(as.call(list(lme4::lmList, formula = eval(str2lang(formula), scope), data = quote(data), pool = pool)))
   keep(handle, list, scope)
   if (all(unfitted(list))) refuse("no group could be fitted; each needs rows, and two levels of each factor")
+  aliased <- names(Filter(function(estimates) all(is.na(estimates)), stats::coef(list)))
+  if (length(aliased)) refuse("no group can tell ", toString(aliased), " from the terms before; leave that out")
   describe_lmlist(list)
 }
 

@@ -24,13 +24,17 @@ checked_par <- function(devfun, theta) {
   par
 }
 
-# Call `use` with the objective of a kept model and the model. lme4's function does not recover from a point where it
-# has no value, so after an error or a value that is not finite the next use makes it anew.
+# Call `use` with the objective of a kept model and the model.
 with_objective <- function(handle, use, ...) {
   entry <- kept(handle)
+  renewing(entry$scope, ".devfun", use(deviance_function(entry), entry$model, ...))
+}
+
+# Evaluate what a kept function of lme4's found. It does not recover from a point where it has no value, so after an
+# error or a value that is not finite the next use makes it anew.
+renewing <- function(scope, name, found) {
   sound <- FALSE
-  on.exit(if (!sound) entry$scope$.devfun <- NULL)
-  found <- use(deviance_function(entry), entry$model, ...)
+  on.exit(if (!sound) scope[[name]] <- NULL)
   sound <- all(is.finite(found$value))
   found
 }

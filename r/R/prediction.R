@@ -13,9 +13,19 @@ predictable <- function(entry) {
 check_safe <- function(entry, model) {
   if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(model@resp$mu), has_own_value, NA, entry, model))
   if (!entry$scope$.safe) {
+    check_predicts(entry, model)
     refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such as ",
            "cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
   }
+}
+
+# Refuse new data where lme4's predict() fails of the fit's own, as it does of log(`the days`).
+check_predicts <- function(entry, model) {
+  tryCatch(stats::predict(model, entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE]), error = function(e) {
+    quoted <- backticked(all.vars(stats::formula(model)))
+    refuse("new data cannot be predicted: lme4's predict() fails of the fit's own rows (", conditionMessage(e), ")",
+           if (length(quoted)) "; rename columns whose names need backticks: ", toString(quoted))
+  })
 }
 
 few <- function(values) unique(round(seq(1, length(values), length.out = 3L)))
@@ -75,7 +85,7 @@ prediction_variance <- function(model, x, random) {
   get <- function(name) lme4::getME(model, name)
   b <- get("Lambdat") %*% random$known
   u <- Matrix::solve(get("L"), Matrix::solve(get("L"), b, system = "P"), system = "L")
-  beta <- solve(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
+  beta <- solved(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
   of_new <- Matrix::colSums(random$new * (random$covariance %*% random$new))
   stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
 }
