@@ -120,6 +120,7 @@ def test_neither_process_nor_file_is_left_behind(ending, printed):
 def test_a_model_is_released_in_r_with_its_last_reference(sleepstudy):
     kept = lambda: int(host.call("release", handles=[]).values["kept"][0])  # noqa: E731  # the count in R
     fit = lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
+    gc.collect()  # of other tests' models
     before = kept()
     del fit
     gc.collect()
