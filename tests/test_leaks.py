@@ -100,14 +100,13 @@ def left_in(folder):
 def printed(tmp_path_factory):
     """What each script printed, and the folder it had for temporary files, as futures; two run at a time."""
 
-    def fresh(script, status):
-        folder = tmp_path_factory.mktemp("fresh")
+    def fresh(folder, script, status):
         return json.loads(run(script, status=status, TMPDIR=str(folder))), folder
 
     show = FIT + "print(host.worker()._process.pid, flush=True)\n"
     scripts = {"many": (MANY, 0)} | {name: (show + last, status) for name, (last, status) in ENDINGS.items()}
     with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(fresh, *script) for name, script in scripts.items()}
+        yield {name: pool.submit(fresh, tmp_path_factory.mktemp("fresh"), *script) for name, script in scripts.items()}
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
