@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lmerbridge import Verdict, engines
+from lmerbridge.bridge.compat import Range
 from lmerbridge.bridge.installation import ask_r
 from lmerbridge.engines.interlace import Interlace
 from lmerbridge.engines.lme4 import Lme4
@@ -38,8 +39,8 @@ FINDINGS = {  # case, engine: the verdict, and deviance units above the optimum
     ("petrol/ML", "glmmTMB"): (Verdict.OTHER_DEFINITION, 0.0),  # standard errors from the joint information
     ("cake_ordered/ML", "glmmTMB"): (Verdict.SAME_OPTIMUM, 0.0),  # its modes are those of its own beta
 }
-NO_ANSWER = {  # case, engine: the release that ends where an intercept has no variance, and tells no likelihood
-    ("sleepstudy_uncorrelated/REML", "glmmTMB"): "1.1.14",
+NO_ANSWER = {  # case, engine: releases that may end where an intercept has no variance, and tell no likelihood
+    ("sleepstudy_uncorrelated/REML", "glmmTMB"): Range("1.1.10"),
 }
 WEIGHTED = {
     "nlme": (Verdict.SAME_OPTIMUM, ""),
@@ -85,7 +86,8 @@ def engine(request):
 @pytest.mark.parametrize("other", OTHERS)
 def test_an_engine_finds_lme4s_optimum(name, other):
     found = judged(name, other)
-    if (name, other) in NO_ANSWER and r_version(other) == NO_ANSWER[name, other]:
+    may_fail = (name, other) in NO_ANSWER and r_version(other) in NO_ANSWER[name, other]
+    if may_fail and found.verdict is Verdict.ENGINE_FAILED:
         assert found.reason == f"{other} returned a criterion that is not a number."
         return
     assert found.verdict in (Verdict.SAME_OPTIMUM, Verdict.LOOSE_STOP), found.explain()
