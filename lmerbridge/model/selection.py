@@ -15,6 +15,7 @@ from lmerbridge.model.asking import ask
 from lmerbridge.model.kept import KeptFit
 from lmerbridge.model.tables import AnovaTable, ApproximateDdf, anova_table, check_ddf, frame
 from lmerbridge.results import Condition
+from lmerbridge.syntax import names
 
 Kept = TypeVar("Kept", bound=KeptFit)
 FIXED = ["eliminated", "sum_sq", "mean_sq", "num_df", "den_df", "f_value", "p_value", "ddf"]
@@ -103,8 +104,15 @@ class Selection(KeptFit):
         <none>                       6    NaN  NaN
         Days in (Days | Subject)     4  42.84  2.0
         """
+        self._check_response()
         reply = ask(self, "ranova_of", timeout=timeout, reduce_terms=bool(reduce_terms))
         return anova_table(reply)
+
+    def _check_response(self) -> None:
+        """Refuse a response that R reads as a call once its backticks are gone: lmerTest writes its formula as text."""
+        odd = [name for name in names(parse(self.formula, tuple(self.spec.allow)).response) if "(" in name]
+        if odd:
+            raise InvalidArgument(f"lmerTest reads the response's name {odd[0]!r} as code; rename that column.")
 
     def step(
         self,
@@ -145,6 +153,7 @@ class Selection(KeptFit):
         >>> fit.step().formula
         'strength ~ (1 | batch:cask)'
         """
+        self._check_response()
         check_ddf(ddf, ApproximateDdf)
         for name, alpha in (("alpha_random", alpha_random), ("alpha_fixed", alpha_fixed)):
             if not 0 <= alpha <= 1:
