@@ -14,6 +14,13 @@ VERBS = {
     "anova": lambda fit, data: fit.anova(ddf="Satterthwaite"),
     "drop1": lambda fit, data: fit.drop1(test="Chisq"),
     "ranova": lambda fit, data: fit.ranova(),
+    "step": lambda fit, data: fit.step(),
+    "contest": lambda fit, data: fit.contest(np.eye(len(fit.terms))[1:]),
+    "kr_modcomp": lambda fit, data: fit.kr_modcomp(np.eye(len(fit.terms))[1:]),
+    "sat_modcomp": lambda fit, data: fit.sat_modcomp(np.eye(len(fit.terms))[1:]),
+    "kr_modcomp of fits": lambda fit, data: fit.kr_modcomp(fit.update(". ~ 1 + " + random_part(fit))),
+    "sat_modcomp of fits": lambda fit, data: fit.sat_modcomp(fit.update(". ~ 1 + " + random_part(fit))),
+    "pb_modcomp": lambda fit, data: fit.pb_modcomp(fit.update(". ~ 1 + " + random_part(fit)), nsim=2, seed=1),
     "ls_means": lambda fit, data: fit.ls_means(),
     "emmeans": lambda fit, data: fit.emmeans("1", ddf="asymptotic"),
     "joint_tests": lambda fit, data: fit.joint_tests(ddf="asymptotic"),
@@ -29,6 +36,13 @@ VERBS = {
     "model_frame": lambda fit, data: fit.model_frame(),
     "me_parts": lambda fit, data: fit.me_parts(),
 }
+
+
+def random_part(fit):
+    """The random term of a fit's formula."""
+    return fit.formula[fit.formula.rindex("(1 | ") :]
+
+
 ROLES = {"response": 0, "covariate": 1, "group": 2, "factor": 3}
 
 
