@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lmerbridge.bridge.limit import time_limit
-    from lmerbridge.control import ConvCheck, LmerControl
     from lmerbridge.datasets import load_dataset
-    from lmerbridge.denovo import data_template, params_template, simulate_formula
-    from lmerbridge.lmlist import lm_list
-    from lmerbridge.lmm import LmerFit, lmer
+    from lmerbridge.inputs.control import ConvCheck, LmerControl
+    from lmerbridge.models.denovo import data_template, params_template, simulate_formula
+    from lmerbridge.models.lmer import LmerFit, lmer
+    from lmerbridge.models.lmlist import lm_list
     from lmerbridge.parity.compare import compare
     from lmerbridge.parity.verdict import Comparison, Verdict
     from lmerbridge.plugin import parametrize_parity
-    from lmerbridge.results import Fit
+    from lmerbridge.results.fit import Fit
 
 __version__: str
 __all__ = [
@@ -41,19 +41,19 @@ __all__ = [
 
 _HOME = {
     "Comparison": "lmerbridge.parity.verdict",
-    "ConvCheck": "lmerbridge.control",
-    "Fit": "lmerbridge.results",
-    "LmerControl": "lmerbridge.control",
-    "LmerFit": "lmerbridge.lmm",
+    "ConvCheck": "lmerbridge.inputs.control",
+    "Fit": "lmerbridge.results.fit",
+    "LmerControl": "lmerbridge.inputs.control",
+    "LmerFit": "lmerbridge.models.lmer",
     "Verdict": "lmerbridge.parity.verdict",
     "compare": "lmerbridge.parity.compare",
-    "data_template": "lmerbridge.denovo",
-    "lm_list": "lmerbridge.lmlist",
-    "lmer": "lmerbridge.lmm",
+    "data_template": "lmerbridge.models.denovo",
+    "lm_list": "lmerbridge.models.lmlist",
+    "lmer": "lmerbridge.models.lmer",
     "load_dataset": "lmerbridge.datasets",
     "parametrize_parity": "lmerbridge.plugin",
-    "params_template": "lmerbridge.denovo",
-    "simulate_formula": "lmerbridge.denovo",
+    "params_template": "lmerbridge.models.denovo",
+    "simulate_formula": "lmerbridge.models.denovo",
     "time_limit": "lmerbridge.bridge.limit",
 }
 

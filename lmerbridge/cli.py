@@ -70,7 +70,7 @@ def fit(
     timeout: Annotated[float | None, typer.Option(help="Seconds after which R is stopped.")] = None,
 ) -> None:
     """Fit a model with lme4 and print R's own summary."""
-    from lmerbridge.lmm import lmer
+    from lmerbridge.models.lmer import lmer
 
     with _told(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", LmerBridgeWarning)
@@ -115,7 +115,7 @@ def parity(
     ] = None,
 ) -> None:
     """Judge engines on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
-    from lmerbridge import cluster
+    from lmerbridge import parallel
     from lmerbridge.parity import accuracy, cases, suite
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import diff as runs
@@ -130,7 +130,7 @@ def parity(
         older = runs.load(since) if since else None
         _make(out)
         faults = _plant(profile) if planted else ()
-        with cluster.backend(backend):
+        with parallel.backend(backend):
             run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
             results = list(_watched(run, len(chosen)))
         digits = accuracy.rows([reference, *engines], timeout=timeout) if exact else []

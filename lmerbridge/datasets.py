@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lmerbridge.bridge import host
-from lmerbridge.bridge.frame import frame_from_r
+from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument
 

@@ -12,12 +12,12 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from lmerbridge.bridge.compat import SUPPORTED, defects, fits, rinterface_requirement
-from lmerbridge.bridge.installation import ask_r, rinterface_is_compiled, rinterface_version
-from lmerbridge.bridge.packages import newest, remedy
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import LmerBridgeError, SetupError
-from lmerbridge.lmm import lmer
+from lmerbridge.models.lmer import lmer
+from lmerbridge.setup.compat import SUPPORTED, defects, fits, rinterface_requirement
+from lmerbridge.setup.installation import ask_r, rinterface_is_compiled, rinterface_version
+from lmerbridge.setup.packages import newest, remedy
 
 OPTIONAL = {  # R package: what is not there without it
     "lmerTest": "no Satterthwaite degrees of freedom",

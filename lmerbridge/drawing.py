@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.results.covariance import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

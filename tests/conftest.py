@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from lmerbridge import load_dataset
-from lmerbridge.lmm import lmer
+from lmerbridge.models.lmer import lmer
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import numpy as np
 import rpy2.rinterface as ri
 
 from lmerbridge.bridge import boot, worker
-from lmerbridge.bridge.sources import r_directory
 from lmerbridge.bridge.wire import Channel
+from lmerbridge.setup.sources import r_directory
 
 SAME = "function(a, b) identical(a, b, num.eq = FALSE, single.NA = TRUE, ignore.bytecode = FALSE)"
 

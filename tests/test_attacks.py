@@ -12,12 +12,12 @@ from patsy.eval import EvalEnvironment
 
 from lmerbridge import compare, errors, lmer
 from lmerbridge.bridge import host
-from lmerbridge.bridge.columns import table
+from lmerbridge.bridge.to_r.columns import table
 from lmerbridge.engines.statsmodels import Statsmodels
 from lmerbridge.errors import LmerBridgeError, RError
-from lmerbridge.formula import parse
-from lmerbridge.spec import Spec
-from lmerbridge.syntax import Name, source
+from lmerbridge.formula.formula import parse
+from lmerbridge.formula.syntax import Name, source
+from lmerbridge.inputs.spec import Spec
 from tests.processes import run
 
 ATTACKS = tomllib.loads(Path(__file__).with_name("cases").joinpath("attacks.toml").read_text(encoding="utf-8"))[

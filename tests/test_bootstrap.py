@@ -16,11 +16,11 @@ from dask.distributed import LocalCluster
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge import host
-from lmerbridge.bridge.gates import lme4_has
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
-from lmerbridge.model import bootci
-from lmerbridge.model.kept import KeptFit
-from lmerbridge.model.refitting import Refits
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.resample import bootci
+from lmerbridge.models.resample.refits import Refits
 from tests.oracle import MODELS, fitted, plain, same_bits
 
 SEED = 20

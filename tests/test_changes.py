@@ -9,8 +9,7 @@ import pytest
 
 from lmerbridge import LmerControl, lmer
 from lmerbridge.bridge import host
-from lmerbridge.bridge.compat import defects
-from lmerbridge.bridge.gates import lme4_has, lme4_version
+from lmerbridge.bridge.session import lme4_has, lme4_version
 from lmerbridge.errors import (
     FormulaError,
     InvalidArgument,
@@ -20,6 +19,7 @@ from lmerbridge.errors import (
     UnsafeFormula,
     UnsupportedColumn,
 )
+from lmerbridge.setup.compat import defects
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r
 

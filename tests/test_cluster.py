@@ -9,8 +9,8 @@ from joblib import parallel_config
 from typer.testing import CliRunner
 
 from lmerbridge.cli import app
-from lmerbridge.cluster import backend
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.parallel import backend
 from lmerbridge.parity import cases, suite
 from lmerbridge.report import describe, html, json_text, junit, markdown
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lmerbridge.bridge.columns import check_names, column, table
+from lmerbridge.bridge.to_r.columns import check_names, column, table
 from lmerbridge.bridge.wire import Classed, Factor, Logical
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
-from lmerbridge.formula import parse
+from lmerbridge.formula.formula import parse
 
 NAN = np.nan
 DAY = 86400.0

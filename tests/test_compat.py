@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lmerbridge.bridge import compat
-from lmerbridge.bridge.compat import DEFECTS, RINTERFACE, SUPPORTED, Range, defects, fits, parse_version
+from lmerbridge.setup import compat
+from lmerbridge.setup.compat import DEFECTS, RINTERFACE, SUPPORTED, Range, defects, fits, parse_version
 
 ROOT = Path(__file__).parents[1]
 LOADS = [  # R, rpy2-rinterface, whether it loads: bridge measurements

@@ -10,9 +10,9 @@ import pytest
 
 import lmerbridge
 from lmerbridge import LmerControl, LmerFit, lmer, load_dataset
-from lmerbridge.bridge.compat import Range
-from lmerbridge.bridge.gates import lme4_version
+from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import NeedsNewer
+from lmerbridge.setup.compat import Range
 from tests.oracle import fitted
 from tests.processes import in_r
 from tests.readme import README

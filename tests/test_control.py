@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from lmerbridge import ConvCheck, LmerControl, lmer, load_dataset
-from lmerbridge.bridge.gates import lme4_has
-from lmerbridge.control import r_name
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning, NeedsNewer, RError, SingularFitWarning, TimedOut
-from lmerbridge.model.optimizers import LIMIT, METHODS, PACKAGES
+from lmerbridge.inputs.control import r_name
+from lmerbridge.models.change.all_fit import LIMIT, METHODS, PACKAGES
 from tests.oracle import MODELS, fitted, plain, same_bits
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"

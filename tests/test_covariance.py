@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lmerbridge.covariance import correlation, factor, join, split, triangle
+from lmerbridge.results.covariance import correlation, factor, join, split, triangle
 
 WIDTHS = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 MODERATE = st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3))

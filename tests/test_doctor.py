@@ -109,7 +109,7 @@ def test_an_r_that_never_answers_is_a_finding(tmp_path, monkeypatch):
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("R_HOME", raising=False)
-    monkeypatch.setattr("lmerbridge.bridge.installation.PATIENCE", 0.2)
+    monkeypatch.setattr("lmerbridge.setup.installation.PATIENCE", 0.2)
     assert "timed out after 0.2 seconds" in examine().checks[0].problem
 
 

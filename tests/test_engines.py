@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from lmerbridge import Verdict, engines
-from lmerbridge.bridge.compat import Range
-from lmerbridge.bridge.installation import ask_r
 from lmerbridge.engines.interlace import Interlace
 from lmerbridge.engines.lme4 import Lme4
 from lmerbridge.engines.mixedlm import Mixedlm
 from lmerbridge.engines.r import Nlme, _translated
 from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, RError, SetupError, UnfitData
-from lmerbridge.formula import parse
+from lmerbridge.formula.formula import parse
+from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity.cases import matching
 from lmerbridge.parity.compare import judge_candidate
-from lmerbridge.spec import Spec
+from lmerbridge.setup.compat import Range
+from lmerbridge.setup.installation import ask_r
 from lmerbridge.translate.plain import Plain
 
 OTHERS = ("nlme", "glmmTMB", "mixedlm", "interlace")

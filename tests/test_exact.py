@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lmerbridge import lmer
-from lmerbridge.bridge.gates import lme4_has, lme4_version
+from lmerbridge.bridge.session import lme4_has, lme4_version
 from tests.cases import exact_frames
 
 CASES = Path(__file__).parent / "cases"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import LmerControl, lm_list, lmer, load_dataset, simulate_formula
-from lmerbridge.converters import is_nested, mlist2vec, vec2mlist
+from lmerbridge.results.vcconv import is_nested, mlist2vec, vec2mlist
 
 SCRIPT = Path(__file__).parent / "cases" / "examples.R"
 LOOSE = {  # relative tolerance where not every bit is promised, and why

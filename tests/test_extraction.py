@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge.compat import GATES
-from lmerbridge.bridge.gates import lme4_has
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, NeedsNewer
-from lmerbridge.model.me import MEParts
+from lmerbridge.models.extract.internals import MEParts
+from lmerbridge.setup.compat import GATES
 from tests.oracle import MODELS, fitted, plain, same_bits
 
 every_model = pytest.mark.parametrize("name", MODELS)

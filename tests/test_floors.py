@@ -9,50 +9,18 @@ import pytest
 from tests.processes import run
 
 PACKAGE = Path(__file__).parents[1] / "lmerbridge"
-FLOORS = {
-    "errors": 0,
-    "limits": 0,
-    "bars": 1,
-    "calls": 1,
-    "change": 1,
-    "cluster": 1,
-    "control": 1,
-    "converters": 1,
-    "covariance": 1,
-    "design": 1,
-    "drawing": 1,
-    "formula": 1,
-    "frames": 1,
-    "grouped": 1,
-    "places": 1,
-    "reader": 1,
-    "reformulas": 1,
-    "results": 1,
-    "spec": 1,
-    "structure": 1,
-    "structures": 1,
-    "syntax": 1,
-    "terms": 1,
-    "tokens": 1,
-    "varcorr": 1,
-    "bridge": 2,
-    "datasets": 3,
-    "denovo": 3,
-    "engines": 3,
-    "lmlist": 3,
-    "lmm": 3,
-    "model": 3,
-    "notices": 3,
-    "session": 3,
-    "translate": 3,
-    "parity": 4,
-    "report": 5,
-    "__init__": 6,
-    "__main__": 6,
-    "cli": 6,
-    "doctor": 6,
-    "plugin": 6,
-}
+FLOORS = (  # from the ground up: a package or a module imports from its own floor and from those below it
+    "errors",
+    "formula results setup parallel",
+    "inputs drawing",
+    "bridge",
+    "models datasets translate",
+    "engines doctor",
+    "parity",
+    "report",
+    "__init__ __main__ cli plugin",
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 SOLE_IMPORTERS = {
     "rpy2": {"bridge.boot", "bridge.worker"},
     "statsmodels": {"engines.statsmodels"},
@@ -65,19 +33,10 @@ MODULES = {
 }
 
 
-def statements(tree):
-    """Nodes of a tree but for those that only a type checker reads."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            continue
-        yield node
-        yield from statements(node)
-
-
 def imports(source):
     """Full names of the modules that a source imports, relative to our package where they are ours."""
     found = set()
-    for node in statements(ast.parse(source)):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -95,12 +54,12 @@ def ours(name):
 
 
 def floor(name):
-    return FLOORS[name.partition(".")[0]]
+    return FLOOR[name.partition(".")[0]]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_has_a_floor_and_imports_from_no_higher_one(name):
-    assert name.partition(".")[0] in FLOORS, f"give {name} a floor in this table"
+    assert name.partition(".")[0] in FLOOR, f"give {name} a floor in this table"
     assert {other for other in ours(name) if floor(other) > floor(name)} == set()
 
 
@@ -127,11 +86,11 @@ def test_a_foreign_engine_is_imported_in_one_place(library):
 SOURCES = {
     "import lmerbridge.parity.suite as s": {"lmerbridge.parity.suite"},
     "from lmerbridge.bridge import host": {"lmerbridge.bridge.host"},
-    "from lmerbridge.results import Fit": {"lmerbridge.results"},
-    "from lmerbridge import lmer, lmm": {"lmerbridge", "lmerbridge.lmm"},
+    "from lmerbridge.results.fit import Fit": {"lmerbridge.results.fit"},
+    "from lmerbridge import datasets, lmer": {"lmerbridge", "lmerbridge.datasets"},
     "def f():\n    import rpy2.rinterface": {"rpy2.rinterface"},
     "try:\n    import rpy2\nexcept ImportError:\n    pass": {"rpy2"},
-    "if TYPE_CHECKING:\n    import rpy2": set(),
+    "if TYPE_CHECKING:\n    import rpy2": {"rpy2"},
 }
 
 

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lmerbridge.errors import FormulaError, UnsafeFormula
-from lmerbridge.formula import parse
-from lmerbridge.reader import read
-from lmerbridge.syntax import Call, Constant, Name, Node, Number, String, fold, to_r
-from lmerbridge.terms import expand
+from lmerbridge.formula.formula import parse
+from lmerbridge.formula.parser import read
+from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, fold, to_r
+from lmerbridge.formula.terms import expand
 
 CASES = json.loads(Path(__file__).with_name("cases").joinpath("formula.json").read_text(encoding="utf-8"))
 

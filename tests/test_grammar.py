@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lmerbridge import limits
 from lmerbridge.bridge import host
 from lmerbridge.errors import FormulaError
-from lmerbridge.formula import parse
-from lmerbridge.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, source, to_r, walk
-from lmerbridge.terms import expand
+from lmerbridge.formula import limits
+from lmerbridge.formula.formula import parse
+from lmerbridge.formula.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, source, to_r, walk
+from lmerbridge.formula.terms import expand
 from lmerbridge.translate.coding import Coding
 from tests.processes import in_r
 from tests.test_attacks import ATTACKS, HOSTILE, SECONDS, written

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer
-from lmerbridge.bridge.gates import lme4_has
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RWarning
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r, run

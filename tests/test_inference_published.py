@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge.lmm import LmerFit
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import reference
 from lmerbridge.parity.accuracy import lre
-from lmerbridge.spec import Spec
 from tests.processes import in_r
 
 CASES = ("shoes_*", "carrots83", "tv82")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge.gates import lme4_has
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, MissingColumns, TimedOut
 from tests.oracle import fitted, plain, same_bits
 

@@ -1,9 +1,9 @@
 import pytest
 
 from lmerbridge.bridge import host
-from lmerbridge.bridge.compat import parse_version
-from lmerbridge.bridge.installation import ask_r, find_rscript, rinterface_is_compiled, rinterface_version
 from lmerbridge.errors import SetupError
+from lmerbridge.setup.compat import parse_version
+from lmerbridge.setup.installation import ask_r, find_rscript, rinterface_is_compiled, rinterface_version
 
 
 @pytest.fixture(scope="module")

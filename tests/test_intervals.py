@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge.gates import lme4_has
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, TimedOut
 from tests.oracle import MODELS, fitted, plain, same_bits
 

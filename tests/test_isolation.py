@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lmerbridge.bridge.boot import HEAP
-from lmerbridge.bridge.environment import environment
+from lmerbridge.setup.environment import environment
 from tests.processes import in_r, run
 
 MODEL = """

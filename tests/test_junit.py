@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from lmerbridge.parity.known import Known, Stale
-from lmerbridge.parity.line import Line
+from lmerbridge.parity.slices import Line
 from lmerbridge.parity.suite import SuiteRun
 from lmerbridge.parity.verdict import QuantityRow, Verdict
 from lmerbridge.report import describe, json_text, junit, schema_text

@@ -7,8 +7,8 @@ import pytest
 
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.criterion import SparseCriterion
-from lmerbridge.parity.line import lines, theta_names
-from lmerbridge.parity.objective import Objective
+from lmerbridge.parity.slices import lines, theta_names
+from lmerbridge.parity.sparse import Objective
 
 FAR = np.array([2.0, 0.3, 0.0])  # the slopes' own variance is zero
 

@@ -12,7 +12,6 @@ import pytest
 
 from lmerbridge import LmerFit, lmer
 from lmerbridge.bridge import host
-from lmerbridge.design import Design
 from lmerbridge.errors import (
     ConvergenceWarning,
     FormulaError,
@@ -28,8 +27,9 @@ from lmerbridge.errors import (
     UnfitData,
     UnsupportedColumn,
 )
-from lmerbridge.results import LogLik, Provenance
-from lmerbridge.varcorr import VarCorr
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import LogLik, Provenance
+from lmerbridge.results.varcorr import VarCorr
 
 INTERCEPTS = "Reaction ~ Days + (1 | Subject)"
 SLOPES = "Reaction ~ Days + (Days | Subject)"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer
-from lmerbridge.bridge.columns import text_names
+from lmerbridge.bridge.to_r.columns import text_names
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"

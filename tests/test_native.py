@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmerbridge import compare
-from lmerbridge.parity.objective import Objective
+from lmerbridge.parity.sparse import Objective
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 

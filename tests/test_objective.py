@@ -8,9 +8,9 @@ import pytest
 
 from lmerbridge import lmer
 from lmerbridge.engines import find
+from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity.cases import suite
-from lmerbridge.parity.objective import Objective
-from lmerbridge.spec import Spec
+from lmerbridge.parity.sparse import Objective
 
 PUBLISHED = json.loads((Path(__file__).parent / "reference" / "published.json").read_text())
 AT_THETA = [row for row in PUBLISHED if row["quantity"].startswith("dev_at_theta")]

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from lmerbridge.bridge import packages
-from lmerbridge.bridge.packages import MANAGERS, SYSTEM, commands, manager, names
+from lmerbridge.setup import packages
+from lmerbridge.setup.packages import MANAGERS, SYSTEM, commands, manager, names
 
 ALL = [*SYSTEM, "lme4", "lmerTest"]
 CRAN = 'install.packages(c("lme4", "lmerTest"), repos = "https://cloud.r-project.org")'

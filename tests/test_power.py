@@ -10,9 +10,9 @@ from scipy.stats import beta, nct, t
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.model.extending import extended
-from lmerbridge.model.power import Power
-from lmerbridge.model.refitting import Refits
+from lmerbridge.models.resample.groups import extended
+from lmerbridge.models.resample.power import Power
+from lmerbridge.models.resample.refits import Refits
 from tests.oracle import fitted, plain
 
 SEED = 5

@@ -8,7 +8,7 @@ import pytest
 
 from lmerbridge import lmer
 from lmerbridge.bridge import host
-from lmerbridge.bridge.gates import lme4_has
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import (
     FormulaError,
     InvalidArgument,

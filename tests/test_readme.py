@@ -2,7 +2,7 @@
 
 import pytest
 
-from lmerbridge.bridge.gates import lme4_version
+from lmerbridge.bridge.session import lme4_version
 from tests.readme import README, outputs
 
 WRITTEN_WITH = "1.1-31"  # what another lme4 says and counts is its own

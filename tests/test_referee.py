@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from lmerbridge import Verdict, compare, lmer
-from lmerbridge.covariance import factor
-from lmerbridge.design import Design
 from lmerbridge.engines import find
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, TooLarge
+from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.parity.criterion import SparseCriterion
+from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.stages import judge
-from lmerbridge.parity.trial import Trial
-from lmerbridge.results import Condition, Fit, LogLik
-from lmerbridge.spec import Spec
-from lmerbridge.varcorr import VarCorr
+from lmerbridge.results.covariance import factor
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Condition, Fit, LogLik
+from lmerbridge.results.varcorr import VarCorr
 from tests import simulated
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"

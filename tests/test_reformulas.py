@@ -3,7 +3,7 @@
 import pytest
 
 from lmerbridge.errors import FormulaError
-from lmerbridge.reformulas import expand_double_verts, findbars, nobars, random_terms, re_only, subbars
+from lmerbridge.formula.reformulas import expand_double_verts, findbars, nobars, random_terms, re_only, subbars
 from tests.processes import in_r
 
 FORMULAS = [

@@ -14,19 +14,19 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import escape
 
-from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.accuracy import Row
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.known import Known, Stale
-from lmerbridge.parity.line import Line
+from lmerbridge.parity.slices import Line
 from lmerbridge.parity.suite import CaseResult, SuiteRun
 from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text, write
 from lmerbridge.report.outcome import GLYPHS
 from lmerbridge.report.render import _environment
-from lmerbridge.results import Condition, Fit, LogLik, Provenance
-from lmerbridge.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import Condition, Fit, LogLik, Provenance
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
 NAN = math.nan
 REASONS = {

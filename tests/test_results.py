@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge.results import Fit, GroupModes, LogLik, Provenance
-from lmerbridge.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results.fit import Fit, GroupModes, LogLik, Provenance
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
 COVARIANCE = np.array([[4.0, 3.0], [3.0, 9.0]])
 SLOPES = CovarianceBlock.from_covariance("g", "g", ("(Intercept)", "x"), COVARIANCE)

@@ -11,17 +11,10 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from lmerbridge.covariance import split
 from lmerbridge.engines.statsmodels import Statsmodels, StatsmodelsShared
-from lmerbridge.errors import (
-    EngineFailed,
-    InvalidArgument,
-    MissingColumns,
-    NotExpressible,
-    TooLarge,
-    UnsafeFormula,
-)
-from lmerbridge.spec import Spec
+from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, TooLarge, UnsafeFormula
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.covariance import split
 from lmerbridge.translate.mixedlm import independent
 
 CASES = json.loads(Path(__file__).with_name("cases").joinpath("statsmodels.json").read_text(encoding="utf-8"))

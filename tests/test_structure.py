@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lmerbridge.bridge.from_r.flat import NA_INTEGER, build, names, pieces
 from lmerbridge.errors import ProtocolError
-from lmerbridge.structure import NA_INTEGER, build, names, pieces
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from lmerbridge import compare, lmer, load_dataset, notices
-from lmerbridge.bridge import gates, host
-from lmerbridge.bridge.gates import lme4_has, lme4_version
-from lmerbridge.covariance import split
+from lmerbridge import compare, lmer, load_dataset
+from lmerbridge.bridge import host, session
+from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge.session import lme4_has, lme4_version
 from lmerbridge.engines import find
 from lmerbridge.errors import (
     EngineFailed,
@@ -21,10 +21,11 @@ from lmerbridge.errors import (
     NotExpressible,
     UnsafeFormula,
 )
-from lmerbridge.formula import parse
+from lmerbridge.formula.formula import parse
+from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity.verdict import Verdict
-from lmerbridge.results import LogLik
-from lmerbridge.spec import Spec
+from lmerbridge.results.covariance import split
+from lmerbridge.results.fit import LogLik
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r
 
@@ -122,7 +123,7 @@ def test_a_double_bar_can_stand_for_a_diagonal_term(text, diagonal):
 
 @pytest.mark.parametrize("formula", ["Reaction ~ Days + us(Days | Subject)", "Reaction ~ Days + diag(Days | Subject)"])
 def test_an_lme4_without_structures_is_named_before_r_sees_the_formula(formula, sleepstudy, monkeypatch):
-    monkeypatch.setattr(gates, "lme4_version", lambda: "1.1-38")
+    monkeypatch.setattr(session, "lme4_version", lambda: "1.1-38")
     monkeypatch.setattr(host, "Model", None)
     with pytest.raises(NeedsNewer, match=r"us\(\), diag\(\), cs\(\) and ar1\(\).* needs lme4 2\.0-1 .* 1\.1-38 is"):
         lmer(formula, sleepstudy)

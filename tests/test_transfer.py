@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lmerbridge import lmer
-from lmerbridge.bridge.columns import column
-from lmerbridge.bridge.frame import frame_from_r
+from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.host import environment
+from lmerbridge.bridge.to_r.columns import column
 from lmerbridge.bridge.wire import Channel, Table, pack
 from lmerbridge.errors import InputError
 

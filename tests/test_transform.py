@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.reader import read
+from lmerbridge.formula.parser import read
 from lmerbridge.translate.transform import as_factor, evaluate, logical
 
 CASES = json.loads(Path(__file__).with_name("cases").joinpath("transform.json").read_text(encoding="utf-8"))

@@ -21,11 +21,11 @@ from itertools import count
 from math import inf
 from typing import Any
 
-from lmerbridge.bridge.environment import environment
 from lmerbridge.bridge.limit import Limit, current
 from lmerbridge.bridge.wire import Channel, Value
 from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
-from lmerbridge.results import Condition
+from lmerbridge.results.fit import Condition
+from lmerbridge.setup.environment import environment
 
 GRACE = 2.0  # seconds an interrupted or closed worker has before it is killed; R looks for interrupts now and then
 

@@ -31,8 +31,8 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results import Fit
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.fit import Fit
 
 GROUP = "lmerbridge.engines"
 RECORDED = "recorded:"

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge.covariance import Array
 from lmerbridge.errors import SetupError
-from lmerbridge.results import Fit
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import Fit
 from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
 from lmerbridge.translate.plain import Estimates, Plain
 

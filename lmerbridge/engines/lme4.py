@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lmerbridge.control import OPTIMIZERS
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.lmm import LmerFit
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.control import OPTIMIZERS
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.lmer import LmerFit
 
 
 class Lme4:

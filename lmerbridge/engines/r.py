@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge import covariance
-from lmerbridge.bridge import columns, host, refusals, replies
-from lmerbridge.bridge.arguments import arguments
-from lmerbridge.bridge.packages import remedy
+from lmerbridge.bridge import host
+from lmerbridge.bridge.from_r import replies
+from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge.session_facts import session_facts
+from lmerbridge.bridge.to_r import columns, refusals
+from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, SetupError
-from lmerbridge.formula import Formula
-from lmerbridge.results import Fit, Provenance
-from lmerbridge.session import session_facts
-from lmerbridge.spec import Spec
-from lmerbridge.structure import build
+from lmerbridge.formula.formula import Formula
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results import covariance
+from lmerbridge.results.fit import Fit, Provenance
+from lmerbridge.setup.packages import remedy
 from lmerbridge.translate.foreign import LME4S, refuse_lme4s, refuse_structures
 
 

@@ -12,12 +12,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import columns, replies
+from lmerbridge.bridge.from_r import replies
+from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge.to_r import columns
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible
-from lmerbridge.formula import Formula
-from lmerbridge.results import Condition, Fit, Provenance
-from lmerbridge.spec import Spec
-from lmerbridge.structure import build
+from lmerbridge.formula.formula import Formula
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.fit import Condition, Fit, Provenance
 from lmerbridge.translate.foreign import refuse_lme4s
 
 FORMAT = "lmerbridge recording 1"

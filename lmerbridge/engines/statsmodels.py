@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.covariance import Array
-from lmerbridge.design import Design
 from lmerbridge.errors import InvalidArgument, NotExpressible, TooLarge
-from lmerbridge.results import Fit
-from lmerbridge.spec import Spec
-from lmerbridge.syntax import to_r
-from lmerbridge.terms import expand
+from lmerbridge.formula.syntax import to_r
+from lmerbridge.formula.terms import expand
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Fit
 from lmerbridge.translate.coding import Coding, key_of, quoted
 from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
 from lmerbridge.translate.mixedlm import Built, Indices, Used, described, full_rank

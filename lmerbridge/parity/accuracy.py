@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lmerbridge.design import Design
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.lmm import LmerFit
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import align, process, reference
 from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.reference import Model, Number
-from lmerbridge.results import Fit
-from lmerbridge.spec import Spec
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Fit
 
 DOUBLE = 15  # decimal digits that every double keeps
 

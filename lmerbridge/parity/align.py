@@ -9,11 +9,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from lmerbridge import covariance
-from lmerbridge.covariance import Array
-from lmerbridge.design import Design, RandomTerm
-from lmerbridge.results import Fit, GroupModes, LogLik
-from lmerbridge.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design, RandomTerm
+from lmerbridge.results.fit import Fit, GroupModes, LogLik
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
 
 def same_group(a: str, b: str) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
 
 
 @dataclass(frozen=True)

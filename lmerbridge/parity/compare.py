@@ -18,15 +18,15 @@ from lmerbridge.errors import (
     RError,
     TooLarge,
 )
-from lmerbridge.frames import Frame, pandas_frame
+from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.inputs.spec import NaAction, RowVector, Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
+from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import Profile
-from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Verdict
-from lmerbridge.results import Fit
-from lmerbridge.spec import NaAction, RowVector, Spec
+from lmerbridge.results.fit import Fit
 
 STRUCTURED = (
     "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from lmerbridge.covariance import Array
-from lmerbridge.lmm import LmerFit
-from lmerbridge.parity.objective import Objective
+from lmerbridge.models.lmer import LmerFit
+from lmerbridge.parity.sparse import Objective
+from lmerbridge.results.covariance import Array
 
 
 class Criterion(Protocol):

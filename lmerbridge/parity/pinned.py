@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lmerbridge import covariance
-from lmerbridge.covariance import Array
 from lmerbridge.parity.definitions import Definition, lookup
-from lmerbridge.parity.objective import rms
+from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.ruling import WORDS, Ruling
+from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.tolerances import ZERO_SD
-from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Evidence, Verdict
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
 
 
 def pinned(trial: Trial) -> Ruling:

@@ -16,18 +16,18 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from lmerbridge import covariance
-from lmerbridge.covariance import Array
 from lmerbridge.engines import find
+from lmerbridge.parity.at_theta import held
 from lmerbridge.parity.cases import Case, suite
-from lmerbridge.parity.held import held
-from lmerbridge.parity.objective import Objective
+from lmerbridge.parity.pair import Trial
+from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import Profile
-from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Verdict
-from lmerbridge.results import Fit
-from lmerbridge.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import Fit
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
 ENGINE = "planted"
 MODELS = 5

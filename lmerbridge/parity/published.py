@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge.lmm import LmerFit
+from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import reference
 from lmerbridge.parity.accuracy import DOUBLE, lre
 from lmerbridge.parity.quantities import kind_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from lmerbridge.parity.definitions import lookup
 from lmerbridge.parity.tolerances import ZERO_SD, Profile, Tolerance
 from lmerbridge.parity.verdict import QuantityRow
-from lmerbridge.results import Fit
+from lmerbridge.results.fit import Fit
 
 UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.columns import parsed
+from lmerbridge.bridge.to_r.columns import parsed
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find
 from lmerbridge.engines.recorded import FORMAT, column, data_hash
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.lmm import LmerFit
+from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.cases import Case
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines.recorded import RECORDINGS, Recorded
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
 
 CENTRES = (4, 3, 5, 3, 5, 3, 5, 3, 5)  # tenths: the groups of NIST's simulated sets
 
@@ -24,7 +24,7 @@ class Number:
     Attributes
     ----------
     quantity : str
-        Its name in `lmerbridge.results.Fit.quantities`, or ``theta[1]``, ``vcov[a,b]``, ``ranef[group,level]``, ...
+        Its name in `lmerbridge.results.fit.Fit.quantities`, or ``theta[1]``, ``vcov[a,b]``, ``ranef[group,level]``, ...
     value : float
     digits : int
         How many the source gives.

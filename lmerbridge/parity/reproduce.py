@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from lmerbridge.bridge.columns import parsed, table
+from lmerbridge.bridge.to_r.columns import parsed, table
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity.cases import Case
-from lmerbridge.spec import Spec
 
 if TYPE_CHECKING:
     from lmerbridge.parity.verdict import Comparison

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from lmerbridge.lmm import LmerFit
-from lmerbridge.parity.held import held
+from lmerbridge.models.lmer import LmerFit
+from lmerbridge.parity.at_theta import held
+from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.quantities import Comparer
-from lmerbridge.parity.trial import Trial
 
 
 def optimizer_gaps(trial: Trial) -> dict[str, float]:

@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from lmerbridge.covariance import Array
-from lmerbridge.design import RandomTerm
 from lmerbridge.parity import align
-from lmerbridge.parity.line import lines
-from lmerbridge.parity.native import natives
-from lmerbridge.parity.objective import Objective
+from lmerbridge.parity.own_definitions import natives
+from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import pinned
 from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.ruling import WORDS, Ruling
+from lmerbridge.parity.slices import lines
+from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.spread import optimizer_gaps, spread
-from lmerbridge.parity.trial import Trial
 from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
-from lmerbridge.results import Fit
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import RandomTerm
+from lmerbridge.results.fit import Fit
 
 SAME = 1e-9  # relative: the same numbers through two programs
 

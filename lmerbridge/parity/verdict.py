@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results import Fit
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.fit import Fit
 
 if TYPE_CHECKING:
     from lmerbridge.parity.known import Known
-    from lmerbridge.parity.line import Line
-    from lmerbridge.parity.native import Native
+    from lmerbridge.parity.own_definitions import Native
+    from lmerbridge.parity.slices import Line
 
 SHOWN = 1e-5  # relative: numbers of two definitions that agree to more are told once
 

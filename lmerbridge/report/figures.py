@@ -10,14 +10,14 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from lmerbridge.covariance import Array
-from lmerbridge.parity.line import Line
+from lmerbridge.parity.slices import Line
 from lmerbridge.report.description import Report
 from lmerbridge.report.digits import Panel
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.forest import Effect
 from lmerbridge.report.svg import CANDIDATE, LINE, PANEL, PAPER, REFERENCE, SOFT, canvas, style, svg
 from lmerbridge.report.wording import brief, short
+from lmerbridge.results.covariance import Array
 
 CONCLUSIONS = 2.0  # standard errors; beyond them the axis of the forest is logarithmic
 

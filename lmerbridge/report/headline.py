@@ -11,7 +11,7 @@ from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.report.meaning import meaning
 from lmerbridge.report.outcome import GLYPHS, WORDS, Level, Words, fails, reference_at_fault
 from lmerbridge.report.wording import counted
-from lmerbridge.results import Fit
+from lmerbridge.results.fit import Fit
 
 Light = Literal["green", "amber", "red"]
 NOTHING_COMPARED = "Nothing compared"

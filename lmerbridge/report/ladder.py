@@ -10,7 +10,7 @@ from typing import Literal
 from lmerbridge.parity.suite import CaseResult
 from lmerbridge.report.findings import anchor
 from lmerbridge.report.wording import short
-from lmerbridge.results import Fit
+from lmerbridge.results.fit import Fit
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 300, 64, 12, 14, 34
 FLOOR = -12  # decades; what lies below is drawn on it

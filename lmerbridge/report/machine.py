@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import Any
 
 from lmerbridge.parity.known import Known
-from lmerbridge.parity.line import Line
-from lmerbridge.parity.native import Native
+from lmerbridge.parity.own_definitions import Native
+from lmerbridge.parity.slices import Line
 from lmerbridge.parity.verdict import QuantityRow
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding

@@ -9,7 +9,7 @@ from lmerbridge.parity.definitions import title
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.report.outcome import fails, reference_at_fault
 from lmerbridge.report.wording import counted, listed, short
-from lmerbridge.results import Fit
+from lmerbridge.results.fit import Fit
 
 
 def meaning(comparisons: Sequence[Comparison]) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.covariance import Array
 from lmerbridge.errors import NotExpressible
-from lmerbridge.syntax import Name, Node, to_r
-from lmerbridge.terms import Terms
+from lmerbridge.formula.syntax import Name, Node, to_r
+from lmerbridge.formula.terms import Terms
+from lmerbridge.results.covariance import Array
 from lmerbridge.translate.transform import Variable
 
 POLYNOMIALS = (".L", ".Q", ".C")

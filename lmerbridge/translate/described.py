@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lmerbridge.covariance import Array
-from lmerbridge.results import GroupModes
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import GroupModes
+from lmerbridge.results.varcorr import CovarianceBlock
 from lmerbridge.translate.nesting import Block
-from lmerbridge.varcorr import CovarianceBlock
 
 
 def covariance_blocks(blocks: Sequence[Block], covariances: Sequence[Array]) -> tuple[CovarianceBlock, ...]:

@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
-from lmerbridge.bridge.columns import parsed
+from lmerbridge.bridge.to_r.columns import parsed
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
-from lmerbridge.results import Condition, Fit
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.fit import Condition, Fit
 
 LME4S = ("start", "control")
 RUST = "pyo3_runtime"  # its panics are no Exception

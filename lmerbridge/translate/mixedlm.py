@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge import covariance
-from lmerbridge.covariance import Array
-from lmerbridge.design import Design
-from lmerbridge.results import Fit, LogLik, Provenance
-from lmerbridge.spec import Spec
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Fit, LogLik, Provenance
+from lmerbridge.results.varcorr import VarCorr
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.nesting import Block
-from lmerbridge.varcorr import VarCorr
 
 Indices: TypeAlias = NDArray[np.intp]
 Model: TypeAlias = Any  # statsmodels has no types: MixedLM

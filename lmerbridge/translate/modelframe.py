@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bars import Bar
-from lmerbridge.bridge import columns
+from lmerbridge.bridge.to_r import columns
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
-from lmerbridge.covariance import Array
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula import Formula
-from lmerbridge.spec import Spec
-from lmerbridge.syntax import Node, to_r
-from lmerbridge.terms import expand
+from lmerbridge.formula.formula import Formula
+from lmerbridge.formula.random import Bar
+from lmerbridge.formula.syntax import Node, to_r
+from lmerbridge.formula.terms import expand
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.covariance import Array
 from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, factor
 
 Rows = NDArray[np.int64]

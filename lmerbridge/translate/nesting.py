@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from lmerbridge.covariance import Array
-from lmerbridge.design import RandomTerm
 from lmerbridge.errors import NotExpressible
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import RandomTerm
 
 Codes = NDArray[np.int64]
 

@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge import covariance
-from lmerbridge.covariance import Array
-from lmerbridge.design import Design
 from lmerbridge.errors import NotExpressible
-from lmerbridge.results import Fit, LogLik, Provenance
-from lmerbridge.spec import Spec
-from lmerbridge.syntax import to_r
-from lmerbridge.terms import expand
+from lmerbridge.formula.syntax import to_r
+from lmerbridge.formula.terms import expand
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Fit, LogLik, Provenance
+from lmerbridge.results.varcorr import VarCorr
 from lmerbridge.translate.coding import Coding
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, lme4_order
-from lmerbridge.varcorr import VarCorr
 
 PLAIN = re.compile(r"v(\d+)_")
 

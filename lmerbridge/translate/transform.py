@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.covariance import Array
 from lmerbridge.errors import NotExpressible
-from lmerbridge.syntax import Call, Constant, Name, Node, Number, String, fold, number_text, shown
+from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, fold, number_text, shown
+from lmerbridge.results.covariance import Array
 
 Variable: TypeAlias = NDArray[Any] | pd.Categorical
 Operand: TypeAlias = Any  # a variable, or a constant given as an argument
@@ -43,7 +43,7 @@ def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:
 
     Examples
     --------
-    >>> from lmerbridge.reader import read
+    >>> from lmerbridge.formula.parser import read
     >>> evaluate(read("I(x^2) + 1"), {"x": np.array([1.0, 3.0])})
     array([ 2., 10.])
     """

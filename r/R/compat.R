@@ -1,4 +1,4 @@
-# What differs between releases of lme4, met here by name. Which release has what: lmerbridge/bridge/compat.py.
+# What differs between releases of lme4, met here by name. Which release has what: lmerbridge/setup/compat.py.
 
 lme4_since <- function(version) utils::packageVersion("lme4") >= version
 

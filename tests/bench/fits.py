@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from lmerbridge import formula as formulas
 from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge import host, replies
-from lmerbridge.bridge.arguments import arguments
-from lmerbridge.bridge.columns import table
-from lmerbridge.spec import Spec
-from lmerbridge.structure import build
+from lmerbridge.bridge import host
+from lmerbridge.bridge.from_r import replies
+from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge.to_r.arguments import arguments
+from lmerbridge.bridge.to_r.columns import table
+from lmerbridge.formula import formula as formulas
+from lmerbridge.inputs.spec import Spec
 from tests.bench.row import Row, medians, seconds
 
 SLEEPSTUDY = "Reaction ~ Days + (Days | Subject)"

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lmerbridge import formula as formulas
 from lmerbridge.bridge import host
-from lmerbridge.bridge.columns import table
-from lmerbridge.bridge.environment import environment
+from lmerbridge.bridge.to_r.columns import table
+from lmerbridge.formula import formula as formulas
+from lmerbridge.setup.environment import environment
 from tests.bench.row import Row, medians, seconds
 
 NAMES = ("d1", "d2", "d3", "d4", "i1", "i2", "c1", "c2", "s1", "s2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lmerbridge import limits
+from lmerbridge.formula import limits
 from tests.bench.row import Row
 from tests.test_grammar import HUGE, LIMITS, judged
 

@@ -1,0 +1,217 @@
+"""The flat lists of R's ``describe_fit`` and ``design``, and the values they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmerbridge.bridge.from_r.flat import build, pieces
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design, RandomTerm
+from lmerbridge.results.fit import GroupModes, LogLik
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
+
+Integers = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """R's VarCorr, its matrices one after another."""
+
+    name: tuple[str, ...]
+    group: tuple[str, ...]
+    width: Integers
+    term: tuple[str, ...]
+    covariance: Array
+    stddev: Array
+    correlation: Array
+
+
+@dataclass(frozen=True)
+class Structures:
+    """lme4's covariance structures, a block each, and their parameters one after another."""
+
+    kind: tuple[str, ...]
+    hom: Integers
+    size: Integers
+    par: Array
+
+
+@dataclass(frozen=True)
+class Groups:
+    """R's ranef, its matrices one after another."""
+
+    name: tuple[str, ...]
+    size: Integers
+    width: Integers
+    level: tuple[str, ...]
+    term: tuple[str, ...]
+    mode: Array
+
+
+@dataclass(frozen=True)
+class Described:
+    """The flat list of R's ``describe_fit``."""
+
+    terms: tuple[str, ...]
+    beta: Array
+    covariance: Array
+    theta: Array
+    sigma: float
+    loglik: float
+    df: int
+    criterion: float
+    reml: bool
+    fitted_values: Array
+    residual_values: Array
+    rows: Integers
+    rows_dropped: int
+    dropped_terms: tuple[str, ...]
+    singular: bool
+    converged: bool
+    optimizer: str
+    block: Blocks
+    structure: Structures
+    group: Groups
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Random terms of R's ``design``: one after another."""
+
+    group: tuple[str, ...]
+    width: Integers
+    term: tuple[str, ...]
+    size: Integers
+    level: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """The compressed columns of the transposed Z: a column a row of the data."""
+
+    x: Array
+    i: Integers
+    p: Integers
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The flat list of R's ``design``."""
+
+    terms: tuple[str, ...]
+    x: Array
+    y: Array
+    weights: Array
+    offset: Array
+    rows: Integers
+    random: Terms
+    z: Compressed
+
+
+AS_THEY_ARE = (
+    "terms",
+    "beta",
+    "theta",
+    "sigma",
+    "criterion",
+    "reml",
+    "fitted_values",
+    "residual_values",
+    "rows_dropped",
+    "dropped_terms",
+    "singular",
+    "converged",
+)
+
+
+def numbers(described: Described) -> dict[str, Any]:
+    """Return the fields of a `Fit` that R computed."""
+    raw = described
+    return {name: getattr(raw, name) for name in AS_THEY_ARE} | {
+        "covariance": _square(raw.covariance),
+        "varcorr": VarCorr(_blocks(raw.block, raw.structure), raw.sigma),
+        "modes": _modes(raw.group),
+        "loglik": LogLik(raw.loglik, raw.df, len(raw.rows), raw.reml),
+        "rows": raw.rows.astype(np.int64) - 1,
+    }
+
+
+def _square(values: Array) -> Array:
+    k = round(len(values) ** 0.5)
+    return values.reshape(k, k, order="F")
+
+
+def unstructured(blocks: int) -> dict[str, Any]:
+    """Return the vectors of `Structures` where all blocks are ``us`` and nobody tells their parameters."""
+    none = np.zeros(blocks, np.int32)
+    return {
+        "structure.kind": ["us"] * blocks,
+        "structure.hom": none,
+        "structure.size": none,
+        "structure.par": np.empty(0),
+    }
+
+
+def _blocks(raw: Blocks, structure: Structures) -> tuple[CovarianceBlock, ...]:
+    parts = zip(
+        raw.name,
+        raw.group,
+        pieces(raw.term, raw.width),
+        map(_square, pieces(raw.covariance, raw.width**2)),
+        pieces(raw.stddev, raw.width),
+        map(_square, pieces(raw.correlation, raw.width**2)),
+        structure.kind,
+        map(bool, structure.hom),
+        pieces(structure.par, structure.size),
+        strict=True,
+    )
+    return tuple(CovarianceBlock(*part) for part in parts)
+
+
+def _modes(raw: Groups) -> tuple[GroupModes, ...]:
+    parts = zip(
+        raw.name,
+        pieces(raw.term, raw.width),
+        pieces(raw.level, raw.size),
+        pieces(raw.mode, raw.size * raw.width),
+        strict=True,
+    )
+    return tuple(
+        GroupModes(group, terms, levels, modes.reshape(len(levels), len(terms), order="F"))
+        for group, terms, levels, modes in parts
+    )
+
+
+def design(values: Mapping[str, Any]) -> Design:
+    """Return the `Design` of the flat list of R's ``design``."""
+    raw = build(Matrices, values)
+    n = len(raw.y)
+    return Design(
+        raw.terms,
+        raw.x.reshape(n, -1, order="F"),
+        raw.y,
+        raw.weights,
+        raw.offset,
+        raw.rows.astype(np.int64) - 1,
+        _random(raw.random, raw.z, n),
+    )
+
+
+def _random(raw: Terms, z: Compressed, n: int) -> tuple[RandomTerm, ...]:
+    import scipy.sparse as sp  # slow to load
+
+    sizes = raw.size * raw.width
+    whole = sp.csr_array((z.x, z.i, z.p), shape=(n, sizes.sum())).tocsc()
+    parts = zip(
+        raw.group,
+        pieces(raw.term, raw.width),
+        pieces(raw.level, raw.size),
+        pieces(np.arange(sizes.sum()), sizes),
+        strict=True,
+    )
+    return tuple(RandomTerm(group, terms, levels, whole[:, at[0] : at[-1] + 1]) for group, terms, levels, at in parts)

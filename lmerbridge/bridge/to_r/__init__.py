@@ -1,0 +1,1 @@
+"""Python values on their way to R."""

@@ -1,0 +1,103 @@
+"""Whether columns can carry a model at all, seen before R sees them.
+
+Only what no missing value of another column can mend is refused here; what depends on the rows that R keeps is
+refused by R, and `refusals` says it in our words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
+from lmerbridge.errors import UnfitData
+from lmerbridge.formula.formula import Formula
+from lmerbridge.formula.syntax import Name, Node
+from lmerbridge.formula.terms import expand
+from lmerbridge.inputs.spec import Spec
+
+Columns: TypeAlias = Mapping[str, Value]
+Values: TypeAlias = NDArray[Any]
+
+
+def check(spec: Spec, formula: Formula, columns: Columns) -> None:
+    """Refuse an empty or one-level column, a group a row, and a constant response.
+
+    Raises
+    ------
+    UnfitData
+    """
+    rows = slice(None) if spec.subset is None else spec.rows_in_subset()
+    present = {name: _present(columns[name], rows) for name in _plain(formula)}
+    for problem in chain(
+        _empty(present),
+        _groups(spec, formula, present),
+        _factors(formula, columns, present),
+        _response(spec, formula, present),
+    ):
+        raise UnfitData(problem)
+
+
+def _plain(formula: Formula) -> list[str]:
+    """Columns that stand for themselves: a row where one lacks a value is left out."""
+    groups = [node for bar in formula.random for node in bar.group]
+    return _names([formula.response, *_coded(formula), *groups])
+
+
+def _coded(formula: Formula) -> list[Node]:
+    """Variables of the fixed part, and of what varies by group."""
+    terms = (formula.terms, *(expand(bar.lhs) for bar in formula.random))
+    return [node for t in terms for product in t.products for node in product]
+
+
+def _names(nodes: list[Node]) -> list[str]:
+    return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
+
+
+def _present(value: Value, rows: slice | Values) -> Values:
+    """Return the values that are there; of a factor its codes."""
+    if isinstance(value, Factor | Logical):
+        codes = value.codes[rows]
+        return codes[codes >= 0]
+    values: Values = np.asarray(value.values if isinstance(value, Classed) else value)[rows]
+    there: Values = values[~np.isnan(values)]
+    return there
+
+
+def _is_constant(values: Values) -> bool:
+    return bool(values.min() == values.max())
+
+
+def _empty(present: Mapping[str, Values]) -> Iterator[str]:
+    for name, values in present.items():
+        if not len(values):
+            yield f"{name!r} has no value in any row; leave it out, or look where its values went."
+
+
+def _groups(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
+    asked = spec.controls  # who sets lme4's own checks has the answer of lme4
+    for name in _names([bar.group[0] for bar in formula.random if len(bar.group) == 1]):
+        rows, levels = len(present[name]), len(np.unique(present[name]))
+        if levels == 1 and "check.nlev.gtr.1" not in asked:
+            yield f"the grouping factor {name!r} has one level; a random effect needs at least two: leave its term out."
+        elif levels == rows and "check.nobs.vs.nlev" not in asked:
+            yield (
+                f"the grouping factor {name!r} has a level of its own in each of its {rows} rows; random effects "
+                "and residuals are then one: leave its term out, or group by what repeats."
+            )
+
+
+def _factors(formula: Formula, columns: Columns, present: Mapping[str, Values]) -> Iterator[str]:
+    for name in _names(_coded(formula)):
+        if isinstance(columns[name], Factor) and _is_constant(present[name]):
+            yield f"the factor {name!r} has one level in the rows given; it explains nothing: leave it out."
+
+
+def _response(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
+    response, offset = formula.response, spec.offset is not None or formula.terms.offsets
+    if isinstance(response, Name) and not offset and _is_constant(present[response.name]):
+        yield f"the response {response.name!r} is the same in every row; there is no variance to explain."

@@ -1,0 +1,1 @@
+"""A model formula as a value, read without R."""

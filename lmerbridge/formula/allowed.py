@@ -1,0 +1,134 @@
+"""What a call may be given: sizes that are small, and no function by its name.
+
+Some of R's functions make as much as a number says: ``poly(x, 1e9)``, ``cut(x, 1e9)``, ``1:1e9``. And ``C(f, "q")``
+calls the function ``q``. So their arguments beyond the first are constants, and what counts is limited.
+"""
+
+from __future__ import annotations
+
+import math
+
+from lmerbridge.errors import FormulaError, UnsafeFormula
+from lmerbridge.formula import limits
+from lmerbridge.formula.structures import check_structure
+from lmerbridge.formula.syntax import (
+    CONTRASTS,
+    STRUCTURES,
+    Call,
+    Constant,
+    Node,
+    Number,
+    String,
+    fold,
+    names,
+    shown,
+    walk,
+)
+
+VALUES: dict[str, tuple[str, ...]] = {  # function: its arguments whose numbers are data, not sizes
+    **dict.fromkeys(("poly", "cut", "C", *CONTRASTS), ()),
+    **dict.fromkeys(("ns", "bs"), ("knots", "Boundary.knots")),
+    **dict.fromkeys(("factor", "ordered"), ("levels", "labels", "exclude")),
+}
+SIZELESS = frozenset(("TRUE", "FALSE", "NULL", "NA", *CONTRASTS))
+
+
+def check(call: Call) -> None:
+    """Refuse arguments of which R would make too much, or which it would call.
+
+    Raises
+    ------
+    FormulaError, UnsafeFormula
+    """
+    if call.function in STRUCTURES:
+        check_structure(call)
+    if call.function == "interaction" and len(names(call)) > limits.CROSSED:
+        raise FormulaError(f"the formula has {shown(call)}; interaction() may cross {limits.CROSSED} factors.")
+    if call.function not in VALUES:
+        return
+    variables = _variables(call)
+    others = [
+        (name, node) for i, (name, node) in enumerate(zip(call.names, call.args, strict=True)) if i not in variables
+    ]
+    for name, node in others:
+        if call.function == "C":
+            _check_contrast(call, node)
+        if not _is_limited(node, is_data=name in VALUES[call.function]):
+            raise FormulaError(
+                f"the formula has {shown(call)}; instead of {shown(node)} a number up to {limits.SIZE}, TRUE, FALSE, "
+                "text, or several values as c(...) or from:to are expected."
+            )
+    degree = max((_number(node) or 1.0 for _, node in others), default=1.0)
+    if call.function == "poly" and (math.ceil(degree) + 1) ** len(variables) > limits.COLUMNS:
+        raise FormulaError(f"the formula has {shown(call)}, which makes more than {limits.COLUMNS} columns.")
+
+
+def check_sequence(call: Call) -> None:
+    """Refuse a sequence other than between two small whole numbers."""
+    ends = [_number(node) for node in call.args]
+    if any(end is None or end % 1 or abs(end) > limits.END for end in ends):
+        raise FormulaError(
+            f"the formula has {shown(call)}; inside a function ':' counts between whole numbers of at most "
+            f"{limits.END}. For factors write interaction(...)."
+        )
+
+
+def _variables(call: Call) -> set[int]:
+    """Positions of the arguments that are columns: R takes the one named x or object, or else the first."""
+    if call.function in CONTRASTS:
+        return set()
+    named = {i for i, name in enumerate(call.names) if name == ("object" if call.function == "C" else "x")}
+    first = named or {0} & {i for i, name in enumerate(call.names) if name is None}
+    others = {i for i, node in enumerate(call.args) if call.function == "poly" and not _length(node)}
+    return first | others
+
+
+def _check_contrast(call: Call, node: Node) -> None:
+    """C() finds a function by its name: only R's own contrasts are to be had."""
+    for part in walk(node):
+        if isinstance(part, String) and part.text not in CONTRASTS:
+            raise UnsafeFormula(
+                f"the formula has {shown(call)}, and C() would call the function {shown(part)}; "
+                f"{', '.join(CONTRASTS)} are allowed."
+            )
+
+
+def _is_limited(node: Node, *, is_data: bool) -> bool:
+    match node:
+        case Number():
+            return is_data or float(_number(node) or 0) <= limits.SIZE
+        case Constant(text):
+            return is_data or text in SIZELESS
+        case Call(function) if function in CONTRASTS:
+            return True
+    return isinstance(node, String) or _length(node) > 1 or (is_data and _length(node) > 0)
+
+
+def _length(node: Node) -> int:
+    """How many values a constant has; 0 where that is unknown."""
+    return fold(node, _count)
+
+
+def _count(node: Node, args: tuple[int, ...]) -> int:
+    match node:
+        case Number() | String():
+            return 1
+        case Constant(text):
+            return int(text != "NULL")
+        case Call(":", ends):
+            return len({_number(end) for end in ends}) if all(args) else 0
+        case Call("c"):
+            return sum(args) if all(args) else 0
+        case Call() if node.is_operator:
+            return max(args) if all(args) else 0
+    return 0
+
+
+def _number(node: Node) -> float | None:
+    """Return the value of a number with or without a sign; None of all else."""
+    match node:
+        case Number(text):
+            return float(text.rstrip("L"))
+        case Call("-", (Number(text),)):
+            return -float(text.rstrip("L"))
+    return None

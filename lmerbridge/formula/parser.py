@@ -1,0 +1,176 @@
+"""Read R's expressions from text, as far as a formula may go.
+
+R evaluates a formula as code, so a formula is a program: ``y ~ I(system("..."))`` runs. What is not on the
+lists of `lmerbridge.formula.syntax` is refused while it is read, and everything later works from the tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from lmerbridge.errors import FormulaError, UnsafeFormula
+from lmerbridge.formula import allowed, limits
+from lmerbridge.formula.syntax import (
+    CONSTANTS,
+    CONTRASTS,
+    FUNCTIONS,
+    PRECEDENCE,
+    RESERVED,
+    SHOWN,
+    STRUCTURES,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    String,
+)
+from lmerbridge.formula.tokens import Token, number, tokens, unescaped, unsafe_call
+
+UNARY = {"~": 1, "!": 4, "-": 10, "+": 10}
+COMPARISON = PRECEDENCE["<"]
+
+
+def read(text: str, allow: Collection[str] = ()) -> Node:
+    """Read one R expression.
+
+    Parameters
+    ----------
+    text : str
+    allow : collection of str
+        Functions that may be called beyond those of `lmerbridge.formula.syntax`, as ``package::function``.
+
+    Raises
+    ------
+    FormulaError
+        It is not one, or it is too long or too deep.
+    UnsafeFormula
+        It uses R's language beyond the operators and functions of a formula.
+    """
+    return _Reader(text, allow).whole()
+
+
+class _Reader:
+    """An operator-precedence parser; the levels are those of R's own grammar (gram.y)."""
+
+    def __init__(self, text: str, allow: Collection[str]) -> None:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise FormulaError("the formula holds half a surrogate pair, which is no character.") from None
+        if size > limits.BYTES:
+            raise FormulaError(f"the formula is {size} bytes long; at most {limits.BYTES} are read.")
+        self.text, self.allowed = text, FUNCTIONS.union(STRUCTURES, allow)
+        self.tokens, self.nodes, self.depth = tokens(text), 0, 0
+        self.token, self.after = next(self.tokens), next(self.tokens)
+
+    def whole(self) -> Node:
+        node = self.expression(0)
+        return node if self.token.kind == "end" else self.fail("an operator")
+
+    def take(self) -> Token:
+        taken, self.token, self.after = self.token, self.after, next(self.tokens)
+        return taken
+
+    def is_next(self, text: str) -> bool:
+        return self.token.kind == "operator" and self.token.text == text
+
+    def expect(self, text: str) -> None:
+        if not self.is_next(text):
+            self.fail(repr(text))
+        self.take()
+
+    def fail(self, expected: str) -> Node:
+        got = repr(self.token.text[:SHOWN]) if self.token.kind != "end" else "the end"
+        raise FormulaError(f"the formula has {got} at position {self.token.start + 1}; {expected} is expected.")
+
+    def made(self, node: Node) -> Node:
+        self.nodes += 1
+        if self.nodes > limits.NODES:
+            raise FormulaError(f"the formula has more than {limits.NODES} names, constants and operators.")
+        return node
+
+    def expression(self, lowest: int) -> Node:
+        self.depth += 1
+        if self.depth > limits.DEPTH:
+            raise FormulaError(f"the formula nests more than {limits.DEPTH} deep, at position {self.token.start + 1}.")
+        left, compared = self.operand(), False
+        while self.token.kind == "operator" and (level := PRECEDENCE.get(self.token.text, -1)) >= lowest:
+            if level == COMPARISON and compared:
+                self.fail("no second comparison")
+            op, compared = self.take().text, level == COMPARISON
+            right = self.expression(level + (op != "^"))
+            left = self.made(Call(op, (left, right)))
+        self.depth -= 1
+        return left
+
+    def operand(self) -> Node:
+        kind, text, _ = self.token
+        if kind == "end" or (kind == "operator" and text not in UNARY and text != "("):
+            self.fail("a column, a constant or a call")
+        token = self.take()
+        if kind == "operator" and text == "(":
+            node: Node = Call("(", (self.expression(0),))
+            self.expect(")")
+        elif kind == "operator":
+            node = Call(text, (self.expression(UNARY[text]),))
+        elif kind in ("name", "qualified") and text not in RESERVED and self.is_next("("):
+            node = self.call(token)
+        else:
+            node = _atom(token)
+        if self.is_next("("):
+            raise UnsafeFormula(
+                f"the formula calls the value of an expression at position {self.token.start + 1}; "
+                "only functions called by their plain name are allowed."
+            )
+        return self.made(node)
+
+    def call(self, function: Token) -> Node:
+        if function.text not in self.allowed:
+            raise unsafe_call(self.text, function.start)
+        self.expect("(")
+        args: list[Node] = []
+        names: list[str | None] = []
+        while not (self.is_next(")") and not args):
+            names.append(self.argument_name())
+            args.append(self.argument(function.text))
+            if not self.is_next(","):
+                break
+            self.take()
+        self.expect(")")
+        call = Call(function.text, tuple(args), tuple(names))
+        allowed.check(call)
+        return call
+
+    def argument(self, function: str) -> Node:
+        match self.expression(PRECEDENCE["~"]):
+            case Name(name) if function == "C" and name in CONTRASTS:
+                return Constant(name)
+            case node:
+                return node
+
+    def argument_name(self) -> str | None:
+        if self.token.kind not in ("name", "quoted", "string") or self.after[:2] != ("operator", "="):
+            return None
+        token = self.take()
+        self.take()
+        return token.text if token.kind == "name" else unescaped(token)
+
+
+def _atom(token: Token) -> Node:
+    text = token.text
+    match token.kind:
+        case "number":
+            return Number(number(token))
+        case "string":
+            return String(unescaped(token))
+        case "quoted":
+            return Name(unescaped(token))
+        case "qualified":
+            raise UnsafeFormula(f"the formula uses {text!r} as a value; only columns and constants are values.")
+    if text in CONSTANTS:
+        return Constant(text)
+    if text in RESERVED or re.fullmatch(r"\.\.\d+", text):
+        raise UnsafeFormula(f"the formula uses R's reserved word {text!r}; quote a column of that name in backticks.")
+    return Name(text)

@@ -1,0 +1,137 @@
+"""R's formula algebra: a sum of products of variables, expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+
+from lmerbridge.errors import FormulaError
+from lmerbridge.formula import limits
+from lmerbridge.formula.syntax import Call, Node, Number, fold, to_r
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A sum of products, expanded as R's ``terms`` does.
+
+    Attributes
+    ----------
+    intercept : bool
+    products : tuple of tuple of Node
+        Each term's variables; main effects come first, then interactions by their order.
+    offsets : tuple of Node
+        What the ``offset()`` calls hold.
+    """
+
+    intercept: bool
+    products: tuple[tuple[Node, ...], ...]
+    offsets: tuple[Node, ...]
+
+
+def expand(node: Node) -> Terms:
+    """Expand a sum of terms as R's ``terms`` does.
+
+    Raises
+    ------
+    FormulaError
+        It multiplies to far too many terms.
+
+    Examples
+    --------
+    >>> from lmerbridge.formula.parser import read
+    >>> [":".join(map(to_r, product)) for product in expand(read("b + a * x - b")).products]
+    ['a', 'x', 'a:x']
+    """
+    algebra = _Algebra()
+    found = fold(node, algebra.step, lambda call: call.is_operator)
+    products = sorted(found.products, key=int.bit_count)
+    return Terms(found.intercept is not False, tuple(map(algebra.factors, products)), tuple(algebra.offsets))
+
+
+@dataclass
+class _Sum:
+    """A set of products in order, a bit a variable, and whether the intercept was last put in or taken out."""
+
+    products: dict[int, None] = field(default_factory=dict)
+    intercept: bool | None = None
+
+
+class _Algebra:
+    """R's formula algebra (``TermCode`` in R's model.c), and the variables and offsets met on the way."""
+
+    def __init__(self) -> None:
+        self.variables: list[Node] = []
+        self.bits: dict[str, int] = {}
+        self.offsets: list[Node] = []
+        self.crossed = 0
+
+    def step(self, node: Node, args: tuple[_Sum, ...]) -> _Sum:
+        """Give the sum of a node from the sums of its arguments, which are used up."""
+        if isinstance(node, Number):
+            return _Sum(intercept={"0": False, "1": True}.get(node.text.rstrip("L")))
+        if not args:
+            return self.variable(node)
+        assert isinstance(node, Call)  # noqa: S101 - only calls have arguments
+        right, last = args[-1].products, args[-1].intercept
+        if len(args) == 1:
+            return _Sum({}, None if last is None else not last) if node.function == "-" else args[0]
+        left, first = args[0].products, args[0].intercept
+        match node.function:
+            case "-":
+                for product in right:
+                    left.pop(product, None)
+                return _Sum(left, first if last is None else not last)
+            case "^":
+                return _Sum(self.power(left, node.args[1]), first)
+            case "+":
+                left.update(right)
+            case "*":
+                crossed = self.cross(left, right)
+                left.update(right)
+                left.update(crossed)
+            case ":":
+                left = self.cross(left, right)
+            case "%in%":
+                left = self.cross(left, [reduce(or_, right, 0)])
+            case "/":
+                left.update(self.cross([reduce(or_, left, 0)], right))
+        return _Sum(left, first if last is None else last)
+
+    def variable(self, node: Node) -> _Sum:
+        """Give the sum of one variable, or of none where it is an offset."""
+        if isinstance(node, Call) and node.function == "offset":
+            self.offsets.extend(node.args)
+            return _Sum()
+        label = to_r(node)
+        if label not in self.bits:
+            self.bits[label] = 1 << len(self.variables)
+            self.variables.append(node)
+        return _Sum({self.bits[label]: None})
+
+    def factors(self, product: int) -> tuple[Node, ...]:
+        """Give the variables of a product, in the order in which they were met."""
+        found = []
+        while product:
+            lowest = product & -product
+            found.append(self.variables[lowest.bit_length() - 1])
+            product ^= lowest
+        return tuple(found)
+
+    def power(self, base: dict[int, None], exponent: Node) -> dict[int, None]:
+        """Cross a sum with itself."""
+        found = base
+        for _ in range(1, int(to_r(exponent).rstrip("L"))):
+            found = self.cross(found, base)
+        return found
+
+    def cross(self, left: Collection[int], right: Collection[int]) -> dict[int, None]:
+        """Multiply each product with each other one."""
+        self.crossed += len(left) * len(right)
+        if self.crossed > limits.TERMS:
+            raise FormulaError(f"the formula's interactions multiply to more than {limits.TERMS} terms.")
+        found = dict.fromkeys(a | b for a in left for b in right)
+        if max(map(int.bit_count, found), default=0) > limits.ORDER:
+            raise FormulaError(f"the formula has an interaction of more than {limits.ORDER} variables.")
+        return found

@@ -1,0 +1,1 @@
+"""What a user hands in: a model's specification, its control and its data."""

@@ -1,0 +1,164 @@
+"""What is to be fitted: a formula, a frame, and the arguments lme4's lmer takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype
+
+from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns
+from lmerbridge.inputs.control import LmerControl
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+
+RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
+NaAction = Literal["omit", "exclude", "fail"]
+DoubleBar = Literal["split", "diag_special"]
+Start: TypeAlias = Sequence[float] | Array | Mapping[str, Sequence[float] | Array]
+ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Spec:
+    """One model to fit, the same for every engine.
+
+    Attributes
+    ----------
+    formula : str
+        R's formula text.
+    data : DataFrame
+    reml : bool
+        REML (True) or maximum likelihood.
+    weights, offset : column name, array of one number a row, or None
+    subset : column name of booleans, boolean array of one value a row, or None
+    na_action : {"omit", "exclude", "fail"} or None
+        None is "omit" by one who did not say so, and is to be told of the rows left out.
+    contrasts : mapping of factor to the name of R's contrast function, or None
+    start : array, mapping or None
+        Starting theta, alone or as ``{"theta": ...}``.
+    control : LmerControl, mapping or None
+        Arguments of ``lme4::lmerControl``, as a mapping by R's names; ``optCtrl`` is a mapping of its own.
+    allow : tuple of str
+        Functions the formula may call beyond those it always may, as ``"package::function"``.
+    double_bar : {"split", "diag_special"}
+        What ``(x || g)`` means: a random term for each of its terms, or one with ``diag(x | g)``.
+    design : Design or None
+        The reference's own matrices, for engines that are to be tested on the estimator alone.
+    """
+
+    formula: str
+    data: pd.DataFrame
+    reml: bool = True
+    weights: RowVector = None
+    offset: RowVector = None
+    subset: RowVector = None
+    na_action: NaAction | None = None
+    contrasts: Mapping[str, str] | None = None
+    start: Start | None = None
+    control: LmerControl | Mapping[str, Any] | None = None
+    allow: Sequence[str] = ()
+    double_bar: DoubleBar = "split"
+    design: Design | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.formula, str):
+            raise FormulaError(f"the formula is {self.formula!r}; text such as 'y ~ x + (1 | g)' is expected.")
+        if not isinstance(self.data, pd.DataFrame):
+            raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
+        if not isinstance(self.reml, bool | np.bool_):
+            raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
+        if self.na_action not in (None, "omit", "exclude", "fail"):
+            raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
+        if self.double_bar not in ("split", "diag_special"):
+            raise InvalidArgument(f"double_bar is {self.double_bar!r}; 'split' or 'diag_special' is expected.")
+        for argument in ("contrasts", "control"):
+            given = getattr(self, argument)
+            if isinstance(given, LmerControl):
+                continue
+            if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
+                raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
+        object.__setattr__(self, "allow", _checked_allow(self.allow))
+
+    @property
+    def controls(self) -> Mapping[str, Any]:
+        """Arguments of ``lme4::lmerControl`` by R's names; none where the defaults are to hold."""
+        return self.control.arguments() if isinstance(self.control, LmerControl) else self.control or {}
+
+    def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
+        """Return one value a row of the frame for an argument given as a column name or an array, or None.
+
+        Raises
+        ------
+        MissingColumns
+            A name that the data lacks.
+        InvalidArgument
+            An array of another length than the frame, or a Series with another index; weights or an offset
+            that are not numbers.
+        """
+        given: RowVector = getattr(self, argument)
+        if given is None:
+            return None
+        values = self._column(argument, given) if isinstance(given, str) else self._row_vector(argument, given)
+        if argument != "subset" and values.dtype.kind not in "iuf":
+            raise InvalidArgument(f"{argument} has dtype {values.dtype}; numbers are expected.")
+        return values.set_axis(range(len(self.data)))
+
+    def _column(self, argument: str, name: str) -> pd.Series:
+        if name not in self.data.columns:
+            raise MissingColumns([name], self.data.columns, where=argument)
+        values = self.data[name]
+        if isinstance(values, pd.DataFrame):
+            raise InvalidArgument(f"{argument} is {name!r}, the name of several columns; rename all but one.")
+        return values
+
+    def _row_vector(self, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> pd.Series:
+        if isinstance(given, pd.Series) and not given.index.equals(self.data.index):
+            raise InvalidArgument(
+                f"{argument} is a Series with another index than the data; align it first, "
+                "or pass its values with .to_numpy()."
+            )
+        if np.ndim(given) != 1 or len(given) != len(self.data):
+            raise InvalidArgument(
+                f"{argument} has shape {np.shape(given)}; one value for each of the {len(self.data)} rows is expected."
+            )
+        return pd.Series(given)
+
+    def missing(self, variables: Iterable[str]) -> dict[str, int]:
+        """Return how many rows of the subset lack a value, by column; weights and offset are among them."""
+        columns = {name: self.data[name] for name in variables}
+        arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
+        others = [name for name in arguments if not _is_in(getattr(self, name), columns)]
+        columns |= {name: values for name in others if (values := self.per_row(name)) is not None}
+        rows = self.rows_in_subset()
+        counts = {name: int(values.isna().to_numpy()[rows].sum()) for name, values in columns.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    def rows_in_subset(self) -> NDArray[np.int64]:
+        """Return the positions of the rows that ``subset`` picks, from 0; all where there is none."""
+        mask = self.per_row("subset")
+        if mask is None:
+            return np.arange(len(self.data))
+        if not is_bool_dtype(mask.dtype):
+            raise InvalidArgument(f"subset has dtype {mask.dtype}; a boolean a row is expected, such as data.x > 0.")
+        if mask.isna().any():
+            raise InvalidArgument(f"subset lacks a value in {mask.isna().sum()} rows; each is to be True or False.")
+        if not mask.any():
+            raise InvalidArgument("subset picks no row; some must be True.")
+        return np.flatnonzero(mask.to_numpy("bool"))
+
+
+def _is_in(given: RowVector, columns: Mapping[str, pd.Series]) -> bool:
+    return isinstance(given, str) and given in columns
+
+
+def _checked_allow(given: object) -> tuple[str, ...]:
+    match given:
+        case [*names] if all(isinstance(name, str) and ALLOWED.fullmatch(name) for name in names):
+            return tuple(map(str, names))
+    raise InvalidArgument(f"allow is {given!r}; a list of functions as 'package::function' is expected.")

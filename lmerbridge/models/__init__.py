@@ -1,0 +1,1 @@
+"""The models that R keeps, and every verb for them."""

@@ -1,0 +1,88 @@
+"""A refit of a model: the response and the weights it takes, and the model that R makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmerbridge.bridge import host
+from lmerbridge.bridge.session import lme4_version
+from lmerbridge.bridge.to_r import columns
+from lmerbridge.bridge.wire import Value
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.formula.formula import parse
+from lmerbridge.formula.syntax import Call, Name, names, to_r
+from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.results.covariance import Array
+from lmerbridge.setup.compat import defects
+
+DEFECT = "refit_reml"
+
+
+def by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> Array:
+    """Return a number for each row of the frame, NaN for those that the fit does not use."""
+    used = fit.index.take(fit.rows)
+    series = given if isinstance(given, pd.Series) else pd.Series(_vector(argument, given))
+    if len(series) == len(fit.index) and (series is not given or series.index.equals(fit.index)):
+        series = series.iloc[fit.rows]
+    elif isinstance(given, pd.Series) and not series.index.equals(used):
+        if not (series.index.is_unique and used.isin(series.index).all()):
+            raise InvalidArgument(
+                f"{argument} is a Series whose index lacks rows that the fit uses; see fit.fitted.index."
+            )
+        series = series.reindex(used)
+    if len(series) != fit.nobs:
+        expected = f"the {fit.nobs} rows used, or of the {len(fit.index)} of the frame"
+        raise InvalidArgument(f"{argument} has {len(series)} values; one for each of {expected}, is expected.")
+    values = columns.column(series.rename(argument), "response")
+    if not isinstance(values, np.ndarray) or np.isnan(values).any():
+        raise InvalidArgument(f"{argument} has dtype {series.dtype}; numbers are expected, and none of them missing.")
+    whole = np.full(len(fit.index), np.nan)
+    whole[fit.rows] = values
+    return whole
+
+
+def _vector(argument: str, given: Sequence[float] | NDArray[Any]) -> Sequence[float] | NDArray[Any]:
+    if np.ndim(given) != 1:
+        raise InvalidArgument(f"{argument} has shape {np.shape(given)}; one value a row is expected.")
+    return given
+
+
+def with_response(spec: Spec, response: Array, weights: Array | None, rename: str | None) -> tuple[Spec, str]:
+    """Return the specification with another response, and the name it has there."""
+    formula = parse(spec.formula, tuple(spec.allow))
+    own = formula.response.name if isinstance(formula.response, Name) else to_r(formula.response)
+    name = own if rename is None else rename
+    right = formula.tree.args[1]
+    if name in names(right):
+        raise InvalidArgument(f"the response {name!r} stands on the right of the formula too; use update(data=...).")
+    data = spec.data.assign(**{name: response})
+    columns.check_names(data, [name])
+    text = to_r(Call("~", (Name(name), right)))
+    return replace(spec, formula=text, data=data, weights=spec.weights if weights is None else weights), name
+
+
+def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.Model:
+    """Return a fit's model refitted to a response of that name, and with other weights, a value for each row."""
+    of = fit.in_r()
+    defect = DEFECT in (found.name for found in defects("lme4", lme4_version()))
+    given: dict[str, Value] = {
+        "of": of.handle,
+        "name": name,
+        "response": response,
+        "weights": weights,
+        "defect": defect,
+    }
+    return host.Model(lambda worker, handle: worker.call("refit_model", handle=handle, **given))
+
+
+def refitted_ml(fit: KeptFit) -> host.Model:
+    """Return a fit's model fitted by maximum likelihood."""
+    of = fit.in_r()
+    return host.Model(lambda worker, handle: worker.call("refit_model_ml", handle=handle, of=of.handle))

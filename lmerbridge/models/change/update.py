@@ -1,0 +1,206 @@
+"""Another model from this one: other formula, other data, other response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self, TypedDict, Unpack
+
+import pandas as pd
+
+from lmerbridge.bridge import host
+from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge.session import need
+from lmerbridge.bridge.to_r.arguments import check_weights
+from lmerbridge.errors import InvalidArgument, MissingColumns
+from lmerbridge.formula.change import read_change
+from lmerbridge.formula.formula import parse
+from lmerbridge.formula.syntax import source
+from lmerbridge.inputs.control import LmerControl
+from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
+from lmerbridge.models.change.refit import by_row, refitted, refitted_ml, with_response
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.results.covariance import Array
+
+OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
+
+
+class SpecChanges(TypedDict, total=False):
+    """Arguments of `lmer` beside the formula and the data."""
+
+    reml: bool
+    weights: RowVector
+    offset: RowVector
+    subset: RowVector
+    na_action: NaAction | None
+    contrasts: Mapping[str, str] | None
+    start: Start | None
+    control: LmerControl | Mapping[str, Any] | None
+    allow: Sequence[str]
+    double_bar: DoubleBar
+
+
+class Changes(KeptFit):
+    """Another model from this one: other formula, other data, other response."""
+
+    def update(
+        self,
+        formula: str | None = None,
+        data: Frame | None = None,
+        *,
+        timeout: float | None = None,
+        **changes: Unpack[SpecChanges],
+    ) -> Self:
+        """Fit the model again with something changed: R's ``update``.
+
+        Parameters
+        ----------
+        formula : str
+            The new formula, or a change: in ``". ~ . + x"`` the dots stand for what is there.
+        data : DataFrame
+            The fit keeps no columns but its own: give the frame again where the new formula names another.
+        timeout : float
+            Seconds after which R is stopped.
+        **changes
+            Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
+            ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default.
+            Weights, an offset or a subset given by the name of a column are taken from the new data.
+
+        Returns
+        -------
+        LmerFit
+
+        Raises
+        ------
+        InputError
+            The new model cannot be fitted as it is asked for.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
+        'Reaction ~ Days + (1 | Subject)'
+        """
+        if unknown := changes.keys() - SpecChanges.__annotations__.keys():
+            known = ", ".join(SpecChanges.__annotations__)
+            raise InvalidArgument(
+                f"update is given {', '.join(map(repr, unknown))}; formula, data, {known} are expected."
+            )
+        spec = replace(self.spec, **changes)
+        if data is not None:
+            spec = replace(spec, data=pandas_frame(data))
+        with time_limit(timeout):
+            if formula is not None:
+                spec = _with_formula(spec, formula, inherited="contrasts" not in changes)
+            try:
+                fit = type(self).of(spec)
+            except MissingColumns as error:
+                if data is None:
+                    error.args = (f"{error} {OWN_COLUMNS}",)
+                raise
+        notices.give(fit.notices())
+        return fit
+
+    def refit(
+        self,
+        newresp: Sequence[float] | Array | pd.Series,
+        *,
+        newweights: Sequence[float] | Array | pd.Series | None = None,
+        rename_response: str | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Fit the model to another response, from this fit's theta on: lme4's ``refit``.
+
+        lme4 1.1-8 to 1.1-32 counts one fixed effect only when it refits by REML; there the count is set right, a
+        message among the `conditions` says so, and the numbers are those of lme4 1.1-33 and later.
+
+        Parameters
+        ----------
+        newresp : Series or array of numbers
+            A value a row used, or a row of the frame. A Series is aligned by its index.
+        newweights : Series or array of numbers
+            Other weights, likewise; from lme4 1.1-33 on.
+        rename_response : str
+            The new response's name in the formula; without it, it has the old one's.
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        LmerFit
+            Its `update` and its other verbs see the new response.
+
+        Raises
+        ------
+        InvalidArgument
+            The values are not finite numbers, one for each row used, or the formula's right side uses the response.
+        NeedsNewer
+            lme4 is too old for ``newweights``.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> dyestuff = load_dataset("Dyestuff")
+        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", dyestuff)
+        >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
+        {'(Intercept)': 152.75}
+        """
+        response = by_row(self, "newresp", newresp)
+        weights = None if newweights is None else by_row(self, "newweights", newweights)
+        if weights is not None:
+            check_weights("newweights", weights)
+            need("refit_newweights")
+        spec, name = with_response(self.spec, response, weights, rename_response)
+        with time_limit(timeout):
+            model = refitted(self, name, response, weights)
+        remake = partial(refitted, replace(self, model=None), name, response, weights)
+        return self._changed(spec, model, remake)
+
+    def refit_ml(self, *, timeout: float | None = None) -> Self:
+        """Fit the model by maximum likelihood, from this fit's theta on: lme4's ``refitML``.
+
+        It optimizes with minqa's bobyqa, so the last digits may be others than those of ``update(reml=False)``.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        LmerFit
+            This very fit where it is one by maximum likelihood.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+        >>> fit.refit_ml()
+        <lme4 fit by ML: Yield ~ 1 + (1 | Batch), 30 rows, deviance 327.3270599>
+        """
+        if not self.reml:
+            return self
+        with time_limit(timeout):
+            model = refitted_ml(self)
+        return self._changed(replace(self.spec, reml=False), model, partial(refitted_ml, replace(self, model=None)))
+
+    def _changed(self, spec: Spec, model: host.Model, remake: partial[host.Model]) -> Self:
+        fit = type(self).described(spec, model, remake)
+        notices.give(notices.of_conditions(fit.conditions), stacklevel=3)
+        return fit
+
+
+def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
+    """Change the formula, and leave out contrasts of what it no longer uses where nobody asks for them."""
+    old = parse(spec.formula, tuple(spec.allow))
+    change = source(read_change(text, old, spec.allow))
+    (changed,) = host.call("updated_formula", old=old.source, change=change, allow=spec.allow).values["text"]
+    if not (inherited and spec.contrasts):
+        return replace(spec, formula=changed)
+    used = parse(changed, tuple(spec.allow)).variables
+    contrasts = {factor: name for factor, name in spec.contrasts.items() if factor in used}
+    return replace(spec, formula=changed, contrasts=contrasts)

@@ -1,0 +1,198 @@
+"""Simulation from a formula alone: a design to be tried, before there are data to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.bridge import host
+from lmerbridge.bridge.from_r.frame import frame_from_r
+from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge.to_r import columns, newdata
+from lmerbridge.bridge.wire import Value
+from lmerbridge.errors import FormulaError, InvalidArgument
+from lmerbridge.formula.formula import Formula, parse_right
+from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.models.predict.simulate import checked_count, checked_seed
+from lmerbridge.results.covariance import Array
+
+Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
+
+
+@dataclass(frozen=True, eq=False)
+class NewParams:
+    """What a model has to be given before responses can be simulated from it.
+
+    Attributes
+    ----------
+    beta : Series
+        Fixed effects by term.
+    theta : Series
+        Relative covariance parameters, by lme4's names: ``Subject.(Intercept)``, ``Subject.Days.(Intercept)``, ...
+    sigma : float
+        Residual standard deviation.
+    """
+
+    beta: pd.Series
+    theta: pd.Series
+    sigma: float
+
+
+def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[str] = ()) -> NewParams:
+    """Return the parameters of a formula under their names: lme4's ``mkParsTemplate``.
+
+    Parameters
+    ----------
+    formula : str
+        ``"~ x + (x | g)"``; a response is not looked at.
+    data : DataFrame
+        Without it every covariate is taken for a number.
+    allow : sequence of str
+        Functions that the formula may call beside those it always may: see `lmer`.
+
+    Returns
+    -------
+    NewParams
+        Fixed effects of 0, theta of the unit matrix, sigma 1.
+
+    Examples
+    --------
+    >>> params_template("~ Days + (Days | Subject)").theta.to_dict()
+    {'Subject.(Intercept)': 1.0, 'Subject.Days.(Intercept)': 0.0, 'Subject.Days': 1.0}
+    """
+    parsed = _parsed(formula, allow)
+    table = None if data is None else columns.table(pandas_frame(data), parsed)
+    found = host.call("params_template", formula=parsed.source, data=table, allow=list(allow)).values
+    return NewParams(
+        pd.Series(found["beta"], index=list(found["terms"]), name="beta"),
+        pd.Series(found["theta"], index=list(found["names"]), name="theta"),
+        float(found["sigma"][0]),
+    )
+
+
+def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a frame with the columns of a formula, every combination of its groups: lme4's ``mkDataTemplate``.
+
+    Parameters
+    ----------
+    formula : str
+        ``"~ x + (x | g)"``.
+    groups, per_group : int
+        Levels of each grouping factor, and rows a level.
+    allow : sequence of str
+        Functions that the formula may call beside those it always may: see `lmer`.
+
+    Returns
+    -------
+    DataFrame
+        Covariates are 0, to be filled in.
+
+    Examples
+    --------
+    >>> data_template("~ x + (1 | g)", groups=3, per_group=2).shape
+    (6, 2)
+    """
+    if min(groups, per_group) < 1:
+        raise InvalidArgument(f"groups is {groups!r} and per_group {per_group!r}; each is to be at least 1.")
+    parsed = _parsed(formula, allow)
+    size: dict[str, Value] = {"groups": int(groups), "per_group": int(per_group)}
+    return frame_from_r(host.call("data_template", formula=parsed.source, allow=list(allow), **size).values)
+
+
+def simulate_formula(
+    formula: str,
+    data: Frame,
+    *,
+    beta: Given,
+    theta: Given,
+    sigma: float,
+    nsim: int = 1,
+    seed: int | None = None,
+    allow: Sequence[str] = (),
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Simulate responses of a model that nobody has fitted: lme4's ``simulate`` of a formula.
+
+    Parameters
+    ----------
+    formula : str
+        ``"~ x + (x | g)"``; a response is not looked at.
+    data : DataFrame
+        The design: the columns that the formula names, without missing values.
+    beta, theta : array, or mapping or Series by name
+        Fixed effects, and relative covariance parameters; `params_template` tells their names and order.
+    sigma : float
+        Residual standard deviation.
+    nsim : int
+        How many responses.
+    seed : int
+        As R's ``set.seed`` after ``RNGkind("Mersenne-Twister", "Inversion", "Rejection")``; without it the numbers are
+        those that come next in the R process.
+    allow : sequence of str
+        Functions that the formula may call beside those it always may: see `lmer`.
+    timeout : float
+        Seconds after which R is stopped.
+
+    Returns
+    -------
+    DataFrame
+        By the index of ``data``; columns ``sim_1``, ``sim_2``, ...
+
+    Raises
+    ------
+    InputError
+        A parameter is missing or too many, or the formula or the data cannot be used.
+
+    Examples
+    --------
+    >>> from lmerbridge import load_dataset, simulate_formula
+    >>> design = load_dataset("sleepstudy")[["Days", "Subject"]]
+    >>> found = simulate_formula("~ Days + (1 | Subject)", design, beta=[250, 10], theta=[1], sigma=25, seed=1)
+    >>> found.shape
+    (180, 1)
+    """
+    frame, parsed = pandas_frame(data), _parsed(formula, allow)
+    nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
+    if not 0 <= sigma < float("inf"):
+        raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
+    with time_limit(timeout):
+        template = params_template(formula, frame, allow=allow)
+        newdata.check_complete(frame, parsed.variables)
+        found = host.call(
+            "simulate_formula",
+            formula=parsed.source,
+            data=columns.table(frame, parsed),
+            beta=_aligned("beta", beta, template.beta),
+            theta=_aligned("theta", theta, template.theta),
+            sigma=float(sigma),
+            nsim=nsim,
+            seed=seed,
+            allow=list(allow),
+        ).values["value"]
+    values = found.reshape(len(frame), -1, order="F")
+    return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
+
+
+def _parsed(formula: str, allow: Sequence[str]) -> Formula:
+    parsed = parse_right(formula, tuple(allow))
+    if parsed.structures:
+        told = f"the formula has {parsed.structures[0]}(), whose parameters lme4 names for a fit only"
+        raise FormulaError(f"{told}; fit it to some response, and simulate from the fit.")
+    return parsed
+
+
+def _aligned(name: str, given: Given, template: pd.Series) -> Array:
+    """Return parameters in the template's order, found by name where they have names."""
+    expected = ", ".join(map(str, template.index))
+    if isinstance(given, Mapping | pd.Series):
+        if set(given.keys()) != set(template.index):
+            raise InvalidArgument(f"{name} names {', '.join(map(str, given.keys()))}; {expected} are expected.")
+        given = [given[term] for term in template.index]
+    values = np.asarray(given, np.float64)
+    if values.shape != template.shape or not np.isfinite(values).all():
+        told = f"{name} is {given!r}; {len(template)} finite numbers"
+        raise InvalidArgument(f"{told} are expected, for {expected}.")
+    return values

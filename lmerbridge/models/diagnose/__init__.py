@@ -1,0 +1,1 @@
+"""Residuals, leverage and influence."""

@@ -1,0 +1,61 @@
+"""A model refitted without each of its rows or levels, here or by other processes: the numbers are the same."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
+
+from lmerbridge import parallel
+from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge.limit import current, time_limit
+from lmerbridge.errors import RError, TimedOut
+from lmerbridge.models.diagnose.influence import Refit, Without
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.resample.refits import Shared
+from lmerbridge.progress import bar
+from lmerbridge.results.fit import Condition
+
+PIECES = 4  # a process, so that a bar moves
+Codes = NDArray[np.int32]
+
+
+def each(
+    fit: KeptFit, codes: Codes, n: int, *, jobs: int | None, backend: str | None, progress: bool | None
+) -> list[Without]:
+    """Refit without each of ``n`` rows or levels; ``codes`` has, for each row of the data, the number of its own."""
+    found: list[Without] = []
+    with bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
+        processes, until = effective_n_jobs(jobs), time.time() + current.get().left
+        pieces = np.array_split(np.arange(n), n if processes == 1 else min(n, PIECES * processes))
+        run, shared = Parallel(n_jobs=jobs, return_as="generator", batch_size=1), Shared(fit)
+        try:
+            for done in run(delayed(refits)(shared, codes, piece, until) for piece in pieces):
+                found += done
+                advance(len(done))
+        except TimedOut as error:
+            raise current.get().error() from error  # not what was left of the limit when the piece began
+    return found
+
+
+def refits(shared: Shared, codes: Codes, deleted: NDArray[np.int64], until: float) -> list[Without]:
+    """Refit without each of some rows or levels, one after another."""
+    used = np.zeros(len(codes), np.bool_)
+    used[shared.fit.rows] = True
+    with time_limit(None if until == inf else max(1e-3, until - time.time())):
+        return [_refit(shared.fit, used & (codes != code)) for code in deleted]
+
+
+def _refit(fit: KeptFit, rows: NDArray[np.bool_]) -> Without:
+    model = fit.in_r()
+    try:
+        reply = model.worker.call("refit_without", handle=model.handle, rows=rows)
+    except RError as error:
+        none = np.empty(0)
+        return Refit((), none, none, none, False, False, 0), (
+            Condition("error", error.text, error.classes, error.call),
+        )
+    return build(Refit, reply.values), reply.conditions

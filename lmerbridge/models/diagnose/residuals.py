@@ -1,0 +1,181 @@
+"""Residuals, leverage and influence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args, overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge.from_r.objects import object_from_r
+from lmerbridge.bridge.limit import time_limit
+from lmerbridge.errors import InvalidArgument, MissingColumns
+from lmerbridge.models.diagnose.influence import Influence, Refit, check_fixed
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.results.covariance import Array
+
+ResidualType = Literal["response", "pearson", "working", "deviance"]
+RESIDUALS: tuple[str, ...] = get_args(ResidualType)
+
+
+class Diagnostics(KeptFit):
+    """Residuals, leverage and influence."""
+
+    def resid(self, type: ResidualType = "response", *, scaled: bool = False) -> pd.Series:
+        """Residuals of a type, as R's ``residuals(fit, type = , scaled = )``.
+
+        Parameters
+        ----------
+        type : {"response", "pearson", "working", "deviance"}
+            Response less fitted; or, ``pearson`` and ``deviance``, that times the root of the prior weight. ``working``
+            is ``response``. lme4 has no partial residuals.
+        scaled : bool
+            Divided by sigma.
+
+        Returns
+        -------
+        Series
+            By the index of the data, as `fitted`.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.resid("pearson", scaled=True).head(2).round(4).tolist()
+        [-0.1604, -0.5715]
+        """
+        if type not in RESIDUALS:
+            raise InvalidArgument(f"type is {type!r}; one of {', '.join(RESIDUALS)} is expected: lme4 has no others.")
+        return self._padded(self.call("residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
+
+    @overload
+    def hatvalues(self, *, full_hat_matrix: Literal[False] = False) -> pd.Series: ...
+    @overload
+    def hatvalues(self, *, full_hat_matrix: Literal[True]) -> pd.DataFrame: ...
+
+    def hatvalues(self, *, full_hat_matrix: bool = False) -> pd.Series | pd.DataFrame:
+        """Leverages: how much each row's fitted value moves with its own response, as ``stats::hatvalues``.
+
+        Returns
+        -------
+        Series
+            By the index of the data, as `fitted`.
+        DataFrame, shape (n, n)
+            With ``full_hat_matrix``, how each moves with every response: rows used by rows used. (Under
+            ``na_action="exclude"`` lme4 pads this matrix as if it were a vector; here it is whole.)
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.hatvalues().head(2).round(4).tolist()
+        [0.2293, 0.1697]
+        """
+        if not full_hat_matrix:
+            return self._padded(self.call("hat_values")["values"], "hatvalues")
+        matrix = object_from_r(self.call("hat_matrix"))
+        return pd.DataFrame(np.asarray(matrix), index=self._rows_index, columns=self._rows_index)
+
+    def rstudent(self) -> pd.Series:
+        """Studentized residuals, as ``stats::rstudent``.
+
+        lme4 2.0-1 changed them, it says; those of a linear mixed model are the same before and after.
+        """
+        return self._padded(self.call("rstudents")["values"], "rstudent")
+
+    def cooks_distance(self) -> pd.Series:
+        """Cook's distance of each row from one fit, as ``stats::cooks.distance``: sigma and theta are held.
+
+        `Influence.cooks_distance` is the one by refitting.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.cooks_distance().round(4).idxmax()
+        59
+        """
+        check_fixed(self.terms)
+        return self._padded(self.call("cooks_distances")["values"], "cooks_distance")
+
+    def influence(
+        self,
+        groups: str | Sequence[str] | None = None,
+        *,
+        jobs: int | None = 1,
+        backend: str | None = None,
+        progress: bool | None = None,
+        timeout: float | None = None,
+    ) -> Influence:
+        """Refit the model without each row, or without each level of a grouping factor, as ``lme4``'s ``influence``.
+
+        Parameters
+        ----------
+        groups : str, sequence of str, optional
+            Column of the data, each of whose levels is left out in turn, or columns, each of whose combinations is;
+            one row at a time without it.
+        jobs : int
+            Processes to compute in; -1 for one a core. The numbers do not depend on it.
+        backend : str
+            joblib's, or ``dask://HOST:PORT``.
+        progress : bool
+            Show a bar; None shows it on a terminal.
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        Influence
+            Every number the double that R computes from a model without missing values or subset. Rows the fit did not
+            use are not left out one by one, and its subset holds, which lme4 forgets; of several columns lme4 leaves
+            out each distinct row.
+
+        Raises
+        ------
+        MissingColumns
+            The formula names no such column.
+        TimedOut
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
+        >>> without = fit.influence("sample")
+        >>> without
+        <influence of each sample: 6 refits, 0 not converged, 0 singular>
+        >>> without.cooks_distance().round(3).loc["F"]
+        np.float64(0.463)
+        """
+        columns = [groups] if isinstance(groups, str) else groups
+        codes, levels = self._deletable(columns)
+        from lmerbridge.models.diagnose import deletion  # joblib is slow to load
+
+        with time_limit(timeout):
+            found = deletion.each(self, codes, len(levels), jobs=jobs, backend=backend, progress=progress)
+            whole = build(Refit, self.call("whole_as_refit"))
+        return Influence.of(self, ".".join(columns or ["case"]), levels, whole, found)
+
+    def _deletable(self, groups: Sequence[str] | None) -> tuple[NDArray[np.int32], pd.Index]:
+        """For each row the number of what it belongs to, -1 if it was not used, and the labels of those."""
+        data = self.spec.data.iloc[self.rows]
+        codes = np.full(len(self.index), -1, np.int32)
+        if groups is None:
+            codes[self.rows] = np.arange(self.nobs)
+            return codes, self._rows_index
+        if not groups:
+            raise InvalidArgument(f"groups is {groups!r}; a column of the formula, several, or None is expected.")
+        missing = [name for name in groups if name not in data.columns]
+        if missing:
+            raise MissingColumns(missing, data.columns, where="groups")
+        columns = [data[name].to_numpy() for name in groups]
+        values = pd.MultiIndex.from_arrays(columns) if len(groups) > 1 else pd.Index(*columns)
+        codes[self.rows], levels = pd.factorize(values)
+        return codes, levels.set_names(list(groups))
+
+    def _padded(self, values: Array, name: str) -> pd.Series:
+        """Label what R gives a row, padded where ``na_action`` is "exclude"."""
+        positions = self.rows if self.rows_padded is None else self.rows_padded
+        return pd.Series(values, index=self.index.take(positions), name=name)

@@ -1,0 +1,1 @@
+"""Verbs that read what a fit holds."""

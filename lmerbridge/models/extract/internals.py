@@ -1,0 +1,113 @@
+"""What lme4's ``getME`` knows of a model, under lme4's own names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmerbridge.models.extract.devfun import DevianceFunction
+from lmerbridge.results.covariance import Array
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp  # slow to load
+
+Table: TypeAlias = Literal["X", "RX", "RZX"]
+Sparse: TypeAlias = Literal["Z", "Zt", "Lambda", "Lambdat", "A"]
+ByRow: TypeAlias = Literal["y", "mu", "offset"]
+Modes: TypeAlias = Literal["u", "b"]
+Named: TypeAlias = Literal["fixef", "theta", "lower", "Tp", "p_i", "l_i", "q_i", "m_i", "par", "devarg"]
+Integers: TypeAlias = Literal["Gp", "Lind"]
+Factors: TypeAlias = Literal["Tlist", "ST"]
+Count: TypeAlias = Literal["REML", "n_rtrms", "n_rfacs", "N", "n", "p", "q", "k", "m", "npar"]
+NEWER = ("par", "npar", "devarg")
+
+
+@dataclass(frozen=True, eq=False)
+class Cholesky:
+    """The sparse Cholesky factor of ``Lambda.T @ Z.T @ W @ Z @ Lambda + I``, its rows and columns permuted.
+
+    ``lower @ lower.T`` is that matrix at ``[permutation][:, permutation]``; ``W`` has the prior weights.
+
+    Attributes
+    ----------
+    lower : csc_array, shape (q, q)
+        Lower triangular.
+    permutation : ndarray of int, shape (q,)
+        From 0.
+    """
+
+    lower: sp.csc_array
+    permutation: NDArray[np.int32]
+
+    @property
+    def log_determinant(self) -> float:
+        """The logarithm of the determinant of what is factored: ``ldL2`` in `DevComp`."""
+        return 2 * float(np.log(self.lower.diagonal()).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class DevComp:
+    """Components of the deviance (``cmp``) and dimensions of the model (``dims``), by lme4's names."""
+
+    cmp: pd.Series
+    dims: pd.Series
+
+
+@dataclass(frozen=True, eq=False)
+class MEParts:
+    """All that ``getME(fit, "ALL")`` gives, under lme4's own names; `LmerFit.get_me` tells what each is.
+
+    ``par``, ``npar`` and ``devarg`` are None where lme4 is older than 2.0-1.
+    """
+
+    X: pd.DataFrame
+    Z: sp.csc_array
+    Zt: sp.csc_array
+    Ztlist: dict[str, sp.csc_array]
+    mmList: dict[str, pd.DataFrame]  # noqa: N815  # lme4's name, as all of them
+    y: pd.Series
+    mu: pd.Series
+    u: pd.Series
+    b: pd.Series
+    Gp: NDArray[np.int32]
+    Tp: pd.Series
+    L: Cholesky
+    Lambda: sp.csc_array
+    Lambdat: sp.csc_array
+    Lind: NDArray[np.int32]
+    Tlist: dict[str, Array]
+    A: sp.csc_array
+    RX: pd.DataFrame
+    RZX: pd.DataFrame
+    sigma: float
+    flist: dict[str, pd.Series]
+    fixef: pd.Series
+    beta: Array
+    theta: pd.Series
+    ST: dict[str, Array]
+    REML: int
+    is_REML: bool  # noqa: N815
+    n_rtrms: int
+    n_rfacs: int
+    N: int
+    n: int
+    p: int
+    q: int
+    p_i: pd.Series
+    l_i: pd.Series
+    q_i: pd.Series
+    k: int
+    m_i: pd.Series
+    m: int
+    cnms: dict[str, tuple[str, ...]]
+    devcomp: DevComp
+    offset: pd.Series
+    lower: pd.Series
+    devfun: DevianceFunction
+    par: pd.Series | None = None
+    npar: int | None = None
+    devarg: pd.Series | None = None

@@ -1,0 +1,199 @@
+"""Where the optimizer ended: criteria, convergence, singularity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.asking import ask
+from lmerbridge.models.extract.getme import Parts
+from lmerbridge.results.covariance import SINGULAR, Array
+from lmerbridge.results.fit import LogLik
+
+
+class ExtractAIC(NamedTuple):
+    """Equivalent degrees of freedom, and a criterion that penalizes them."""
+
+    edf: int
+    aic: float
+
+
+@dataclass(frozen=True)
+class LlikAIC:
+    """What a summary prints of the fit.
+
+    Attributes
+    ----------
+    loglik : LogLik
+    aic, bic : float
+    criterion : float
+        The REML criterion or the deviance, -2 log-likelihood.
+    df_residual : int
+    """
+
+    loglik: LogLik
+    aic: float
+    bic: float
+    criterion: float
+    df_residual: int
+
+
+@dataclass(frozen=True, eq=False)
+class OptInfo:
+    """How the optimizer ended: lme4's slot ``optinfo``.
+
+    Attributes
+    ----------
+    optimizer : str
+    value : Series
+        Parameters at the end, by lme4's names.
+    code : int
+        The optimizer's own: 0 is well.
+    message : str
+        The optimizer's own.
+    function_evals : int
+    warnings : tuple of str
+        R's, while it ran.
+    gradient : ndarray, shape (ntheta,), or None
+    hessian : ndarray, shape (ntheta, ntheta), or None
+        By finite differences at the end; None where lme4 did not compute them.
+    """
+
+    optimizer: str
+    value: pd.Series
+    code: int
+    message: str
+    function_evals: int
+    warnings: tuple[str, ...]
+    gradient: Array | None
+    hessian: Array | None
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What lme4's ``checkConv`` says of a fit.
+
+    Attributes
+    ----------
+    optimizer : int
+        The optimizer's code: 0 is well.
+    codes : tuple of int
+        Of the checks that failed, negative; none where all is well.
+    messages : tuple of str
+        What lme4 says of them, and of a singular fit.
+    """
+
+    optimizer: int
+    codes: tuple[int, ...]
+    messages: tuple[str, ...]
+
+
+class Optimum(Parts):
+    """Where the optimizer ended: criteria, convergence, singularity."""
+
+    @property
+    def df_residual(self) -> int:
+        """Rows less parameters, as ``stats::df.residual``."""
+        return self.nobs - self.npar
+
+    @property
+    def reml_crit(self) -> float:
+        """The REML criterion at the estimates, also of a fit by ML, as ``lme4::REMLcrit``."""
+        return self._criteria(reml=True)[1]
+
+    def loglik_of(self, *, reml: bool | None = None) -> LogLik:
+        """Log-likelihood at the estimates by one criterion, whichever was optimized, as ``logLik(fit, REML = )``.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> round(fit.loglik_of(reml=False), 4), round(fit.loglik, 4)
+        (-875.9929, -871.8141)
+        """
+        by_reml = self.reml if reml is None else reml
+        return LogLik(self._criteria(reml=by_reml)[0], self.npar, self.nobs, by_reml)
+
+    def deviance_of(self, *, reml: bool | None = None) -> float:
+        """-2 log-likelihood at the estimates by one criterion, whichever was optimized; None is that one.
+
+        R's ``deviance(fit)`` of a REML fit is the REML criterion, with a warning; so it is here, without.
+        """
+        return self._criteria(reml=self.reml if reml is None else reml)[1]
+
+    def _criteria(self, *, reml: bool) -> tuple[float, float]:
+        found = self.call("criteria")
+        at = 0 if reml else 1
+        return float(found["loglik"][at]), float(found["deviance"][at])
+
+    def extract_aic(self, *, k: float = 2.0) -> ExtractAIC:
+        """AIC of the model refitted by ML, as ``stats::extractAIC``; ``k`` is the penalty a parameter."""
+        found = ask(self, "extract_aic", k=float(k)).values
+        return ExtractAIC(int(found["edf"][0]), float(found["aic"][0]))
+
+    def llik_aic(self) -> LlikAIC:
+        """What a summary prints of the fit, as ``lme4::llikAIC(fit, chkREML = FALSE)``."""
+        aic, bic, _, criterion, df = self.call("llik_aic")["values"]
+        return LlikAIC(self.loglik, float(aic), float(bic), float(criterion), int(df))
+
+    @property
+    def optinfo(self) -> OptInfo:
+        """How the optimizer ended.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.optinfo.optimizer, fit.optinfo.code, abs(fit.optinfo.gradient).max() < 0.01
+        ('nloptwrap', 0, np.True_)
+        """
+        raw = self.call("optinfo")
+        gradient, hessian = raw["gradient"], raw["hessian"]
+        return OptInfo(
+            raw["optimizer"][0],
+            pd.Series(raw["value"], index=pd.Index(raw["name"])),
+            int(raw["code"][0]),
+            raw["message"][0],
+            int(raw["function_evals"][0]),
+            tuple(raw["warnings"]),
+            gradient if len(gradient) else None,
+            hessian.reshape(len(gradient), -1, order="F") if len(gradient) else None,
+        )
+
+    def convergence(self) -> Convergence:
+        """What ``lme4::checkConv`` says of the fit.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).convergence()
+        Convergence(optimizer=0, codes=(), messages=())
+        """
+        raw = self.call("convergence")
+        return Convergence(int(raw["optimizer"][0]), tuple(raw["code"].tolist()), tuple(raw["messages"]))
+
+    def is_singular(self, *, tol: float = SINGULAR) -> bool:
+        """Whether a random term has a variance of zero or a correlation of one, to ``tol``, as ``lme4::isSingular``."""
+        return bool(self.call("is_singular", tol=_tolerance(tol))["value"][0])
+
+    def singular_terms(self, *, tol: float = SINGULAR) -> pd.Series:
+        """Which random terms are singular, by their names in ``varcorr``.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff2"))
+        >>> fit.singular_terms().to_dict()
+        {'Batch': True}
+        """
+        flags = self.call("singular_terms", tol=_tolerance(tol))["value"].astype(bool)
+        return pd.Series(flags, index=[block.name for block in self.varcorr], name="singular")
+
+
+def _tolerance(tol: float) -> float:
+    if not (isinstance(tol, int | float) and tol >= 0):
+        raise InvalidArgument(f"tol is {tol!r}; a number of at least 0 is expected.")
+    return float(tol)

@@ -1,0 +1,190 @@
+"""Which terms a model needs: tests of the random ones, and elimination step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar
+
+import pandas as pd
+
+from lmerbridge.errors import InvalidArgument, NotExpressible
+from lmerbridge.formula.formula import parse
+from lmerbridge.formula.syntax import names
+from lmerbridge.models.asking import ask
+from lmerbridge.models.infer.tables import AnovaTable, ApproximateDdf, anova_table, check_ddf, frame
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.results.fit import Condition
+
+Kept = TypeVar("Kept", bound=KeptFit)
+FIXED = ["eliminated", "sum_sq", "mean_sq", "num_df", "den_df", "f_value", "p_value", "ddf"]
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Steps(Generic[Kept]):
+    """How a model was reduced.
+
+    Attributes
+    ----------
+    random : DataFrame
+        By term: eliminated (the step, 0 for what stays, NaN for the whole model), npar, loglik, aic, lrt, df, p_value.
+    fixed : DataFrame
+        By term: eliminated, sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf. Where no random term is left, the
+        tests are those of R's ``lm``: ddf is "residual", and den_df and mean_sq are NaN.
+    formula : str
+        Of the model that is left.
+    mixed : bool
+        Whether it has a random term left.
+    ddf : {"Satterthwaite", "Kenward-Roger"}
+    text : str
+        The tables as R prints them, which is what ``str`` gives.
+    conditions : tuple of Condition
+    start : LmerFit
+        The fit that was reduced.
+    """
+
+    random: pd.DataFrame
+    fixed: pd.DataFrame
+    formula: str
+    mixed: bool
+    ddf: ApproximateDdf
+    text: str
+    conditions: tuple[Condition, ...]
+    start: Kept
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @cached_property
+    def model(self) -> Kept:
+        """The model that is left, an LmerFit: R's ``get_model``.
+
+        Raises
+        ------
+        NotExpressible
+            No random term is left, and R's model is one of ``lm``.
+        """
+        if not self.mixed:
+            told = f"no random term is left of the model: {self.formula} is for R's lm"
+            raise NotExpressible(f"{told}, or any least squares.")
+        spec = self.start.spec
+        used = parse(self.formula, tuple(spec.allow)).variables
+        contrasts = {factor: name for factor, name in (spec.contrasts or {}).items() if factor in used}
+        return type(self.start).of(replace(spec, formula=self.formula, contrasts=contrasts or None, start=None))
+
+
+class Selection(KeptFit):
+    """Tests of random terms, and elimination step by step."""
+
+    def ranova(self, *, reduce_terms: bool = True, timeout: float | None = None) -> AnovaTable:
+        """Test each random term by the likelihood ratio of the model without it.
+
+        Parameters
+        ----------
+        reduce_terms : bool
+            Whether ``(x | g)`` is tested against ``(1 | g)``, or against none.
+        timeout : float, optional
+            Seconds that R may take.
+
+        Returns
+        -------
+        AnovaTable
+            A row a term, after one for the whole model: npar, loglik, aic, lrt, df, p_value, by the fit's own
+            criterion, ML or REML. The p-values take no account of a variance of zero lying on the boundary.
+
+        Source: ``ranova`` of lmerTest, also called ``rand``.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.ranova().frame[["npar", "lrt", "df"]].round(2)
+                                  npar    lrt   df
+        <none>                       6    NaN  NaN
+        Days in (Days | Subject)     4  42.84  2.0
+        """
+        self._check_response()
+        reply = ask(self, "ranova_of", timeout=timeout, reduce_terms=bool(reduce_terms))
+        return anova_table(reply)
+
+    def _check_response(self) -> None:
+        """Refuse a response that R reads as a call once its backticks are gone: lmerTest writes its formula as text."""
+        odd = [name for name in names(parse(self.formula, tuple(self.spec.allow)).response) if "(" in name]
+        if odd:
+            raise InvalidArgument(f"lmerTest reads the response's name {odd[0]!r} as code; rename that column.")
+
+    def step(
+        self,
+        *,
+        ddf: ApproximateDdf = "Satterthwaite",
+        alpha_random: float = 0.1,
+        alpha_fixed: float = 0.05,
+        reduce_random: bool = True,
+        reduce_fixed: bool = True,
+        keep: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> Steps[Self]:
+        """Eliminate terms backward: first random ones, by `ranova`, then fixed ones, by the F tests of `drop1`.
+
+        Parameters
+        ----------
+        ddf : {"Satterthwaite", "Kenward-Roger"}
+        alpha_random, alpha_fixed : float
+            A term whose p-value is larger is eliminated.
+        reduce_random, reduce_fixed : bool
+            Whether random or fixed terms are eliminated at all.
+        keep : sequence of str
+            Terms of the fixed part that stay.
+        timeout : float, optional
+            Seconds that R may take.
+
+        Returns
+        -------
+        Steps
+            Its ``model`` is the fit that is left.
+
+        Source: ``step`` and ``get_model`` of lmerTest. P-values after selection are too small (no correction is made).
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("strength ~ 1 + (1 | batch) + (1 | batch:cask)", load_dataset("Pastes"))
+        >>> fit.step().formula
+        'strength ~ (1 | batch:cask)'
+        """
+        self._check_response()
+        check_ddf(ddf, ApproximateDdf)
+        for name, alpha in (("alpha_random", alpha_random), ("alpha_fixed", alpha_fixed)):
+            if not 0 <= alpha <= 1:
+                raise InvalidArgument(f"{name} is {alpha!r}; a number from 0 to 1 is expected.")
+        reply = ask(
+            self,
+            "step_of",
+            timeout=timeout,
+            ddf=ddf,
+            alpha_random=float(alpha_random),
+            alpha_fixed=float(alpha_fixed),
+            reduce_random=bool(reduce_random),
+            reduce_fixed=bool(reduce_fixed),
+            keep=list(keep),
+        )
+        values = reply.values
+        return Steps(
+            random=frame(values, prefix="random."),
+            fixed=_fixed(values, ddf),
+            formula=values["formula"][0],
+            mixed=bool(values["mixed"][0]),
+            ddf=ddf,
+            text=values["text"][0],
+            conditions=reply.conditions,
+            start=self,
+        )
+
+
+def _fixed(values: Mapping[str, Any], ddf: ApproximateDdf) -> pd.DataFrame:
+    """Return the table of fixed terms; R's has other columns where the model has become one of ``lm``."""
+    table = frame(values, ddf, prefix="fixed.")
+    if "RSS" in table.columns:
+        table = table.rename(columns={"df": "num_df", "Sum of Sq": "sum_sq"}).assign(ddf="residual")
+    return table.reindex(columns=FIXED)

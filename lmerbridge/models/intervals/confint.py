@@ -1,0 +1,217 @@
+"""Confidence intervals and profiles."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge.host import Reply
+from lmerbridge.bridge.limit import time_limit
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.asking import ask
+from lmerbridge.models.intervals import tracing
+from lmerbridge.models.intervals.devfun2 import Devfun2
+from lmerbridge.models.intervals.parameters import Which, bounded, quantiles_of
+from lmerbridge.models.intervals.profile import Profile
+from lmerbridge.models.resample import bootci
+from lmerbridge.models.resample.bootstrap import Bootstrapping
+from lmerbridge.progress import bar
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.varcorr import labels
+
+Method: TypeAlias = Literal["profile", "Wald", "boot"]
+
+
+class Intervals(Bootstrapping):
+    """Confidence intervals and profiles."""
+
+    def confint(
+        self,
+        parm: Which = None,
+        level: float = 0.95,
+        method: Method = "profile",
+        *,
+        boot_type: bootci.Interval = "perc",
+        nsim: int = 500,
+        seed: int | None = None,
+        jobs: int | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """Confidence intervals: ``confint``.
+
+        Parameters
+        ----------
+        parm : str or sequence of str
+            Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
+            `parameters` lists them.
+        level : float
+        method : {"profile", "Wald", "boot"}
+            By likelihood profile; by the normal distribution, which gives the random part none; by parametric
+            bootstrap.
+        boot_type : {"perc", "basic", "norm"}
+        nsim, seed, jobs
+            Of the bootstrap; see `bootstrap`.
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        DataFrame
+            By parameter: effect, group, term, conf_low, conf_high, method; one shape for all methods.
+            NaN where there is no bound.
+
+        Raises
+        ------
+        InvalidArgument, TimedOut
+        RError
+            The profile found a deviance lower than the fit's.
+
+        Notes
+        -----
+        Profile intervals are of maximum likelihood, of a REML fit too. Intervals by bootstrap of a REML fit are
+        free of the error that ``refit`` of lme4 1.1-8 to 1.1-32 brings into R's.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+        >>> fit.confint("Days", method="Wald")[["conf_low", "conf_high"]].round(3)
+              conf_low  conf_high
+        Days     7.438     13.497
+        """
+        quantiles = quantiles_of(level)
+        parameters = self._chosen(parm)
+        names = [*parameters.index]
+        match method:
+            case "Wald":
+                return bounded(parameters, self._wald(quantiles).loc[names], method)
+            case "profile":
+                return self.profile(names, timeout=timeout).confint(level=level)
+            case "boot":
+                made = self.bootstrap(nsim=nsim, seed=seed, jobs=jobs, timeout=timeout)
+                return bounded(parameters, made.confint(level, boot_type, names).loc[names], method)
+        raise InvalidArgument(f"method is {method!r}; 'profile', 'Wald' or 'boot' is expected.")
+
+    def _wald(self, quantiles: Array) -> pd.DataFrame:
+        ends = self.beta[:, None] + np.outer(self.std_errors, quantiles)
+        return pd.DataFrame(ends, self.terms, ["conf_low", "conf_high"]).reindex(self._parameters.index)
+
+    def profile(
+        self,
+        which: Which = None,
+        *,
+        alpha_max: float = 0.01,
+        max_points: int = 100,
+        delta: float | None = None,
+        delta_cutoff: float = 1 / 8,
+        dev_tol: float = 1e-9,
+        start_method: tracing.Start = "prev",
+        optimizer: str | None = None,
+        prof_scale: tracing.Scale = "sdcor",
+        progress: bool | None = None,
+        timeout: float | None = None,
+    ) -> Profile:
+        """Profile of the likelihood: ``profile``.
+
+        It takes a fit or two for each of some 20 points a parameter. It is always of maximum likelihood: a REML fit
+        is refitted first.
+
+        Parameters
+        ----------
+        which : str or sequence of str
+            Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
+            `parameters` lists them.
+        alpha_max : float
+            The profile reaches as far as a joint likelihood interval of level ``1 - alpha_max``.
+        max_points : int
+            Points in either direction, at most.
+        delta : float
+            Step of zeta; from ``delta_cutoff`` where not given.
+        delta_cutoff : float
+            Step as a fraction of the largest zeta.
+        dev_tol : float
+            By how much a deviance may be lower than that of the fit.
+        start_method : {"prev", "global"}
+            Whether an optimization starts at the end of that before, or at the estimates.
+        optimizer : str
+            That of the fit, where not given.
+        prof_scale : {"sdcor", "varcov"}
+            Standard deviations and correlations, or variances and covariances; names change accordingly, and
+            ``which`` takes those of the former.
+        progress : bool
+            Whether to show a bar; by default where standard error is a terminal.
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        Profile
+
+        Raises
+        ------
+        InvalidArgument, TimedOut
+        RError
+            There is a deviance lower than the fit's: it stopped short.
+
+        Warns
+        -----
+        RWarning
+            What lme4 says: a profile is not monotonic, or has no value somewhere.
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+        >>> profile = fit.profile("sigma")
+        >>> profile.confint()[["conf_low", "conf_high"]].round(2)
+               conf_low  conf_high
+        sigma     38.23      67.66
+        """
+        options = tracing.options(
+            alpha_max=alpha_max,
+            max_points=max_points,
+            delta=delta,
+            delta_cutoff=delta_cutoff,
+            dev_tol=dev_tol,
+            start_method=start_method,
+            optimizer=optimizer,
+            prof_scale=prof_scale,
+        )
+        replies: dict[str, Reply] = {}
+        with time_limit(timeout), bar("Profile", len(self._chosen(which)), progress) as advance:
+            for name, place in self._chosen(which)["place"].items():
+                model = self.in_r()
+                given = {"handle": model.handle, "which": int(place) + 1, **options}
+                replies[str(name)] = model.worker.call("profile_parameter", **given)
+                advance(1)
+        conditions = tracing.said(self._parameters, (c for reply in replies.values() for c in reply.conditions))
+        notices.give(notices.of_conditions(tuple(conditions)))
+        return tracing.assembled(self._parameters, {name: reply.values for name, reply in replies.items()}, prof_scale)
+
+    def devfun2(self) -> Devfun2:
+        """The deviance as a function of standard deviations, correlations and sigma: ``devfun2``.
+
+        It is of maximum likelihood, of a REML fit too, and profiled over the fixed effects.
+
+        Returns
+        -------
+        Devfun2
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> deviance = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).devfun2()
+        >>> round(deviance.base_deviance, 3), round(deviance([40.0, 50.0]), 3)
+        (327.327, 327.368)
+        """
+        found = ask(self, "devfun2_optimum").values
+        optimum = found["optimum"][self._parameters["place"]]
+        return Devfun2(
+            optimum=pd.Series(optimum, self._parameters.index, name="optimum"),
+            base_deviance=float(found["deviance"][0]),
+            std_errors=pd.Series(found["std_error"], labels(self.terms), name="std_error"),
+            fit=self,
+        )

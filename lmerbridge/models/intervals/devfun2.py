@@ -1,0 +1,84 @@
+"""The deviance as a function of standard deviations and correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.intervals.parameters import Parameters
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.varcorr import CovarianceBlock
+
+ROUNDING = 1e-12  # by how much a computed eigenvalue of a correlation matrix of lower rank may be below zero
+
+
+@dataclass(frozen=True, eq=False)
+class Devfun2:
+    """lme4's ``devfun2`` of one model: call it with values of the random part's parameters.
+
+    Attributes
+    ----------
+    optimum : Series
+        The estimates of maximum likelihood by parameter, fixed effects too.
+    base_deviance : float
+        The deviance there.
+    std_errors : Series
+        Standard errors of the fixed effects there.
+    """
+
+    optimum: pd.Series
+    base_deviance: float
+    std_errors: pd.Series
+    fit: Parameters = field(repr=False)
+
+    def __call__(self, values: Sequence[float] | Array | Mapping[str, float] | pd.Series) -> float:
+        """Return the deviance at some standard deviations, correlations and sigma.
+
+        Parameters
+        ----------
+        values : sequence, mapping or Series of numbers
+            One for each parameter before the fixed effects, in the order of ``optimum``, or by name.
+
+        Raises
+        ------
+        InvalidArgument
+            Others are wanted, or there is no such covariance.
+        """
+        names = self.optimum.index[: len(self.optimum) - len(self.std_errors)]
+        at = _by_name(values, names)
+        _check_sizes(at)
+        for block in self.fit.varcorr:
+            _check_correlations(block, at)
+        point = np.empty(len(names))
+        point[self.fit.places[: len(names)]] = at
+        return float(self.fit.call("devfun2_at", point=point)["value"][0])
+
+
+def _by_name(values: Sequence[float] | Array | Mapping[str, float] | pd.Series, names: pd.Index) -> pd.Series:
+    named = dict(values) if isinstance(values, Mapping | pd.Series) else dict(zip(names, values, strict=False))
+    if len(values) != len(names) or set(named) != set(names):
+        raise InvalidArgument(f"values are {values!r}; one for each of {', '.join(names)} is expected.")
+    return pd.Series(named, dtype=float)[names]
+
+
+def _check_sizes(at: pd.Series) -> None:
+    correlations = at.index.str.startswith("cor_")
+    if not ((at[~correlations] >= 0).all() and at["sigma"] > 0 and (at[correlations].abs() <= 1).all()):
+        told = ", ".join(f"{name} {value:g}" for name, value in at.items())
+        raise InvalidArgument(
+            f"{told}: standard deviations from 0, sigma above 0 and correlations up to 1 are expected."
+        )
+
+
+def _check_correlations(block: CovarianceBlock, at: pd.Series) -> None:
+    """See that there is a matrix of these correlations: from other numbers lme4 makes something."""
+    matrix = np.eye(len(block.terms))
+    for (i, one), (j, other) in combinations(enumerate(block.terms), 2):
+        matrix[i, j] = matrix[j, i] = at.get(f"cor_{other}.{one}|{block.name}", 0.0)
+    if np.linalg.eigvalsh(matrix)[0] < -ROUNDING:
+        raise InvalidArgument(f"the correlations of {block.name} are not those of a correlation matrix.")

@@ -1,0 +1,199 @@
+"""The profile of a likelihood: how it falls as a parameter moves away from its estimate."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.drawing import COLOR, LINE, Panels, panels
+from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.models.intervals.parameters import Which, bounded, chosen, quantiles_of, renamed, squared
+from lmerbridge.models.intervals.spline import Spline, interpolated
+from lmerbridge.results.covariance import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """The signed root of the deviance's rise, zeta, as each parameter moves and all others follow.
+
+    It is of maximum likelihood, of a REML fit too, which ``lme4::profile`` refits.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The points, parameter by parameter: parameter, zeta, focal (that parameter's value), and a column for each
+        parameter of the model with the values that all had there; R's ``as.data.frame``.
+    forward, backward : mapping of str to Spline
+        By parameter, from its value to zeta, and back.
+    bounds : DataFrame
+        By parameter: lower, upper; NaN where there is none.
+    parameters : DataFrame
+        Effect, group and term of all the model's parameters, those that were not profiled too.
+    reml : bool
+        False.
+    """
+
+    frame: pd.DataFrame
+    forward: Mapping[str, Spline]
+    backward: Mapping[str, Spline]
+    bounds: pd.DataFrame
+    parameters: pd.DataFrame
+    reml: bool = False
+
+    def __repr__(self) -> str:
+        return f"<profile of {', '.join(self.forward)}: {len(self.frame)} points>"
+
+    def confint(self, parm: Which = None, level: float = 0.95) -> pd.DataFrame:
+        """Intervals by profile likelihood: ``confint`` of a profile.
+
+        Parameters
+        ----------
+        parm : str or sequence of str
+            Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects.
+        level : float
+
+        Returns
+        -------
+        DataFrame
+            By parameter: effect, group, term, conf_low, conf_high, method. Where a profile ends before zeta has
+            reached its quantile, the parameter's bound, or NaN without one.
+
+        Raises
+        ------
+        InvalidArgument
+            The parameter was not profiled.
+
+        Warns
+        -----
+        RWarning
+            There is no spline back from zeta, as where a profile is not monotonic: its points are interpolated.
+
+        Notes
+        -----
+        Bounds are found by the parameter's name. ``confint`` of lme4 before 2.0 takes those of the first parameters
+        of the profile, whichever ``parm`` names.
+        """
+        profiled = self.parameters[self.parameters.index.isin(list(self.forward))]
+        parameters, quantiles = chosen(profiled, parm), quantiles_of(level)
+        ends = pd.DataFrame(np.nan, parameters.index, ["conf_low", "conf_high"])
+        for name in parameters.index:
+            ends.loc[name] = self._ends(name, quantiles)
+        return bounded(parameters, ends, "profile")
+
+    def _ends(self, name: str, quantiles: Array) -> Array:
+        points = self.frame.loc[self.frame["parameter"] == name, ["zeta", "focal"]].dropna()
+        if points.empty:
+            warnings.warn(RWarning(f"bad profile for {name}"), stacklevel=3)
+            return np.full(2, np.nan)
+        found = self.backward[name](quantiles)
+        if not self.backward[name]:
+            warnings.warn(RWarning(f"bad spline fit for {name}: falling back to linear interpolation"), stacklevel=3)
+            values = points.groupby("zeta")["focal"].mean()
+            found = np.interp(quantiles, values.index, values, left=np.nan, right=np.nan)
+        return np.asarray(np.where(np.isnan(found), self.bounds.loc[name], found))
+
+    def plot(
+        self, axes: Sequence[Axes] | Panels | None = None, *, absolute: bool = False, level: float = 0.95
+    ) -> Panels:
+        """Zeta against each parameter, a straight line where the likelihood is normal: R's ``xyplot`` of a profile.
+
+        Parameters
+        ----------
+        axes : sequence of Axes
+            One a parameter; without them, those of a new figure of pyplot's.
+        absolute : bool
+            The absolute value of zeta.
+        level : float
+            Of the interval that is drawn.
+
+        Returns
+        -------
+        ndarray of Axes
+        """
+        found, intervals = panels(axes, len(self.forward)), self.confint(level=level)
+        for ax, (name, zeta) in zip(found, self.forward.items(), strict=True):
+            points = self.frame[self.frame["parameter"] == name]
+            shape = np.abs if absolute else np.positive
+            values = np.linspace(points["focal"].min(), points["focal"].max(), 200)
+            ends = intervals.loc[name, ["conf_low", "conf_high"]].to_numpy(np.float64)
+            ax.axhline(0, **LINE)
+            ax.plot(values, shape(zeta(values)), color=COLOR)
+            ax.scatter(points["focal"], shape(points["zeta"]), s=9, color=COLOR)
+            ax.vlines(ends, 0, shape(zeta(ends)), color=LINE["color"], linestyles="dashed")
+            ax.set_xlabel(name)
+        found[0].set_ylabel("|zeta|" if absolute else "zeta")
+        return found
+
+    def log_prof(self, base: float = math.e, *, ranef: bool = True) -> Profile:
+        """The profile on the scale of the logarithms of standard deviations: ``logProf``.
+
+        Parameters
+        ----------
+        base : float
+        ranef : bool
+            Standard deviations of random effects too, or only the residual one.
+
+        Returns
+        -------
+        Profile
+            Its parameters are ``log_sd_(Intercept)|Subject``, ``log_sigma``. Points where a standard deviation is
+            zero are left out. Correlations stay as they are, of which ``logProf`` takes the logarithm. The bound of a
+            standard deviation is minus infinity, where ``confint`` of a ``logProf`` says zero.
+        """
+        return self._transformed(lambda values: np.log(values) / np.log(base), "log_{}".format, ranef)
+
+    def variance_prof(self, *, ranef: bool = True) -> Profile:
+        """The profile on the scale of variances: ``varianceProf``.
+
+        Parameters
+        ----------
+        ranef : bool
+            Variances of random effects too, or only the residual one.
+
+        Returns
+        -------
+        Profile
+            Its parameters are ``var_(Intercept)|Subject``, ``sigma2``. Correlations stay as they are;
+            ``varianceProf`` squares them.
+        """
+        return self._transformed(np.square, squared, ranef)
+
+    def _transformed(self, transform: Callable[[Any], Any], rename: Callable[[str], str], ranef: bool) -> Profile:
+        """Return the profile of transformed standard deviations, with splines through the new points."""
+        moved = self._deviations(ranef)
+        names = {name: rename(name) for name in moved}
+        frame, bounds = self.frame.copy(), self.bounds.copy()
+        focal = frame["parameter"].isin(moved)
+        with np.errstate(divide="ignore"):
+            frame[moved] = transform(frame[moved])
+            frame.loc[focal, "focal"] = transform(frame.loc[focal, "focal"])
+            bounds[bounds.index.isin(moved)] = transform(bounds[bounds.index.isin(moved)])
+        splines = {name: _through(frame[frame["parameter"] == name]) for name in moved if name in self.forward}
+        frame = frame[~(frame[moved] == -np.inf).any(axis=1)].rename(columns=names)
+        return Profile(
+            frame=frame.assign(parameter=frame["parameter"].cat.rename_categories(names)),
+            forward={names.get(n, n): splines[n][0] if n in splines else old for n, old in self.forward.items()},
+            backward={names.get(n, n): splines[n][1] if n in splines else old for n, old in self.backward.items()},
+            bounds=bounds.rename(index=names),
+            parameters=renamed(self.parameters, moved, rename),
+        )
+
+    def _deviations(self, ranef: bool) -> list[str]:
+        if "sigma" not in self.frame:
+            raise InvalidArgument("the profile is not of standard deviations; transform one that is.")
+        random = self.parameters.index[self.parameters["effect"] == "ran_pars"]
+        return [name for name in random if name == "sigma" or (ranef and name.startswith("sd_"))]
+
+
+def _through(points: pd.DataFrame) -> tuple[Spline, Spline]:
+    finite = points[np.isfinite(points["focal"])]
+    return interpolated(finite["focal"].to_numpy(), finite["zeta"].to_numpy())

@@ -1,0 +1,185 @@
+"""`lm_list`: a linear model in each group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.bridge import host
+from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge.to_r import columns, newdata
+from lmerbridge.bridge.wire import Factor, Table, Value
+from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData
+from lmerbridge.formula.formula import Formula, parse_list
+from lmerbridge.formula.syntax import names
+from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.models.asking import ask
+from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.results.grouped import Estimates, GroupedFit, long_table
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LmList(GroupedFit):
+    """A linear model in each group, lme4's ``lmList``: its numbers, and what R has to be asked for.
+
+    The numbers need no R, and they are all that is pickled; a verb fits the list again where it is gone.
+    """
+
+    allow: tuple[str, ...] = ()
+    model: host.Model | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"model": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def confint(self, level: float = 0.95, *, pool: bool = False) -> pd.DataFrame:
+        """Return confidence intervals of the coefficients.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+        pool : bool
+            Whether to use the residual standard deviation of all groups. As in R, it is for this call to say, whatever
+            the list was fitted with.
+
+        Returns
+        -------
+        DataFrame
+            By group and term: conf_low, conf_high; NaN where a group could not be fitted.
+        """
+        found = ask(self, "lmlist_confint", level=checked_level(level), pool=bool(pool)).values
+        bounds = long_table(found["bound"], tuple(found["groups"]), tuple(found["terms"]), ["conf_low", "conf_high"])
+        return bounds.reindex(self.summary.index)
+
+    def predict(self, newdata: Frame | None = None) -> pd.Series:
+        """Predict, each row by the model of its group.
+
+        Parameters
+        ----------
+        newdata : DataFrame
+            With the grouping factor; if it is not given, the fitted values.
+
+        Returns
+        -------
+        Series
+            By the index of ``newdata``; NaN where a covariate lacks a value or the group could not be fitted.
+
+        Raises
+        ------
+        InputError
+            A column is missing, or is of another kind than in the fit's data, or a group is not one of the fit's.
+        """
+        if newdata is None:
+            return self.fitted
+        frame = pandas_frame(newdata)
+        found = ask(self, "lmlist_predict", newdata=self._newdata(frame)).values
+        predicted = np.full(len(frame), np.nan)
+        predicted[found["rows"] - 1] = found["value"]
+        return pd.Series(predicted, index=frame.index, name="predict")
+
+    def _newdata(self, frame: pd.DataFrame) -> Table:
+        formula = self._formula()
+        wanted = [*dict.fromkeys(names(formula.fixed)), *formula.groups]
+        known = columns.table(self.data, formula).columns
+        table = newdata.table(frame, formula, wanted, known, np.unique(self.estimates.rows).astype(np.int64) - 1)
+        (group,) = formula.groups
+        factor = table.columns[group]
+        assert isinstance(factor, Factor)  # noqa: S101 - as all that groups
+        if unknown := [label for label in factor.labels if label not in self.groups]:
+            given = newdata.listed(unknown)
+            raise InvalidArgument(f"newdata has the groups {given} of {group!r}, for which the list has no model.")
+        return table
+
+    def in_r(self) -> host.Model:
+        """Return the list in R, rebuilt first if its process has gone."""
+        if self.model is None or not self.model.alive:
+            object.__setattr__(self, "model", _model(self._formula(), self.data, self.pool, self.allow))
+        return self.model  # type: ignore[return-value]  # set above
+
+    def _formula(self) -> Formula:
+        return parse_list(self.formula, self.allow)
+
+
+def lm_list(
+    formula: str, data: Frame, *, pool: bool = True, allow: Sequence[str] = (), timeout: float | None = None
+) -> LmList:
+    """Fit a linear model in each group: R's ``lme4::lmList``.
+
+    Parameters
+    ----------
+    formula : str
+        ``"y ~ x | g"``: the model on the left of the bar, one column that groups on its right.
+    data : DataFrame
+        Rows that lack a value are left out, group by group.
+    pool : bool
+        Whether standard errors come from the residual standard deviation of all groups.
+    allow : sequence of str
+        Functions that the formula may call beside those it always may: see `lmer`.
+    timeout : float
+        Seconds after which R is stopped.
+
+    Returns
+    -------
+    LmList
+        A group that could not be fitted is in its ``failed``, its numbers NaN.
+
+    Raises
+    ------
+    InputError
+        The formula or the data cannot be used.
+    TimedOut
+
+    Examples
+    --------
+    >>> from lmerbridge import lm_list, load_dataset
+    >>> found = lm_list("Reaction ~ Days | Subject", load_dataset("sleepstudy"))
+    >>> found.coef.loc["308"].round(3).to_dict()
+    {'(Intercept)': 244.193, 'Days': 21.765}
+    >>> found.df_residual, round(found.sigma, 3)
+    (144, 25.592)
+    """
+    allowed = tuple(allow)
+    parsed = parse_list(formula, allowed)
+    frame = pandas_frame(data)
+    with time_limit(timeout):
+        model = _model(parsed, frame, pool, allowed)
+    kept = pd.DataFrame({name: frame[name] for name in parsed.variables}, frame.index, copy=True)
+    found = LmList(
+        formula=parsed.text,
+        pool=bool(pool),
+        estimates=build(Estimates, model.reply.values),
+        data=kept,
+        allow=allowed,
+        conditions=model.reply.conditions,
+        model=model,
+    )
+    notices.give(chain(_left_out(kept), notices.of_conditions(found.conditions)))
+    return found
+
+
+def _left_out(data: pd.DataFrame) -> Iterator[LmerBridgeWarning]:
+    if missing := int(data.isna().any(axis=1).sum()):
+        yield RowsLeftOutWarning(
+            f"{missing} of {len(data)} rows lack a value and are left out; .fitted has the others."
+        )
+
+
+def _model(formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[str]) -> host.Model:
+    data = columns.table(frame, formula)
+    given: dict[str, Value] = {"formula": formula.source, "data": data, "pool": bool(pool), "allow": list(allow)}
+    try:
+        return host.Model(lambda worker, handle: worker.call("fit_lmlist", handle=handle, **given))
+    except RError as error:
+        if "lmerbridge_refusal" in error.classes:
+            raise UnfitData(f"{error.text}.") from error
+        raise

@@ -1,0 +1,1 @@
+"""Marginal means and trends on a grid."""

@@ -1,0 +1,315 @@
+"""Grids of estimated marginal means, trends and contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pandas as pd
+
+from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge.from_r.frame import frame_from_r
+from lmerbridge.bridge.wire import Value
+from lmerbridge.drawing import interval_plot, one_panel
+from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.models.asking import ask
+from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.means.methods import (
+    ADJUSTMENTS,
+    SIDES,
+    TRANSFORMATIONS,
+    Names,
+    check_one,
+    checked_names,
+    contrasts_for,
+    interactions,
+)
+from lmerbridge.results.fit import Condition
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Step: TypeAlias = "Mapping[str, Value]"
+
+DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "P value adjustment: "  # its notes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EmmGrid:
+    """Linear functions of the fixed effects, as emmeans makes them: means, trends or contrasts.
+
+    Attributes
+    ----------
+    fit : LmerFit
+    steps : tuple
+        How the grid is made from the fit, to make it again where R has gone.
+    level : float
+        Of the confidence limits.
+    grid : DataFrame
+        What each row is: levels of factors, values of covariates, names of contrasts.
+    frame : DataFrame
+        The columns of ``grid``; ``estimate``, in the response's unit; ``std_error``; ``df``; and ``conf_low`` and
+        ``conf_high``. Its ``attrs`` hold ``level``, ``ddf`` and ``adjust``, how the limits are adjusted for the number
+        of rows.
+    estimate_name : str
+        What emmeans calls the estimates: ``"emmean"``, ``"Days.trend"``, ``"estimate"``.
+    linfct : DataFrame, shape (k, p)
+        The linear functions, a column a coefficient; of the estimates themselves after `regrid`.
+    vcov : DataFrame, shape (k, k)
+        Covariance of the estimates, adjusted by Kenward and Roger where that is the method.
+    ddf : str
+        The method that the degrees of freedom are by: ``"kenward-roger"``, ``"satterthwaite"`` or ``"asymptotic"``.
+    by : tuple of str
+        Columns of ``grid`` whose values part it into families.
+    notes : tuple of str
+        What emmeans says of how the numbers were made.
+    conditions : tuple of Condition
+        R's messages and warnings.
+    """
+
+    fit: KeptFit = field(repr=False)
+    steps: tuple[Step, ...] = field(repr=False)
+    level: float
+    grid: pd.DataFrame
+    frame: pd.DataFrame
+    estimate_name: str
+    linfct: pd.DataFrame
+    vcov: pd.DataFrame
+    ddf: str
+    by: tuple[str, ...]
+    notes: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+
+    @classmethod
+    def made(cls, fit: KeptFit, steps: Sequence[Step], told: int, level: float, timeout: float | None) -> EmmGrid:
+        """Take steps from the model to a grid; what the first ``told`` of them say has been said."""
+        reply = ask(fit, "means_grid", timeout=timeout, steps=_numbered(steps), told=told, level=checked_level(level))
+        _tell(reply.conditions)
+        found = reply.values
+        grid, notes = _table(found, "grid."), tuple(found["notes"])
+        ddf = _noted(notes, DDF, "asymptotic")
+        limits = {name: found[name] for name in ("estimate", "std_error", "df", "conf_low", "conf_high")}
+        frame = pd.concat([grid, pd.DataFrame(limits)], axis=1)
+        frame.attrs = {"level": level, "ddf": ddf, "adjust": _noted(notes, LIMITS, "none")}
+        rows, terms = pd.RangeIndex(len(grid)), pd.Index(found["term"])
+        return cls(
+            fit=fit,
+            steps=tuple(steps),
+            level=level,
+            grid=grid,
+            frame=frame,
+            estimate_name=found["estimate_name"][0],
+            linfct=pd.DataFrame(found["linfct"].reshape(len(rows), -1, order="F"), rows, terms),
+            vcov=pd.DataFrame(found["vcov"].reshape(len(rows), -1, order="F"), rows, rows),
+            ddf=ddf,
+            by=tuple(found["by"]),
+            notes=notes,
+            conditions=reply.conditions,
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([self.frame.to_string(index=False), "", *self.notes])
+
+    def __repr__(self) -> str:
+        return f"<EmmGrid of {len(self.grid)} rows of {self.estimate_name}, df by {self.ddf}>"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Estimates with their intervals, a row each: R's ``plot`` of a grid.
+
+        Parameters
+        ----------
+        ax : Axes
+            Where to draw; without it, in a new figure of pyplot's.
+
+        Returns
+        -------
+        Axes
+        """
+        names = [" ".join(map(str, row)) for row in self.grid.itertuples(index=False)]
+        estimates, low, high = (self.frame[name].to_numpy() for name in ("estimate", "conf_low", "conf_high"))
+        ax = interval_plot(one_panel(ax), estimates, low, high, names=names)
+        ax.set_xlabel(f"{self.estimate_name}, {self.level:.0%} interval")
+        return ax
+
+    def contrast(
+        self,
+        method: str | Mapping[str, Sequence[float]] | pd.DataFrame = "pairwise",
+        *,
+        by: Names | None = None,
+        adjust: str | None = None,
+        interaction: bool | Names = False,
+        timeout: float | None = None,
+    ) -> EmmGrid:
+        """Contrast the rows, within each combination of ``by``: emmeans' ``contrast``.
+
+        Parameters
+        ----------
+        method : str, mapping of str to weights, or DataFrame
+            One of emmeans' families, such as ``"pairwise"``, ``"trt.vs.ctrl"``, ``"consec"``, ``"poly"`` or ``"eff"``;
+            or contrasts of your own, each a name and a weight a row, as a mapping or as columns.
+        by : str or sequence of str
+            Columns of the grid; without it, `by`; an empty sequence is none.
+        adjust : str
+            For multiplicity: ``"tukey"``, ``"holm"``, ``"none"`` ...; without it, emmeans' choice for the method.
+        interaction : bool, str or sequence of str
+            Contrasts of contrasts: by ``method`` in each factor, or by these methods.
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        EmmGrid
+
+        Examples
+        --------
+        >>> from lmerbridge import lmer, load_dataset
+        >>> fit = lmer("angle ~ recipe + temp + (1 | recipe:replicate)", load_dataset("cake"))
+        >>> means = fit.emmeans("recipe")
+        >>> means.contrast({"A - others": [1, -0.5, -0.5]}).test()[["contrast", "estimate", "p_value"]].round(4)
+             contrast  estimate  p_value
+        0  A - others       1.5   0.4846
+        """
+        check_one("adjust", adjust, ADJUSTMENTS)
+        given: dict[str, Value] = {"method": contrasts_for(method, len(self.grid))}
+        if interaction is not False:
+            given["interaction"] = interactions(interaction)
+        if by is not None:
+            given["by"] = self._names("by", by)
+        if adjust is not None:
+            given["adjust"] = adjust
+        return self._then("contrast", given, timeout)
+
+    def pairs(
+        self,
+        *,
+        by: Names | None = None,
+        adjust: str | None = "tukey",
+        reverse: bool = False,
+        timeout: float | None = None,
+    ) -> EmmGrid:
+        """Contrast every two rows: emmeans' ``pairs``; see `contrast`."""
+        return self.contrast("revpairwise" if reverse else "pairwise", by=by, adjust=adjust, timeout=timeout)
+
+    def test(
+        self,
+        null: float = 0.0,
+        *,
+        side: str = "two-sided",
+        adjust: str | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """Test each row: emmeans' ``test``.
+
+        Parameters
+        ----------
+        null : float
+            The estimate under the null hypothesis.
+        side : {"two-sided", "left", "right"}
+            "right" is that the estimate is larger.
+        adjust : str
+            For multiplicity, as in `contrast`.
+        timeout : float
+            Seconds after which R is stopped.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `grid`; ``estimate``, ``std_error``, ``df``, ``null``, ``statistic`` (t; z where ``df`` is
+            infinite), ``p_value``, and by which methods it is: ``ddf`` and ``adjust``.
+        """
+        if side not in SIDES:
+            raise InvalidArgument(f"side is {side!r}; one of {', '.join(SIDES)} is expected.")
+        found = self._summary(timeout, null=float(null), side=side, adjust=adjust, level=self.level)
+        tests = {name: found[name] for name in ("estimate", "std_error", "df")} | {"null": null}
+        tests |= {name: found[name] for name in ("statistic", "p_value")}
+        methods = {"ddf": self.ddf, "adjust": _noted(found["notes"], TESTS, "none")}
+        return pd.concat([self.grid, pd.DataFrame(tests | methods)], axis=1)
+
+    def confint(
+        self, level: float | None = None, *, adjust: str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
+        """Confidence limits of each row, as `frame` has them, at another level or with another adjustment.
+
+        Source: emmeans' ``confint``.
+        """
+        level = self.level if level is None else checked_level(level)
+        found = self._summary(timeout, level=level, adjust=adjust)
+        frame = self.frame.assign(conf_low=found["conf_low"], conf_high=found["conf_high"])
+        frame.attrs = {"level": level, "ddf": self.ddf, "adjust": _noted(found["notes"], LIMITS, "none")}
+        return frame
+
+    def joint_tests(self, by: Names | None = None, *, timeout: float | None = None) -> pd.DataFrame:
+        """F tests of each term of the grid's factors: emmeans' ``joint_tests``; see `LmerFit.joint_tests`."""
+        by = () if by is None else self._names("by", by)
+        return joint_tests(self.fit, self.steps, len(self.steps), by, timeout)
+
+    def regrid(self, transform: str = "response", *, timeout: float | None = None) -> EmmGrid:
+        """Estimates on another scale, on which what follows is done: emmeans' ``regrid``.
+
+        Parameters
+        ----------
+        transform : {"response", "none", "log", "logit", "pass"}
+            "response" undoes a transformation of the response, such as ``log(y)``.
+        timeout : float
+            Seconds after which R is stopped.
+        """
+        check_one("transform", transform, TRANSFORMATIONS)
+        return self._then("regrid", {"transform": transform}, timeout)
+
+    def eff_size(self, sigma: float, edf: float, method: str = "pairwise", *, timeout: float | None = None) -> EmmGrid:
+        """Cohen's effect sizes: emmeans' ``eff_size``.
+
+        Parameters
+        ----------
+        sigma : float
+            The standard deviation that differences are measured in. A mixed model has several to choose from.
+        edf : float
+            Its degrees of freedom.
+        method : str
+            As in `contrast`.
+        timeout : float
+            Seconds after which R is stopped.
+        """
+        given: dict[str, Value] = {"sigma": float(sigma), "edf": float(edf)}
+        return self._then("eff_size", given | {"method": contrasts_for(method, len(self.grid))}, timeout)
+
+    def _then(self, verb: str, arguments: Mapping[str, Value], timeout: float | None) -> EmmGrid:
+        steps: list[Step] = [*self.steps, {"verb": verb, "arguments": arguments}]
+        return EmmGrid.made(self.fit, steps, len(self.steps), self.level, timeout)
+
+    def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
+        check_one("adjust", adjust, ADJUSTMENTS)
+        steps = _numbered(self.steps)
+        return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
+
+    def _names(self, argument: str, given: Names) -> list[str]:
+        return checked_names(argument, given, self.grid.columns)
+
+
+def joint_tests(fit: KeptFit, steps: Sequence[Step], told: int, by: Names, timeout: float | None) -> pd.DataFrame:
+    """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
+    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_numbered(steps), told=told, by=list(by))
+    _tell(reply.conditions)
+    return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0])
+
+
+def _numbered(steps: Sequence[Step]) -> dict[str, Value]:
+    return {str(i): step for i, step in enumerate(steps)}
+
+
+def _table(found: Mapping[str, Any], start: str) -> pd.DataFrame:
+    described = {name.removeprefix(start): values for name, values in found.items() if name.startswith(start)}
+    return frame_from_r(described).reset_index(drop=True)
+
+
+def _noted(notes: Sequence[str], start: str, otherwise: str) -> str:
+    """Return what one of emmeans' notes says."""
+    return next((note.removeprefix(start) for note in notes if note.startswith(start)), otherwise)
+
+
+def _tell(conditions: Sequence[Condition]) -> None:
+    """Give R's messages, too, as warnings: that another method was used than the one that was asked for is one."""
+    said = (c for c in dict.fromkeys(conditions) if c.kind == "message" and notices.category(c) is None)
+    notices.give((RWarning(condition.text) for condition in said), stacklevel=4)

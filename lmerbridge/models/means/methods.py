@@ -1,0 +1,76 @@
+"""What emmeans is asked for: families of contrasts, adjustments for multiplicity, names of a grid's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.bridge.wire import Value
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.results.covariance import Array
+
+Names: TypeAlias = "str | Sequence[str]"
+
+METHODS = (
+    *("pairwise", "revpairwise", "tukey", "consec", "mean_chg", "eff", "del.eff", "poly", "identity"),
+    *("trt.vs.ctrl", "trt.vs.ctrl1", "trt.vs.ctrlk", "dunnett"),
+)
+ADJUSTMENTS = (
+    *("none", "tukey", "scheffe", "sidak", "dunnettx"),
+    *("bonferroni", "holm", "hochberg", "hommel", "BH", "BY", "fdr"),
+)
+SIDES = ("two-sided", "left", "right")
+TRANSFORMATIONS = ("response", "none", "log", "logit", "pass")
+
+
+def checked_names(argument: str, given: Names, known: Sequence[str] | pd.Index) -> list[str]:
+    """Return names as a list, each of them known."""
+    names = [given] if isinstance(given, str) else list(given)
+    for name in names:
+        if name not in known:
+            raise InvalidArgument(f"{argument} names {name!r}; {', '.join(map(repr, known))} are there.")
+    return names
+
+
+def contrasts_for(method: object, rows: int) -> Value:
+    """Return a family of contrasts, or some of the caller's own, as R is to see them."""
+    if isinstance(method, str):
+        check_one("method", method, METHODS)
+        return method
+    if isinstance(method, pd.DataFrame):
+        method = {str(name): weights for name, weights in method.items()}
+    if not isinstance(method, Mapping) or not method:
+        expected = "a name, a mapping of names to weights or a DataFrame of weights"
+        raise InvalidArgument(f"method is {method!r}; {expected} is expected.")
+    return {str(name): _weights(str(name), weights, rows) for name, weights in method.items()}
+
+
+def _weights(name: str, given: object, rows: int) -> Array:
+    try:
+        weights = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        weights = np.empty((0, 0))
+    if weights.shape != (rows,) or not np.isfinite(weights).all():
+        raise InvalidArgument(
+            f"the contrast {name!r} is {given!r}; {rows} numbers, one a row of the grid, are expected."
+        )
+    return weights
+
+
+def interactions(given: bool | Names) -> Value:
+    """Return the families of contrasts of contrasts, or True for the one that is asked for beside."""
+    if given is True:
+        return True
+    methods = [given] if isinstance(given, str) else list(given or ())
+    for method in methods:
+        check_one("interaction", method, METHODS)
+    return methods
+
+
+def check_one(argument: str, given: object, known: Sequence[str]) -> None:
+    """See that an argument is None or one of some words."""
+    if given is not None and given not in known:
+        raise InvalidArgument(f"{argument} is {given!r}; one of {', '.join(known)} is expected.")

@@ -1,0 +1,1 @@
+"""Predictions, simulated responses and conditional modes."""

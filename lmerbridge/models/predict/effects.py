@@ -1,0 +1,144 @@
+"""What a prediction is made of: random effects, and parameters other than the fit's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.bridge.session import need
+from lmerbridge.errors import FormulaError, InvalidArgument
+from lmerbridge.formula.formula import Formula, parse
+from lmerbridge.formula.parser import read
+from lmerbridge.formula.random import ONE, Bar, written_out
+from lmerbridge.formula.syntax import Call, Number, fold, names, source, to_r
+from lmerbridge.formula.terms import expand
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import Fit
+
+Parameters: TypeAlias = Mapping[str, "float | Sequence[float] | Array | pd.Series"]
+EXPECTED = "None for all of them, '~0' for none, or such as '~ (1 | group)' for some is expected"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Random effects: the formula of them that R reads, None for all, and its terms."""
+
+    text: str | None
+    bars: tuple[Bar, ...]
+
+
+def chosen_effects(re_form: object, formula: Formula, allow: Collection[str] = ()) -> Effects:
+    """Return the random effects that R's ``re.form`` names.
+
+    Raises
+    ------
+    FormulaError
+        It is no formula of random terms alone.
+    InvalidArgument
+        It names a grouping factor that the fit has not.
+
+    Examples
+    --------
+    >>> formula = parse("y ~ x + (x | g) + (1 | h)")
+    >>> chosen_effects("~(1|h)", formula).text
+    '~(1 | `h`)'
+    """
+    if re_form is None:
+        return Effects(None, formula.random)
+    if not isinstance(re_form, str):
+        raise InvalidArgument(f"re_form is {re_form!r}; {EXPECTED}.")
+    tree = read(re_form, allow)
+    if tree == Call("~", (Number("0"),)):
+        return Effects("~0", ())
+    if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 1):
+        raise FormulaError(f"re_form is {re_form!r}; {EXPECTED}.")
+    chosen = parse(f"{to_r(formula.response)} ~ {to_r(tree.args[0])}", tuple(allow))
+    if chosen.fixed != ONE:
+        raise FormulaError(f"re_form has the fixed part {to_r(chosen.fixed)}; {EXPECTED}.")
+    _check_terms(chosen.random, formula.random)
+    return Effects(source(fold(tree, written_out)), chosen.random)
+
+
+def _check_terms(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
+    """See that each random term has a grouping factor of the fit, and varies by what the fit's terms of it vary by."""
+    known = dict.fromkeys(bar.group_name for bar in fitted)
+    for bar in chosen:
+        if bar.group_name not in known:
+            raise InvalidArgument(
+                f"re_form has the grouping factor {bar.group_name!r}; the fit's are {', '.join(map(repr, known))}."
+            )
+        of_group = {text for other in fitted if other.group_name == bar.group_name for text in _varying(other)}
+        if new := _varying(bar) - of_group:
+            raise InvalidArgument(
+                f"re_form has effects of {', '.join(sorted(new))} by {bar.group_name!r}, which the fit has not."
+            )
+
+
+def _varying(bar: Bar) -> set[str]:
+    return {to_r(node) for product in expand(bar.lhs).products for node in product}
+
+
+def check_whole(effects: Effects, formula: Formula) -> None:
+    """See that each random term is one of the fit's, as lme4 writes it: `simulate` draws the effects of all others."""
+    terms = {(to_r(bar.lhs), bar.group_name) for bar in formula.random}
+    for bar in effects.bars:
+        if (to_r(bar.lhs), bar.group_name) not in terms:
+            known = ", ".join(f"({lhs} | {group})" for lhs, group in sorted(terms))
+            raise InvalidArgument(
+                f"re_form has the random term ({to_r(bar.lhs)} | {bar.group_name}); "
+                f"simulate takes the fit's terms as a whole: {known}."
+            )
+
+
+def variables(bars: Sequence[Bar]) -> list[str]:
+    """Return the names of the columns that random terms use."""
+    return [name for bar in bars for name in names(bar.lhs)] + grouping(bars)
+
+
+def grouping(bars: Sequence[Bar]) -> list[str]:
+    """Return the names of the columns that random terms group by."""
+    return [name for bar in bars for node in bar.group for name in names(node)]
+
+
+def new_parameters(given: Parameters | None, fit: Fit) -> dict[str, Array] | None:
+    """Return other parameters for a model as R is to see them; a Series of fixed effects goes by its index.
+
+    Raises
+    ------
+    InvalidArgument
+        A name, a length or a value cannot be.
+    NeedsNewer
+        lme4 is too old for ``par``.
+    """
+    if given is None:
+        return None
+    sizes = {"beta": len(fit.terms), "theta": len(fit.theta), "sigma": 1}
+    if "par" in given:
+        need("simulate_newparams_par")
+        sizes["par"] = sum(len(block.par) for block in fit.varcorr)
+    unknown = [name for name in given if name not in sizes]
+    if unknown or not given:
+        raise InvalidArgument(
+            f"newparams names {', '.join(map(repr, unknown)) or 'nothing'}; beta, theta and sigma are expected."
+        )
+    return {name: _numbers(name, values, sizes[name], fit) for name, values in given.items()}
+
+
+def _numbers(name: str, given: float | Sequence[float] | Array | pd.Series, size: int, fit: Fit) -> Array:
+    if name == "beta" and isinstance(given, pd.Series):
+        if sorted(given.index) != sorted(fit.terms):
+            raise InvalidArgument(
+                f"newparams['beta'] is indexed by {list(given.index)}; {list(fit.terms)} is expected."
+            )
+        given = given.loc[list(fit.terms)]
+    try:
+        values = np.atleast_1d(np.asarray(given, np.float64))
+    except (TypeError, ValueError):
+        values = np.empty((0, 0))
+    if values.shape != (size,) or not np.isfinite(values).all():
+        raise InvalidArgument(f"newparams[{name!r}] is {given!r}; {size} finite number{'s' * (size > 1)} expected.")
+    return values

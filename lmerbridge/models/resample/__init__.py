@@ -1,0 +1,1 @@
+"""The bootstrap, its refits, and power by simulation."""

@@ -1,0 +1,152 @@
+"""A model refitted to many responses, here or by other processes: the numbers are the same wherever that is."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from functools import cached_property, lru_cache
+from math import inf
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmerbridge.bridge.limit import current, time_limit
+from lmerbridge.errors import TimedOut, WorkerDied
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.resample.replicates import Replicates
+from lmerbridge.progress import bar
+from lmerbridge.results.covariance import Array
+
+WORK = 1.0  # seconds of it in a chunk, where there is so much: a process that gets one may have to start R first
+FIRST = 8  # replicates, to see how long one takes
+TRIES = 2
+
+Rows = NDArray[np.int64]
+Chunk = tuple[Rows, Array, list[str]]
+
+
+class How(TypedDict):
+    """How refits are to be computed; their numbers do not depend on it."""
+
+    jobs: int | None
+    backend: str | None
+    progress: bool | None
+
+
+class Shared:
+    """A fit that a process unpickles once: chunks that come later find it, and its model in R, by its content."""
+
+    def __init__(self, fit: KeptFit) -> None:
+        self.fit = fit
+
+    @cached_property
+    def _pickled(self) -> bytes:
+        return pickle.dumps(self.fit)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (self._pickled,)
+
+
+@lru_cache(maxsize=4)
+def _received(pickled: bytes) -> Shared:
+    return Shared(pickle.loads(pickled))  # noqa: S301  # what `Shared` pickled
+
+
+def refit_chunk(shared: Shared, rows: Rows, responses: Array, theta: Array, until: float) -> Chunk:
+    """Refit to some responses; where R dies of it, once more, and if it dies again they have failed."""
+    with time_limit(None if until == inf else max(1e-3, until - time.time())):
+        for _ in range(TRIES):
+            try:
+                found = shared.fit.call("refit_responses", response=responses.ravel(), theta=theta)
+                return rows, found["values"].reshape(len(rows), -1), found["error"]
+            except WorkerDied as error:
+                died = str(error)
+    return rows, np.empty((len(rows), 0)), [died] * len(rows)
+
+
+class Refits:
+    """Refits of a model, done and yet to be done; what broke off can be gone on with.
+
+    Parameters
+    ----------
+    nsim : int
+    width : int
+        Numbers that one gives.
+    """
+
+    def __init__(self, nsim: int, width: int) -> None:
+        self._values = np.full((nsim, width), np.nan)
+        self._errors: list[str | None] = [None] * nsim
+
+    @property
+    def left(self) -> Rows:
+        """Numbers of those yet to be done."""
+        return np.flatnonzero([error is None for error in self._errors])
+
+    def replicates(self, ntheta: int) -> Replicates:
+        """What has been found, when none is left."""
+        return Replicates.of_values(self._values, [str(error) for error in self._errors], ntheta)
+
+    def run(
+        self,
+        fit: KeptFit,
+        responses: Array,
+        theta: Array,
+        jobs: int | None = None,
+        backend: str | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        """Do what is left, starting each at theta."""
+        from lmerbridge import parallel  # joblib is slow to load
+
+        if not len(self.left):
+            return
+        with bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
+            advance(len(self._errors) - len(self.left))
+            shared = Shared(fit)
+
+            def done(chunk: Chunk) -> None:
+                self._keep(chunk)
+                advance(len(chunk[0]))
+
+            began, first = time.perf_counter(), self.left[:FIRST]
+            done(refit_chunk(shared, first, responses[first], theta, inf))
+            size = max(1, round(WORK * len(first) / (time.perf_counter() - began)))
+            for attempt in range(TRIES):
+                try:
+                    for chunk in self._chunks(shared, responses, theta, size, jobs):
+                        done(chunk)
+                except Exception as error:
+                    if not _process_died(error):
+                        raise
+                    if attempt == TRIES - 1:
+                        rows = self.left
+                        done((rows, np.empty((len(rows), 0)), [f"its process died {TRIES} times: {error}"] * len(rows)))
+
+    def _keep(self, chunk: Chunk) -> None:
+        rows, values, errors = chunk
+        for i, row in enumerate(rows):
+            self._errors[row] = errors[i]
+            if not errors[i]:
+                self._values[row] = values[i]
+
+    def _chunks(self, shared: Shared, responses: Array, theta: Array, size: int, jobs: int | None) -> Iterator[Chunk]:
+        from joblib import Parallel, delayed, effective_n_jobs  # slow to load
+
+        left = self.left
+        size = max(1, min(size, -(-len(left) // effective_n_jobs(jobs))))
+        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        until = time.time() + current.get().left
+        pieces = (left[at : at + size] for at in range(0, len(left), size))
+        try:
+            yield from parallel(delayed(refit_chunk)(shared, rows, responses[rows], theta, until) for rows in pieces)
+        except TimedOut as error:
+            raise current.get().error() from error  # not what was left of the limit when the chunk began
+
+
+def _process_died(error: Exception) -> bool:
+    """Whether joblib's process, loky's or dask's, ended before it answered."""
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"

@@ -1,0 +1,274 @@
+"""Refits of one model to other responses: their numbers, replicate by replicate, and what a statistic makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmerbridge.bridge.from_r.flat import pieces
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import Fit, LogLik
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
+
+if TYPE_CHECKING:
+    from lmerbridge.models.lmer import LmerFit
+
+T = TypeVar("T")
+Statistic: TypeAlias = "Callable[[Replicate], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]"
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """The numbers of refits, a row a replicate; NaN where one failed.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (nsim, p)
+    covariance : ndarray, shape (nsim, p, p)
+        Covariance matrices of ``beta``.
+    theta : ndarray, shape (nsim, ntheta)
+    sigma, criterion : ndarray, shape (nsim,)
+    singular, converged : ndarray of bool, shape (nsim,)
+        ``converged`` is what the optimizer says of its best way; False where a refit failed.
+    errors : tuple of str
+        Why a replicate failed; empty where it did not.
+    """
+
+    beta: Array
+    covariance: Array
+    theta: Array
+    sigma: Array
+    criterion: Array
+    singular: NDArray[np.bool_]
+    converged: NDArray[np.bool_]
+    errors: tuple[str, ...]
+
+    @classmethod
+    def of_values(cls, values: Array, errors: Sequence[str], ntheta: int) -> Replicates:
+        """Take apart the rows of R's ``refit_responses``."""
+        criterion, sigma, singular, converged = values[:, :4].T
+        theta, rest = np.split(values[:, 4:], [ntheta], axis=1)
+        p = round((rest.shape[1] + 0.25) ** 0.5 - 0.5)  # p + p^2 columns
+        beta, unscaled = np.split(rest, [p], axis=1)
+        covariance = sigma[:, None, None] ** 2 * unscaled.reshape(len(sigma), p, p)
+        return cls(beta, covariance, theta, sigma, criterion, singular == 1, converged == 1, tuple(errors))
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """Table of what failed: replicate (from 0), message."""
+        failed = [(i, error) for i, error in enumerate(self.errors) if error]
+        frame = pd.DataFrame(failed, columns=["replicate", "message"])
+        return frame.astype({"replicate": "int64", "message": "str"})
+
+    @cached_property
+    def succeeded(self) -> NDArray[np.int64]:
+        """Numbers of the replicates that did not fail."""
+        return np.flatnonzero([not error for error in self.errors])
+
+
+@dataclass(frozen=True, eq=False)
+class Common:
+    """What all refits of a model have in common.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit they are refits of: its terms, blocks, degrees of freedom.
+    indices : tuple of ndarray of int
+        For each block, which theta stands where in the factor of its covariance, from 1; 0 where none does.
+    """
+
+    fit: Fit
+    indices: tuple[NDArray[np.int32], ...]
+
+    @classmethod
+    def of(cls, fit: Fit, index: NDArray[np.int32]) -> Common:
+        """Cut R's ``index`` into blocks."""
+        widths = [len(block.terms) for block in fit.varcorr]
+        parts = pieces(index, [k * k for k in widths])
+        squares = (part.reshape(k, k, order="F") for part, k in zip(parts, widths, strict=True))
+        return cls(fit, tuple(squares))
+
+    def roots(self, theta: Array) -> list[Array]:
+        """Relative factor of each block's covariance for some replicates, each of shape (nsim, k, k)."""
+        return [np.where(index > 0, theta[:, index - 1], 0.0) for index in self.indices]
+
+    def covariances(self, theta: Array, sigma: Array) -> list[Array]:
+        """Covariance of each block for some replicates, each of shape (nsim, k, k)."""
+        return [sigma[:, None, None] ** 2 * (t @ t.transpose(0, 2, 1)) for t in self.roots(theta)]
+
+    def parameters(self, beta: Array, theta: Array, sigma: Array, names: Iterable[str]) -> pd.DataFrame:
+        """Table of replicates by some parameters, under their names of ``confint(signames = FALSE)``.
+
+        A correlation with a zero variance is NaN.
+        """
+        known = {"sigma": sigma}
+        found = self.covariances(theta, sigma)
+        for block, covariance in zip(self.fit.varcorr, found, strict=True):
+            known |= {f"{name}|{of}": v for name, v in _scaled(block, covariance) for of in (block.name, block.group)}
+        known |= dict(zip(self.fit.terms, beta.T, strict=True))
+        return pd.DataFrame({name: known[name] for name in names})
+
+
+def _scaled(block: CovarianceBlock, covariance: Array) -> Iterator[tuple[str, Array]]:
+    """Yield standard deviations and correlations of a block, ``covariance`` of shape (nsim, k, k)."""
+    sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).T
+    yield "sd_*", sd[0]
+    for term, values in zip(block.terms, sd, strict=True):
+        yield f"sd_{term}", values
+    for (i, one), (j, other) in combinations(enumerate(block.terms), 2):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlation = covariance[:, i, j] / (sd[i] * sd[j])
+        yield f"cor_{other}.{one}", correlation
+        if (i, j) == (0, 1):
+            yield "cor_rho", correlation  # of every two terms, or of neighbours
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """One refit, as a statistic gets it; the fit itself, where its own value is asked for.
+
+    Attributes
+    ----------
+    number : int or None
+        From 0; None is the fit itself.
+    response : ndarray, shape (nobs,)
+        What the model was refitted to, over the rows used.
+    theta : ndarray
+    sigma : float
+    criterion : float
+        REML criterion or deviance.
+    singular : bool
+    """
+
+    number: int | None
+    response: Array
+    theta: Array
+    sigma: float
+    criterion: float
+    singular: bool
+    beta: Array = field(repr=False)
+    covariance: Array = field(repr=False)
+    common: Common = field(repr=False)
+
+    @cached_property
+    def fixef(self) -> pd.Series:
+        """Fixed effects by term."""
+        return pd.Series(self.beta, index=labels(self.common.fit.terms), name="fixef")
+
+    @cached_property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance of the fixed effects, term by term."""
+        index = labels(self.common.fit.terms)
+        return pd.DataFrame(self.covariance, index=index, columns=index)
+
+    @cached_property
+    def std_errors(self) -> pd.Series:
+        """Standard errors of the fixed effects by term."""
+        return pd.Series(np.sqrt(np.diag(self.covariance)), index=labels(self.common.fit.terms), name="std_error")
+
+    @cached_property
+    def varcorr(self) -> VarCorr:
+        """Variances and correlations of the random terms."""
+        blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
+        return VarCorr(tuple(block.refitted(root[0], self.sigma) for block, root in blocks), self.sigma)
+
+    def refit(self) -> LmerFit:
+        """Return the model refitted to the response by lme4, with every verb of a fit; it takes as long as `lmer`."""
+        return cast("LmerFit", self.common.fit).refit(self.response)
+
+    @property
+    def loglik(self) -> LogLik:
+        """Log-likelihood, restricted where the fit is by REML."""
+        own = self.common.fit.loglik
+        return LogLik(-self.criterion / 2, own.df, own.nobs, own.reml)
+
+
+def original(common: Common, response: Array) -> Replicate:
+    """Return the fit itself as a replicate."""
+    fit = common.fit
+    return Replicate(
+        None, response, fit.theta, fit.sigma, fit.criterion, fit.singular, fit.beta, fit.covariance, common
+    )
+
+
+def each(common: Common, replicates: Replicates, responses: Array) -> Iterator[Replicate]:
+    """Yield the replicates that did not fail."""
+    r = replicates
+    for i in map(int, r.succeeded):
+        yield Replicate(
+            i,
+            responses[i],
+            r.theta[i],
+            float(r.sigma[i]),
+            float(r.criterion[i]),
+            bool(r.singular[i]),
+            r.beta[i],
+            r.covariance[i],
+            common,
+        )
+
+
+def asked(function: Callable[[Replicate], T], replicate: Replicate) -> T:
+    """Call a user's function; what it raises says of which replicate."""
+    try:
+        return function(replicate)
+    except Exception as error:
+        error.add_note(f"It was called with {_named(replicate)}.")
+        raise
+
+
+def evaluated(statistic: Statistic, replicate: Replicate) -> pd.Series:
+    """Return a statistic of a replicate, by name.
+
+    Raises
+    ------
+    InvalidArgument
+        It is not made of numbers.
+    """
+    value = asked(statistic, replicate)
+    if isinstance(value, pd.Series | Mapping):
+        found = dict(value.items())
+    else:
+        numbers = np.atleast_1d(np.asarray(value, object))
+        names = [f"t{i}" for i in range(1, len(numbers) + 1)] if np.ndim(value) else ["statistic"]
+        found = dict(zip(names, numbers, strict=True))
+    try:
+        return pd.Series([float(number) for number in found.values()], index=[str(name) for name in found])
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f"the statistic of {_named(replicate)} is {value!r}; a number, or a sequence, mapping or Series of numbers "
+            "is expected."
+        ) from error
+
+
+def _named(replicate: Replicate) -> str:
+    return "the fit itself" if replicate.number is None else f"replicate {replicate.number}"
+
+
+def tabulated(statistic: Statistic, t0: pd.Series, replicates: Iterator[Replicate], nsim: int) -> pd.DataFrame:
+    """Table of replicates by statistics; NaN where a refit failed.
+
+    Raises
+    ------
+    InvalidArgument
+        A replicate's statistic has other names than the fit's own.
+    """
+    table = np.full((nsim, len(t0)), np.nan)
+    for replicate in replicates:
+        value = evaluated(statistic, replicate)
+        if not value.index.equals(t0.index):
+            raise InvalidArgument(
+                f"the statistic of {_named(replicate)} holds {', '.join(value.index)}; that of the fit itself "
+                f"{', '.join(t0.index)}, and each is to hold the same."
+            )
+        table[replicate.number] = value.to_numpy()
+    return pd.DataFrame(table, columns=t0.index)

@@ -1,0 +1,1 @@
+"""Tables in broom's words, and pictures."""

@@ -1,0 +1,47 @@
+"""A fit held at another theta: all that follows from it, rightly reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lmerbridge.parity.sparse import Solution
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Fit, LogLik
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.translate.described import group_modes
+from lmerbridge.translate.nesting import Block
+
+
+def held(fit: Fit, design: Design, theta: Array, solution: Solution) -> Fit:
+    """Return the fit with every number that follows from theta replaced.
+
+    Parameters
+    ----------
+    fit : Fit
+    design : Design
+        Its own.
+    theta : ndarray
+    solution : Solution
+        What the common objective makes of theta on this design.
+    """
+    blocks = tuple(
+        CovarianceBlock.from_covariance(b.name, b.group, b.terms, solution.sigma**2 * t @ t.T)
+        for b, t in zip(fit.varcorr, covariance.split(theta, design.widths), strict=True)
+    )
+    return replace(
+        fit.numbers(),
+        theta=theta,
+        beta=solution.beta,
+        sigma=solution.sigma,
+        covariance=solution.covariance,
+        covariance_given_theta=None,
+        varcorr=VarCorr(blocks, solution.sigma),
+        modes=group_modes([Block.of(term) for term in design.random], solution.modes),
+        criterion=solution.value,
+        loglik=LogLik(-solution.value / 2, fit.loglik.df, fit.loglik.nobs, fit.loglik.reml),
+        fitted_values=solution.fitted,
+        residual_values=fit.fitted_values + fit.residual_values - solution.fitted,
+        own_design=design,
+    )

@@ -1,0 +1,67 @@
+"""Numbers that an engine prints by another definition than lme4's, beside what it would print by lme4's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmerbridge.parity.pair import Trial
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.fit import Fit
+
+
+@dataclass(frozen=True)
+class Native:
+    """One number by two definitions.
+
+    Attributes
+    ----------
+    quantity : str
+        Its name, as in `Fit.quantities`; ``var_se[group.term]`` is the standard error of a variance.
+    reference : float
+        The reference's; for ``var_se``, which lme4 does not print, that of the common objective at its estimates.
+    native : float
+        As the candidate itself prints it.
+    corrected : float
+        By the reference's definition, from the candidate's own estimates.
+    """
+
+    quantity: str
+    reference: float
+    native: float
+    corrected: float
+
+
+def natives(trial: Trial) -> tuple[Native, ...]:
+    """Return what the candidate defines in its own way, by both definitions."""
+    return (*_standard_errors(trial), *_others(trial))
+
+
+def _standard_errors(trial: Trial) -> Iterator[Native]:
+    reference, candidate = trial.reference, trial.candidate
+    given = candidate.covariance_given_theta
+    if given is None or given is candidate.covariance:
+        return
+    corrected = np.sqrt(np.diag(given))
+    columns = (reference.terms, reference.std_errors, candidate.std_errors, corrected)
+    for term, *numbers in zip(*columns, strict=True):
+        yield Native(f"se[{term}]", *map(float, numbers))
+
+
+def _others(trial: Trial) -> Iterator[Native]:
+    reference, candidate = trial.reference, trial.candidate
+    if not candidate.native:
+        return
+    ours = reference.quantities() | _variance_errors(trial, reference)
+    theirs = candidate.quantities() | _variance_errors(trial, candidate)
+    for name, value in candidate.native.items():
+        yield Native(name, ours.get(name, math.nan), value, theirs.get(name, math.nan))
+
+
+def _variance_errors(trial: Trial, fit: Fit) -> dict[str, float]:
+    errors: Array | None = trial.objective.variance_errors(fit.theta, fit.sigma)
+    names = [f"var_se[{name}]" for block in fit.varcorr for name in fit.varcorr.names_in(block)]
+    return dict(zip(names, map(float, errors), strict=True)) if errors is not None else {}

@@ -1,0 +1,208 @@
+"""Two fits of one model under one objective: everything the referee decides on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmerbridge.errors import EngineFailed, InvalidArgument
+from lmerbridge.models.lmer import LmerFit
+from lmerbridge.parity import align
+from lmerbridge.parity.criterion import Criterion, Lme4Criterion, SparseCriterion
+from lmerbridge.parity.quantities import Comparer
+from lmerbridge.parity.sparse import Objective, Solution, rms
+from lmerbridge.parity.tolerances import ZERO_SD, Profile
+from lmerbridge.parity.verdict import QuantityRow
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+from lmerbridge.results.fit import Fit
+
+PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
+
+
+class Trial:
+    """Two fits before the referee.
+
+    Parameters
+    ----------
+    reference, candidate : Fit
+        The reference must give its design.
+    names : (str, str)
+        What reports call the two.
+    profile : Profile
+
+    Raises
+    ------
+    InvalidArgument
+        Both have one name.
+    EngineFailed
+        The reference keeps its design to itself, or its fit has no likelihood to compare.
+    """
+
+    def __init__(self, reference: Fit, candidate: Fit, names: tuple[str, str], profile: Profile) -> None:
+        if names[0] == names[1]:
+            raise InvalidArgument(f"both engines are named {names[0]!r}; two different names are expected.")
+        self.reference, self.names, self.profile = reference, names, profile
+        self.design = _usable(reference, names[0])
+        self.as_given = candidate
+        self.other: Design | None = candidate.design()
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """Where the candidate keeps each row of the reference."""
+        sorter = np.argsort(self.as_given.rows)
+        return sorter[np.searchsorted(self.as_given.rows, self.reference.rows, sorter=sorter)]
+
+    @cached_property
+    def coding(self) -> align.Coding:
+        """How the candidate's fixed part is written in the reference's."""
+        if self.other is None:
+            return align.coding_by_name(self.design.terms, self.as_given.terms)
+        return align.coding(self.design.x, self.other.x[self.order])
+
+    @cached_property
+    def restated(self) -> Fit | None:
+        """The candidate in the reference's words, or None where its terms have no counterparts."""
+        if not self.coding.distance <= self.profile.space:
+            return None
+        return align.restated(self.as_given, self.design, [b.name for b in self.reference.varcorr], self.coding)
+
+    @property
+    def candidate(self) -> Fit:
+        """The candidate, in the reference's words where it can be said in them."""
+        return self.restated or self.as_given
+
+    @property
+    def defect(self) -> str:
+        """What makes the candidate's answer no point of the objective, or ""."""
+        fit = self.candidate
+        if fit.theta.shape != self.reference.theta.shape or not np.all(np.isfinite(fit.theta)):
+            return "a variance that is not a number"
+        return "" if np.isfinite(fit.criterion) else "a criterion that is not a number"
+
+    @property
+    def thetas(self) -> Array:
+        """Both engines' theta in the reference's order, shape (2, ntheta)."""
+        return np.array([self.reference.theta, self.candidate.theta])
+
+    @cached_property
+    def objective(self) -> Objective:
+        """The sparse objective on the reference's design, which needs no R."""
+        return Objective(self.design, self.reference.reml)
+
+    @cached_property
+    def criterion(self) -> Criterion:
+        """The common objective: lme4's own where there is an R."""
+        fit = self.reference
+        return Lme4Criterion(fit) if isinstance(fit, LmerFit) else SparseCriterion(self.objective)
+
+    @cached_property
+    def profiled(self) -> Array:
+        """The objective at both engines' theta, everything else profiled out."""
+        return self.criterion.values(self.thetas)
+
+    @cached_property
+    def answers(self) -> Array:
+        """The objective at both engines' answers.
+
+        An answer is its theta. Only where the candidate's own criterion is that of its beta and sigma, which are
+        not the best for its theta, are they held too.
+        """
+        reference, profiled = self.profiled
+        reported, held = self.candidate.criterion, profiled + self._excess
+        close = abs(reported - held) <= self.rounding < abs(reported - profiled)
+        return np.array([reference, held if close else profiled])
+
+    @property
+    def _excess(self) -> float:
+        fit = self.candidate
+        if not (np.all(np.isfinite(fit.beta)) and fit.sigma > 0):
+            return 0.0
+        return self.objective.excess(fit.theta, fit.beta, fit.sigma)
+
+    @cached_property
+    def rounding(self) -> float:
+        """How far two right values of the objective may lie apart at the candidate's theta."""
+        stated = self.profile.objective.bound(float(self.profiled[1]))
+        return max(stated, 10 * self._noise_at(self.thetas[1]))
+
+    @cached_property
+    def minimum(self) -> float:
+        """The lowest value found by either engine, or by a polish from them or from the criterion's own starts."""
+        starts = np.array([*self.thetas, *self.criterion.starts()])
+        return float(min(*self.profiled, *self.criterion.minima(starts)[1]))
+
+    @cached_property
+    def noise(self) -> float:
+        """Rounding error of the objective at the better theta, in deviance units."""
+        return self._noise_at(self.thetas[int(np.argmin(self.profiled))])
+
+    def _noise_at(self, theta: Array) -> float:
+        values = self.criterion.values(np.array([theta, theta * (1 + 1e-9), theta * (1 - 1e-9)]))
+        return float(max(np.ptp(values), 8 * np.finfo(float).eps * abs(values[0])))
+
+    @cached_property
+    def gap(self) -> dict[str, float]:
+        """For each engine, deviance units above the minimum."""
+        return {name: float(value) - self.minimum for name, value in zip(self.names, self.answers, strict=True)}
+
+    @property
+    def worse(self) -> str | None:
+        """The engine that stopped further above the minimum than rounding explains, or None.
+
+        An engine under test that is beyond the limit of a loose stop answers for it, whatever the reference did.
+        """
+        if not self.gap[self.names[1]] <= self.profile.loose:
+            return self.names[1]
+        name = max(self.gap, key=lambda engine: self.gap[engine])
+        return None if self.gap[name] <= self.noise + self.profile.same else name
+
+    @cached_property
+    def marks(self) -> tuple[str, ...]:
+        """``boundary`` where a variance is zero or a correlation one on either side, and ``flat``."""
+        diagonal = self.objective.lower == 0
+        units = np.abs(self.thetas[:, diagonal]) * self.objective.scale[diagonal]
+        found = {"boundary": bool((units < ZERO_SD).any()), "flat": self._flat}
+        return tuple(mark for mark, present in found.items() if present)
+
+    @property
+    def _flat(self) -> bool:
+        """Whether the line between two different thetas stays within a hundredth of a deviance unit."""
+        a, b = self.thetas
+        if np.allclose(a, b, rtol=0.01, atol=0.01 * float(np.abs(a).max(initial=0.0))):
+            return False
+        line = self.criterion.values(np.array([a + t * (b - a) for t in np.linspace(0, 1, 11)]))
+        return bool(line.max() - self.minimum < self.profile.flat)
+
+    @cached_property
+    def solution(self) -> Solution:
+        """Everything the common code makes of the candidate's theta."""
+        return self.objective.at(self.thetas[1])
+
+    @cached_property
+    def rows(self) -> tuple[QuantityRow, ...]:
+        """Every quantity of both fits, side by side."""
+        return Comparer(self.reference, self.candidate, self.profile, self.units).rows()
+
+    @property
+    def units(self) -> dict[str, float]:
+        """For each ``group.term`` what a unit of its standard deviation moves in the linear predictor."""
+        varcorr = self.reference.varcorr
+        return {
+            name: float(unit)
+            for block, term in zip(varcorr, self.design.random, strict=True)
+            for name, unit in zip(varcorr.names_in(block), rms(term), strict=True)
+        }
+
+
+def _usable(reference: Fit, name: str) -> Design:
+    design = reference.design()
+    if design is None:
+        raise EngineFailed(f"{name} gives no design matrices, so it cannot be the reference.")
+    if not np.all(design.weights > 0):
+        raise EngineFailed("a weight is zero, and the likelihood of such a row is not defined; leave the row out.")
+    if not reference.sigma > PERFECT * float(np.abs(design.y).max()):
+        raise EngineFailed("the model fits without residual, and its likelihood has no maximum to compare.")
+    return design

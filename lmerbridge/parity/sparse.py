@@ -1,0 +1,268 @@
+"""lme4's profiled deviance and REML criterion as a function of theta, without R.
+
+Penalized least squares with the sparse matrix ``Z Lambda(theta)`` (Bates, Maechler, Bolker, Walker 2015,
+sections 3.2 to 3.4); it needs no inverse of a covariance, so it holds at theta = 0 as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import Bounds, minimize
+from scipy.sparse.linalg import SuperLU, splu
+
+from lmerbridge.errors import EngineFailed
+from lmerbridge.results import covariance
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design, RandomTerm
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What follows from theta alone.
+
+    Attributes
+    ----------
+    value : float
+        Profiled deviance or REML criterion.
+    beta : ndarray, shape (p,)
+    sigma : float
+    covariance : ndarray, shape (p, p)
+        ``sigma**2 (X' V^-1 X)^-1``, lme4's covariance of ``beta``.
+    modes : tuple of ndarray, shape (levels, terms)
+        Conditional modes of each random term.
+    fitted : ndarray, shape (n,)
+    """
+
+    value: float
+    beta: Array
+    sigma: float
+    covariance: Array
+    modes: tuple[Array, ...]
+    fitted: Array
+
+
+class Objective:
+    """The criterion of one design; call it with a theta.
+
+    Parameters
+    ----------
+    design : Design
+        ``x`` of full column rank.
+    reml : bool
+    """
+
+    def __init__(self, design: Design, reml: bool) -> None:
+        self.design, self.reml = design, reml
+        root = np.sqrt(design.weights)
+        self._q, self._r = np.linalg.qr(design.x * root[:, None])
+        self._y = (design.y - design.offset) * root
+        self._z = sp.csc_array(sp.diags_array(root) @ design.z)
+        self._ztz = sp.csc_array(self._z.T @ self._z)
+        self._ztq = self._z.T @ self._q
+        self._log_weights = float(np.log(design.weights).sum())
+
+    def __call__(self, theta: Array) -> float:
+        """Value of the criterion, in deviance units."""
+        return self._solve(theta)[0]
+
+    def at(self, theta: Array) -> Solution:
+        """Everything that follows from theta."""
+        value, gamma, u, lam, pwrss, chol = self._solve(theta)
+        design = self.design
+        sigma = math.sqrt(pwrss / self._denominator)
+        inverse = solve_triangular(self._r, np.eye(len(gamma)))
+        b = lam @ u
+        return Solution(
+            value=value,
+            beta=inverse @ gamma,
+            sigma=sigma,
+            covariance=sigma**2 * inverse @ cho_solve(chol, inverse.T),
+            modes=self._by_term(b),
+            fitted=design.x @ (inverse @ gamma) + design.z @ b + design.offset,
+        )
+
+    def effects(self, theta: Array, beta: Array) -> tuple[tuple[Array, ...], Array]:
+        """Conditional modes, term by term, and fitted values at theta and given fixed effects."""
+        lam, design = self._factor(theta), self.design
+        a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
+        residual = self._y - self._q @ (self._r @ beta)
+        b = lam @ a.solve(lam.T @ (self._z.T @ residual))
+        return self._by_term(b), design.x @ beta + design.z @ b + design.offset
+
+    def excess(self, theta: Array, beta: Array, sigma: float) -> float:
+        """How much the criterion grows at theta when beta and sigma are given instead of profiled out.
+
+        Parameters
+        ----------
+        theta, beta : ndarray
+        sigma : float
+
+        Returns
+        -------
+        float
+            Deviance units, not negative but for rounding.
+        """
+        best, m = self.at(theta), self._denominator
+        step = beta - best.beta
+        ratio = (best.sigma / sigma) ** 2
+        quadratic = float(step @ np.linalg.solve(best.covariance, step))
+        return m * (ratio - 1 - math.log(ratio)) + ratio * quadratic
+
+    def joint_covariance(self, theta: Array, step: float = 1e-4) -> Array | None:
+        """Covariance of beta from the joint information of beta and the variance parameters, at a stationary theta.
+
+        The uncertainty of theta, ``(H / 2)^-1`` with the Hessian ``H`` of the criterion, carried over by
+        ``d beta / d theta`` and added to the covariance that holds theta; derivatives are central differences.
+
+        Returns
+        -------
+        ndarray, shape (p, p), or None
+            None where ``H`` is not positive definite, as on the boundary.
+        """
+        steps = step / self.scale
+        moves = np.diag(steps)
+        ends = [(self.at(theta + move), self.at(theta - move)) for move in moves]
+        slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / steps
+        hessian = np.array([[_mixed(self, theta, a, b) for b in moves] for a in moves])
+        hessian /= 4 * np.outer(steps, steps)
+        if not np.all(np.linalg.eigvalsh(hessian * np.outer(1 / self.scale, 1 / self.scale)) > 0):
+            return None
+        spread: Array = slopes @ np.linalg.solve(hessian / 2, slopes.T)
+        return self.at(theta).covariance + spread
+
+    def variance_errors(self, theta: Array, sigma: float, step: float = 1e-4) -> Array | None:
+        """Asymptotic standard errors of the variances, from the observed information without the fixed effects.
+
+        The criterion as a function of the covariances of the random terms and of the residual variance, differentiated
+        twice by central differences, each variance in steps of its own size.
+
+        Returns
+        -------
+        ndarray, shape (nvariances,), or None
+            Term by term, the residual variance left out. None where the information is not positive definite or a
+            variance is zero.
+        """
+        widths = self.design.widths
+        point = np.append(covariance.join([sigma**2 * t @ t.T for t in covariance.split(theta, widths)]), sigma**2)
+        diagonal = np.append(self.lower == 0, False)
+        variances = [np.diag(c) for c in covariance.split(point[:-1], widths)]
+        if not all(np.all(v > 0) for v in variances):
+            return None
+        roots = [np.tril(np.sqrt(np.outer(v, v))) for v in variances]
+        steps = step * np.append(covariance.join(roots), sigma**2)
+        moves = np.diag(steps)
+        try:
+            hessian = np.array([[_mixed(self._given, point, a, b) for b in moves] for a in moves])
+            hessian /= 4 * np.outer(steps, steps)
+            inverse = np.linalg.inv(hessian / 2)
+        except (EngineFailed, np.linalg.LinAlgError):
+            return None
+        errors = np.diag(inverse)[diagonal]
+        return np.sqrt(errors) if np.all(errors > 0) else None
+
+    def _given(self, point: Array) -> float:
+        """Value of the criterion at given covariances and a given residual variance, the last element."""
+        widths, sigma2 = self.design.widths, float(point[-1])
+        lower = covariance.split(point[:-1], widths)
+        whole = [np.tril(c) + np.tril(c, -1).T for c in lower]
+        theta = covariance.join([covariance.factor(c / sigma2) for c in whole])
+        value, _, _, _, pwrss, _ = self._solve(theta)
+        ratio, m = pwrss / self._denominator / sigma2, self._denominator
+        return value + m * (ratio - 1 - math.log(ratio))
+
+    def polish(self, start: Array) -> tuple[Array, float]:
+        """Minimize from a start to rounding level (COBYQA), each theta scaled by what it moves."""
+        scale, lower = self.scale, self.lower
+        best = np.maximum(start, lower) * scale
+        bounds = Bounds(lower * scale, np.inf)
+        for radius in (0.2, 0.002):
+            options = {"initial_tr_radius": radius, "final_tr_radius": 1e-9}
+            found = minimize(  # type: ignore[call-overload]  # the stubs do not know COBYQA's options
+                lambda p: self(p / scale), best, method="COBYQA", bounds=bounds, options=options
+            )
+            best = found.x
+        return best / scale, float(found.fun)
+
+    @cached_property
+    def lower(self) -> Array:
+        """Lower bounds of theta: 0 on the diagonals."""
+        factors = [np.where(np.eye(k, dtype=bool), 0.0, -np.inf) for k in self.design.widths]
+        return covariance.join(factors)
+
+    @cached_property
+    def scale(self) -> Array:
+        """For each theta, the root mean square of the column of Z it scales."""
+        return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(rms, self.design.random)])
+
+    @property
+    def _denominator(self) -> int:
+        n, p = self.design.x.shape
+        return int(n - p if self.reml else n)
+
+    def _solve(self, theta: Array) -> tuple[float, Array, Array, sp.csc_array, float, tuple[Array, bool]]:
+        lam = self._factor(theta)
+        a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
+        lztq = lam.T @ self._ztq
+        cq = a.solve(np.ascontiguousarray(lztq))
+        rest = self._q - self._z @ (lam @ cq)
+        chol = cho_factor(rest.T @ rest + cq.T @ cq)  # I - Q'ZL A^-1 L'Z'Q as a sum of squares: nothing cancels
+        gamma, u = np.zeros(self._q.shape[1]), np.zeros(lam.shape[0])
+        for _ in range(2):  # the second pass refines the first by its own residual
+            residual = self._y - self._q @ gamma - self._z @ (lam @ u)
+            cu = a.solve(lam.T @ (self._z.T @ residual) - u)
+            step = cho_solve(chol, self._q.T @ residual - lztq.T @ cu)
+            gamma, u = gamma + step, u + cu - cq @ step
+        residual = self._y - self._q @ gamma - self._z @ (lam @ u)
+        pwrss = float(residual @ residual + u @ u)
+        value = self._value(pwrss, _log_det(a), chol)
+        return value, gamma, u, lam, pwrss, chol
+
+    def _value(self, pwrss: float, log_det: float, chol: tuple[Array, bool]) -> float:
+        m = self._denominator
+        value = log_det - self._log_weights + m * (1 + math.log(2 * math.pi * pwrss / m))
+        if self.reml:
+            diagonals = np.abs(np.diag(chol[0])) * np.abs(np.diag(self._r))
+            value += 2 * float(np.log(diagonals).sum())
+        return value
+
+    def _factor(self, theta: Array) -> sp.csc_array:
+        factors = covariance.split(np.asarray(theta, float), self.design.widths)
+        blocks = [
+            sp.kron(sp.eye_array(len(term.levels)), factor)
+            for term, factor in zip(self.design.random, factors, strict=True)
+        ]
+        return sp.csc_array(sp.block_diag(blocks, format="csc"))
+
+    def _by_term(self, b: Array) -> tuple[Array, ...]:
+        ends = np.cumsum([term.z.shape[1] for term in self.design.random])
+        parts = np.split(b, ends[:-1])
+        return tuple(part.reshape(-1, term.width) for part, term in zip(parts, self.design.random, strict=True))
+
+
+def _mixed(function: Callable[[Array], float], at: Array, a: Array, b: Array) -> float:
+    """Difference of a function along two moves, centred."""
+    return function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b)
+
+
+def splu_spd(a: sp.csc_array) -> SuperLU:
+    """Factor a symmetric positive definite matrix, fill kept low and no pivot off the diagonal."""
+    return splu(a, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
+def _log_det(factors: SuperLU) -> float:
+    return float(np.log(np.abs(factors.U.diagonal())).sum())
+
+
+def rms(term: RandomTerm) -> Array:
+    """Root mean square of each of a term's columns over the rows: what a unit of its SD moves."""
+    z, k = term.z, term.width
+    squares = np.asarray(z.multiply(z).sum(axis=0)).reshape(-1, k).sum(axis=0)
+    rms: Array = np.maximum(np.sqrt(squares / z.shape[0]), np.finfo(float).eps)
+    return rms

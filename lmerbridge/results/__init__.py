@@ -1,0 +1,1 @@
+"""Results as frozen values, whoever computed them."""

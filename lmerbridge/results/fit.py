@@ -1,0 +1,276 @@
+"""The numbers of one fitted model, in the same shape for every engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmerbridge.results.covariance import Array
+from lmerbridge.results.design import Design
+from lmerbridge.results.varcorr import VarCorr, labels
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A message, warning or error that arose while an engine worked.
+
+    Attributes
+    ----------
+    kind : {"message", "warning", "error"}
+    text : str
+    classes : tuple of str
+        R's condition classes, or the name of Python's warning class.
+    call : str
+        The call it came from; empty where unknown.
+    """
+
+    kind: Literal["message", "warning", "error"]
+    text: str
+    classes: tuple[str, ...] = ()
+    call: str = ""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a fit's numbers come from.
+
+    Attributes
+    ----------
+    engine, version : str
+    optimizer : str
+    versions : tuple of (name, version) pairs
+        R, BLAS, platform and whatever else moves a last bit.
+    """
+
+    engine: str
+    version: str
+    optimizer: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+class LogLik(float):
+    """A log-likelihood: a float that knows its degrees of freedom, as R's ``logLik``.
+
+    Attributes
+    ----------
+    df : int
+        Number of parameters, sigma included.
+    nobs : int
+    reml : bool
+    """
+
+    df: int
+    nobs: int
+    reml: bool
+
+    def __new__(cls, value: float, df: int, nobs: int, reml: bool) -> LogLik:
+        """Attach degrees of freedom, number of rows and criterion to the value."""
+        self = super().__new__(cls, value)
+        self.df, self.nobs, self.reml = df, nobs, reml
+        return self
+
+    def __reduce__(self) -> tuple[type[LogLik], tuple[float, int, int, bool]]:
+        return type(self), (float(self), self.df, self.nobs, self.reml)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupModes:
+    """Conditional modes of one grouping factor: ``modes[level, term]``."""
+
+    group: str
+    terms: tuple[str, ...]
+    levels: tuple[str, ...]
+    modes: Array
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Levels by terms."""
+        return pd.DataFrame(self.modes, index=list(self.levels), columns=labels(self.terms))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Fit:
+    """One fitted model: a value, whoever computed it.
+
+    Attributes
+    ----------
+    engine, formula : str
+    reml : bool
+    terms : tuple of str
+        The ``p`` fixed-effect terms, in R's words.
+    beta : ndarray, shape (p,)
+    covariance : ndarray, shape (p, p)
+        Covariance matrix of ``beta``.
+    varcorr : VarCorr
+    modes : tuple of GroupModes
+    theta : ndarray
+        Relative covariance parameters, block by block in the order of ``varcorr``.
+    sigma : float
+        Residual standard deviation.
+    loglik : LogLik
+    criterion : float
+        The REML criterion or the deviance, -2 log-likelihood.
+    fitted_values, residual_values : ndarray, shape (nobs,)
+    rows : ndarray of int, shape (nobs,)
+        Positions of the rows used in the caller's frame, from 0.
+    index : Index
+        The index of the caller's frame, all of it.
+    rows_dropped : int
+        Rows left out because a value was missing.
+    rows_padded : ndarray of int or None
+        Under ``na_action="exclude"``, the rows that `fitted` and `residuals` keep as NaN as well.
+    singular, converged : bool
+    dropped_terms : tuple of str
+        Columns of a rank-deficient fixed part that were left out.
+    conditions : tuple of Condition
+    provenance : Provenance
+    covariance_given_theta : ndarray, shape (p, p), or None
+        From an engine whose ``covariance`` is another: lme4's, with the variance parameters held fixed.
+    native : mapping of str to float
+        What the engine prints under a quantity's name by a definition of its own.
+    own_design : Design or None
+        The matrices the engine worked with.
+    """
+
+    engine: str
+    formula: str
+    reml: bool
+    terms: tuple[str, ...]
+    beta: Array
+    covariance: Array
+    varcorr: VarCorr
+    modes: tuple[GroupModes, ...]
+    theta: Array
+    sigma: float
+    loglik: LogLik
+    criterion: float
+    fitted_values: Array
+    residual_values: Array
+    rows: NDArray[np.int64]
+    index: pd.Index
+    rows_dropped: int
+    rows_padded: NDArray[np.int64] | None = None
+    singular: bool
+    converged: bool
+    dropped_terms: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    provenance: Provenance
+    covariance_given_theta: Array | None = None
+    native: Mapping[str, float] = field(default_factory=dict)
+    own_design: Design | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        method, name = ("REML", "REMLcrit") if self.reml else ("ML", "deviance")
+        left_out = f" ({self.rows_dropped} left out)" if self.rows_dropped else ""
+        rows = f"{self.nobs} rows{left_out}"
+        return f"<{self.engine} fit by {method}: {self.formula}, {rows}, {name} {self.criterion:.10g}>"
+
+    def numbers(self) -> Fit:
+        """The fit as a plain `Fit`: its numbers, and nothing that needs an engine."""
+        return Fit(**{f.name: getattr(self, f.name) for f in fields(Fit)})
+
+    def design(self) -> Design | None:
+        """Return the matrices the engine worked with, or None where it keeps them to itself."""
+        return self.own_design
+
+    @cached_property
+    def fixef(self) -> pd.Series:
+        """Fixed effects by term."""
+        return pd.Series(self.beta, index=labels(self.terms), name="fixef")
+
+    @cached_property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance of the fixed effects, term by term."""
+        return pd.DataFrame(self.covariance, index=labels(self.terms), columns=labels(self.terms))
+
+    @cached_property
+    def std_errors(self) -> Array:
+        """Standard errors of the fixed effects, shape (p,); NaN where an engine gives a negative variance."""
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(np.diag(self.covariance))
+
+    @cached_property
+    def coefficients(self) -> pd.DataFrame:
+        """Table by term: estimate, std_error, t_value."""
+        columns = {
+            "estimate": self.beta,
+            "std_error": self.std_errors,
+            "t_value": self.beta / self.std_errors,
+        }
+        return pd.DataFrame(columns, index=labels(self.terms))
+
+    @cached_property
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes: for each grouping factor, a table of levels by terms."""
+        return {group.group: group.frame for group in self.modes}
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows used."""
+        return len(self.rows)
+
+    @property
+    def npar(self) -> int:
+        """Number of parameters, sigma included: R's ``attr(logLik(fit), "df")``."""
+        return self.loglik.df
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, as ``stats::AIC``."""
+        return -2.0 * float(self.loglik) + 2.0 * self.loglik.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, as ``stats::BIC``."""
+        return -2.0 * float(self.loglik) + math.log(self.loglik.nobs) * self.loglik.df
+
+    @cached_property
+    def fitted(self) -> pd.Series:
+        """Conditional fitted values, by the frame's index."""
+        return self._by_row(self.fitted_values, "fitted")
+
+    @cached_property
+    def residuals(self) -> pd.Series:
+        """Response residuals, by the frame's index."""
+        return self._by_row(self.residual_values, "residuals")
+
+    @cached_property
+    def _rows_index(self) -> pd.Index:
+        return self.index.take(self.rows)
+
+    def _by_row(self, values: Array, name: str) -> pd.Series:
+        if self.rows_padded is None:
+            return pd.Series(values, index=self._rows_index, name=name)
+        padded = np.full(len(self.rows_padded), np.nan)
+        padded[np.searchsorted(self.rows_padded, self.rows)] = values
+        return pd.Series(padded, index=self.index.take(self.rows_padded), name=name)
+
+    def quantities(self) -> dict[str, float]:
+        """Every comparable number under its name in reports and references.
+
+        Returns
+        -------
+        dict of str to float
+            ``fixef[term]``, ``se[term]``, ``var|sd[group.term]``, ``cov|cor[group.term,term]``, ``sigma``,
+            ``sigma2``, ``logLik``, ``AIC``, ``BIC``, and ``REMLcrit`` or ``deviance``.
+        """
+        fixed = {f"fixef[{t}]": float(b) for t, b in zip(self.terms, self.beta, strict=True)}
+        errors = {f"se[{t}]": float(s) for t, s in zip(self.terms, self.std_errors, strict=True)}
+        return {
+            **fixed,
+            **errors,
+            **self.varcorr.quantities(),
+            "sigma": self.sigma,
+            "sigma2": self.sigma**2,
+            "logLik": float(self.loglik),
+            "AIC": self.aic,
+            "BIC": self.bic,
+            "REMLcrit" if self.reml else "deviance": self.criterion,
+        }

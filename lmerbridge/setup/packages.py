@@ -1,0 +1,119 @@
+"""Which package of which package manager supplies R, its packages, what rpy2 is compiled with and a browser.
+
+The standard library is all this module needs, so that `make setup` can run it as a file before anything is
+installed: ``python3 -I lmerbridge/setup/packages.py apt R lme4`` prints the command that installs both.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+
+MANAGERS = {  # the name of its program, and how it installs
+    "apt": ("apt-get", "sudo apt-get install --no-install-recommends"),
+    "dnf": ("dnf", "sudo dnf install"),
+    "brew": ("brew", "brew install"),
+    "conda": ("conda", "conda install -c conda-forge"),
+}
+
+SYSTEM = {  # part: what each manager calls it; Homebrew itself needs a compiler, so macOS has one
+    "R": {"apt": "r-base-core", "dnf": "R-core", "brew": "r", "conda": "r-base"},
+    "compiler": {
+        "apt": "r-base-dev libtirpc-dev",
+        "dnf": "R-core-devel gcc gcc-c++ make libtirpc-devel",
+        "brew": "",
+        "conda": "c-compiler make",
+    },
+    "python-dev": {
+        "apt": "python3-dev python3-venv",
+        "dnf": "python3-devel",
+        "brew": "python",
+        "conda": "python",
+    },
+    "OpenBLAS": {
+        "apt": "libopenblas0-serial",
+        "dnf": "flexiblas-openblas-serial",
+        "brew": "openblas",
+        "conda": "libblas=*=*openblas",
+    },
+    "chromium": {"apt": "chromium", "dnf": "chromium", "brew": "chromium", "conda": ""},  # only tests need it
+    "C.UTF-8": {"apt": "libc-bin", "dnf": "glibc-minimal-langpack", "brew": "", "conda": ""},
+}
+
+COMPILERS = {"dnf": "R-core-devel gcc-c++ cmake", "brew": "cmake"}  # what CRAN's sources need
+PREFIX = {"apt": "r-cran-", "conda": "r-"}
+SUDO = {"apt": "sudo ", "dnf": "sudo ", "brew": "", "conda": ""}  # whether R's library is the system's
+
+
+def commands(manager: str, parts: Iterable[str]) -> tuple[str, ...]:
+    """Return the shell commands that install these parts.
+
+    Parameters
+    ----------
+    manager : {"apt", "dnf", "brew", "conda"}
+    parts : iterable of str
+        Keys of `SYSTEM`, and names of R packages.
+
+    Examples
+    --------
+    >>> commands("apt", ["R", "lme4"])
+    ('sudo apt-get install --no-install-recommends r-base-core r-cran-lme4',)
+    >>> commands("brew", ["R"])
+    ('brew install r',)
+    """
+    parts = list(parts)
+    from_cran = [part for part in parts if part not in SYSTEM and manager not in PREFIX]
+    wanted = names(manager, parts) + (COMPILERS[manager].split() if from_cran else [])
+    install = f"{MANAGERS[manager][1]} {shlex.join(dict.fromkeys(wanted))}"
+    return (*([install] if wanted else []), *([from_source(manager, from_cran)] if from_cran else []))
+
+
+def names(manager: str, parts: Iterable[str]) -> list[str]:
+    """Return what the manager calls these parts; it knows no R package where they come from CRAN.
+
+    Examples
+    --------
+    >>> names("conda", ["R", "lmerTest"])
+    ['r-base', 'r-lmertest']
+    """
+    found: list[str] = []
+    for part in parts:
+        if part in SYSTEM:
+            found += SYSTEM[part][manager].split()
+        elif manager in PREFIX:
+            found.append(PREFIX[manager] + part.lower())
+    return found
+
+
+def from_source(manager: str, packages: Iterable[str]) -> str:
+    """Return the command that compiles the newest releases of R packages from CRAN."""
+    quoted = ", ".join(f'"{package}"' for package in packages)
+    install = f'install.packages(c({quoted}), repos = "https://cloud.r-project.org")'
+    return f"{SUDO[manager]}Rscript -e '{install}'"
+
+
+def manager() -> str:
+    """Return the package manager to name to the user: an active conda environment's, else the system's."""
+    if os.environ.get("CONDA_PREFIX"):
+        return "conda"
+    return next((name for name, (program, _) in MANAGERS.items() if shutil.which(program)), "conda")
+
+
+def remedy(*parts: str) -> str:
+    """Return the commands, one a line, that install these parts on this machine."""
+    return "\n".join(commands(manager(), parts))
+
+
+def newest(*packages: str) -> str:
+    """Return the command that installs CRAN's newest releases, where the manager's own are too old."""
+    return from_source(manager(), packages)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "names":
+        print(*names(sys.argv[2], sys.argv[3:]))
+    else:
+        print(*commands(sys.argv[1], sys.argv[2:]), sep="\n")
