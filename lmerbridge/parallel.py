@@ -1,11 +1,10 @@
-"""Where joblib computes: here, or on a cluster."""
+"""Where joblib computes, here or on a cluster, and the bar that shows how far it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from joblib import parallel_config
 
 from lmerbridge.errors import InvalidArgument
 
@@ -38,6 +37,8 @@ def backend(name: str | None, jobs: int | None = None) -> Iterator[None]:
         with _dask(name.removeprefix(DASK)):
             yield
     elif name in LOCAL:
+        from joblib import parallel_config
+
         with parallel_config(backend=name):
             yield
     else:
@@ -48,6 +49,7 @@ def backend(name: str | None, jobs: int | None = None) -> Iterator[None]:
 def _dask(address: str) -> Iterator[None]:
     try:
         from dask.distributed import Client
+        from joblib import parallel_config
 
         client = Client(f"tcp://{address}", set_as_default=False)  # type: ignore[no-untyped-call]  # theirs
     except ImportError as error:
@@ -56,3 +58,18 @@ def _dask(address: str) -> Iterator[None]:
         raise InvalidArgument(f"{DASK}{address} cannot be reached: {error}") from error
     with client, parallel_config(backend="dask", client=client):
         yield
+
+
+@contextmanager
+def bar(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar, where asked for, or on a terminal where nobody said; what is passed in is done."""
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done: shown.update(task, advance=done)

@@ -25,9 +25,8 @@ import pytest
 if TYPE_CHECKING:
     from lmerbridge.engines import Engine
     from lmerbridge.parity.cases import Case
-    from lmerbridge.parity.known import Known
     from lmerbridge.parity.suite import CaseResult
-    from lmerbridge.parity.verdict import Comparison, Verdict
+    from lmerbridge.parity.verdict import Comparison, Known, Verdict
 
 Test = TypeVar("Test", bound=Callable[..., object])
 Expected = Mapping[str, "str | Verdict"] | str | os.PathLike[str]
@@ -164,7 +163,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
 def _agreeing(result: CaseResult, known: Sequence[Known]) -> Comparison:
     """Return a comparison, unless the test ends with it."""
-    from lmerbridge.parity.known import read
+    from lmerbridge.parity.ledger import read
     from lmerbridge.report.outcome import fails
 
     mine = [entry for entry in known if (entry.case, entry.engine) == result.key]

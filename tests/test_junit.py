@@ -9,10 +9,9 @@ from datetime import date
 import jsonschema
 import pytest
 
-from lmerbridge.parity.known import Known, Stale
-from lmerbridge.parity.slices import Line
+from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import SuiteRun
-from lmerbridge.parity.verdict import QuantityRow, Verdict
+from lmerbridge.parity.verdict import Known, Line, QuantityRow, Verdict
 from lmerbridge.report import describe, json_text, junit, schema_text
 from tests.test_report import comparison, every_verdict, result, run
 

@@ -10,9 +10,8 @@ import pytest
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import cases, suite
-from lmerbridge.parity.known import Known, read
-from lmerbridge.parity.ledger import load, within
-from lmerbridge.parity.verdict import Verdict
+from lmerbridge.parity.ledger import load, read, within
+from lmerbridge.parity.verdict import Known, Verdict
 from lmerbridge.report import describe, json_text, junit, markdown
 from lmerbridge.report.outcome import fails
 

@@ -17,10 +17,9 @@ from markupsafe import escape
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.accuracy import Row
 from lmerbridge.parity.cases import Case
-from lmerbridge.parity.known import Known, Stale
-from lmerbridge.parity.slices import Line
+from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
-from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
+from lmerbridge.parity.verdict import Comparison, Evidence, Known, Line, QuantityRow, Verdict
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text, write
 from lmerbridge.report.outcome import GLYPHS
 from lmerbridge.report.render import _environment

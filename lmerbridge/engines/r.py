@@ -9,7 +9,7 @@ import numpy as np
 from lmerbridge.bridge import host
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.session_facts import session_facts
+from lmerbridge.bridge.session import session_facts
 from lmerbridge.bridge.to_r import columns, refusals
 from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, SetupError

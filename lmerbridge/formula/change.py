@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lmerbridge.errors import FormulaError
+from lmerbridge.formula.allowed import check_places
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.parser import read
-from lmerbridge.formula.places import check
 from lmerbridge.formula.random import BARS
 from lmerbridge.formula.syntax import STRUCTURES, Call, Name, Node, fold, shown, to_r, walk, with_args
 from lmerbridge.formula.terms import expand
@@ -36,10 +36,10 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = ()) -> Node:
         raise FormulaError(f"the formula is {shown(tree)!r}; 'response ~ terms', such as '. ~ . + x', is expected.")
     *response, right = tree.args
     for node in response:
-        check(_filled(node, formula.response), "function")
+        check_places(_filled(node, formula.response), "function")
     for bar in (node for node in walk(right) if _is_random(node)):
-        check(bar, "sum")
-    check(fold(right, _as_variables), "sum")  # bars may be taken out too
+        check_places(bar, "sum")
+    check_places(fold(right, _as_variables), "sum")  # bars may be taken out too
     expand(fold(_filled(right, formula.tree.args[1]), _as_variables))  # it may multiply to too many terms
     return tree
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from lmerbridge.errors import FormulaError
+from lmerbridge.formula.allowed import check_places, readable
 from lmerbridge.formula.parser import read
-from lmerbridge.formula.places import check, readable
 from lmerbridge.formula.random import BARS, ONE, ZERO, Bar, diagonal, expand_bars, written_out
 from lmerbridge.formula.syntax import STRUCTURES, Call, Name, Node, fold, joined, names, shown, source, walk, with_args
 from lmerbridge.formula.terms import Terms, expand
@@ -171,8 +171,8 @@ def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
     tree = read(text, allow)
     match tree:
         case Call("~", (response, Call("|", (terms, Name(group))) as bar)) if "." not in names(tree):
-            check(response, "function")
-            check(bar, "sum")
+            check_places(response, "function")
+            check_places(bar, "sum")
             formula = Formula(readable(tree), response, terms, (Bar(ONE, (Name(group),), group),), tree)
             formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
             return formula
@@ -184,8 +184,8 @@ def _build(tree: Node) -> Formula:
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 2):
         raise FormulaError("the formula has no response; 'response ~ terms + (1 | group)' is expected.")
     response, right = tree.args
-    check(response, "function")
-    check(right, "sum")
+    check_places(response, "function")
+    check_places(right, "sum")
     text = readable(tree)
     fixed, bars = fold(right, _split, lambda call: call.function in ("+", "-", "("))
     if not bars:

@@ -140,7 +140,7 @@ class _Reader:
             self.take()
         self.expect(")")
         call = Call(function.text, tuple(args), tuple(names))
-        allowed.check(call)
+        allowed.check_arguments(call)
         return call
 
     def argument(self, function: str) -> Node:

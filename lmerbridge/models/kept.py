@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,61 @@ import pandas as pd
 from lmerbridge.bridge import host
 from lmerbridge.bridge.from_r import notices, replies
 from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.session_facts import session_facts
+from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge.session import session_facts
 from lmerbridge.bridge.to_r import columns, refusals
 from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.bridge.wire import Value
-from lmerbridge.errors import EngineFailed, LmerBridgeWarning, RError, UnfitData
+from lmerbridge.errors import (
+    EngineFailed,
+    InvalidArgument,
+    LmerBridgeError,
+    LmerBridgeWarning,
+    RError,
+    SetupError,
+    UnfitData,
+)
 from lmerbridge.formula.formula import Formula
 from lmerbridge.inputs.spec import RowVector, Spec
 from lmerbridge.results.fit import Fit, Provenance
+from lmerbridge.setup import packages
+
+
+class InR(Protocol):
+    """What has a model in R."""
+
+    def in_r(self) -> host.Model:
+        """Return it, rebuilt first if its process has gone."""
+
+
+def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
+    """Call a function of the R package on a fit's model, for a public method, whose caller R's warnings are given to.
+
+    Raises
+    ------
+    InvalidArgument
+        The function refused the model or an argument.
+    SetupError
+        It needs an R package that is not installed.
+    """
+    try:
+        with time_limit(timeout):
+            model = fit.in_r()
+            reply = model.worker.call(function, handle=model.handle, **arguments)
+    except RError as error:
+        raise _ours(error) from error
+    notices.give(notices.of_conditions(reply.conditions), stacklevel=3)
+    return reply
+
+
+def _ours(error: RError) -> LmerBridgeError:
+    if "lmerbridge_refusal" in error.classes:
+        return InvalidArgument(f"{error.text}.")
+    missing = re.search(r"no package called .([\w.]+)", error.text)
+    if missing:
+        remedy = packages.remedy(missing[1])
+        return SetupError(f"R's package {missing[1]} is not installed. This installs it:\n{remedy}")
+    return error
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -13,7 +13,7 @@ from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
 from lmerbridge.models.change.all_fit import Optimizers
 from lmerbridge.models.change.update import Changes
 from lmerbridge.models.diagnose.residuals import Diagnostics
-from lmerbridge.models.extract.extraction import Extraction
+from lmerbridge.models.extract.estimates import Extraction
 from lmerbridge.models.extract.objective import Objective
 from lmerbridge.models.extract.structured import Structured
 from lmerbridge.models.infer.anova import Inference

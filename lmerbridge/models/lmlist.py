@@ -20,8 +20,8 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLe
 from lmerbridge.formula.formula import Formula, parse_list
 from lmerbridge.formula.syntax import names
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.asking import ask
 from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.kept import ask
 from lmerbridge.results.grouped import Estimates, GroupedFit, long_table
 
 

@@ -4,35 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from lmerbridge.parity.pair import Trial
+from lmerbridge.parity.verdict import Native
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Fit
-
-
-@dataclass(frozen=True)
-class Native:
-    """One number by two definitions.
-
-    Attributes
-    ----------
-    quantity : str
-        Its name, as in `Fit.quantities`; ``var_se[group.term]`` is the standard error of a variance.
-    reference : float
-        The reference's; for ``var_se``, which lme4 does not print, that of the common objective at its estimates.
-    native : float
-        As the candidate itself prints it.
-    corrected : float
-        By the reference's definition, from the candidate's own estimates.
-    """
-
-    quantity: str
-    reference: float
-    native: float
-    corrected: float
 
 
 def natives(trial: Trial) -> tuple[Native, ...]:

@@ -11,10 +11,9 @@ from lmerbridge.errors import EngineFailed, InvalidArgument
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import align
 from lmerbridge.parity.criterion import Criterion, Lme4Criterion, SparseCriterion
-from lmerbridge.parity.quantities import Comparer
+from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, Profile
-from lmerbridge.parity.verdict import QuantityRow
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Fit

@@ -9,10 +9,9 @@ import numpy as np
 
 from lmerbridge.parity.definitions import Definition, lookup
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.ruling import WORDS, Ruling
 from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.tolerances import ZERO_SD
-from lmerbridge.parity.verdict import Evidence, Verdict
+from lmerbridge.parity.verdict import WORDS, Evidence, Ruling, Verdict
 from lmerbridge.results import covariance
 from lmerbridge.results.covariance import Array
 

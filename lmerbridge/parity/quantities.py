@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lmerbridge.parity.definitions import lookup
 from lmerbridge.parity.tolerances import ZERO_SD, Profile, Tolerance
-from lmerbridge.parity.verdict import QuantityRow
 from lmerbridge.results.fit import Fit
 
 UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
@@ -22,6 +22,47 @@ def kind_of(quantity: str) -> str:
     'sd'
     """
     return quantity.partition("[")[0]
+
+
+@dataclass(frozen=True)
+class QuantityRow:
+    """One quantity, as each engine gives it.
+
+    Attributes
+    ----------
+    quantity : str
+        Its name in `Fit.quantities`.
+    reference, candidate : float
+        NaN where an engine lacks it.
+    abs, rel : float
+        Absolute difference, and the same over the reference's magnitude.
+    in_se : float
+        For fixed effects the difference in the reference's standard errors, else NaN.
+    difference, tolerance : float
+        In the unit of ``measure``: what was found and what is allowed.
+    measure : str
+        Which difference the tolerance bounds: ``abs``, ``rel``, ``in_se``, ``fisher_z`` (Fisher's z) or ``sd`` (over
+        the product of two standard deviations).
+    agrees : bool
+        False for anything missing or NaN.
+    definition : str
+        Name of the entry of the definition table that accounts for a difference, or "".
+    spread : float
+        In the same unit, how far lme4's own optimizers end apart; NaN where that is not known.
+    """
+
+    quantity: str
+    reference: float
+    candidate: float
+    abs: float
+    rel: float
+    in_se: float
+    difference: float
+    tolerance: float
+    measure: str
+    agrees: bool
+    definition: str = ""
+    spread: float = math.nan
 
 
 class Comparer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import pandas as pd
 
@@ -14,13 +14,39 @@ from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity.cases import Case
-
-if TYPE_CHECKING:
-    from lmerbridge.parity.verdict import Comparison
+from lmerbridge.results.fit import Fit
 
 MISSING = "<NA>"
 DATA = "finding.csv"
 Given = Sequence[tuple[str, str]]
+
+
+class Comparison(Protocol):
+    """What a script tells of two fits; `verdict.Comparison` is one."""
+
+    @property
+    def reference(self) -> str:
+        """Name of the engine that is the reference."""
+
+    @property
+    def candidate(self) -> str:
+        """Name of the engine under test."""
+
+    @property
+    def reml(self) -> bool:
+        """Whether the criterion is that of REML."""
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is what it is."""
+
+    @property
+    def candidate_theta(self) -> tuple[float, ...]:
+        """The candidate's theta in the reference's order."""
+
+    @property
+    def reference_fit(self) -> Fit | None:
+        """The reference's fit, where it gave one."""
 
 
 def r_code(case: Case, comparison: Comparison) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmerbridge.parity.verdict import Line
 from lmerbridge.results.covariance import Array, triangle
 
 if TYPE_CHECKING:
@@ -15,29 +15,6 @@ if TYPE_CHECKING:
 
 BETWEEN, OUTSIDE = 21, 10  # points from one answer to the other, and beyond each of them
 BEYOND = 0.5  # of the distance between the answers, to be seen on either side of them
-
-
-@dataclass(frozen=True)
-class Line:
-    """The common objective along a straight line through theta.
-
-    Attributes
-    ----------
-    along : str
-        What changes: "" for the line through both answers, else the name of one element of theta; the others are
-        held where the better answer has them.
-    reference, candidate : float
-        Where the two answers lie: 0 and 1 on the line through both, else their values of that element.
-    at : tuple of float
-    above : tuple of float
-        Deviance units above the lowest value found by anyone; NaN where the objective has none.
-    """
-
-    along: str
-    reference: float
-    candidate: float
-    at: tuple[float, ...]
-    above: tuple[float, ...]
 
 
 def lines(trial: Trial) -> tuple[Line, ...]:

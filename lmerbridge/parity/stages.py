@@ -12,12 +12,11 @@ from lmerbridge.parity import align
 from lmerbridge.parity.own_definitions import natives
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import pinned
-from lmerbridge.parity.quantities import kind_of
-from lmerbridge.parity.ruling import WORDS, Ruling
+from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.slices import lines
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.spread import optimizer_gaps, spread
-from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow, Verdict
+from lmerbridge.parity.verdict import WORDS, Comparison, Evidence, Ruling, Verdict
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import RandomTerm
 from lmerbridge.results.fit import Fit

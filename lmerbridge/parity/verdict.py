@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.parity.quantities import QuantityRow, kind_of
+from lmerbridge.parity.reproduce import reproduce
 from lmerbridge.results.fit import Fit
-
-if TYPE_CHECKING:
-    from lmerbridge.parity.known import Known
-    from lmerbridge.parity.own_definitions import Native
-    from lmerbridge.parity.slices import Line
 
 SHOWN = 1e-5  # relative: numbers of two definitions that agree to more are told once
 
@@ -67,44 +65,83 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class QuantityRow:
-    """One quantity, as each engine gives it.
+class Line:
+    """The common objective along a straight line through theta.
+
+    Attributes
+    ----------
+    along : str
+        What changes: "" for the line through both answers, else the name of one element of theta; the others are
+        held where the better answer has them.
+    reference, candidate : float
+        Where the two answers lie: 0 and 1 on the line through both, else their values of that element.
+    at : tuple of float
+    above : tuple of float
+        Deviance units above the lowest value found by anyone; NaN where the objective has none.
+    """
+
+    along: str
+    reference: float
+    candidate: float
+    at: tuple[float, ...]
+    above: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Native:
+    """One number by two definitions.
 
     Attributes
     ----------
     quantity : str
-        Its name in `Fit.quantities`.
-    reference, candidate : float
-        NaN where an engine lacks it.
-    abs, rel : float
-        Absolute difference, and the same over the reference's magnitude.
-    in_se : float
-        For fixed effects the difference in the reference's standard errors, else NaN.
-    difference, tolerance : float
-        In the unit of ``measure``: what was found and what is allowed.
-    measure : str
-        Which difference the tolerance bounds: ``abs``, ``rel``, ``in_se``, ``fisher_z`` (Fisher's z) or ``sd`` (over
-        the product of two standard deviations).
-    agrees : bool
-        False for anything missing or NaN.
-    definition : str
-        Name of the entry of the definition table that accounts for a difference, or "".
-    spread : float
-        In the same unit, how far lme4's own optimizers end apart; NaN where that is not known.
+        Its name, as in `Fit.quantities`; ``var_se[group.term]`` is the standard error of a variance.
+    reference : float
+        The reference's; for ``var_se``, which lme4 does not print, that of the common objective at its estimates.
+    native : float
+        As the candidate itself prints it.
+    corrected : float
+        By the reference's definition, from the candidate's own estimates.
     """
 
     quantity: str
     reference: float
-    candidate: float
-    abs: float
-    rel: float
-    in_se: float
-    difference: float
-    tolerance: float
-    measure: str
-    agrees: bool
-    definition: str = ""
-    spread: float = math.nan
+    native: float
+    corrected: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A difference somebody has looked into.
+
+    Attributes
+    ----------
+    case, engine : str
+        Of the finding: one case, one engine under test.
+    verdict : Verdict
+    reason, link : str
+        Why it differs, and where that is told.
+    expires : date
+        The last day on which the entry holds.
+    quantity : str
+        A name such as ``se[Days]``, or all of its kind, such as ``se``; "" is the whole finding. A finding is known by
+        its quantities only where all that are beyond tolerance are.
+    """
+
+    case: str
+    engine: str
+    verdict: Verdict
+    reason: str
+    link: str
+    expires: date
+    quantity: str = ""
+
+    def __str__(self) -> str:
+        of = f", {self.quantity}" if self.quantity else ""
+        return f"{self.case}, {self.engine}{of}: {self.verdict}"
+
+    def covers(self, quantity: str) -> bool:
+        """Whether the entry speaks of a quantity."""
+        return self.quantity in ("", quantity, kind_of(quantity))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -220,8 +257,30 @@ class Comparison:
         InvalidArgument
             Another language, or a comparison that does not know its data: one not made by `lmerbridge.compare`.
         """
-        from lmerbridge.parity.reproduce import reproduce
-
         if self.spec is None:
             raise InvalidArgument("the comparison does not know its data; make it with lmerbridge.compare.")
         return reproduce(self, self.spec, language, folder)
+
+
+WORDS = {
+    "y": "the response",
+    "weights": "weights",
+    "offset": "offset",
+    "beta": "fixed effects",
+    "sigma": "sigma",
+    "se": "standard errors",
+    "varcorr": "variances or correlations",
+    "fitted": "fitted values",
+    "ranef": "random effects",
+    "logLik": "the log-likelihood",
+    "df": "the number of parameters or rows",
+}
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What one stage found, the verdict if it is a cause, and the definitions it verified by kind of quantity."""
+
+    evidence: Evidence
+    verdict: Verdict | None = None
+    accounted: tuple[tuple[str, str], ...] = ()

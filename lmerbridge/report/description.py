@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lmerbridge.parity.definitions import table
-from lmerbridge.parity.known import Stale
+from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.report.digits import Panel, panels

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from lmerbridge.parity.slices import Line
+from lmerbridge.parity.verdict import Line
 from lmerbridge.report.description import Report
 from lmerbridge.report.digits import Panel
 from lmerbridge.report.findings import Finding

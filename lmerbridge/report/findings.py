@@ -6,11 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from lmerbridge.parity.known import Known
-from lmerbridge.parity.own_definitions import Native
-from lmerbridge.parity.slices import Line
+from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import CaseResult
-from lmerbridge.parity.verdict import Comparison, Evidence, QuantityRow
+from lmerbridge.parity.verdict import Comparison, Evidence, Known, Line, Native
 from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
 from lmerbridge.report.quantities import UNITS, in_tolerances, kind, row_level

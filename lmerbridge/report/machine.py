@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from lmerbridge.parity.known import Known
-from lmerbridge.parity.own_definitions import Native
-from lmerbridge.parity.slices import Line
-from lmerbridge.parity.verdict import QuantityRow
+from lmerbridge.parity.quantities import QuantityRow
+from lmerbridge.parity.verdict import Known, Line, Native
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline

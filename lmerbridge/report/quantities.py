@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lmerbridge.parity.verdict import Comparison, QuantityRow
+from lmerbridge.parity.quantities import QuantityRow
+from lmerbridge.parity.verdict import Comparison
 from lmerbridge.report.outcome import Level, reference_at_fault
 from lmerbridge.report.wording import pair, short
 

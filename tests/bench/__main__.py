@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from lmerbridge.bridge.session_facts import session_facts
+from lmerbridge.bridge.session import session_facts
 from tests.bench import bootstrap, fits, starting, transfer, verdict
 from tests.bench.row import Row
 

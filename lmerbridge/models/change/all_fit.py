@@ -16,7 +16,7 @@ from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.progress import bar
+from lmerbridge.parallel import bar
 
 MAXFUN = 100_000  # lme4's, in allFit()
 METHODS: dict[str, tuple[str, dict[str, str]]] = {  # lme4's names: the optimizer, and what chooses its method

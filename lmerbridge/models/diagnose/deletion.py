@@ -16,7 +16,7 @@ from lmerbridge.errors import RError, TimedOut
 from lmerbridge.models.diagnose.influence import Refit, Without
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.resample.refits import Shared
-from lmerbridge.progress import bar
+from lmerbridge.parallel import bar
 from lmerbridge.results.fit import Condition
 
 PIECES = 4  # a process, so that a bar moves

@@ -13,6 +13,8 @@ import pandas as pd
 from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract.getme import Parts
+from lmerbridge.models.extract.matrices import Matrices
+from lmerbridge.models.extract.optimum import Optimum
 from lmerbridge.models.extract.pca import PCA
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import VarCorr, labels
@@ -182,3 +184,7 @@ def _positive(sigma: float) -> float:
     if not (isinstance(sigma, int | float) and 0 < sigma < np.inf):
         raise InvalidArgument(f"sigma is {sigma!r}; a positive number is expected.")
     return float(sigma)
+
+
+class Extraction(Estimates, Matrices, Optimum):
+    """Everything a fitted model holds."""

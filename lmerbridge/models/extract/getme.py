@@ -16,8 +16,7 @@ from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.bridge.session import lme4_has, need
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import internals
-from lmerbridge.models.extract.devfun import DevianceFunction
-from lmerbridge.models.extract.internals import Cholesky, DevComp, MEParts
+from lmerbridge.models.extract.internals import Cholesky, DevComp, DevianceFunction, MEParts
 from lmerbridge.models.extract.objective import Objective
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import labels

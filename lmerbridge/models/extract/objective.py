@@ -9,8 +9,7 @@ import numpy as np
 
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.asking import ask
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 

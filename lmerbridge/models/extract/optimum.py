@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.asking import ask
 from lmerbridge.models.extract.getme import Parts
+from lmerbridge.models.kept import ask
 from lmerbridge.results.covariance import SINGULAR, Array
 from lmerbridge.results.fit import LogLik
 

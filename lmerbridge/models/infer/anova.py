@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
-from lmerbridge.models.asking import ask
 from lmerbridge.models.infer.contrasts import Contests
 from lmerbridge.models.infer.modcomp import Comparisons
 from lmerbridge.models.infer.selection import Selection
 from lmerbridge.models.infer.summary import Summary, summarized
 from lmerbridge.models.infer.tables import AnovaTable, Ddf, anova_table, check_ddf
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, ask
 
 SumsOfSquares: TypeAlias = Literal["I", "II", "III", 1, 2, 3]
 TYPES = {"I": "1", "II": "2", "III": "3", 1: "1", 2: "2", 3: "3"}

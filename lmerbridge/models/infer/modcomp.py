@@ -12,10 +12,9 @@ import pandas as pd
 from lmerbridge.bridge.host import Reply
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.asking import ask
-from lmerbridge.models.infer.linfct import Contrasts, contrast_matrix
+from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict.simulate import checked_count, checked_seed
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Condition

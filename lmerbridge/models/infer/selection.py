@@ -12,9 +12,8 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import names
-from lmerbridge.models.asking import ask
 from lmerbridge.models.infer.tables import AnovaTable, ApproximateDdf, anova_table, check_ddf, frame
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.results.fit import Condition
 
 Kept = TypeVar("Kept", bound=KeptFit)

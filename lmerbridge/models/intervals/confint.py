@@ -11,14 +11,14 @@ from lmerbridge.bridge.from_r import notices
 from lmerbridge.bridge.host import Reply
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.asking import ask
-from lmerbridge.models.intervals import tracing
+from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
 from lmerbridge.models.intervals.parameters import Which, bounded, quantiles_of
 from lmerbridge.models.intervals.profile import Profile
+from lmerbridge.models.kept import ask
 from lmerbridge.models.resample import bootci
 from lmerbridge.models.resample.bootstrap import Bootstrapping
-from lmerbridge.progress import bar
+from lmerbridge.parallel import bar
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import labels
 
@@ -108,9 +108,9 @@ class Intervals(Bootstrapping):
         delta: float | None = None,
         delta_cutoff: float = 1 / 8,
         dev_tol: float = 1e-9,
-        start_method: tracing.Start = "prev",
+        start_method: profiles.Start = "prev",
         optimizer: str | None = None,
-        prof_scale: tracing.Scale = "sdcor",
+        prof_scale: profiles.Scale = "sdcor",
         progress: bool | None = None,
         timeout: float | None = None,
     ) -> Profile:
@@ -170,7 +170,7 @@ class Intervals(Bootstrapping):
                conf_low  conf_high
         sigma     38.23      67.66
         """
-        options = tracing.options(
+        options = profiles.options(
             alpha_max=alpha_max,
             max_points=max_points,
             delta=delta,
@@ -187,9 +187,9 @@ class Intervals(Bootstrapping):
                 given = {"handle": model.handle, "which": int(place) + 1, **options}
                 replies[str(name)] = model.worker.call("profile_parameter", **given)
                 advance(1)
-        conditions = tracing.said(self._parameters, (c for reply in replies.values() for c in reply.conditions))
+        conditions = profiles.said(self._parameters, (c for reply in replies.values() for c in reply.conditions))
         notices.give(notices.of_conditions(tuple(conditions)))
-        return tracing.assembled(self._parameters, {name: reply.values for name, reply in replies.items()}, prof_scale)
+        return profiles.assembled(self._parameters, {name: reply.values for name, reply in replies.items()}, prof_scale)
 
     def devfun2(self) -> Devfun2:
         """The deviance as a function of standard deviations, correlations and sigma: ``devfun2``.

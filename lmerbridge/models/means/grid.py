@@ -13,9 +13,8 @@ from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.wire import Value
 from lmerbridge.drawing import interval_plot, one_panel
 from lmerbridge.errors import InvalidArgument, RWarning
-from lmerbridge.models.asking import ask
 from lmerbridge.models.intervals.parameters import checked_level
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
     ADJUSTMENTS,
     SIDES,

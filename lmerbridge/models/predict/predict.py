@@ -10,7 +10,7 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.to_r.newdata import check_complete, incomplete
 from lmerbridge.errors import InvalidArgument, MissingValues
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.asking import ask
+from lmerbridge.models.kept import ask
 from lmerbridge.models.predict.effects import Parameters, chosen_effects, grouping, new_parameters
 from lmerbridge.models.predict.rows import padded
 from lmerbridge.models.predict.simulate import Simulation

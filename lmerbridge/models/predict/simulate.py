@@ -11,7 +11,7 @@ from lmerbridge.bridge.session import need
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import ALLOWED
-from lmerbridge.models.asking import ask
+from lmerbridge.models.kept import ask
 from lmerbridge.models.predict.effects import Parameters, check_whole, chosen_effects, new_parameters
 from lmerbridge.models.predict.rows import Rows, padded
 

@@ -18,7 +18,7 @@ from lmerbridge.formula.formula import parse
 from lmerbridge.models.predict.effects import check_whole, chosen_effects
 from lmerbridge.models.predict.simulate import checked_count, checked_seed, kept_effects
 from lmerbridge.models.resample import bootci
-from lmerbridge.models.resample.powering import Powering
+from lmerbridge.models.resample.power import Powering
 from lmerbridge.models.resample.replicates import Replicates, Statistic, each, evaluated, original, tabulated
 
 if TYPE_CHECKING:

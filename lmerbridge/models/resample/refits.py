@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property, lru_cache
 from math import inf
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lmerbridge import parallel
 from lmerbridge.bridge.limit import current, time_limit
+from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import TimedOut, WorkerDied
-from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.resample.replicates import Replicates
-from lmerbridge.progress import bar
+from lmerbridge.models.intervals.parameters import Parameters
+from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.resample.replicates import Common, Replicates
+from lmerbridge.parallel import bar
 from lmerbridge.results.covariance import Array
 
 WORK = 1.0  # seconds of it in a chunk, where there is so much: a process that gets one may have to start R first
@@ -100,8 +103,6 @@ class Refits:
         progress: bool | None = None,
     ) -> None:
         """Do what is left, starting each at theta."""
-        from lmerbridge import parallel  # joblib is slow to load
-
         if not len(self.left):
             return
         with bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
@@ -150,3 +151,34 @@ class Refits:
 def _process_died(error: Exception) -> bool:
     """Whether joblib's process, loky's or dask's, ended before it answered."""
     return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"
+
+
+class Resampling(Parameters):
+    """A model's simulated responses, and its refits to them."""
+
+    @cached_property
+    def _common(self) -> tuple[Common, Array]:
+        described = self.call("describe_refits")
+        return Common.of(self, described["index"]), described["response"]
+
+    def _drawn(self, **arguments: Value) -> Array:
+        """Return simulated responses, shape (nsim, nobs)."""
+        responses: Array = ask(self, "draw_responses", timeout=None, **arguments).values["response"]
+        return responses.reshape(-1, self.nobs)
+
+    def _refitted(
+        self, responses: Array, drawn: dict[str, Value], theta: Array | None = None, **how: Unpack[How]
+    ) -> Replicates:
+        """Refit to all responses, or to those left of them where the same were begun before."""
+        key = pickle.dumps(drawn)
+        if key not in self._begun:
+            self._begun.clear()  # of what is kept for another call, one is enough
+            width = 4 + len(self.theta) + len(self.beta) * (1 + len(self.beta))
+            self._begun[key] = Refits(len(responses), width)
+        refits = self._begun[key]
+        refits.run(self, responses, self.theta if theta is None else theta, **how)
+        return refits.replicates(len(self.theta))
+
+    @cached_property
+    def _begun(self) -> dict[bytes, Refits]:
+        return {}

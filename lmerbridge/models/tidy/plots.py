@@ -18,7 +18,7 @@ from lmerbridge.drawing import (
 )
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.diagnose.residuals import Diagnostics, ResidualType
-from lmerbridge.models.extract.extraction import Extraction
+from lmerbridge.models.extract.estimates import Extraction
 from lmerbridge.models.intervals.parameters import checked_level
 
 if TYPE_CHECKING:

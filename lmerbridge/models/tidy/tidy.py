@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,14 +13,61 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.models.diagnose.residuals import Diagnostics
-from lmerbridge.models.extract.extraction import Extraction
+from lmerbridge.models.extract.estimates import Extraction
 from lmerbridge.models.infer.anova import Inference
 from lmerbridge.models.infer.tables import ApproximateDdf
 from lmerbridge.models.intervals.confint import Intervals, Method
-from lmerbridge.models.intervals.parameters import checked_level, random_parameters, renamed, squared
+from lmerbridge.models.intervals.parameters import (
+    checked_level,
+    quantiles_of,
+    random_parameters,
+    renamed,
+    squared,
+    tail,
+)
 from lmerbridge.models.predict.predict import Prediction
 from lmerbridge.models.resample.replicates import Replicate
-from lmerbridge.models.tidy.tidytable import ENDS, Interval, shaped
+from lmerbridge.results.covariance import Array
+
+TEXTS = ["effect", "group", "level", "term", "ddf"]
+COLUMNS = [*TEXTS[:4], "estimate", "std_error", "statistic", "df", "p_value", "ddf", "conf_low", "conf_high"]
+ENDS = ["conf_low", "conf_high"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Which confidence intervals are wanted."""
+
+    level: float
+    method: Method
+    nsim: int
+    seed: int | None
+
+    def around(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add intervals by standard errors to a table, by t where it has degrees of freedom."""
+        low, high = self._quantiles(table)
+        return table.assign(
+            conf_low=table["estimate"] + low * table["std_error"],
+            conf_high=table["estimate"] + high * table["std_error"],
+        )
+
+    def _quantiles(self, table: pd.DataFrame) -> tuple[Array, Array]:
+        if "df" not in table:
+            low, high = quantiles_of(self.level)
+            return low, high
+        from scipy.special import stdtrit  # slow to load
+
+        below = tail(self.level)
+        df = table["df"].to_numpy("float64")
+        return np.asarray(stdtrit(df, below)), np.asarray(stdtrit(df, 1 - below))
+
+
+def shaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns that all have, text as objects and numbers as doubles."""
+    whole = table.reindex(columns=COLUMNS)
+    whole[TEXTS] = whole[TEXTS].astype(object).where(whole[TEXTS].notna(), None)
+    return whole.astype({name: float for name in COLUMNS if name not in TEXTS})
+
 
 Effect: TypeAlias = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs"]
 Scale: TypeAlias = Literal["sdcor", "vcov"]
