@@ -1,112 +1,72 @@
-"""Processes of every kind, each with an R of its own: the same bits, nothing left behind."""
+"""A run on a real dask.distributed cluster of two worker processes: the same bytes as here."""
 
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+import os
+from pathlib import Path
 
 import pytest
+from dask.distributed import Client, LocalCluster
+from joblib import parallel_config
+from typer.testing import CliRunner
 
-from tests.processes import run
+from lmerbridge.cli import app
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.parallel import backend
+from lmerbridge.parity import cases, suite
+from lmerbridge.report import describe, html, json_text, junit, markdown
 
-MODELS = {  # formula: data set
-    "Reaction ~ Days + (Days | Subject)": "sleepstudy",
-    "Yield ~ 1 + (1 | Batch)": "Dyestuff",
-    "diameter ~ 1 + (1 | plate) + (1 | sample)": "Penicillin",  # crossed: its last digits are the hardest to repeat
-    "strength ~ 1 + (1 | batch) + (1 | cask:batch)": "Pastes",
-}
-SCRIPT = f"""
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-import joblib
-from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge import host
-
-def bits(fits):
-    return [fit.theta.tobytes() + fit.fitted.to_numpy().tobytes() for fit in fits]
-
-if __name__ == "__main__":
-    models = [(formula, load_dataset(name)) for formula, name in {MODELS}.items()]
-    serial = [lmer(*model) for model in models]
-    worker = host.worker()
-    WAY
-    again = [lmer(*model) for model in models]
-    print(bits(found) == bits(serial), bits(again) == bits(serial), host.worker() is worker)
-    print([str(fit) for fit in found] == [str(fit) for fit in serial])
-"""
-WAYS = {
-    "joblib": "found = joblib.Parallel(2)(joblib.delayed(lmer)(*model) for model in models)",
-    "fork": "with multiprocessing.get_context('fork').Pool(2) as pool: found = pool.starmap(lmer, models)",
-    "spawn": "with ProcessPoolExecutor(2, multiprocessing.get_context('spawn')) as pool: "
-    "found = list(pool.map(lmer, *zip(*models)))",
-}
-TESTS = f"""
-import pytest
-from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge import host
-
-@pytest.mark.parametrize(("formula", "name"), {MODELS}.items())
-def test_bits(formula, name, worker_id):
-    fit = lmer(formula, load_dataset(name))
-    print("fitted", name, fit.theta.tobytes().hex(), worker_id, host.worker()._process.pid)
-"""
-
-
-def parallel(way, folder):
-    """Run the script in one way, and return what it prints; its temporary files are in a folder of their own."""
-    (folder / "script.py").write_text(SCRIPT.replace("WAY", WAYS[way]))
-    (folder / "temporary").mkdir()
-    environment = {"TMPDIR": str(folder / "temporary"), "PYTHONWARNINGS": "default::ResourceWarning"}
-    return run(folder / "script.py", way="file", cwd=folder, **environment)
-
-
-def xdist(folder):
-    """Run the tests in two processes, and return what they print."""
-    (folder / "test_bits.py").write_text(TESTS)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-n",
-        "2",
-        "-W",
-        "error",
-        "-rP",
-        "-p",
-        "no:cacheprovider",
-        "test_bits.py",
-    ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+FEW, ENGINE = "pastes_*", "statsmodels"  # six cases; one of them a finding
 
 
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory):
-    """What is run, and its folder, as futures; two at a time."""
-    folders = {name: tmp_path_factory.mktemp("parallel") for name in [*WAYS, "xdist"]}
-    with ThreadPoolExecutor(2) as pool:
-        running = {way: pool.submit(parallel, way, folders[way]) for way in WAYS}
-        running["xdist"] = pool.submit(xdist, folders["xdist"])
-        yield {name: (job, folders[name]) for name, job in running.items()}
+def cluster():
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as made:
+        yield made
 
 
-def left_in(folder):
-    """Return what is left of the script a moment after its end."""
-    deadline = time.monotonic() + 5
-    while (left := [path.name for path in folder.iterdir()]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return left
+@pytest.fixture(scope="module")
+def here():
+    """The report of the same run without a cluster."""
+    return describe(suite.collect(list(suite.run_cases(cases.matching(FEW), [ENGINE]))))
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_processes_give_the_bits_of_one_and_leave_its_worker_alone(way, jobs):
-    job, folder = jobs[way]
-    assert job.result().split() == ["True"] * 4
-    assert left_in(folder / "temporary") == []
+def runs_engines():
+    """Whether the process it is called in has a child that runs engines."""
+    children = Path(f"/proc/{os.getpid()}").glob("task/*/children")
+    pids = [pid for path in children for pid in path.read_text().split()]
+    return any("lmerbridge.parity.process" in Path(f"/proc/{pid}/cmdline").read_text() for pid in pids)
 
 
-def test_each_process_of_pytest_xdist_has_an_r_of_its_own_and_the_same_bits(jobs, fits):
-    job, _ = jobs["xdist"]
-    fitted = [line.split()[1:] for line in job.result().splitlines() if line.startswith("fitted")]
-    expected = {name: fits(formula, name).theta.tobytes().hex() for formula, name in MODELS.items()}
-    assert {name: bits for name, bits, _, _ in fitted} == expected
-    assert len({process for *_, process in fitted}) == len({tester for _, _, tester, _ in fitted}) == 2
+def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(cluster, here, tmp_path):
+    address = cluster.scheduler_address.replace("tcp://", "dask://")
+    options = ["--case", FEW, "--engine", ENGINE, "--out", str(tmp_path), "--backend", address]
+    done = CliRunner().invoke(app, ["parity", *options])
+    assert done.exit_code == 1, done.output
+    renderings = {"html": html, "md": markdown, "json": json_text, "xml": junit}
+    written = {end: (tmp_path / f"parity.{end}").read_text() for end in renderings}
+    assert written == {end: render(here) for end, render in renderings.items()}
+    with Client(cluster, set_as_default=False) as client:
+        assert [*client.run(runs_engines).values()] == [True, True]
+
+
+def test_a_run_follows_the_joblib_configuration_it_is_in(cluster, here):
+    with Client(cluster, set_as_default=False) as client, parallel_config(backend="dask", client=client):
+        results = list(suite.run_cases(cases.matching(FEW), [ENGINE]))
+    assert json_text(describe(suite.collect(results))) == json_text(here)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nosuch", "the backend is 'nosuch'; dask://HOST:PORT or one of loky, threading, sequential is expected"),
+        ("dask://", "dask:// cannot be reached"),
+    ],
+)
+def test_a_backend_there_is_not_is_an_error(name, words):
+    with pytest.raises(InvalidArgument, match=words), backend(name):
+        pass
+
+
+@pytest.mark.parametrize("jobs", [0, "2", 1.5])
+def test_a_number_of_jobs_that_is_none_is_refused(jobs):
+    with pytest.raises(InvalidArgument, match="a number of processes, -1 for one a core"), backend(None, jobs):
+        pass

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lmerbridge.formula import limits
 from tests.bench.row import Row
-from tests.test_grammar import HUGE, LIMITS, judged
+from tests.formula.test_grammar import HUGE, LIMITS, judged
 
 
 def rows() -> Iterator[Row]:

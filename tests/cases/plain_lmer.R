@@ -1,4 +1,4 @@
-# Fit the models that test_exact.py wrote into the folder given, with lme4 alone and no code of ours, and print
+# Fit the models that tests/models/test_exact.py wrote into the folder given, with lme4 alone and no code of ours, and print
 # every number as a hexadecimal double: model, quantity, value, separated by tabs.
 suppressPackageStartupMessages(library(lme4))
 

@@ -1,4 +1,4 @@
-# Writes statsmodels.json: lme4's answers to the models of test_statsmodels.py, and the columns they add to sleepstudy.
+# Writes statsmodels.json: lme4's answers to the models of tests/engines/test_statsmodels.py, and the columns they add to sleepstudy.
 # Run from this directory: Rscript statsmodels.R
 suppressMessages({library(lme4); library(nlme, exclude = "lmList")})
 source("json.R")

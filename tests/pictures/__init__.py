@@ -1,6 +1,6 @@
 """Pictures as tests: what a figure looks like, against the picture that was looked at and kept here.
 
-``DRAW=1 pytest tests/test_plots.py`` draws them anew; look at each before it is committed.
+``DRAW=1 pytest tests/models/test_plots.py`` draws them anew; look at each before it is committed.
 """
 
 import os

@@ -8,9 +8,9 @@ import pytest
 
 from lmerbridge import lmer
 from lmerbridge.errors import InvalidArgument
+from tests.models.test_inference import BY_DIFFERENCES, extra
 from tests.oracle import MODELS, fitted, plain
 from tests.processes import in_r
-from tests.test_inference import BY_DIFFERENCES, extra
 
 SMALLER = {  # models with less in their fixed part; R's package and name of their data
     "sleepstudy": ("Reaction ~ 1 + (Days | Subject)", "lme4::sleepstudy"),

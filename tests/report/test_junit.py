@@ -13,7 +13,7 @@ from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import SuiteRun
 from lmerbridge.parity.verdict import Known, Line, QuantityRow, Verdict
 from lmerbridge.report import describe, json_text, junit, schema_text
-from tests.test_report import comparison, every_verdict, result, run
+from tests.report.test_report import comparison, every_verdict, result, run
 
 ENTRY = Known(
     case="a/ML",

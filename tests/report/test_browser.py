@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.report import describe, html
-from tests.test_report import EXACT, comparison, pictured, result, run
+from tests.report.test_report import EXACT, comparison, pictured, result, run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")

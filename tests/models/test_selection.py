@@ -7,9 +7,9 @@ import pytest
 
 from lmerbridge import lmer
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, NotExpressible
+from tests.models.test_inference import APPROXIMATE, BY_DIFFERENCES, extra
 from tests.oracle import MODELS, fitted, plain
 from tests.processes import in_r
-from tests.test_inference import APPROXIMATE, BY_DIFFERENCES, extra
 
 MIXED = ["eliminated", "npar", "loglik", "aic", "lrt", "df", "p_value"]
 FIXED = ["eliminated", "sum_sq", "mean_sq", "num_df", "den_df", "f_value", "p_value", "ddf"]

@@ -13,7 +13,7 @@ from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, TimedOut
 from tests.oracle import MODELS, fitted, plain, same_bits
 
-BROOM = json.loads((Path(__file__).parent / "cases" / "broom.json").read_text())
+BROOM = json.loads((Path(__file__).parents[1] / "cases" / "broom.json").read_text())
 NAMES = {"std.error": "std_error", "p.value": "p_value", "conf.low": "conf_low", "conf.high": "conf_high"}
 KEYS = ["effect", "group", "level", "term"]
 COLUMNS = [*KEYS, "estimate", "std_error", "statistic", "df", "p_value", "ddf", "conf_low", "conf_high"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lmerbridge.errors import InvalidArgument
+from tests.models.test_extraction import weighted
 from tests.oracle import MODELS, fitted, plain, same_bits
-from tests.test_extraction import weighted
 
 EVERY = [*MODELS, "weighted"]
 every_model = pytest.mark.parametrize("name", EVERY)

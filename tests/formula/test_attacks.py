@@ -20,7 +20,7 @@ from lmerbridge.formula.syntax import Name, source
 from lmerbridge.inputs.spec import Spec
 from tests.processes import run
 
-ATTACKS = tomllib.loads(Path(__file__).with_name("cases").joinpath("attacks.toml").read_text(encoding="utf-8"))[
+ATTACKS = tomllib.loads(Path(__file__).parents[1].joinpath("cases", "attacks.toml").read_text(encoding="utf-8"))[
     "attack"
 ]
 PLAIN = "Reaction ~ Days + (1 | Subject)"
@@ -179,7 +179,7 @@ def past_the_reader(formula, data, **options):
 
 
 def test_no_attack_has_an_effect_on_files_environment_processes_or_network_not_even_past_the_reader(tmp_path):
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     done, seen, same = json.loads(run(EFFECTS, cwd=tmp_path, PYTHONPATH=root, PYTHONDONTWRITEBYTECODE="1"))
     assert seen == []
     assert same == [True] * 5

@@ -100,7 +100,7 @@ def test_a_python_engine_is_judged_without_r_as_with_it(file, with_r, tmp_path):
     command = [sys.executable, "-m", "lmerbridge", "parity", "--engine", "statsmodels", "--case", WITHOUT_R]
     command += ["--reference", f"recorded:{file}", "--out", str(tmp_path), "--format", "json"]
     environment = {"HOME": os.environ["HOME"], "PATH": str(tmp_path), "R_HOME": str(tmp_path / "no")}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 1, done.stderr  # statsmodels stops early on pastes_crossed
     report = json.loads((tmp_path / "parity.json").read_text())

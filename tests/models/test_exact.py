@@ -13,7 +13,7 @@ from lmerbridge import lmer
 from lmerbridge.bridge.session import lme4_has, lme4_version
 from tests.cases import exact_frames
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 MODELS = {
     f"{model['name']}_{'reml' if reml else 'ml'}": model | {"reml": reml}
     for model in tomllib.loads((CASES / "exact_models.toml").read_text())["model"]

@@ -9,7 +9,7 @@ import pytest
 from lmerbridge.setup import compat
 from lmerbridge.setup.compat import DEFECTS, RINTERFACE, SUPPORTED, Range, defects, fits, parse_version
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOADS = [  # R, rpy2-rinterface, whether it loads: bridge measurements
     ("4.2.2", "3.6.5", True),
     ("4.2.2", "3.6.6", False),

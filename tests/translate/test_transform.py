@@ -12,7 +12,7 @@ from lmerbridge.errors import NotExpressible
 from lmerbridge.formula.parser import read
 from lmerbridge.translate.transform import as_factor, evaluate, logical
 
-CASES = json.loads(Path(__file__).with_name("cases").joinpath("transform.json").read_text(encoding="utf-8"))
+CASES = json.loads(Path(__file__).parents[1].joinpath("cases", "transform.json").read_text(encoding="utf-8"))
 GIVEN = CASES["columns"]
 TRUTH = np.array([np.nan if v is None else float(v) for v in GIVEN["l"]])
 COLUMNS: dict[str, Any] = {

@@ -16,8 +16,8 @@ from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, source, to_r, walk
 from lmerbridge.formula.terms import expand
 from lmerbridge.translate.coding import Coding
+from tests.formula.test_attacks import ATTACKS, HOSTILE, SECONDS, written
 from tests.processes import in_r
-from tests.test_attacks import ATTACKS, HOSTILE, SECONDS, written
 
 
 def wrapped(count):

@@ -10,7 +10,7 @@ from lmerbridge.cli import app
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.report.diff import BADNESS
 
-REPORT = Path(__file__).parents[1] / "reports" / "parity.json"
+REPORT = Path(__file__).parents[2] / "reports" / "parity.json"
 FINE = {"verdict": "same_optimum", "fails": False, "gap": 1e-12}
 LOOSE = {"verdict": "loose_stop", "fails": False, "gap": 5e-3}
 SHORT = {"verdict": "other_optimum", "fails": True, "gap": 2.0}

@@ -17,7 +17,7 @@ from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import split
 from lmerbridge.translate.mixedlm import independent
 
-CASES = json.loads(Path(__file__).with_name("cases").joinpath("statsmodels.json").read_text(encoding="utf-8"))
+CASES = json.loads(Path(__file__).parents[1].joinpath("cases", "statsmodels.json").read_text(encoding="utf-8"))
 FRAMES = {
     **dict.fromkeys(("nested", "nested_in_the_data_only"), "Pastes"),
     "crossed": "Penicillin",

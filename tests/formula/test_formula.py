@@ -14,7 +14,7 @@ from lmerbridge.formula.parser import read
 from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, fold, to_r
 from lmerbridge.formula.terms import expand
 
-CASES = json.loads(Path(__file__).with_name("cases").joinpath("formula.json").read_text(encoding="utf-8"))
+CASES = json.loads(Path(__file__).parents[1].joinpath("cases", "formula.json").read_text(encoding="utf-8"))
 
 HOSTILE = (
     'y ~ I(system("touch a")) + (1 | g)',

@@ -11,7 +11,7 @@ from lmerbridge.errors import NeedsNewer, SetupError
 from lmerbridge.setup.compat import GATES, SUPPORTED, has
 from lmerbridge.setup.installation import find_rscript
 
-PROBES = Path(__file__).parent / "cases" / "gates.R"
+PROBES = Path(__file__).parents[1] / "cases" / "gates.R"
 UNPROBED = {"all_fit_alone", "parallel_future"}  # they show only where other packages are missing or there
 
 
