@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -243,14 +243,19 @@ def call(function: str, **arguments: Value) -> Reply:
     return worker().call(function, **arguments)
 
 
+def keep(function: str, meanwhile: Callable[[], None] = _nothing, /, **arguments: Value) -> Model:
+    """Call a function of the R package that makes a model, and keep what it made: see `Worker.call`."""
+    return Model(function, meanwhile, arguments)
+
+
 class Model:
     """A model kept in the worker, released there when this object goes."""
 
-    def __init__(self, fit: Callable[[Worker, str], Reply]) -> None:
+    def __init__(self, function: str, meanwhile: Callable[[], None], arguments: Mapping[str, Value]) -> None:
         self.handle = f"m{next(_handles)}"
         self.worker = worker()
         weakref.finalize(self, self.worker.release_later, self.handle)
-        self.reply = fit(self.worker, self.handle)
+        self.reply = self.worker.call(function, meanwhile, handle=self.handle, **arguments)
 
     @property
     def alive(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.control import OPTIMIZERS
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.kept import fit_spec
 from lmerbridge.models.lmer import LmerFit
 
 
@@ -33,8 +34,8 @@ class Lme4:
     def fit(self, spec: Spec) -> LmerFit:
         """Fit the model: see `lmerbridge.lmer`."""
         if self.optimizer is None:
-            return LmerFit.of(spec)
+            return fit_spec(LmerFit, spec)
         control = {"optimizer": self.optimizer, **spec.controls}
         if control["optimizer"] != self.optimizer:
             raise InvalidArgument(f"control asks for the optimizer {control['optimizer']!r} of {self.name}.")
-        return replace(LmerFit.of(replace(spec, control=control)), engine=self.name)
+        return replace(fit_spec(LmerFit, replace(spec, control=control)), engine=self.name)

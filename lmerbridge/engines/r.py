@@ -10,10 +10,9 @@ from lmerbridge.bridge import host
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.bridge.from_r.flat import build
 from lmerbridge.bridge.session import session_facts
-from lmerbridge.bridge.to_r import columns, refusals
+from lmerbridge.bridge.to_r import refusals
 from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, SetupError
-from lmerbridge.formula.formula import Formula
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results import covariance
 from lmerbridge.results.fit import Fit, Provenance
@@ -37,15 +36,14 @@ class RPackage:
         """
         refuse_lme4s(spec, self.name)
         refuse_structures(spec, self.name)
-        formula = columns.parsed(spec)
-        given = {name: value for name, value in arguments(spec, formula).items() if name not in LME4S}
+        given = {name: value for name, value in arguments(spec).items() if name not in LME4S}
         try:
-            model = host.Model(lambda worker, handle: worker.call(f"fit_{self.name}", handle=handle, **given))
+            model = host.keep(f"fit_{self.name}", **given)
         except RError as error:
-            raise _translated(error, spec, formula) from error
-        return self._described(spec, formula, model)
+            raise _translated(error, spec) from error
+        return self._read(spec, model)
 
-    def _described(self, spec: Spec, formula: Formula, model: host.Model) -> Fit:
+    def _read(self, spec: Spec, model: host.Model) -> Fit:
         values = dict(model.reply.values)
         version, optimizer = values.pop("version")[0], values["optimizer"][0]
         derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
@@ -55,12 +53,12 @@ class RPackage:
         derived = {"theta": covariance.join(roots), "singular": any(map(covariance.singular, roots))}
         return Fit(
             engine=self.name,
-            formula=formula.text,
+            formula=spec.parsed.text,
             index=spec.data.index,
-            rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
             conditions=model.reply.conditions,
             provenance=Provenance(self.name, version, optimizer, tuple(session_facts().items())),
-            own_design=replies.design(model.call("design")),
+            _design=replies.design(model.call("design")),
             **fields | derived,
         )
 
@@ -77,7 +75,7 @@ class GlmmTMB(RPackage):
     name = "glmmTMB"
 
 
-def _translated(error: RError, spec: Spec, formula: Formula) -> LmerBridgeError:
+def _translated(error: RError, spec: Spec) -> LmerBridgeError:
     if "lmerbridge_not_installed" in error.classes:
         return SetupError(
             f"R has no package {error.text}, which the engine needs; to install it:\n{remedy(error.text)}"
@@ -86,4 +84,4 @@ def _translated(error: RError, spec: Spec, formula: Formula) -> LmerBridgeError:
         return NotExpressible(f"{error.text}.")
     if "lmerbridge_engine_failed" in error.classes:
         return EngineFailed(str(error))
-    return refusals.translated(error, spec, formula) or error
+    return refusals.translate(error, spec) or error

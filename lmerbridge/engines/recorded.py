@@ -14,7 +14,6 @@ import pandas as pd
 
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.to_r import columns
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible
 from lmerbridge.formula.formula import Formula
 from lmerbridge.inputs.spec import Spec
@@ -66,7 +65,7 @@ class Recorded:
         if self.partial:
             raise NotExpressible(f"{self.name} {PARTIAL}.")
         refuse_lme4s(spec, self.name)
-        formula = columns.parsed(spec)
+        formula = spec.parsed
         model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
         vectors = _vectors(model["fit"]["described"])
         described = build(replies.Described, replies.unstructured(len(vectors["block.name"])) | vectors)
@@ -75,10 +74,10 @@ class Recorded:
             engine=self.name,
             formula=formula.text,
             index=spec.data.index,
-            rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
             conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in model["fit"]["conditions"]),
             provenance=Provenance("lme4", versions["lme4"], described.optimizer, tuple(versions.items())),
-            own_design=replies.design(_vectors(model["design"])),
+            _design=replies.design(_vectors(model["design"])),
             **replies.numbers(described),
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns
+from lmerbridge.formula.formula import Formula, parse
+from lmerbridge.inputs import control
 from lmerbridge.inputs.control import LmerControl
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
+from lmerbridge.results.kind import LMM, Kind
 
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
@@ -50,6 +54,8 @@ class Spec:
         What ``(x || g)`` means: a random term for each of its terms, or one with ``diag(x | g)``.
     design : Design or None
         The reference's own matrices, for engines that are to be tested on the estimator alone.
+    kind : Kind
+        Which kind of mixed model it is.
     """
 
     formula: str
@@ -65,6 +71,7 @@ class Spec:
     allow: Sequence[str] = ()
     double_bar: DoubleBar = "split"
     design: Design | None = None
+    kind: Kind = LMM
 
     def __post_init__(self) -> None:
         if not isinstance(self.formula, str):
@@ -79,11 +86,25 @@ class Spec:
             raise InvalidArgument(f"double_bar is {self.double_bar!r}; 'split' or 'diag_special' is expected.")
         for argument in ("contrasts", "control"):
             given = getattr(self, argument)
-            if isinstance(given, LmerControl):
+            if isinstance(given, getattr(control, self.kind.control)):
                 continue
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
         object.__setattr__(self, "allow", _checked_allow(self.allow))
+
+    @cached_property
+    def parsed(self) -> Formula:
+        """The formula, its dot expanded to the other columns, and its double bars as they are meant.
+
+        Raises
+        ------
+        FormulaError, UnsafeFormula
+            It is no formula of such a model.
+        InvalidArgument
+            Its dot stands for a column that is not named by text.
+        """
+        formula = parse(self.formula, (*self.allow, *self.kind.functions)).expand_dot(text_names(self.data))
+        return formula.diagonal() if self.double_bar == "diag_special" else formula
 
     @property
     def controls(self) -> Mapping[str, Any]:
@@ -151,6 +172,17 @@ class Spec:
         if not mask.any():
             raise InvalidArgument("subset picks no row; some must be True.")
         return np.flatnonzero(mask.to_numpy("bool"))
+
+
+def text_names(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield the names of a frame's columns, for a formula's ``.`` to stand for."""
+    for name in frame.columns:
+        if not isinstance(name, str) or name == ".":
+            raise InvalidArgument(
+                f"the formula's '.' stands for all other columns, and one is named {name!r}; "
+                "rename the columns to text other than '.', or name those of the model."
+            )
+        yield name
 
 
 def _is_in(given: RowVector, columns: Mapping[str, pd.Series]) -> bool:

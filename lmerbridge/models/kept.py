@@ -1,13 +1,12 @@
-"""A fit whose model stays in R, to be asked for more."""
+"""What keeps its model in R, to be asked for more: the base of every fit of lme4, and of `lm_list`."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
-from typing import Any, Literal, Protocol, Self
+from functools import cached_property, wraps
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,29 +16,125 @@ from lmerbridge.bridge.from_r import notices, replies
 from lmerbridge.bridge.from_r.flat import build
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.session import session_facts
-from lmerbridge.bridge.to_r import columns, refusals
+from lmerbridge.bridge.to_r import refusals
 from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.bridge.wire import Value
-from lmerbridge.errors import (
-    EngineFailed,
-    InvalidArgument,
-    LmerBridgeError,
-    LmerBridgeWarning,
-    RError,
-    SetupError,
-    UnfitData,
-)
-from lmerbridge.formula.formula import Formula
+from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarning, RError, SetupError
 from lmerbridge.inputs.spec import RowVector, Spec
 from lmerbridge.results.fit import Fit, Provenance
 from lmerbridge.setup import packages
 
+K = TypeVar("K", bound="KeptFit")
+T = TypeVar("T")
 
-class InR(Protocol):
-    """What has a model in R."""
 
-    def in_r(self) -> host.Model:
-        """Return it, rebuilt first if its process has gone."""
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class InR:
+    """A value whose model stays in R.
+
+    The model is not pickled. It is rebuilt where it is gone.
+    """
+
+    _model: host.Model | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"_model": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _rebuild(self) -> host.Model:
+        """Make the model again."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class KeptFit(Fit, InR):
+    """The numbers of a fit of lme4, and the model in R behind them.
+
+    Attributes
+    ----------
+    spec : Spec
+        What was fitted, with the data as it was then.
+    """
+
+    spec: Spec = field(repr=False)
+    _remake: Callable[[], host.Model] | None = field(default=None, repr=False)
+
+    def _rebuild(self) -> host.Model:
+        return fit_in_r(self.spec)[1] if self._remake is None else self._remake()
+
+    def __str__(self) -> str:
+        return self._summary_text
+
+    @cached_property
+    def _summary_text(self) -> str:
+        text: str = call(self, "summary_text")["text"][0]
+        return text
+
+    @cached_property
+    def left_out(self) -> pd.Index:
+        """Labels, in the frame's index, of the rows left out for a missing value."""
+        return self.index.take(np.setdiff1d(self.spec.rows_in_subset(), self.rows))
+
+
+def fit_spec(model: type[K], spec: Spec) -> K:
+    """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
+    return describe(model, *fit_in_r(spec))
+
+
+def fit_in_r(spec: Spec) -> tuple[Spec, host.Model]:
+    """Have R fit a model; return it with the specification of the data as it was."""
+    given = arguments(spec)
+    kept: list[Spec] = []
+
+    def snapshot() -> None:
+        kept.append(_snapshot(spec))
+
+    try:
+        model = host.keep(spec.kind.fit, snapshot, **given)
+    except RError as error:
+        ours = refusals.translate(error, spec)
+        if ours is None:
+            raise
+        raise ours from error
+    return kept[0], model
+
+
+def describe(of: type[K], spec: Spec, model: host.Model, remake: Callable[[], host.Model] | None = None) -> K:
+    """Return the fit whose numbers R gave when it made a model.
+
+    ``spec`` holds data that nobody changes. The model is rebuilt from it where it is gone; where that gives other
+    last digits, ``remake`` rebuilds it, and can be pickled.
+    """
+    described = build(getattr(replies, spec.kind.reply), model.reply.values)
+    spec.kind.check_sigma(described.sigma)
+    facts = session_facts()
+    return of(
+        engine="lme4",
+        formula=spec.formula,
+        index=spec.data.index,
+        kind=spec.kind,
+        conditions=model.reply.conditions,
+        provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
+        spec=spec,
+        _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+        _model=model,
+        _remake=remake,
+        **replies.numbers(described),
+    )
+
+
+def in_r(fit: InR) -> host.Model:
+    """Return the model in R, rebuilt first if its process has gone."""
+    if fit._model is None or not fit._model.alive:
+        object.__setattr__(fit, "_model", fit._rebuild())
+    return fit._model  # type: ignore[return-value]  # set above
+
+
+def call(fit: InR, function: str, **arguments: Value) -> dict[str, Any]:
+    """Call a function of the R package on a fit's model."""
+    return in_r(fit).call(function, **arguments)
 
 
 def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
@@ -54,7 +149,7 @@ def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: V
     """
     try:
         with time_limit(timeout):
-            model = fit.in_r()
+            model = in_r(fit)
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
         raise _ours(error) from error
@@ -67,117 +162,44 @@ def _ours(error: RError) -> LmerBridgeError:
         return InvalidArgument(f"{error.text}.")
     missing = re.search(r"no package called .([\w.]+)", error.text)
     if missing:
-        remedy = packages.remedy(missing[1])
-        return SetupError(f"R's package {missing[1]} is not installed. This installs it:\n{remedy}")
+        package = missing[1]
+        return SetupError(f"R has no package {package}, which this needs; to install it:\n{packages.remedy(package)}")
     return error
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class KeptFit(Fit):
-    """The numbers of a fit of lme4, and the model in R behind them.
+def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:
+    """Have a function of a fit computed once per fit."""
+    key = f"_{function.__module__}.{function.__qualname__}"
 
-    The numbers need no R, and they are all that is pickled; what needs the model rebuilds it from the
-    specification where it is gone.
-    """
+    @wraps(function)
+    def of(fit: KeptFit) -> T:
+        if key not in fit.__dict__:
+            fit.__dict__[key] = function(fit)
+        value: T = fit.__dict__[key]
+        return value
 
-    spec: Spec = field(repr=False)
-    model: host.Model | None = field(repr=False)
-    remake: Callable[[], host.Model] | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, spec: Spec) -> Self:
-        """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
-        formula = columns.parsed(spec)
-        given = arguments(spec, formula)
-        kept: list[Spec] = []
-
-        def snapshot() -> None:
-            kept.append(_snapshot(spec, formula))
-
-        try:
-            model = host.Model(lambda worker, handle: worker.call("fit_lmer", snapshot, handle=handle, **given))
-        except RError as error:
-            ours = refusals.translated(error, spec, formula)
-            if ours is None:
-                raise
-            raise ours from error
-        return cls.described(kept[0], model)
-
-    @classmethod
-    def described(cls, spec: Spec, model: host.Model, remake: Callable[[], host.Model] | None = None) -> Self:
-        """Return the fit whose numbers R gave when it made a model, as ``describe_fit`` tells them.
-
-        ``spec`` holds data that nobody changes. `lmer` is to rebuild the model from it; where that gives other last
-        digits, ``remake`` rebuilds it, and can be pickled.
-        """
-        described = build(replies.Described, model.reply.values)
-        if described.sigma == 0:
-            raise UnfitData(refusals.EXACT)
-        if math.isnan(described.sigma):
-            raise EngineFailed(refusals.NO_NUMBERS)
-        facts = session_facts()
-        return cls(
-            engine="lme4",
-            formula=spec.formula,
-            index=spec.data.index,
-            rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
-            conditions=model.reply.conditions,
-            provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
-            spec=spec,
-            model=model,
-            remake=remake,
-            **replies.numbers(described),
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"model": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def __str__(self) -> str:
-        return self._summary
-
-    @cached_property
-    def _summary(self) -> str:
-        text: str = self.call("summary_text")["text"][0]
-        return text
-
-    def in_r(self) -> host.Model:
-        """Return the model in R, rebuilt first if its process has gone."""
-        if self.model is None or not self.model.alive:
-            model = type(self).of(self.spec).model if self.remake is None else self.remake()
-            object.__setattr__(self, "model", model)
-        return self.model  # type: ignore[return-value]  # set above
-
-    def call(self, function: str, **arguments: Value) -> dict[str, Any]:
-        """Call a function of the R package on the model."""
-        return self.in_r().call(function, **arguments)
-
-    @cached_property
-    def left_out(self) -> pd.Index:
-        """Labels, in the frame's index, of the rows left out for a missing value."""
-        return self.index.take(np.setdiff1d(self.spec.rows_in_subset(), self.rows))
-
-    def notices(self) -> Iterator[LmerBridgeWarning]:
-        """Yield the warnings that `lmer` gives."""
-        if self.spec.na_action is None and self.rows_dropped:
-            missing = self.spec.missing(self.spec.data.columns)
-            yield notices.of_rows(self.rows_dropped, self.rows_dropped + self.nobs, missing)
-        free = len(self.beta) + sum(len(block.par) for block in self.varcorr) + 1
-        yield from notices.of_count(self.loglik.df, free, self.provenance.version)
-        if self.spec.controls.get("autoscale"):
-            yield notices.of_autoscale()
-        yield from notices.of_conditions(self.conditions)
+    return of
 
 
-def _snapshot(spec: Spec, formula: Formula) -> Spec:
+def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
+    """Yield the warnings that a fit's maker gives."""
+    if fit.spec.na_action is None and fit.rows_dropped:
+        missing = fit.spec.missing(fit.spec.data.columns)
+        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing)
+    free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
+    yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
+    if fit.spec.controls.get("autoscale"):
+        yield notices.of_autoscale()
+    yield from notices.of_conditions(fit.conditions)
+
+
+def _snapshot(spec: Spec) -> Spec:
     """Return the specification with its data as it is now: the caller's frame may change after the fit."""
     named = [given for given in (spec.weights, spec.offset, spec.subset) if isinstance(given, str)]
     return replace(
         spec,
-        formula=formula.text,
-        data=_columns(spec.data, list(dict.fromkeys([*formula.variables, *named]))),
+        formula=spec.parsed.text,
+        data=_columns(spec.data, list(dict.fromkeys([*spec.parsed.variables, *named]))),
         weights=_row_vector(spec, "weights"),
         offset=_row_vector(spec, "offset"),
         subset=_row_vector(spec, "subset"),

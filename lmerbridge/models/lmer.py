@@ -10,41 +10,144 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.inputs.control import LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
-from lmerbridge.models.change.all_fit import Optimizers
-from lmerbridge.models.change.update import Changes
-from lmerbridge.models.diagnose.residuals import Diagnostics
-from lmerbridge.models.extract.estimates import Extraction
-from lmerbridge.models.extract.objective import Objective
-from lmerbridge.models.extract.structured import Structured
-from lmerbridge.models.infer.anova import Inference
-from lmerbridge.models.intervals.confint import Intervals
-from lmerbridge.models.means.emmeans import Means
-from lmerbridge.models.predict.predict import Prediction
-from lmerbridge.models.resample.bootstrap import Bootstrapping
-from lmerbridge.models.tidy.plots import Plots
-from lmerbridge.models.tidy.tidy import Tidying
+from lmerbridge.models.change import all_fit, update
+from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
+from lmerbridge.models.infer import anova, contrasts, modcomp, selection
+from lmerbridge.models.intervals import confint, parameters
+from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
+from lmerbridge.models.means import emmeans
+from lmerbridge.models.predict import predict, simulate
+from lmerbridge.models.resample import bootstrap, power
+from lmerbridge.models.tidy import plots, tidy
 
 
-class LmerFit(
-    Changes,
-    Tidying,
-    Plots,
-    Diagnostics,
-    Extraction,
-    Objective,
-    Inference,
-    Intervals,
-    Bootstrapping,
-    Prediction,
-    Means,
-    Optimizers,
-    Structured,
-):
+class LmerFit(KeptFit):
     """A fit of lme4: its numbers, and every verb that R has for it.
 
-    The numbers need no R, and they are all that is pickled; a verb rebuilds the model from the specification
-    where it is gone. `time_limit` bounds what takes no ``timeout``.
+    The numbers need no R, and they are all that is pickled. A verb rebuilds the model from the specification where
+    it is gone. `time_limit` bounds what takes no ``timeout``. The verbs by task:
+
+    ========== =========================================================================================
+    Task       Verbs
+    ========== =========================================================================================
+    infer      summary, anova, drop1, contest, ls_means, ranova, step, kr_modcomp, sat_modcomp, pb_modcomp,
+               vcov_kr, ddf_lb
+    intervals  confint, profile, devfun2, parameters
+    means      emmeans, emtrends, ref_grid, joint_tests
+    predict    predict, simulate
+    change     update, refit, refit_ml, all_fit
+    diagnose   resid, hatvalues, rstudent, cooks_distance, influence
+    resample   bootstrap, power, power_curve
+    tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
+    extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
+               par, get_me, me_parts, random_index, model_matrix, model_frame, model_terms, formula_of, get_data,
+               get_call, weights, offset, ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
+    optimum    optinfo, convergence, is_singular, singular_terms, loglik_of, deviance_of, deviance_at, devfun,
+               reml_crit, df_residual, extract_aic, llik_aic
+    ========== =========================================================================================
     """
+
+    # infer
+    drop1 = anova.drop1
+    summary = anova.summary
+    contest = contrasts.contest
+    ls_means = contrasts.ls_means
+    ranova = selection.ranova
+    step = selection.step
+    kr_modcomp = modcomp.kr_modcomp
+    sat_modcomp = modcomp.sat_modcomp
+    pb_modcomp = modcomp.pb_modcomp
+    vcov_kr = modcomp.vcov_kr
+    ddf_lb = modcomp.ddf_lb
+    anova = anova.anova
+
+    # intervals
+    profile = confint.profile
+    devfun2 = confint.devfun2
+    parameters = property(parameters.parameters)
+    confint = confint.confint
+
+    # means
+    emtrends = emmeans.emtrends
+    ref_grid = emmeans.ref_grid
+    joint_tests = emmeans.joint_tests
+    emmeans = emmeans.emmeans
+
+    # predict
+    predict = predict.predict
+    simulate = simulate.simulate
+
+    # change
+    refit = update.refit
+    refit_ml = update.refit_ml
+    update = update.update
+    all_fit = all_fit.all_fit
+
+    # diagnose
+    resid = residuals.resid
+    hatvalues = residuals.hatvalues
+    rstudent = residuals.rstudent
+    cooks_distance = residuals.cooks_distance
+    influence = residuals.influence
+
+    # resample
+    bootstrap = bootstrap.bootstrap
+    power_curve = power.power_curve
+    power = power.power
+
+    # tidy
+    glance = tidy.glance
+    augment = tidy.augment
+    tidy = tidy.tidy
+    plot_residuals = plots.plot_residuals
+    plot_qq = plots.plot_qq
+    plot_ranef = plots.plot_ranef
+
+    # extract
+    coef = property(estimates.coef)
+    ranef_table = estimates.ranef_table
+    cond_var = estimates.cond_var
+    fixef_with = estimates.fixef_with
+    vcov_of = estimates.vcov_of
+    vcov_full = estimates.vcov_full
+    varcorr_of = estimates.varcorr_of
+    varcorr_text = estimates.varcorr_text
+    re_pca = estimates.re_pca
+    re_covs = structured.re_covs
+    par = property(structured.par)
+    get_me = getme.get_me
+    me_parts = getme.me_parts
+    random_index = property(getme.random_index)
+    model_matrix = matrices.model_matrix
+    model_frame = matrices.model_frame
+    model_terms = matrices.model_terms
+    formula_of = matrices.formula_of
+    get_data = matrices.get_data
+    get_call = matrices.get_call
+    weights = matrices.weights
+    offset = matrices.offset
+    ngrps = property(matrices.ngrps)
+    family = property(matrices.family)
+    is_lmm = property(matrices.is_lmm)
+    is_glmm = property(matrices.is_glmm)
+    is_nlmm = property(matrices.is_nlmm)
+    is_reml = property(matrices.is_reml)
+    design = objective.design
+
+    # optimum
+    optinfo = property(optimum.optinfo)
+    convergence = optimum.convergence
+    is_singular = optimum.is_singular
+    singular_terms = optimum.singular_terms
+    loglik_of = optimum.loglik_of
+    deviance_of = optimum.deviance_of
+    deviance_at = objective.deviance_at
+    devfun = getme.devfun
+    reml_crit = property(optimum.reml_crit)
+    df_residual = property(optimum.df_residual)
+    extract_aic = optimum.extract_aic
+    llik_aic = optimum.llik_aic
 
 
 def lmer(
@@ -141,6 +244,6 @@ def lmer(
         double_bar=double_bar,
     )
     with time_limit(timeout):
-        fit = LmerFit.of(spec)
-    notices.give(fit.notices())
+        fit = fit_spec(LmerFit, spec)
+    notices.give(notices_of(fit))
     return fit

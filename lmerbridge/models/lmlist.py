@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,25 +20,18 @@ from lmerbridge.formula.formula import Formula, parse_list
 from lmerbridge.formula.syntax import names
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.models.intervals.parameters import checked_level
-from lmerbridge.models.kept import ask
+from lmerbridge.models.kept import InR, ask
 from lmerbridge.results.grouped import Estimates, GroupedFit, long_table
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LmList(GroupedFit):
+class LmList(GroupedFit, InR):
     """A linear model in each group, lme4's ``lmList``: its numbers, and what R has to be asked for.
 
     The numbers need no R, and they are all that is pickled; a verb fits the list again where it is gone.
     """
 
     allow: tuple[str, ...] = ()
-    model: host.Model | None = field(default=None, repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"model": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
 
     def confint(self, level: float = 0.95, *, pool: bool = False) -> pd.DataFrame:
         """Return confidence intervals of the coefficients.
@@ -100,11 +92,8 @@ class LmList(GroupedFit):
             raise InvalidArgument(f"newdata has the groups {given} of {group!r}, for which the list has no model.")
         return table
 
-    def in_r(self) -> host.Model:
-        """Return the list in R, rebuilt first if its process has gone."""
-        if self.model is None or not self.model.alive:
-            object.__setattr__(self, "model", _model(self._formula(), self.data, self.pool, self.allow))
-        return self.model  # type: ignore[return-value]  # set above
+    def _rebuild(self) -> host.Model:
+        return _model(self._formula(), self.data, self.pool, self.allow)
 
     def _formula(self) -> Formula:
         return parse_list(self.formula, self.allow)
@@ -161,7 +150,7 @@ def lm_list(
         data=kept,
         allow=allowed,
         conditions=model.reply.conditions,
-        model=model,
+        _model=model,
     )
     notices.give(chain(_left_out(kept), notices.of_conditions(found.conditions)))
     return found
@@ -178,7 +167,7 @@ def _model(formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[st
     data = columns.table(frame, formula)
     given: dict[str, Value] = {"formula": formula.source, "data": data, "pool": bool(pool), "allow": list(allow)}
     try:
-        return host.Model(lambda worker, handle: worker.call("fit_lmlist", handle=handle, **given))
+        return host.keep("fit_lmlist", **given)
     except RError as error:
         if "lmerbridge_refusal" in error.classes:
             raise UnfitData(f"{error.text}.") from error

@@ -16,6 +16,7 @@ import numpy as np
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.kept import fit_spec
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import align, process, reference
 from lmerbridge.parity.quantities import kind_of
@@ -131,7 +132,7 @@ def _coding(design: Design, fit: Fit) -> align.Coding:
 @lru_cache(maxsize=1)
 def _fitted(model: Model) -> tuple[Spec, LmerFit]:
     spec = model.spec()
-    return spec, LmerFit.of(spec)
+    return spec, fit_spec(LmerFit, spec)
 
 
 @cache

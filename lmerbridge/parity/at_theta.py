@@ -43,5 +43,5 @@ def held(fit: Fit, design: Design, theta: Array, solution: Solution) -> Fit:
         loglik=LogLik(-solution.value / 2, fit.loglik.df, fit.loglik.nobs, fit.loglik.reml),
         fitted_values=solution.fitted,
         residual_values=fit.fitted_values + fit.residual_values - solution.fitted,
-        own_design=design,
+        _design=design,
     )

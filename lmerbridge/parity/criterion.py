@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from lmerbridge.models.extract import objective
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.results.covariance import Array
@@ -39,11 +40,11 @@ class Lme4Criterion:
 
     def minima(self, starts: Array) -> tuple[Array, Array]:
         """Polish in R."""
-        return self._fit.polish(starts)
+        return objective.polish(self._fit, starts)
 
     def starts(self) -> Array:
         """Give the ends of lme4's own optimizers: on small designs they lie in different basins."""
-        return self._fit.optima.theta
+        return objective.optima(self._fit).theta
 
 
 class SparseCriterion:

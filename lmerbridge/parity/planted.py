@@ -60,7 +60,7 @@ class Ground:
 
 
 def _told(fit: Fit) -> Fit:
-    return replace(fit.numbers(), engine=ENGINE, own_design=fit.design())
+    return replace(fit.numbers(), engine=ENGINE, _design=fit.design())
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _level_moved(ground: Ground) -> Fit | None:
             order = [dtype.categories[-1], *dtype.categories[:-1]]
             moved = ground.with_column(str(name), data[name].cat.reorder_categories(order))
             if len(moved.terms) == len(ground.fit.terms):
-                return replace(moved, terms=ground.fit.terms, own_design=None)
+                return replace(moved, terms=ground.fit.terms, _design=None)
     return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lmerbridge.models.kept import fit_spec
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import reference
 from lmerbridge.parity.accuracy import DOUBLE, lre
@@ -77,7 +78,7 @@ def _printed(model: Model) -> Iterator[Printed]:
     numbers = [number for number in model.numbers if not uncovered(number.quantity)]
     if numbers:
         spec = model.spec()
-        told = [_quantities(LmerFit.of(s), numbers) for s in (spec, replace(spec, control=TIGHT))]
+        told = [_quantities(fit_spec(LmerFit, s), numbers) for s in (spec, replace(spec, control=TIGHT))]
         for number in numbers:
             yield _row(model.case, number, [quantities.get(number.quantity, math.nan) for quantities in told])
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.to_r.columns import parsed
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find
 from lmerbridge.engines.recorded import FORMAT, column, data_hash
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.kept import call
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.cases import Case
 
@@ -49,11 +49,11 @@ def record(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
         fit = fitter.fit(spec)
         if not isinstance(fit, LmerFit):
             raise InvalidArgument(f"{engine} cannot be recorded; lme4 or lme4[bobyqa] and its like are expected.")
-        formula = parsed(spec)
+        formula = spec.parsed
         key = formula.text, data_hash(spec, formula)
         model = models.setdefault(key, {"formula": key[0], "data_hash": key[1], "cases": [], "fits": {}})
         model["cases"].append(case.name)
-        model["design"] = _plain(fit.call("design"))
+        model["design"] = _plain(call(fit, "design"))
         model["fits"]["REML" if case.reml else "ML"] = _fit(fit)
         data[f"{case.package}/{case.dataset}"] = _frame(load_dataset(case.dataset, case.package))
         versions = dict(fit.provenance.versions)
@@ -76,8 +76,8 @@ def write(recording: Mapping[str, Any], path: Path) -> None:
 
 
 def _fit(fit: LmerFit) -> dict[str, Any]:
-    assert fit.model is not None  # noqa: S101 - it has just been fitted
-    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(fit.model.reply.values)}
+    assert fit._model is not None  # noqa: S101 - it has just been fitted
+    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(fit._model.reply.values)}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, list[Any]]:

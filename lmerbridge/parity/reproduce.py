@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
-from lmerbridge.bridge.to_r.columns import parsed, table
+from lmerbridge.bridge.to_r.columns import table
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
@@ -87,7 +87,7 @@ def reproduce(comparison: Comparison, spec: Spec, language: Literal["r", "python
     """
     if language not in ("r", "python"):
         raise InvalidArgument(f"the language is {language!r}; 'r' or 'python' is expected.")
-    formula = parsed(spec)
+    formula = spec.parsed
     given: list[tuple[str, str]] = []
     frame = spec.data[list(formula.variables)].reset_index(drop=True)
     arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lmerbridge.models.extract import objective
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.at_theta import held
 from lmerbridge.parity.pair import Trial
@@ -16,7 +17,7 @@ def optimizer_gaps(trial: Trial) -> dict[str, float]:
     """Return for each of lme4's optimizers what its end lies above the minimum; nothing for another reference."""
     if not isinstance(trial.reference, LmerFit):
         return {}
-    optima = trial.reference.optima
+    optima = objective.optima(trial.reference)
     return {name: float(value) - trial.minimum for name, value in zip(optima.optimizer, optima.value, strict=True)}
 
 
@@ -29,7 +30,7 @@ def spread(trial: Trial) -> dict[str, float]:
     if not isinstance(trial.reference, LmerFit):
         return {}
     gaps = list(optimizer_gaps(trial).values())
-    near = trial.reference.optima.theta[np.array(gaps) <= trial.profile.loose]
+    near = objective.optima(trial.reference).theta[np.array(gaps) <= trial.profile.loose]
     found: dict[str, float] = {}
     for theta in near:
         fit = held(trial.reference, trial.design, theta, trial.objective.at(theta))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
+from lmerbridge.results.kind import LMM, Kind
 from lmerbridge.results.varcorr import VarCorr, labels
 
 
@@ -124,7 +125,7 @@ class Fit:
         The index of the caller's frame, all of it.
     rows_dropped : int
         Rows left out because a value was missing.
-    rows_padded : ndarray of int or None
+    _padded_rows : ndarray of int or None
         Under ``na_action="exclude"``, the rows that `fitted` and `residuals` keep as NaN as well.
     singular, converged : bool
     dropped_terms : tuple of str
@@ -135,7 +136,9 @@ class Fit:
         From an engine whose ``covariance`` is another: lme4's, with the variance parameters held fixed.
     native : mapping of str to float
         What the engine prints under a quantity's name by a definition of its own.
-    own_design : Design or None
+    kind : Kind
+        Which kind of mixed model it is.
+    _design : Design or None
         The matrices the engine worked with.
     """
 
@@ -156,7 +159,7 @@ class Fit:
     rows: NDArray[np.int64]
     index: pd.Index
     rows_dropped: int
-    rows_padded: NDArray[np.int64] | None = None
+    _padded_rows: NDArray[np.int64] | None = None
     singular: bool
     converged: bool
     dropped_terms: tuple[str, ...] = ()
@@ -164,10 +167,11 @@ class Fit:
     provenance: Provenance
     covariance_given_theta: Array | None = None
     native: Mapping[str, float] = field(default_factory=dict)
-    own_design: Design | None = field(default=None, repr=False)
+    kind: Kind = LMM
+    _design: Design | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        method, name = ("REML", "REMLcrit") if self.reml else ("ML", "deviance")
+        method, name = "REML" if self.reml else "ML", self.kind.criteria[self.reml]
         left_out = f" ({self.rows_dropped} left out)" if self.rows_dropped else ""
         rows = f"{self.nobs} rows{left_out}"
         return f"<{self.engine} fit by {method}: {self.formula}, {rows}, {name} {self.criterion:.10g}>"
@@ -178,7 +182,7 @@ class Fit:
 
     def design(self) -> Design | None:
         """Return the matrices the engine worked with, or None where it keeps them to itself."""
-        return self.own_design
+        return self._design
 
     @cached_property
     def fixef(self) -> pd.Series:
@@ -241,16 +245,21 @@ class Fit:
         """Response residuals, by the frame's index."""
         return self._by_row(self.residual_values, "residuals")
 
+    @property
+    def _reported_rows(self) -> NDArray[np.int64]:
+        """Positions of the rows that `fitted` and `residuals` have."""
+        return self.rows if self._padded_rows is None else self._padded_rows
+
     @cached_property
     def _rows_index(self) -> pd.Index:
         return self.index.take(self.rows)
 
     def _by_row(self, values: Array, name: str) -> pd.Series:
-        if self.rows_padded is None:
+        if self._padded_rows is None:
             return pd.Series(values, index=self._rows_index, name=name)
-        padded = np.full(len(self.rows_padded), np.nan)
-        padded[np.searchsorted(self.rows_padded, self.rows)] = values
-        return pd.Series(padded, index=self.index.take(self.rows_padded), name=name)
+        padded = np.full(len(self._padded_rows), np.nan)
+        padded[np.searchsorted(self._padded_rows, self.rows)] = values
+        return pd.Series(padded, index=self.index.take(self._padded_rows), name=name)
 
     def quantities(self) -> dict[str, float]:
         """Every comparable number under its name in reports and references.
@@ -267,10 +276,9 @@ class Fit:
             **fixed,
             **errors,
             **self.varcorr.quantities(),
-            "sigma": self.sigma,
-            "sigma2": self.sigma**2,
+            **self.kind.scale(self.sigma),
             "logLik": float(self.loglik),
             "AIC": self.aic,
             "BIC": self.bic,
-            "REMLcrit" if self.reml else "deviance": self.criterion,
+            self.kind.criteria[self.reml]: self.criterion,
         }

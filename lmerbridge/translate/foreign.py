@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
-from lmerbridge.bridge.to_r.columns import parsed
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.fit import Condition, Fit
@@ -34,7 +33,7 @@ def refuse_structures(spec: Spec, name: str) -> None:
     ------
     NotExpressible
     """
-    structured = [f"{bar.kind}()" for bar in parsed(spec).random if bar.kind != "us"]
+    structured = [f"{bar.kind}()" for bar in spec.parsed.random if bar.kind != "us"]
     if structured:
         raise NotExpressible(f"{structured[0]} is a covariance structure of lme4's that {name} is not given.")
 

@@ -137,14 +137,14 @@ def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -
         rows=used.rows,
         index=spec.data.index,
         rows_dropped=used.rows_dropped,
-        rows_padded=inside if spec.na_action == "exclude" else None,
+        _padded_rows=inside if spec.na_action == "exclude" else None,
         singular=any(map(covariance.singular, roots)),
         converged=bool(result.converged),
         dropped_terms=built.dropped,
         provenance=_provenance(name),
         covariance_given_theta=_given_theta(built, result),
         native={"AIC": float(result.aic), "BIC": float(result.bic)} | _variance_errors(built, result, varcorr),
-        own_design=_design(built, used),
+        _design=_design(built, used),
     )
 
 

@@ -72,7 +72,7 @@ def model_frame(spec: Spec) -> ModelFrame:
     ------
     FormulaError, MissingColumns, UnsupportedColumn, InvalidArgument, NotExpressible
     """
-    formula = columns.parsed(spec)
+    formula = spec.parsed
     sent = columns.table(spec.data, formula).columns
     have = {name: _column(value) for name, value in sent.items()}
     variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}

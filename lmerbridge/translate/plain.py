@@ -156,11 +156,11 @@ class Plain:
             rows=frame.rows,
             index=spec.data.index,
             rows_dropped=frame.rows_dropped,
-            rows_padded=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
             singular=any(map(covariance.singular, roots)),
             converged=found.converged,
             provenance=_provenance(engine, package, found.optimizer),
-            own_design=Design(terms, found.x, frame.response, weights, frame.offset, frame.rows, random),
+            _design=Design(terms, found.x, frame.response, weights, frame.offset, frame.rows, random),
         )
 
 

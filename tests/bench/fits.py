@@ -71,7 +71,7 @@ def parts() -> dict[str, float]:
     data = load_dataset("sleepstudy")
     formula, spec = formulas.parse(SLEEPSTUDY), Spec(formula=SLEEPSTUDY, data=data)
     ours, _, call = compared(SLEEPSTUDY, data, repeats=200, warm=WARM)
-    reply = host.call("fit_lmer", handle="parts", **arguments(spec, formula)).values
+    reply = host.call("fit_lmer", handle="parts", **arguments(spec)).values
     fit = lmer(SLEEPSTUDY, data)
 
     def read():
@@ -80,7 +80,7 @@ def parts() -> dict[str, float]:
 
     encode, decode, pandas = medians(
         200,
-        lambda: seconds(lambda: arguments(spec, formula)),
+        lambda: seconds(lambda: arguments(spec)),
         lambda: seconds(lambda: replies.numbers(build(replies.Described, dict(reply)))),
         lambda: seconds(read),
     )

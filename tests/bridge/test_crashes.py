@@ -15,6 +15,7 @@ from lmerbridge import lmer, time_limit
 from lmerbridge.bridge import host
 from lmerbridge.bridge.wire import PREFIX, Channel
 from lmerbridge.errors import ProtocolError, RError, WorkerDied
+from lmerbridge.models.kept import call
 from tests.processes import FIT, in_r, run
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
@@ -194,8 +195,8 @@ def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_
     os.kill(host.worker()._process.pid, signal.SIGSTOP)  # so that it dies while a call waits
     os.kill(host.worker()._process.pid, signal.SIGKILL)
     with pytest.raises(WorkerDied, match=r"ended \(-9\)"):
-        fit.model.call("summary_text")
-    assert fit.call("summary_text")["text"] == [text]
+        fit.call(model, "summary_text")
+    assert call(fit, "summary_text")["text"] == [text]
 
 
 def test_a_worker_that_dies_while_it_starts_does_not_stop_the_next_one(is_right):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer
-from lmerbridge.bridge.to_r.columns import text_names
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns
+from lmerbridge.inputs.spec import text_names
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 NAMES = (

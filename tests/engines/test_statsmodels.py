@@ -77,8 +77,8 @@ def test_terms_have_rs_names_in_rs_order(both):
 def test_columns_of_x_are_rs(both):
     fit, case = both
     weights = np.arange(1, fit.nobs + 1)
-    scale = np.abs(fit.own_design.x).T @ weights
-    np.testing.assert_allclose((weights @ fit.own_design.x) / scale, case["x_sums"] / scale, atol=EXACT)
+    scale = np.abs(fit._design.x).T @ weights
+    np.testing.assert_allclose((weights @ fit._design.x) / scale, case["x_sums"] / scale, atol=EXACT)
 
 
 def test_the_criterion_stops_within_tolerance_of_lme4s(both):
@@ -131,12 +131,12 @@ def test_fitted_values_are_lme4s_offset_included(both):
 
 def test_fitted_and_residual_values_add_up_to_the_response(both):
     fit, _ = both
-    np.testing.assert_allclose(fit.fitted_values + fit.residual_values, fit.own_design.y, rtol=1e-12)
+    np.testing.assert_allclose(fit.fitted_values + fit.residual_values, fit._design.y, rtol=1e-12)
 
 
 def test_the_design_it_tells_gives_its_fitted_values(both):
     fit, _ = both
-    design = fit.own_design
+    design = fit._design
     effects = [
         fit.ranef[term.group][list(term.terms)].to_numpy().ravel() for term in design.random
     ]  # level by level, as the columns of z
@@ -147,7 +147,7 @@ def test_the_design_it_tells_gives_its_fitted_values(both):
 @pytest.mark.parametrize("name", CASES["models"])
 def test_the_shared_design_gives_the_same_fit(fitted, name):
     fit, _, spec = fitted(name)
-    shared = StatsmodelsShared().fit(replace(spec, design=fit.own_design))
+    shared = StatsmodelsShared().fit(replace(spec, design=fit._design))
     assert shared.terms == fit.terms
     assert shared.criterion == pytest.approx(fit.criterion, abs=DEVIANCE)
     assert shared.varcorr.quantities().keys() == fit.varcorr.quantities().keys()
@@ -180,7 +180,7 @@ def test_rows_are_positions_whatever_the_index(frames):
     missing = np.flatnonzero(data["third"].isna())
     assert fit.rows_dropped == np.sum(missing >= 11)
     np.testing.assert_array_equal(fit.rows, np.setdiff1d(np.arange(11, 180), missing))
-    np.testing.assert_array_equal(fit.rows_padded, np.arange(11, 180))
+    np.testing.assert_array_equal(fit._padded_rows, np.arange(11, 180))
     assert np.isnan(fit.residuals.to_numpy()[missing[missing >= 11] - 11]).all()
 
 

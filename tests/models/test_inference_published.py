@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.kept import fit_spec
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import reference
 from lmerbridge.parity.accuracy import lre
@@ -39,13 +40,13 @@ def told(case):
     model = MODELS[case]
     data = shoes(case) if case.startswith("shoes") else model.data()
     spec = Spec(formula=model.formula, data=data, reml=model.reml, control=BOBYQA)
-    fit = LmerFit.of(spec)
+    fit = fit_spec(LmerFit, spec)
     table = fit.anova(type="III", ddf="Satterthwaite").frame
     found = {f"satt_df[{term}]": df for term, df in fit.summary("Satterthwaite").coefficients["df"].items()}
     for kind, column in (("F3", "f_value"), ("DenDF", "den_df"), ("p3", "p_value")):
         found |= {f"{kind}[{term}]": value for term, value in table[column].items()}
     if case.startswith("shoes"):
-        smaller = LmerFit.of(replace(spec, formula="wear ~ 1 + (1 | boyf)"))
+        smaller = fit_spec(LmerFit, replace(spec, formula="wear ~ 1 + (1 | boyf)"))
         by_kr, by_satterthwaite = fit.kr_modcomp(smaller), fit.sat_modcomp(smaller)
         found |= {"KR_F[material]": by_kr.statistic, "KR_ddf[material]": by_kr.ddf, "KR_p[material]": by_kr.p_value}
         found |= {"SAT_ddf[material]": by_satterthwaite.ddf}

@@ -27,6 +27,7 @@ from lmerbridge.errors import (
     UnfitData,
     UnsupportedColumn,
 )
+from lmerbridge.models.extract.objective import polish
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import LogLik, Provenance
 from lmerbridge.results.varcorr import VarCorr
@@ -435,7 +436,7 @@ def test_a_point_of_another_length_is_an_error(slopes):
 
 
 def test_polishing_ends_no_higher_than_the_fit(slopes):
-    theta, value = slopes.polish(np.array([slopes.theta, [1.0, 0.0, 1.0]]))
+    theta, value = polish(slopes, np.array([slopes.theta, [1.0, 0.0, 1.0]]))
     assert theta.shape == (2, 3)
     assert value[0] <= slopes.deviance_at(slopes.theta)[0]
     np.testing.assert_allclose(theta[1], theta[0], atol=1e-4)  # half the digits of a minimum

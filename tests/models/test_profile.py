@@ -9,6 +9,7 @@ import pytest
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
+from lmerbridge.models.intervals.parameters import parameter_places
 from tests.oracle import MODELS, fitted, plain, same_bits
 
 WHICH = {  # what of each model is profiled, to be quick; all of it where nothing is said
@@ -307,7 +308,7 @@ def test_a_structured_term_is_profiled_by_the_names_of_its_parameters(structure)
     random = len(fit.parameters) - len(fit.terms)
     name = fit.parameters.index[random - 2]  # before sigma: of cs() it is rho
     profile = fit.profile(name)
-    theirs = plain(fit, f"as.vector(confint(suppressWarnings(profile(m, {fit.places[random - 2] + 1}))))")
+    theirs = plain(fit, f"as.vector(confint(suppressWarnings(profile(m, {parameter_places(fit)[random - 2] + 1}))))")
     assert same_bits(profile.confint()[["conf_low", "conf_high"]], theirs)
     assert list(profile.forward) == [name]
     assert random == fit.npar - len(fit.terms)

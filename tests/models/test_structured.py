@@ -23,6 +23,8 @@ from lmerbridge.errors import (
 )
 from lmerbridge.formula.formula import parse
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.models.extract.objective import optima, polish
+from lmerbridge.models.kept import notices_of
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.results.covariance import split
 from lmerbridge.results.fit import LogLik
@@ -161,9 +163,9 @@ def test_a_wrong_count_of_parameters_is_told_with_the_right_one():
 
 def test_a_fit_whose_parameters_lme4_counts_wrong_says_so():
     fit = fitted("sleepstudy")
-    assert not any(isinstance(notice, KnownDefectWarning) for notice in fit.notices())
+    assert not any(isinstance(notice, KnownDefectWarning) for notice in notices_of(fit))
     wrong = replace(fit, loglik=LogLik(fit.loglik, fit.npar + 4, fit.nobs, fit.reml))
-    (told,) = wrong.notices()
+    (told,) = notices_of(wrong)
     assert f"counts {fit.npar + 4} parameters of this model, which has {fit.npar}" in str(told)
 
 
@@ -233,11 +235,11 @@ class TestFits:
     def test_the_objective_is_the_criterion_and_an_optimum_is_not_beaten(self, name, reml):
         fit = fit_of(name, reml)
         np.testing.assert_allclose(fit.deviance_at(fit.theta), fit.criterion, rtol=1e-13)  # par, from theta and back
-        theta, value = fit.polish(np.array([fit.theta, *fit.optima.theta]))
+        theta, value = polish(fit, np.array([fit.theta, *optima(fit).theta]))
         assert value[0] <= fit.criterion * (1 + 1e-13)
         np.testing.assert_allclose(value.min(), fit.criterion, atol=2e-6)  # deviance units: lme4's own tolerance
-        assert len(fit.optima.optimizer) >= 3
-        assert np.all(fit.optima.value >= value.min() - 1e-9)
+        assert len(optima(fit).optimizer) >= 3
+        assert np.all(optima(fit).value >= value.min() - 1e-9)
         np.testing.assert_allclose(fit.deviance_at(theta), value, rtol=1e-13)
 
     def test_a_fit_comes_back_from_a_pickle_as_it_was(self, name, reml):

@@ -157,7 +157,7 @@ def _at(fit: Fit, theta, solution):
         "loglik": LogLik(-solution.value / 2, fit.loglik.df, fit.loglik.nobs, fit.reml),
         "fitted_values": solution.fitted,
         "residual_values": fit.fitted_values + fit.residual_values - solution.fitted,
-        "own_design": fit.design(),
+        "_design": fit.design(),
     }
     return Fit(**fields)
 
@@ -168,13 +168,13 @@ def _blocks(fit, **changed):
 
 
 def _design(fit, **changed):
-    return replace(fit, own_design=replace(fit.design(), **changed))
+    return replace(fit, _design=replace(fit.design(), **changed))
 
 
 def _without_first_row(fit):
     return replace(
         fit,
-        own_design=None,
+        _design=None,
         rows=fit.rows[1:],
         fitted_values=fit.fitted_values[1:],
         residual_values=fit.residual_values[1:],
@@ -402,7 +402,7 @@ def test_the_referee_judges_alike_without_r(reference, honest):
 
 
 def test_a_quantity_one_engine_lacks_is_never_a_pass(honest, verdict_on):
-    result = verdict_on(replace(honest, terms=("(Intercept)", "Hours"), own_design=None))
+    result = verdict_on(replace(honest, terms=("(Intercept)", "Hours"), _design=None))
     lacking = result.frame[result.frame["quantity"].isin(["fixef[Days]", "fixef[Hours]"])]
     assert len(lacking) == 2
     assert not lacking["agrees"].any()

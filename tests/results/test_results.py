@@ -121,12 +121,12 @@ def test_rows_keep_the_labels_of_the_frame():
 
 
 def test_padded_rows_are_nan_at_their_places():
-    residuals = make(rows_padded=np.arange(4)).residuals
+    residuals = make(_padded_rows=np.arange(4)).residuals
     pd.testing.assert_series_equal(residuals, pd.Series([0.1, np.nan, 0.2, 0.3], index=list("pqrs"), name="residuals"))
 
 
 def test_padding_stays_inside_the_subset():
-    fit = make(rows=np.array([3]), fitted_values=np.array([7.0]), rows_padded=np.array([1, 3]))
+    fit = make(rows=np.array([3]), fitted_values=np.array([7.0]), _padded_rows=np.array([1, 3]))
     pd.testing.assert_series_equal(fit.fitted, pd.Series([np.nan, 7.0], index=list("qs"), name="fitted"))
 
 

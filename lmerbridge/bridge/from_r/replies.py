@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.from_r.flat import build, pieces
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design, RandomTerm
-from lmerbridge.results.fit import GroupModes, LogLik
+from lmerbridge.results.fit import Fit, GroupModes, LogLik
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
 Integers = NDArray[np.int32]
@@ -113,26 +113,11 @@ class Matrices:
     z: Compressed
 
 
-AS_THEY_ARE = (
-    "terms",
-    "beta",
-    "theta",
-    "sigma",
-    "criterion",
-    "reml",
-    "fitted_values",
-    "residual_values",
-    "rows_dropped",
-    "dropped_terms",
-    "singular",
-    "converged",
-)
-
-
 def numbers(described: Described) -> dict[str, Any]:
-    """Return the fields of a `Fit` that R computed."""
-    raw = described
-    return {name: getattr(raw, name) for name in AS_THEY_ARE} | {
+    """Return the fields of a `Fit` that R computed: those of the same name, and those made of several vectors."""
+    raw, known = described, {field.name for field in fields(Fit)}
+    same = {field.name: getattr(raw, field.name) for field in fields(raw) if field.name in known}
+    return same | {
         "covariance": _square(raw.covariance),
         "varcorr": VarCorr(_blocks(raw.block, raw.structure), raw.sigma),
         "modes": _modes(raw.group),

@@ -1,4 +1,4 @@
-"""A `Spec` as the arguments of R's ``fit_lmer``: plain values, checked before R sees them."""
+"""A `Spec` as the arguments of the R function that fits it: plain values, checked before R sees them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NEEDS = {
 INTEGER = 2**31  # R's integers are smaller
 
 
-def arguments(spec: Spec, formula: Formula) -> dict[str, Value]:
-    """Return the arguments of R's ``fit_lmer``.
+def arguments(spec: Spec) -> dict[str, Value]:
+    """Return the arguments of the R function that fits such a model.
 
     Raises
     ------
@@ -36,12 +36,13 @@ def arguments(spec: Spec, formula: Formula) -> dict[str, Value]:
     NeedsNewer
         The lme4 of this session does not know the covariance structures of the formula.
     """
+    formula = spec.parsed
     if spec.double_bar != "split":
         need("double_vert_default")
     if formula.structures:
         need("structured_covariance")
-    data = columns.table(spec.data, formula)
-    fitness.check(spec, formula, data.columns)
+    data = columns.table(spec.data, formula, spec.kind)
+    fitness.check(spec, data.columns)
     return {
         "formula": formula.source,
         "data": Table({**data.columns, **_per_row(spec)}, data.rows),

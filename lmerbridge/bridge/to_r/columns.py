@@ -6,7 +6,7 @@ Every kind of column has one faithful form in R, or none; nothing is converted b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, kind
 from lmerbridge.bridge.wire import Classed, Factor, Logical, Table, Value
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
-from lmerbridge.formula.formula import Formula, parse
+from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.syntax import Call, Name, Node, number_text, walk
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.results.kind import LMM
+from lmerbridge.results.kind import Kind as ModelKind
 
 Role: TypeAlias = Literal["covariate", "response", "group"]
 
@@ -30,16 +31,9 @@ TAKEN = frozenset((*PER_ROW.values(), "(weights)", "(offset)"))  # R's model fra
 NO_NAME = re.compile(r"|\.|\.\.\.|\.\.\d+")  # what R's grammar keeps for itself
 UNHOLDABLE = re.compile("[\0\ud800-\udfff]")  # R cuts a text at NUL; lone surrogates are no Unicode
 MAKES_LEVELS = frozenset(("factor", "as.factor", "ordered", "interaction", "as.character", "dummy"))
-RESPONSE: dict[Kind, str] = {  # what to do about a response that is no number
-    "text": "convert it to numbers, with pd.to_numeric",
-    "category": "take its .cat.codes, or model it as what it is: not by a linear mixed model",
-    "date": "subtract a first day and count days, with .dt.days",
-    "instant": "subtract a first moment and count seconds, with .dt.total_seconds()",
-    "duration": "count its seconds, with .dt.total_seconds()",
-}
 
 
-def table(frame: pd.DataFrame, formula: Formula) -> Table:
+def table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) -> Table:
     """Return the columns that a formula names, as R is to see them; no others travel.
 
     Raises
@@ -49,27 +43,10 @@ def table(frame: pd.DataFrame, formula: Formula) -> Table:
     check_names(frame, formula.variables)
     if not len(frame):
         raise InvalidArgument("data has no rows; a model needs some.")
-    columns = {name: column(frame[name], _role(name, formula)) for name in formula.variables}
+    columns = {name: column(frame[name], _role(name, formula), model) for name in formula.variables}
     for name in _made_levels_of(formula):
         _check_levels(frame[name], columns[name])
     return Table(columns, len(frame))
-
-
-def parsed(spec: Spec) -> Formula:
-    """Return the formula of a model, its dot expanded to the other columns, and its double bars as they are meant."""
-    formula = parse(spec.formula, spec.allow).expand_dot(text_names(spec.data))
-    return formula.diagonal() if spec.double_bar == "diag_special" else formula
-
-
-def text_names(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield the names of a frame's columns, for a formula's ``.`` to stand for."""
-    for name in frame.columns:
-        if not isinstance(name, str) or name == ".":
-            raise InvalidArgument(
-                f"the formula's '.' stands for all other columns, and one is named {name!r}; "
-                "rename the columns to text other than '.', or name those of the model."
-            )
-        yield name
 
 
 def check_names(frame: pd.DataFrame, variables: Sequence[str]) -> None:
@@ -115,7 +92,7 @@ def _check_levels(series: pd.Series, value: Value) -> None:
             raise UnsupportedColumn(series.name, series.dtype, remedy)
 
 
-def column(series: pd.Series, role: Role = "covariate") -> Value:
+def column(series: pd.Series, role: Role = "covariate", model: ModelKind = LMM) -> Value:
     """One column as R is to see it.
 
     Returns
@@ -134,8 +111,8 @@ def column(series: pd.Series, role: Role = "covariate") -> Value:
     UnsupportedColumn, InputError
     """
     its_kind, plain = kind(series)
-    if role == "response" and its_kind in RESPONSE:
-        remedy = f"a response must be numbers: {RESPONSE[its_kind]}"
+    if role == "response" and its_kind in model.response:
+        remedy = f"a response must be numbers: {model.response[its_kind]}"
         raise UnsupportedColumn(series.name, series.dtype, remedy)
     if its_kind == "category":
         return _categories(plain)

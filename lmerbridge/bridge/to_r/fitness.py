@@ -24,13 +24,14 @@ Columns: TypeAlias = Mapping[str, Value]
 Values: TypeAlias = NDArray[Any]
 
 
-def check(spec: Spec, formula: Formula, columns: Columns) -> None:
+def check(spec: Spec, columns: Columns) -> None:
     """Refuse an empty or one-level column, a group a row, and a constant response.
 
     Raises
     ------
     UnfitData
     """
+    formula = spec.parsed
     rows = slice(None) if spec.subset is None else spec.rows_in_subset()
     present = {name: _present(columns[name], rows) for name in _plain(formula)}
     for problem in chain(
@@ -98,6 +99,6 @@ def _factors(formula: Formula, columns: Columns, present: Mapping[str, Values]) 
 
 
 def _response(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
-    response, offset = formula.response, spec.offset is not None or formula.terms.offsets
-    if isinstance(response, Name) and not offset and _is_constant(present[response.name]):
-        yield f"the response {response.name!r} is the same in every row; there is no variance to explain."
+    response, offset = formula.response, spec.offset is not None or bool(formula.terms.offsets)
+    if isinstance(response, Name) and (told := spec.kind.check_response(present[response.name], offset)):
+        yield f"the response {response.name!r} {told}."

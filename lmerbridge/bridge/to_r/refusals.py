@@ -5,18 +5,12 @@ from __future__ import annotations
 import re
 
 from lmerbridge.errors import InputError, InvalidArgument, MissingValues, RError, UnfitData
-from lmerbridge.formula.formula import Formula
 from lmerbridge.inputs.spec import Spec
 
 NO_ROWS = "no row has a value for every variable of the model; look at the missing values of its columns"
 TWO_LEVELS = "a grouping factor needs at least two levels; leave its term out, or bring more data"
 FEWER_LEVELS = "a grouping factor needs fewer levels than rows; leave its term out, or bring repeated observations"
 FEWER_EFFECTS = "the data needs more rows than a term has random effects; leave a slope out, or bring more data"
-EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response."
-NO_NUMBERS = (
-    "lme4 gave a fit of NaN throughout, and no warning. lme4 2.1-0 does so once it tries rho = 1 of a cs() of three "
-    "columns or more, which has no value there; cs(f | g, hom = TRUE) with a rho above 0 is (1 | g) + (1 | g:f)."
-)
 CONTRASTS = "a factor of the fixed or random part needs at least two levels; leave it out"
 FINITE = "a function of the formula gives an infinite number; log(0) and 1/0 do"
 THETA = (
@@ -38,18 +32,18 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
 )
 
 
-def translated(error: RError, spec: Spec, formula: Formula) -> InputError | None:
+def translate(error: RError, spec: Spec) -> InputError | None:
     """Return our error for an error of R's that the input caused; None where it is R's own affair."""
     if "lmerbridge_refusal" in error.classes:  # what r/R refuses itself
         return InvalidArgument(f"{error.text}.")
     for pattern, kind, advice in REFUSALS:
         if re.search(pattern, error.text):
-            return kind(f"{advice}. R said: {error.text}.") if advice else _missing(spec, formula)
+            return kind(f"{advice}. R said: {error.text}.") if advice else _missing(spec)
     return None
 
 
-def _missing(spec: Spec, formula: Formula) -> MissingValues:
-    counts = spec.missing(formula.variables)
+def _missing(spec: Spec) -> MissingValues:
+    counts = spec.missing(spec.parsed.variables)
     where = ", ".join(f"{name!r} in {count} rows" for name, count in counts.items())
     told = f"the data lacks values: {where}" if where else "a function of the formula gives missing values"
     return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")

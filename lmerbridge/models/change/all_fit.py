@@ -15,7 +15,7 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs.spec import Spec
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, call, fit_spec
 from lmerbridge.parallel import bar
 
 MAXFUN = 100_000  # lme4's, in allFit()
@@ -125,86 +125,85 @@ class AllFit:
         ).to_string()
 
 
-class Optimizers(KeptFit):
-    """The same model by every optimizer."""
+def all_fit(
+    fit: KeptFit,
+    optimizers: Sequence[str] | None = None,
+    *,
+    maxfun: int | None = MAXFUN,
+    start_from_mle: bool = True,
+    progress: bool | None = None,
+    timeout: float | None = None,
+) -> AllFit:
+    """Fit the model by each optimizer: lme4's ``allFit``.
 
-    def all_fit(
-        self,
-        optimizers: Sequence[str] | None = None,
-        *,
-        maxfun: int | None = MAXFUN,
-        start_from_mle: bool = True,
-        progress: bool | None = None,
-        timeout: float | None = None,
-    ) -> AllFit:
-        """Fit the model by each optimizer: lme4's ``allFit``.
+    Parameters
+    ----------
+    optimizers : sequence of str
+        Some of ``bobyqa``, ``Nelder_Mead``, ``nlminbwrap``, ``nmkbw``, ``optimx.L-BFGS-B``,
+        ``nloptwrap.NLOPT_LN_NELDERMEAD``, ``nloptwrap.NLOPT_LN_BOBYQA``; all, if it is not given.
+    maxfun : int or None
+        Evaluations each may make; None is each one's own limit.
+    start_from_mle : bool
+        Start at this fit's theta, as lme4 does from 1.1-38 on, and not where `lmer` would.
+    progress : bool
+        Show a progress bar; if it is not given, on a terminal.
+    timeout : float
+        Seconds for all of them, after which R is stopped.
 
-        Parameters
-        ----------
-        optimizers : sequence of str
-            Some of ``bobyqa``, ``Nelder_Mead``, ``nlminbwrap``, ``nmkbw``, ``optimx.L-BFGS-B``,
-            ``nloptwrap.NLOPT_LN_NELDERMEAD``, ``nloptwrap.NLOPT_LN_BOBYQA``; all, if it is not given.
-        maxfun : int or None
-            Evaluations each may make; None is each one's own limit.
-        start_from_mle : bool
-            Start at this fit's theta, as lme4 does from 1.1-38 on, and not where `lmer` would.
-        progress : bool
-            Show a progress bar; if it is not given, on a terminal.
-        timeout : float
-            Seconds for all of them, after which R is stopped.
+    Returns
+    -------
+    AllFit
+        Each fit is that of ``update`` with this optimizer. An error of one is in its place.
 
-        Returns
-        -------
-        AllFit
-            Each fit is that of ``update`` with this optimizer. An error of one is in its place.
+    Raises
+    ------
+    InvalidArgument
+        There is no such optimizer.
+    TimedOut
 
-        Raises
-        ------
-        InvalidArgument
-            There is no such optimizer.
-        TimedOut
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+    >>> found = fit.all_fit(["bobyqa", "nlminbwrap"])
+    >>> float(found.llik.max() - found.llik.min()) < 1e-6
+    True
+    """
+    wanted = _checked(optimizers)
+    with time_limit(timeout), bar("optimizers", len(wanted), progress) as done:
+        absent = _not_installed(wanted)
+        start = _end(fit) if start_from_mle else fit.spec.start
+        spec = replace(fit.spec, start=start)
+        fits: dict[str, KeptFit | LmerBridgeError] = {}
+        times: dict[str, float] = {}
+        for name in (name for name in wanted if name not in absent):
+            began = perf_counter()
+            fits[name] = _attempt(fit, replace(spec, control=_control(spec, name, maxfun)))
+            times[name] = perf_counter() - began
+            done(1)
+        reports = {name: call(fit, "optimizer_report") for name, fit in fits.items() if isinstance(fit, KeptFit)}
+    return AllFit(
+        fits,
+        absent,
+        pd.Series(times, name="times", dtype=float),
+        pd.Series({name: report["feval"][0] for name, report in reports.items()}, name="feval", dtype=float),
+        {name: tuple(report["messages"]) for name, report in reports.items()},
+    )
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        >>> found = fit.all_fit(["bobyqa", "nlminbwrap"])
-        >>> float(found.llik.max() - found.llik.min()) < 1e-6
-        True
-        """
-        wanted = _checked(optimizers)
-        with time_limit(timeout), bar("optimizers", len(wanted), progress) as done:
-            absent = _not_installed(wanted)
-            start = self._end() if start_from_mle else self.spec.start
-            spec = replace(self.spec, start=start)
-            fits: dict[str, KeptFit | LmerBridgeError] = {}
-            times: dict[str, float] = {}
-            for name in (name for name in wanted if name not in absent):
-                began = perf_counter()
-                fits[name] = self._attempt(replace(spec, control=_control(spec, name, maxfun)))
-                times[name] = perf_counter() - began
-                done(1)
-            reports = {name: fit.call("optimizer_report") for name, fit in fits.items() if isinstance(fit, KeptFit)}
-        return AllFit(
-            fits,
-            absent,
-            pd.Series(times, name="times", dtype=float),
-            pd.Series({name: report["feval"][0] for name, report in reports.items()}, name="feval", dtype=float),
-            {name: tuple(report["messages"]) for name, report in reports.items()},
-        )
 
-    def _attempt(self, spec: Spec) -> KeptFit | LmerBridgeError:
-        try:
-            return type(self).of(spec)
-        except TimedOut:
-            raise
-        except LmerBridgeError as error:
-            return error
+def _attempt(fit: KeptFit, spec: Spec) -> KeptFit | LmerBridgeError:
+    try:
+        return fit_spec(type(fit), spec)
+    except TimedOut:
+        raise
+    except LmerBridgeError as error:
+        return error
 
-    def _end(self) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-        """Return what lme4 optimized: theta, or what a structured covariance has instead."""
-        par = lme4_has("get_me_par")
-        return {"par" if par else "theta": self.call("optimized_parameters", par=par)["value"]}
+
+def _end(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """Return what lme4 optimized: theta, or what a structured covariance has instead."""
+    par = lme4_has("get_me_par")
+    return {"par" if par else "theta": call(fit, "optimized_parameters", par=par)["value"]}
 
 
 def _sdcor(quantities: Mapping[str, float]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import Call, Name, names, to_r
 from lmerbridge.inputs.spec import Spec
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, in_r
 from lmerbridge.results.covariance import Array
 from lmerbridge.setup.compat import defects
 
@@ -70,7 +70,7 @@ def with_response(spec: Spec, response: Array, weights: Array | None, rename: st
 
 def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.Model:
     """Return a fit's model refitted to a response of that name, and with other weights, a value for each row."""
-    of = fit.in_r()
+    of = in_r(fit)
     defect = DEFECT in (found.name for found in defects("lme4", lme4_version()))
     given: dict[str, Value] = {
         "of": of.handle,
@@ -79,10 +79,10 @@ def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) ->
         "weights": weights,
         "defect": defect,
     }
-    return host.Model(lambda worker, handle: worker.call("refit_model", handle=handle, **given))
+    return host.keep("refit_model", **given)
 
 
 def refitted_ml(fit: KeptFit) -> host.Model:
     """Return a fit's model fitted by maximum likelihood."""
-    of = fit.in_r()
-    return host.Model(lambda worker, handle: worker.call("refit_model_ml", handle=handle, of=of.handle))
+    of = in_r(fit)
+    return host.keep("refit_model_ml", of=of.handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from lmerbridge.inputs.control import LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
 from lmerbridge.models.change.refit import by_row, refitted, refitted_ml, with_response
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import K, describe, fit_spec, notices_of
 from lmerbridge.results.covariance import Array
 
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
@@ -43,155 +43,153 @@ class SpecChanges(TypedDict, total=False):
     double_bar: DoubleBar
 
 
-class Changes(KeptFit):
-    """Another model from this one: other formula, other data, other response."""
+def update(
+    fit: K,
+    formula: str | None = None,
+    data: Frame | None = None,
+    *,
+    timeout: float | None = None,
+    **changes: Unpack[SpecChanges],
+) -> K:
+    """Fit the model again with something changed: R's ``update``.
 
-    def update(
-        self,
-        formula: str | None = None,
-        data: Frame | None = None,
-        *,
-        timeout: float | None = None,
-        **changes: Unpack[SpecChanges],
-    ) -> Self:
-        """Fit the model again with something changed: R's ``update``.
+    Parameters
+    ----------
+    formula : str
+        The new formula, or a change: in ``". ~ . + x"`` the dots stand for what is there.
+    data : DataFrame
+        The fit keeps no columns but its own: give the frame again where the new formula names another.
+    timeout : float
+        Seconds after which R is stopped.
+    **changes
+        Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
+        ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default.
+        Weights, an offset or a subset given by the name of a column are taken from the new data.
 
-        Parameters
-        ----------
-        formula : str
-            The new formula, or a change: in ``". ~ . + x"`` the dots stand for what is there.
-        data : DataFrame
-            The fit keeps no columns but its own: give the frame again where the new formula names another.
-        timeout : float
-            Seconds after which R is stopped.
-        **changes
-            Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
-            ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default.
-            Weights, an offset or a subset given by the name of a column are taken from the new data.
+    Returns
+    -------
+    LmerFit
 
-        Returns
-        -------
-        LmerFit
+    Raises
+    ------
+    InputError
+        The new model cannot be fitted as it is asked for.
 
-        Raises
-        ------
-        InputError
-            The new model cannot be fitted as it is asked for.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
+    'Reaction ~ Days + (1 | Subject)'
+    """
+    if unknown := changes.keys() - SpecChanges.__annotations__.keys():
+        known = ", ".join(SpecChanges.__annotations__)
+        raise InvalidArgument(f"update is given {', '.join(map(repr, unknown))}; formula, data, {known} are expected.")
+    spec = replace(fit.spec, **changes)
+    if data is not None:
+        spec = replace(spec, data=pandas_frame(data))
+    with time_limit(timeout):
+        if formula is not None:
+            spec = _with_formula(spec, formula, inherited="contrasts" not in changes)
+        try:
+            updated = fit_spec(type(fit), spec)
+        except MissingColumns as error:
+            if data is None:
+                error.args = (f"{error} {OWN_COLUMNS}",)
+            raise
+    notices.give(notices_of(updated))
+    return updated
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
-        'Reaction ~ Days + (1 | Subject)'
-        """
-        if unknown := changes.keys() - SpecChanges.__annotations__.keys():
-            known = ", ".join(SpecChanges.__annotations__)
-            raise InvalidArgument(
-                f"update is given {', '.join(map(repr, unknown))}; formula, data, {known} are expected."
-            )
-        spec = replace(self.spec, **changes)
-        if data is not None:
-            spec = replace(spec, data=pandas_frame(data))
-        with time_limit(timeout):
-            if formula is not None:
-                spec = _with_formula(spec, formula, inherited="contrasts" not in changes)
-            try:
-                fit = type(self).of(spec)
-            except MissingColumns as error:
-                if data is None:
-                    error.args = (f"{error} {OWN_COLUMNS}",)
-                raise
-        notices.give(fit.notices())
+
+def refit(
+    fit: K,
+    newresp: Sequence[float] | Array | pd.Series,
+    *,
+    newweights: Sequence[float] | Array | pd.Series | None = None,
+    rename_response: str | None = None,
+    timeout: float | None = None,
+) -> K:
+    """Fit the model to another response, from this fit's theta on: lme4's ``refit``.
+
+    lme4 1.1-8 to 1.1-32 counts one fixed effect only when it refits by REML; there the count is set right, a
+    message among the `conditions` says so, and the numbers are those of lme4 1.1-33 and later.
+
+    Parameters
+    ----------
+    newresp : Series or array of numbers
+        A value a row used, or a row of the frame. A Series is aligned by its index.
+    newweights : Series or array of numbers
+        Other weights, likewise; from lme4 1.1-33 on.
+    rename_response : str
+        The new response's name in the formula; without it, it has the old one's.
+    timeout : float
+        Seconds after which R is stopped.
+
+    Returns
+    -------
+    LmerFit
+        Its `update` and its other verbs see the new response.
+
+    Raises
+    ------
+    InvalidArgument
+        The values are not finite numbers, one for each row used, or the formula's right side uses the response.
+    NeedsNewer
+        lme4 is too old for ``newweights``.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> dyestuff = load_dataset("Dyestuff")
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", dyestuff)
+    >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
+    {'(Intercept)': 152.75}
+    """
+    response = by_row(fit, "newresp", newresp)
+    weights = None if newweights is None else by_row(fit, "newweights", newweights)
+    if weights is not None:
+        check_weights("newweights", weights)
+        need("refit_newweights")
+    spec, name = with_response(fit.spec, response, weights, rename_response)
+    with time_limit(timeout):
+        model = refitted(fit, name, response, weights)
+    remake = partial(refitted, replace(fit, _model=None), name, response, weights)
+    return _changed(fit, spec, model, remake)
+
+
+def refit_ml(fit: K, *, timeout: float | None = None) -> K:
+    """Fit the model by maximum likelihood, from this fit's theta on: lme4's ``refitML``.
+
+    It optimizes with minqa's bobyqa, so the last digits may be others than those of ``update(reml=False)``.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds after which R is stopped.
+
+    Returns
+    -------
+    LmerFit
+        This very fit where it is one by maximum likelihood.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+    >>> fit.refit_ml()
+    <lme4 fit by ML: Yield ~ 1 + (1 | Batch), 30 rows, deviance 327.3270599>
+    """
+    if not fit.reml:
         return fit
+    with time_limit(timeout):
+        model = refitted_ml(fit)
+    return _changed(fit, replace(fit.spec, reml=False), model, partial(refitted_ml, replace(fit, _model=None)))
 
-    def refit(
-        self,
-        newresp: Sequence[float] | Array | pd.Series,
-        *,
-        newweights: Sequence[float] | Array | pd.Series | None = None,
-        rename_response: str | None = None,
-        timeout: float | None = None,
-    ) -> Self:
-        """Fit the model to another response, from this fit's theta on: lme4's ``refit``.
 
-        lme4 1.1-8 to 1.1-32 counts one fixed effect only when it refits by REML; there the count is set right, a
-        message among the `conditions` says so, and the numbers are those of lme4 1.1-33 and later.
-
-        Parameters
-        ----------
-        newresp : Series or array of numbers
-            A value a row used, or a row of the frame. A Series is aligned by its index.
-        newweights : Series or array of numbers
-            Other weights, likewise; from lme4 1.1-33 on.
-        rename_response : str
-            The new response's name in the formula; without it, it has the old one's.
-        timeout : float
-            Seconds after which R is stopped.
-
-        Returns
-        -------
-        LmerFit
-            Its `update` and its other verbs see the new response.
-
-        Raises
-        ------
-        InvalidArgument
-            The values are not finite numbers, one for each row used, or the formula's right side uses the response.
-        NeedsNewer
-            lme4 is too old for ``newweights``.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> dyestuff = load_dataset("Dyestuff")
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", dyestuff)
-        >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
-        {'(Intercept)': 152.75}
-        """
-        response = by_row(self, "newresp", newresp)
-        weights = None if newweights is None else by_row(self, "newweights", newweights)
-        if weights is not None:
-            check_weights("newweights", weights)
-            need("refit_newweights")
-        spec, name = with_response(self.spec, response, weights, rename_response)
-        with time_limit(timeout):
-            model = refitted(self, name, response, weights)
-        remake = partial(refitted, replace(self, model=None), name, response, weights)
-        return self._changed(spec, model, remake)
-
-    def refit_ml(self, *, timeout: float | None = None) -> Self:
-        """Fit the model by maximum likelihood, from this fit's theta on: lme4's ``refitML``.
-
-        It optimizes with minqa's bobyqa, so the last digits may be others than those of ``update(reml=False)``.
-
-        Parameters
-        ----------
-        timeout : float
-            Seconds after which R is stopped.
-
-        Returns
-        -------
-        LmerFit
-            This very fit where it is one by maximum likelihood.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        >>> fit.refit_ml()
-        <lme4 fit by ML: Yield ~ 1 + (1 | Batch), 30 rows, deviance 327.3270599>
-        """
-        if not self.reml:
-            return self
-        with time_limit(timeout):
-            model = refitted_ml(self)
-        return self._changed(replace(self.spec, reml=False), model, partial(refitted_ml, replace(self, model=None)))
-
-    def _changed(self, spec: Spec, model: host.Model, remake: partial[host.Model]) -> Self:
-        fit = type(self).described(spec, model, remake)
-        notices.give(notices.of_conditions(fit.conditions), stacklevel=3)
-        return fit
+def _changed(fit: K, spec: Spec, model: host.Model, remake: partial[host.Model]) -> K:
+    changed = describe(type(fit), spec, model, remake)
+    notices.give(notices.of_conditions(changed.conditions), stacklevel=3)
+    return changed
 
 
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:

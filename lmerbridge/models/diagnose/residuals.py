@@ -14,168 +14,172 @@ from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
 from lmerbridge.models.diagnose.influence import Influence, Refit, check_fixed
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, call
 from lmerbridge.results.covariance import Array
 
 ResidualType = Literal["response", "pearson", "working", "deviance"]
 RESIDUALS: tuple[str, ...] = get_args(ResidualType)
 
 
-class Diagnostics(KeptFit):
-    """Residuals, leverage and influence."""
+def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False) -> pd.Series:
+    """Residuals of a type, as R's ``residuals(fit, type = , scaled = )``.
 
-    def resid(self, type: ResidualType = "response", *, scaled: bool = False) -> pd.Series:
-        """Residuals of a type, as R's ``residuals(fit, type = , scaled = )``.
+    Parameters
+    ----------
+    type : {"response", "pearson", "working", "deviance"}
+        Response less fitted; or, ``pearson`` and ``deviance``, that times the root of the prior weight. ``working``
+        is ``response``. lme4 has no partial residuals.
+    scaled : bool
+        Divided by sigma.
 
-        Parameters
-        ----------
-        type : {"response", "pearson", "working", "deviance"}
-            Response less fitted; or, ``pearson`` and ``deviance``, that times the root of the prior weight. ``working``
-            is ``response``. lme4 has no partial residuals.
-        scaled : bool
-            Divided by sigma.
+    Returns
+    -------
+    Series
+        By the index of the data, as `fitted`.
 
-        Returns
-        -------
-        Series
-            By the index of the data, as `fitted`.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.resid("pearson", scaled=True).head(2).round(4).tolist()
+    [-0.1604, -0.5715]
+    """
+    if type not in RESIDUALS:
+        raise InvalidArgument(f"type is {type!r}; one of {', '.join(RESIDUALS)} is expected: lme4 has no others.")
+    return _pad(fit, call(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.resid("pearson", scaled=True).head(2).round(4).tolist()
-        [-0.1604, -0.5715]
-        """
-        if type not in RESIDUALS:
-            raise InvalidArgument(f"type is {type!r}; one of {', '.join(RESIDUALS)} is expected: lme4 has no others.")
-        return self._padded(self.call("residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
 
-    @overload
-    def hatvalues(self, *, full_hat_matrix: Literal[False] = False) -> pd.Series: ...
-    @overload
-    def hatvalues(self, *, full_hat_matrix: Literal[True]) -> pd.DataFrame: ...
+@overload
+def hatvalues(fit: KeptFit, *, full_hat_matrix: Literal[False] = False) -> pd.Series: ...
+@overload
+def hatvalues(fit: KeptFit, *, full_hat_matrix: Literal[True]) -> pd.DataFrame: ...
 
-    def hatvalues(self, *, full_hat_matrix: bool = False) -> pd.Series | pd.DataFrame:
-        """Leverages: how much each row's fitted value moves with its own response, as ``stats::hatvalues``.
 
-        Returns
-        -------
-        Series
-            By the index of the data, as `fitted`.
-        DataFrame, shape (n, n)
-            With ``full_hat_matrix``, how each moves with every response: rows used by rows used. (Under
-            ``na_action="exclude"`` lme4 pads this matrix as if it were a vector; here it is whole.)
+def hatvalues(fit: KeptFit, *, full_hat_matrix: bool = False) -> pd.Series | pd.DataFrame:
+    """Leverages: how much each row's fitted value moves with its own response, as ``stats::hatvalues``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.hatvalues().head(2).round(4).tolist()
-        [0.2293, 0.1697]
-        """
-        if not full_hat_matrix:
-            return self._padded(self.call("hat_values")["values"], "hatvalues")
-        matrix = object_from_r(self.call("hat_matrix"))
-        return pd.DataFrame(np.asarray(matrix), index=self._rows_index, columns=self._rows_index)
+    Returns
+    -------
+    Series
+        By the index of the data, as `fitted`.
+    DataFrame, shape (n, n)
+        With ``full_hat_matrix``, how each moves with every response: rows used by rows used. (Under
+        ``na_action="exclude"`` lme4 pads this matrix as if it were a vector; here it is whole.)
 
-    def rstudent(self) -> pd.Series:
-        """Studentized residuals, as ``stats::rstudent``.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.hatvalues().head(2).round(4).tolist()
+    [0.2293, 0.1697]
+    """
+    if not full_hat_matrix:
+        return _pad(fit, call(fit, "hat_values")["values"], "hatvalues")
+    matrix = object_from_r(call(fit, "hat_matrix"))
+    return pd.DataFrame(np.asarray(matrix), index=fit._rows_index, columns=fit._rows_index)
 
-        lme4 2.0-1 changed them, it says; those of a linear mixed model are the same before and after.
-        """
-        return self._padded(self.call("rstudents")["values"], "rstudent")
 
-    def cooks_distance(self) -> pd.Series:
-        """Cook's distance of each row from one fit, as ``stats::cooks.distance``: sigma and theta are held.
+def rstudent(fit: KeptFit) -> pd.Series:
+    """Studentized residuals, as ``stats::rstudent``.
 
-        `Influence.cooks_distance` is the one by refitting.
+    lme4 2.0-1 changed them, it says; those of a linear mixed model are the same before and after.
+    """
+    return _pad(fit, call(fit, "rstudents")["values"], "rstudent")
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.cooks_distance().round(4).idxmax()
-        59
-        """
-        check_fixed(self.terms)
-        return self._padded(self.call("cooks_distances")["values"], "cooks_distance")
 
-    def influence(
-        self,
-        groups: str | Sequence[str] | None = None,
-        *,
-        jobs: int | None = 1,
-        backend: str | None = None,
-        progress: bool | None = None,
-        timeout: float | None = None,
-    ) -> Influence:
-        """Refit the model without each row, or without each level of a grouping factor, as ``lme4``'s ``influence``.
+def cooks_distance(fit: KeptFit) -> pd.Series:
+    """Cook's distance of each row from one fit, as ``stats::cooks.distance``: sigma and theta are held.
 
-        Parameters
-        ----------
-        groups : str, sequence of str, optional
-            Column of the data, each of whose levels is left out in turn, or columns, each of whose combinations is;
-            one row at a time without it.
-        jobs : int
-            Processes to compute in; -1 for one a core. The numbers do not depend on it.
-        backend : str
-            joblib's, or ``dask://HOST:PORT``.
-        progress : bool
-            Show a bar; None shows it on a terminal.
-        timeout : float
-            Seconds after which R is stopped.
+    `Influence.cooks_distance` is the one by refitting.
 
-        Returns
-        -------
-        Influence
-            Every number the double that R computes from a model without missing values or subset. Rows the fit did not
-            use are not left out one by one, and its subset holds, which lme4 forgets; of several columns lme4 leaves
-            out each distinct row.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.cooks_distance().round(4).idxmax()
+    59
+    """
+    check_fixed(fit.terms)
+    return _pad(fit, call(fit, "cooks_distances")["values"], "cooks_distance")
 
-        Raises
-        ------
-        MissingColumns
-            The formula names no such column.
-        TimedOut
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
-        >>> without = fit.influence("sample")
-        >>> without
-        <influence of each sample: 6 refits, 0 not converged, 0 singular>
-        >>> without.cooks_distance().round(3).loc["F"]
-        np.float64(0.463)
-        """
-        columns = [groups] if isinstance(groups, str) else groups
-        codes, levels = self._deletable(columns)
-        from lmerbridge.models.diagnose import deletion  # joblib is slow to load
+def influence(
+    fit: KeptFit,
+    groups: str | Sequence[str] | None = None,
+    *,
+    jobs: int | None = 1,
+    backend: str | None = None,
+    progress: bool | None = None,
+    timeout: float | None = None,
+) -> Influence:
+    """Refit the model without each row, or without each level of a grouping factor, as ``lme4``'s ``influence``.
 
-        with time_limit(timeout):
-            found = deletion.each(self, codes, len(levels), jobs=jobs, backend=backend, progress=progress)
-            whole = build(Refit, self.call("whole_as_refit"))
-        return Influence.of(self, ".".join(columns or ["case"]), levels, whole, found)
+    Parameters
+    ----------
+    groups : str, sequence of str, optional
+        Column of the data, each of whose levels is left out in turn, or columns, each of whose combinations is;
+        one row at a time without it.
+    jobs : int
+        Processes to compute in; -1 for one a core. The numbers do not depend on it.
+    backend : str
+        joblib's, or ``dask://HOST:PORT``.
+    progress : bool
+        Show a bar; None shows it on a terminal.
+    timeout : float
+        Seconds after which R is stopped.
 
-    def _deletable(self, groups: Sequence[str] | None) -> tuple[NDArray[np.int32], pd.Index]:
-        """For each row the number of what it belongs to, -1 if it was not used, and the labels of those."""
-        data = self.spec.data.iloc[self.rows]
-        codes = np.full(len(self.index), -1, np.int32)
-        if groups is None:
-            codes[self.rows] = np.arange(self.nobs)
-            return codes, self._rows_index
-        if not groups:
-            raise InvalidArgument(f"groups is {groups!r}; a column of the formula, several, or None is expected.")
-        missing = [name for name in groups if name not in data.columns]
-        if missing:
-            raise MissingColumns(missing, data.columns, where="groups")
-        columns = [data[name].to_numpy() for name in groups]
-        values = pd.MultiIndex.from_arrays(columns) if len(groups) > 1 else pd.Index(*columns)
-        codes[self.rows], levels = pd.factorize(values)
-        return codes, levels.set_names(list(groups))
+    Returns
+    -------
+    Influence
+        Every number the double that R computes from a model without missing values or subset. Rows the fit did not
+        use are not left out one by one, and its subset holds, which lme4 forgets; of several columns lme4 leaves
+        out each distinct row.
 
-    def _padded(self, values: Array, name: str) -> pd.Series:
-        """Label what R gives a row, padded where ``na_action`` is "exclude"."""
-        positions = self.rows if self.rows_padded is None else self.rows_padded
-        return pd.Series(values, index=self.index.take(positions), name=name)
+    Raises
+    ------
+    MissingColumns
+        The formula names no such column.
+    TimedOut
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
+    >>> without = fit.influence("sample")
+    >>> without
+    <influence of each sample: 6 refits, 0 not converged, 0 singular>
+    >>> without.cooks_distance().round(3).loc["F"]
+    np.float64(0.463)
+    """
+    columns = [groups] if isinstance(groups, str) else groups
+    codes, levels = _deletable(fit, columns)
+    from lmerbridge.models.diagnose import deletion  # joblib is slow to load
+
+    with time_limit(timeout):
+        found = deletion.each(fit, codes, len(levels), jobs=jobs, backend=backend, progress=progress)
+        whole = build(Refit, call(fit, "whole_as_refit"))
+    return Influence.of(fit, ".".join(columns or ["case"]), levels, whole, found)
+
+
+def _deletable(fit: KeptFit, groups: Sequence[str] | None) -> tuple[NDArray[np.int32], pd.Index]:
+    """For each row the number of what it belongs to, -1 if it was not used, and the labels of those."""
+    data = fit.spec.data.iloc[fit.rows]
+    codes = np.full(len(fit.index), -1, np.int32)
+    if groups is None:
+        codes[fit.rows] = np.arange(fit.nobs)
+        return codes, fit._rows_index
+    if not groups:
+        raise InvalidArgument(f"groups is {groups!r}; a column of the formula, several, or None is expected.")
+    missing = [name for name in groups if name not in data.columns]
+    if missing:
+        raise MissingColumns(missing, data.columns, where="groups")
+    columns = [data[name].to_numpy() for name in groups]
+    values = pd.MultiIndex.from_arrays(columns) if len(groups) > 1 else pd.Index(*columns)
+    codes[fit.rows], levels = pd.factorize(values)
+    return codes, levels.set_names(list(groups))
+
+
+def _pad(fit: KeptFit, values: Array, name: str) -> pd.Series:
+    """Label what R gives a row, padded where ``na_action`` is "exclude"."""
+    positions = fit._reported_rows
+    return pd.Series(values, index=fit.index.take(positions), name=name)

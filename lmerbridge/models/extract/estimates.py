@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +11,9 @@ import pandas as pd
 
 from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.extract.getme import Parts
-from lmerbridge.models.extract.matrices import Matrices
-from lmerbridge.models.extract.optimum import Optimum
+from lmerbridge.models.extract import getme
 from lmerbridge.models.extract.pca import PCA
+from lmerbridge.models.kept import KeptFit, call, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import VarCorr, labels
 
@@ -61,130 +59,131 @@ class ConditionalCovariance:
         return iter(self.levels)
 
 
-class Estimates(Parts):
-    """Fixed and random effects, and the variances, with what else lme4 says of them."""
+def ranef_table(fit: KeptFit) -> pd.DataFrame:
+    """Conditional modes with their standard deviations, as R's ``as.data.frame(ranef(fit))``.
 
-    def ranef_table(self) -> pd.DataFrame:
-        """Conditional modes with their standard deviations, as R's ``as.data.frame(ranef(fit))``.
+    Returns
+    -------
+    DataFrame
+        Columns ``group``, ``term``, ``level``, ``estimate`` (R's condval) and ``std_error`` (R's condsd), in R's
+        order.
 
-        Returns
-        -------
-        DataFrame
-            Columns ``group``, ``term``, ``level``, ``estimate`` (R's condval) and ``std_error`` (R's condsd), in R's
-            order.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
+    >>> table = fit.ranef_table().set_index(["group", "level", "term"])
+    >>> table.loc[("sample", "A", "(Intercept)")].round(3).to_dict()
+    {'estimate': 2.187, 'std_error': 0.202}
+    """
+    table: pd.DataFrame = object_from_r(call(fit, "ranef_table"))[list(RANEF_COLUMNS)]
+    return table.rename(columns=RANEF_COLUMNS).astype(dict.fromkeys(("group", "term", "level"), object))
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
-        >>> table = fit.ranef_table().set_index(["group", "level", "term"])
-        >>> table.loc[("sample", "A", "(Intercept)")].round(3).to_dict()
-        {'estimate': 2.187, 'std_error': 0.202}
-        """
-        table: pd.DataFrame = object_from_r(self.call("ranef_table"))[list(RANEF_COLUMNS)]
-        return table.rename(columns=RANEF_COLUMNS).astype(dict.fromkeys(("group", "term", "level"), object))
 
-    def cond_var(self) -> dict[str, ConditionalCovariance]:
-        """Conditional covariances of the random effects, by grouping factor.
+def cond_var(fit: KeptFit) -> dict[str, ConditionalCovariance]:
+    """Conditional covariances of the random effects, by grouping factor.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.cond_var()["Subject"]["308"].round(2).to_numpy().tolist()
-        [[145.71, -21.44], [-21.44, 5.31]]
-        """
-        found: dict[str, Array] = object_from_r(self.call("cond_var"))
-        return {m.group: ConditionalCovariance(m.group, m.terms, m.levels, found[m.group]) for m in self.modes}
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.cond_var()["Subject"]["308"].round(2).to_numpy().tolist()
+    [[145.71, -21.44], [-21.44, 5.31]]
+    """
+    found: dict[str, Array] = object_from_r(call(fit, "cond_var"))
+    return {m.group: ConditionalCovariance(m.group, m.terms, m.levels, found[m.group]) for m in fit.modes}
 
-    @cached_property
-    def coef(self) -> dict[str, pd.DataFrame]:
-        """Fixed plus random effects: for each grouping factor, a table of levels by terms, as R's ``coef``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.coef["Subject"].loc["308"].round(4).to_dict()
-        {'(Intercept)': 253.6637, 'Days': 19.6663}
-        """
-        tables: dict[str, pd.DataFrame] = object_from_r(self.call("coef_tables"))
-        return {m.group: tables[m.group].set_axis(list(m.levels), axis=0) for m in self.modes}
+@once
+def coef(fit: KeptFit) -> dict[str, pd.DataFrame]:
+    """Fixed plus random effects: for each grouping factor, a table of levels by terms, as R's ``coef``.
 
-    def fixef_with(self, *, add_dropped: bool = True) -> pd.Series:
-        """Fixed effects by term, with those that were left out of a rank-deficient model as NaN, in R's order."""
-        if not (add_dropped and self.terms):
-            return self.fixef
-        found: pd.Series = object_from_r(self.call("fixef_all"))
-        return found.rename("fixef")
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.coef["Subject"].loc["308"].round(4).to_dict()
+    {'(Intercept)': 253.6637, 'Days': 19.6663}
+    """
+    tables: dict[str, pd.DataFrame] = object_from_r(call(fit, "coef_tables"))
+    return {m.group: tables[m.group].set_axis(list(m.levels), axis=0) for m in fit.modes}
 
-    def vcov_of(self, *, correlation: bool = False, sigma: float | None = None) -> pd.DataFrame:
-        """Covariance or correlation of the fixed effects, term by term.
 
-        Parameters
-        ----------
-        correlation : bool
-            The correlations, as ``summary`` prints them.
-        sigma : float
-            Another residual standard deviation than the estimated one: R's ``sigm``.
-        """
-        table: pd.DataFrame = object_from_r(
-            self.call("vcov_of", correlation=correlation, sigm=None if sigma is None else _positive(sigma))
-        )
-        return table
+def fixef_with(fit: KeptFit, *, add_dropped: bool = True) -> pd.Series:
+    """Fixed effects by term, with those that were left out of a rank-deficient model as NaN, in R's order."""
+    if not (add_dropped and fit.terms):
+        return fit.fixef
+    found: pd.Series = object_from_r(call(fit, "fixef_all"))
+    return found.rename("fixef")
 
-    def vcov_full(self) -> pd.DataFrame:
-        """Joint covariance of the random and the fixed effects, with every lme4.
 
-        Its own, ``vcov(fit, full = TRUE)`` from 1.1-36 to at least 2.1-0, forgets that the Cholesky factor is permuted:
-        of nested factors and of ``||`` its numbers are wrong, or stand under other labels. Where nothing is permuted
-        these are the same doubles.
+def vcov_of(fit: KeptFit, *, correlation: bool = False, sigma: float | None = None) -> pd.DataFrame:
+    """Covariance or correlation of the fixed effects, term by term.
 
-        Returns
-        -------
-        DataFrame, shape (q + p, q + p)
-            By group, level and term: first the modes, as in `random_index`, then the fixed effects, whose group and
-            level are ``""``.
-        """
-        fixed = pd.MultiIndex.from_product([[""], [""], self.terms])
-        index = self.random_index.append(fixed).set_names(self.random_index.names)
-        return pd.DataFrame(object_from_r(self.call("vcov_full")), index=index, columns=index)
+    Parameters
+    ----------
+    correlation : bool
+        The correlations, as ``summary`` prints them.
+    sigma : float
+        Another residual standard deviation than the estimated one: R's ``sigm``.
+    """
+    table: pd.DataFrame = object_from_r(
+        call(fit, "vcov_of", correlation=correlation, sigm=None if sigma is None else _positive(sigma))
+    )
+    return table
 
-    def varcorr_of(self, *, sigma: float) -> VarCorr:
-        """Variances and correlations for another residual standard deviation, as ``VarCorr(fit, sigma = )``.
 
-        With ``sigma=1`` they are relative to the residual variance: the cross products of the factors in
-        ``get_me("Tlist")``.
-        """
-        found: dict[str, Any] = object_from_r(self.call("varcorr_of", sigma=_positive(sigma)))
-        return VarCorr(tuple(replace(block, **found[block.name]) for block in self.varcorr), float(sigma))
+def vcov_full(fit: KeptFit) -> pd.DataFrame:
+    """Joint covariance of the random and the fixed effects, with every lme4.
 
-    def varcorr_text(self, *, comp: tuple[Literal["Variance", "Std.Dev."], ...] = ("Std.Dev.",)) -> str:
-        """R's ``print(VarCorr(fit), comp = )``."""
-        if not comp or not set(comp) <= {"Variance", "Std.Dev."}:
-            raise InvalidArgument(f"comp is {comp!r}; ('Variance', 'Std.Dev.') or one of the two is expected.")
-        return "\n".join(self.call("varcorr_text", comp=list(comp))["text"])
+    Its own, ``vcov(fit, full = TRUE)`` from 1.1-36 to at least 2.1-0, forgets that the Cholesky factor is permuted:
+    of nested factors and of ``||`` its numbers are wrong, or stand under other labels. Where nothing is permuted
+    these are the same doubles.
 
-    def re_pca(self) -> dict[str, PCA]:
-        """Principal components of the random effects, by grouping factor, as ``lme4::rePCA``.
+    Returns
+    -------
+    DataFrame, shape (q + p, q + p)
+        By group, level and term: first the modes, as in `random_index`, then the fixed effects, whose group and
+        level are ``""``.
+    """
+    fixed = pd.MultiIndex.from_product([[""], [""], fit.terms])
+    index = getme.random_index(fit).append(fixed).set_names(getme.random_index(fit).names)
+    return pd.DataFrame(object_from_r(call(fit, "vcov_full")), index=index, columns=index)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.re_pca()["Subject"].importance.round(4).loc["PC1"].to_dict()
-        {'sdev': 0.9669, 'proportion': 0.9461, 'cumulative': 0.9461}
-        """
-        found: dict[str, dict[str, Array]] = object_from_r(self.call("re_pca"))
-        terms = {m.group: m.terms for m in self.modes}
-        return {name: PCA(name, terms[name], pca["sdev"], pca["rotation"]) for name, pca in found.items()}
+
+def varcorr_of(fit: KeptFit, *, sigma: float) -> VarCorr:
+    """Variances and correlations for another residual standard deviation, as ``VarCorr(fit, sigma = )``.
+
+    With ``sigma=1`` they are relative to the residual variance: the cross products of the factors in
+    ``get_me("Tlist")``.
+    """
+    found: dict[str, Any] = object_from_r(call(fit, "varcorr_of", sigma=_positive(sigma)))
+    return VarCorr(tuple(replace(block, **found[block.name]) for block in fit.varcorr), float(sigma))
+
+
+def varcorr_text(fit: KeptFit, *, comp: tuple[Literal["Variance", "Std.Dev."], ...] = ("Std.Dev.",)) -> str:
+    """R's ``print(VarCorr(fit), comp = )``."""
+    if not comp or not set(comp) <= {"Variance", "Std.Dev."}:
+        raise InvalidArgument(f"comp is {comp!r}; ('Variance', 'Std.Dev.') or one of the two is expected.")
+    return "\n".join(call(fit, "varcorr_text", comp=list(comp))["text"])
+
+
+def re_pca(fit: KeptFit) -> dict[str, PCA]:
+    """Principal components of the random effects, by grouping factor, as ``lme4::rePCA``.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.re_pca()["Subject"].importance.round(4).loc["PC1"].to_dict()
+    {'sdev': 0.9669, 'proportion': 0.9461, 'cumulative': 0.9461}
+    """
+    found: dict[str, dict[str, Array]] = object_from_r(call(fit, "re_pca"))
+    terms = {m.group: m.terms for m in fit.modes}
+    return {name: PCA(name, terms[name], pca["sdev"], pca["rotation"]) for name, pca in found.items()}
 
 
 def _positive(sigma: float) -> float:
     if not (isinstance(sigma, int | float) and 0 < sigma < np.inf):
         raise InvalidArgument(f"sigma is {sigma!r}; a positive number is expected.")
     return float(sigma)
-
-
-class Extraction(Estimates, Matrices, Optimum):
-    """Everything a fitted model holds."""

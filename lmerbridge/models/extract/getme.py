@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -17,7 +16,7 @@ from lmerbridge.bridge.session import lme4_has, need
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import internals
 from lmerbridge.models.extract.internals import Cholesky, DevComp, DevianceFunction, MEParts
-from lmerbridge.models.extract.objective import Objective
+from lmerbridge.models.kept import KeptFit, call, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import labels
 
@@ -25,159 +24,162 @@ if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
 
 
-class Parts(Objective):
-    """lme4's internal quantities of a model."""
-
-    @overload
-    def get_me(self, name: internals.Table) -> pd.DataFrame: ...
-    @overload
-    def get_me(self, name: internals.Sparse) -> sp.csc_array: ...
-    @overload
-    def get_me(self, name: internals.ByRow | internals.Modes | internals.Named) -> pd.Series: ...
-    @overload
-    def get_me(self, name: internals.Integers) -> NDArray[np.int32]: ...
-    @overload
-    def get_me(self, name: Literal["beta"]) -> Array: ...
-    @overload
-    def get_me(self, name: internals.Factors) -> dict[str, Array]: ...
-    @overload
-    def get_me(self, name: internals.Count) -> int: ...
-    @overload
-    def get_me(self, name: Literal["sigma"]) -> float: ...
-    @overload
-    def get_me(self, name: Literal["is_REML"]) -> bool: ...
-    @overload
-    def get_me(self, name: Literal["Ztlist"]) -> dict[str, sp.csc_array]: ...
-    @overload
-    def get_me(self, name: Literal["mmList"]) -> dict[str, pd.DataFrame]: ...
-    @overload
-    def get_me(self, name: Literal["flist"]) -> dict[str, pd.Series]: ...
-    @overload
-    def get_me(self, name: Literal["cnms"]) -> dict[str, tuple[str, ...]]: ...
-    @overload
-    def get_me(self, name: Literal["L"]) -> Cholesky: ...
-    @overload
-    def get_me(self, name: Literal["devcomp"]) -> DevComp: ...
-    @overload
-    def get_me(self, name: Literal["devfun"]) -> DevianceFunction: ...
-    @overload
-    def get_me(self, name: Literal["ALL"]) -> MEParts: ...
-
-    def get_me(self, name: str) -> Any:
-        """One of lme4's internal quantities, as ``lme4::getME``; `me_parts` gives all.
-
-        Parameters
-        ----------
-        name : str
-            lme4's name.
-
-        Returns
-        -------
-        DataFrame
-            ``X`` rows by terms; ``RX`` terms by terms; ``RZX`` modes, permuted as in ``L``, by terms.
-        csc_array
-            ``Z``, ``Zt``, ``Lambda``, ``Lambdat``, ``A`` (Lambdat @ Zt). `random_index` names the columns of ``Z``.
-        Series
-            ``y``, ``mu``, ``offset`` by row used; ``u``, ``b`` by `random_index`; ``fixef`` by term; ``theta``,
-            ``lower``, ``par``, ``devarg`` by parameter; ``Tp`` by random term, where its thetas begin and end;
-            ``p_i``, ``q_i``, ``m_i`` by random term, its columns, modes and thetas; ``l_i`` by factor, its levels.
-        ndarray
-            ``beta``; ``Gp``, where in ``b`` each random term begins, and the end; ``Lind``, from 0, which theta stands
-            where: ``Lambdat.data`` is ``theta[Lind]``.
-        dict
-            By random term ``Tlist`` (relative covariance factors), ``ST``, ``cnms`` (columns), ``mmList`` (model
-            matrices), ``Ztlist`` (rows of ``Zt``); by factor ``flist``, categorical by row.
-        Cholesky, DevComp, DevianceFunction
-            ``L``; ``devcomp``; ``devfun``.
-        int, float, bool
-            ``n`` rows, ``p`` terms, ``q`` modes, ``m`` thetas, ``k`` or ``n_rtrms`` random terms, ``n_rfacs`` factors,
-            ``N``, ``REML`` (0 or p), ``npar``; ``sigma``; ``is_REML``.
-        MEParts
-            ``ALL``.
-
-        Raises
-        ------
-        NeedsNewer
-            ``par``, ``npar`` and ``devarg`` came with lme4 2.0-1.
-        InvalidArgument
-            lme4 has no such quantity of a linear mixed model.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.get_me("theta").round(4).to_dict()
-        {'Subject.(Intercept)': 0.9667, 'Subject.Days.(Intercept)': 0.0152, 'Subject.Days': 0.2309}
-        >>> fit.get_me("Z").shape, fit.get_me("b").loc["Subject", "308", "Days"].round(4)
-        ((180, 36), np.float64(9.199))
-        """
-        if name == "ALL":
-            return self.me_parts()
-        if name == "devfun":
-            return self.devfun()
-        if name not in READERS:
-            known = ", ".join(field.name for field in fields(MEParts))
-            raise InvalidArgument(f"get_me is asked for {name!r}; ALL or one of {known} is expected.")
-        if name in internals.NEWER:
-            need("get_me_par")
-        return READERS[name](self, object_from_r(self.call("me_part", name=name)))
-
-    def me_parts(self) -> MEParts:
-        """All of lme4's internal quantities of the model, as ``getME(fit, "ALL")``.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> parts = fit.me_parts()
-        >>> abs(parts.X @ parts.beta + parts.Z @ parts.b - parts.mu).max() < 1e-10
-        np.True_
-        """
-        names: list[Any] = [f.name for f in fields(MEParts) if f.name not in internals.NEWER or lme4_has("get_me_par")]
-        return MEParts(**{name: self.get_me(name) for name in names})
-
-    def devfun(self) -> DevianceFunction:
-        """lme4's objective as a function of theta, as ``getME(fit, "devfun")`` and ``as.function(fit)``.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> deviance = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).devfun()
-        >>> round(deviance([1, 0, 0.2]), 3), round(deviance.optimum, 3)
-        (1744.244, 1743.628)
-        """
-        return DevianceFunction(self.get_me("theta"), self.get_me("lower"), self.criterion, self.reml, self)
-
-    @cached_property
-    def random_index(self) -> pd.MultiIndex:
-        """What each column of ``Z``, and each element of ``u`` and ``b``, belongs to: group, level and term."""
-        levels = {modes.group: modes.levels for modes in self.modes}
-        rows = [(b.group, level, term) for b in self.varcorr for level in levels[b.group] for term in b.terms]
-        return pd.MultiIndex.from_tuples(rows, names=["group", "level", "term"])
-
-    def _on_rows(self, values: Array | pd.DataFrame) -> Any:  # noqa: ANN401  # a Series of one, a frame of the other
-        if isinstance(values, pd.DataFrame):
-            return values.set_axis(self._rows_index, axis=0)
-        return pd.Series(values, index=self._rows_index)
+@overload
+def get_me(fit: KeptFit, name: internals.Table) -> pd.DataFrame: ...
+@overload
+def get_me(fit: KeptFit, name: internals.Sparse) -> sp.csc_array: ...
+@overload
+def get_me(fit: KeptFit, name: internals.ByRow | internals.Modes | internals.Named) -> pd.Series: ...
+@overload
+def get_me(fit: KeptFit, name: internals.Integers) -> NDArray[np.int32]: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["beta"]) -> Array: ...
+@overload
+def get_me(fit: KeptFit, name: internals.Factors) -> dict[str, Array]: ...
+@overload
+def get_me(fit: KeptFit, name: internals.Count) -> int: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["sigma"]) -> float: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["is_REML"]) -> bool: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["Ztlist"]) -> dict[str, sp.csc_array]: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["mmList"]) -> dict[str, pd.DataFrame]: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["flist"]) -> dict[str, pd.Series]: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["cnms"]) -> dict[str, tuple[str, ...]]: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["L"]) -> Cholesky: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["devcomp"]) -> DevComp: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["devfun"]) -> DevianceFunction: ...
+@overload
+def get_me(fit: KeptFit, name: Literal["ALL"]) -> MEParts: ...
 
 
-def _all_on_rows(fit: Parts, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    return {name: fit._on_rows(table) for name, table in tables.items()}
+def get_me(fit: KeptFit, name: str) -> Any:
+    """One of lme4's internal quantities, as ``lme4::getME``; `me_parts` gives all.
+
+    Parameters
+    ----------
+    name : str
+        lme4's name.
+
+    Returns
+    -------
+    DataFrame
+        ``X`` rows by terms; ``RX`` terms by terms; ``RZX`` modes, permuted as in ``L``, by terms.
+    csc_array
+        ``Z``, ``Zt``, ``Lambda``, ``Lambdat``, ``A`` (Lambdat @ Zt). `random_index` names the columns of ``Z``.
+    Series
+        ``y``, ``mu``, ``offset`` by row used; ``u``, ``b`` by `random_index`; ``fixef`` by term; ``theta``,
+        ``lower``, ``par``, ``devarg`` by parameter; ``Tp`` by random term, where its thetas begin and end;
+        ``p_i``, ``q_i``, ``m_i`` by random term, its columns, modes and thetas; ``l_i`` by factor, its levels.
+    ndarray
+        ``beta``; ``Gp``, where in ``b`` each random term begins, and the end; ``Lind``, from 0, which theta stands
+        where: ``Lambdat.data`` is ``theta[Lind]``.
+    dict
+        By random term ``Tlist`` (relative covariance factors), ``ST``, ``cnms`` (columns), ``mmList`` (model
+        matrices), ``Ztlist`` (rows of ``Zt``); by factor ``flist``, categorical by row.
+    Cholesky, DevComp, DevianceFunction
+        ``L``; ``devcomp``; ``devfun``.
+    int, float, bool
+        ``n`` rows, ``p`` terms, ``q`` modes, ``m`` thetas, ``k`` or ``n_rtrms`` random terms, ``n_rfacs`` factors,
+        ``N``, ``REML`` (0 or p), ``npar``; ``sigma``; ``is_REML``.
+    MEParts
+        ``ALL``.
+
+    Raises
+    ------
+    NeedsNewer
+        ``par``, ``npar`` and ``devarg`` came with lme4 2.0-1.
+    InvalidArgument
+        lme4 has no such quantity of a linear mixed model.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.get_me("theta").round(4).to_dict()
+    {'Subject.(Intercept)': 0.9667, 'Subject.Days.(Intercept)': 0.0152, 'Subject.Days': 0.2309}
+    >>> fit.get_me("Z").shape, fit.get_me("b").loc["Subject", "308", "Days"].round(4)
+    ((180, 36), np.float64(9.199))
+    """
+    if name == "ALL":
+        return me_parts(fit)
+    if name == "devfun":
+        return devfun(fit)
+    if name not in READERS:
+        known = ", ".join(field.name for field in fields(MEParts))
+        raise InvalidArgument(f"get_me is asked for {name!r}; ALL or one of {known} is expected.")
+    if name in internals.NEWER:
+        need("get_me_par")
+    return READERS[name](fit, object_from_r(call(fit, "me_part", name=name)))
 
 
-def _factors(fit: Parts, tables: dict[str, pd.DataFrame]) -> dict[str, pd.Series]:
-    return {name: fit._on_rows(table)["factor"].rename(name) for name, table in tables.items()}
+def me_parts(fit: KeptFit) -> MEParts:
+    """All of lme4's internal quantities of the model, as ``getME(fit, "ALL")``.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> parts = fit.me_parts()
+    >>> abs(parts.X @ parts.beta + parts.Z @ parts.b - parts.mu).max() < 1e-10
+    np.True_
+    """
+    names: list[Any] = [f.name for f in fields(MEParts) if f.name not in internals.NEWER or lme4_has("get_me_par")]
+    return MEParts(**{name: get_me(fit, name) for name in names})
 
 
-def _by_term(fit: Parts, values: Array | pd.Series) -> pd.Series:
+def devfun(fit: KeptFit) -> DevianceFunction:
+    """lme4's objective as a function of theta, as ``getME(fit, "devfun")`` and ``as.function(fit)``.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> deviance = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).devfun()
+    >>> round(deviance([1, 0, 0.2]), 3), round(deviance.optimum, 3)
+    (1744.244, 1743.628)
+    """
+    return DevianceFunction(get_me(fit, "theta"), get_me(fit, "lower"), fit.criterion, fit.reml, fit)
+
+
+@once
+def random_index(fit: KeptFit) -> pd.MultiIndex:
+    """What each column of ``Z``, and each element of ``u`` and ``b``, belongs to: group, level and term."""
+    levels = {modes.group: modes.levels for modes in fit.modes}
+    rows = [(b.group, level, term) for b in fit.varcorr for level in levels[b.group] for term in b.terms]
+    return pd.MultiIndex.from_tuples(rows, names=["group", "level", "term"])
+
+
+def on_rows(fit: KeptFit, values: Array | pd.DataFrame) -> Any:  # noqa: ANN401  # a Series of one, a frame of the other
+    """Label values, or a table of them, by the rows used."""
+    if isinstance(values, pd.DataFrame):
+        return values.set_axis(fit._rows_index, axis=0)
+    return pd.Series(values, index=fit._rows_index)
+
+
+def _all_on_rows(fit: KeptFit, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    return {name: on_rows(fit, table) for name, table in tables.items()}
+
+
+def _factors(fit: KeptFit, tables: dict[str, pd.DataFrame]) -> dict[str, pd.Series]:
+    return {name: on_rows(fit, table)["factor"].rename(name) for name, table in tables.items()}
+
+
+def _by_term(fit: KeptFit, values: Array | pd.Series) -> pd.Series:
     return pd.Series(np.asarray(values), index=labels(fit.terms))  # R has no names of no numbers
 
 
-def _modes(fit: Parts, values: Array) -> pd.Series:
-    return pd.Series(values.ravel(), index=fit.random_index)
+def _modes(fit: KeptFit, values: Array) -> pd.Series:
+    return pd.Series(values.ravel(), index=random_index(fit))
 
 
-def _as_is(fit: Parts, value: Any) -> Any:  # noqa: ANN401
+def _as_is(fit: KeptFit, value: Any) -> Any:  # noqa: ANN401
     return value
 
 
@@ -185,12 +187,12 @@ def _nullable(counts: pd.Series) -> pd.Series:
     return counts.astype("Int64").mask(counts == NA_INTEGER)
 
 
-Reader = Callable[[Parts, Any], Any]
+Reader = Callable[[KeptFit, Any], Any]
 READERS: dict[str, Reader] = {
     **dict.fromkeys(("RX", "RZX", "Z", "Zt", "Lambda", "Lambdat", "A", "Ztlist", "Tlist", "ST"), _as_is),
     **dict.fromkeys(("theta", "lower", "p_i", "l_i", "q_i", "par", "devarg", "cnms"), _as_is),
     **dict.fromkeys(("beta", "Gp"), _as_is),
-    **dict.fromkeys(("X", "y", "mu", "offset"), Parts._on_rows),
+    **dict.fromkeys(("X", "y", "mu", "offset"), on_rows),
     **dict.fromkeys(("u", "b"), _modes),
     "fixef": _by_term,
     **dict.fromkeys(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmerbridge.models.extract.objective import deviance_at
+from lmerbridge.models.kept import KeptFit
 from lmerbridge.results.covariance import Array
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
-
-
-from collections.abc import Sequence
-from dataclasses import field
-
-from lmerbridge.models.extract.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +38,11 @@ class DevianceFunction:
     lower: pd.Series
     optimum: float
     reml: bool
-    fit: Objective = field(repr=False)
+    fit: KeptFit = field(repr=False)
 
     def __call__(self, theta: Sequence[float] | Array | pd.Series) -> float:
         """Return the value at one theta; `LmerFit.deviance_at` takes many at once."""
-        return float(self.fit.deviance_at(np.asarray(theta, np.float64))[0])
+        return float(deviance_at(self.fit, np.asarray(theta, np.float64))[0])
 
 
 Table: TypeAlias = Literal["X", "RX", "RZX"]

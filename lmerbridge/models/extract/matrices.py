@@ -10,7 +10,8 @@ import pandas as pd
 from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.bridge.session import need
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.extract.getme import Parts
+from lmerbridge.models.extract import getme
+from lmerbridge.models.kept import KeptFit, call
 from lmerbridge.results.varcorr import labels
 
 if TYPE_CHECKING:
@@ -56,146 +57,151 @@ class ModelTerms:
     assign: pd.Series
 
 
-class Matrices(Parts):
-    """The data, formula and matrices of a model as R read them."""
+@overload
+def model_matrix(fit: KeptFit, type: Literal["fixed"] = "fixed") -> pd.DataFrame: ...
+@overload
+def model_matrix(fit: KeptFit, type: Literal["random"]) -> sp.csc_array: ...
+@overload
+def model_matrix(fit: KeptFit, type: Literal["random_list_raw"]) -> dict[str, pd.DataFrame]: ...
 
-    @overload
-    def model_matrix(self, type: Literal["fixed"] = "fixed") -> pd.DataFrame: ...
-    @overload
-    def model_matrix(self, type: Literal["random"]) -> sp.csc_array: ...
-    @overload
-    def model_matrix(self, type: Literal["random_list_raw"]) -> dict[str, pd.DataFrame]: ...
 
-    def model_matrix(self, type: str = "fixed") -> Any:
-        """Return the model matrix of the fixed or of the random part.
+def model_matrix(fit: KeptFit, type: str = "fixed") -> Any:
+    """Return the model matrix of the fixed or of the random part.
 
-        Parameters
-        ----------
-        type : {"fixed", "random", "random_list_raw"}
+    Parameters
+    ----------
+    type : {"fixed", "random", "random_list_raw"}
 
-        Returns
-        -------
-        DataFrame
-            ``fixed``: rows used by terms.
-        csc_array
-            ``random``: rows by modes, whose names are in `random_index`.
-        dict of str to DataFrame
-            ``random_list_raw``: for each random term, rows by its columns.
+    Returns
+    -------
+    DataFrame
+        ``fixed``: rows used by terms.
+    csc_array
+        ``random``: rows by modes, whose names are in `random_index`.
+    dict of str to DataFrame
+        ``random_list_raw``: for each random term, rows by its columns.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.model_matrix().head(2).to_numpy().tolist()
-        [[1.0, 0.0], [1.0, 1.0]]
-        """
-        match type:
-            case "fixed":
-                table: pd.DataFrame = object_from_r(self.call("model_matrix"))
-                return table.set_axis(self._rows_index, axis=0)
-            case "random":
-                return self.get_me("Z")
-            case "random_list_raw":
-                return self.get_me("mmList")
-        raise InvalidArgument(f"type is {type!r}; 'fixed', 'random' or 'random_list_raw' is expected.")
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.model_matrix().head(2).to_numpy().tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    match type:
+        case "fixed":
+            table: pd.DataFrame = object_from_r(call(fit, "model_matrix"))
+            return table.set_axis(fit._rows_index, axis=0)
+        case "random":
+            return getme.get_me(fit, "Z")
+        case "random_list_raw":
+            return getme.get_me(fit, "mmList")
+    raise InvalidArgument(f"type is {type!r}; 'fixed', 'random' or 'random_list_raw' is expected.")
 
-    def model_frame(self, *, fixed_only: bool = False) -> pd.DataFrame:
-        """Return the variables of the formula as R evaluated them, over the rows used, as ``stats::model.frame``.
 
-        A transformed one is named as R writes it, ``log(dose)``; of one with several columns, as ``poly()`` makes,
-        each is one: ``poly(dose, 2).1``. Weights and offset are ``(weights)`` and ``(offset)``.
-        """
-        frame: pd.DataFrame = object_from_r(self.call("model_frame", fixed_only=fixed_only))
-        return frame.set_axis(self._rows_index, axis=0)
+def model_frame(fit: KeptFit, *, fixed_only: bool = False) -> pd.DataFrame:
+    """Return the variables of the formula as R evaluated them, over the rows used, as ``stats::model.frame``.
 
-    def get_data(self) -> pd.DataFrame:
-        """Return the columns of the data that the formula names, all rows, as they were when the model was fitted."""
-        return self.spec.data.copy()
+    A transformed one is named as R writes it, ``log(dose)``; of one with several columns, as ``poly()`` makes,
+    each is one: ``poly(dose, 2).1``. Weights and offset are ``(weights)`` and ``(offset)``.
+    """
+    frame: pd.DataFrame = object_from_r(call(fit, "model_frame", fixed_only=fixed_only))
+    return frame.set_axis(fit._rows_index, axis=0)
 
-    def model_terms(self, *, fixed_only: bool = True, random_only: bool = False) -> ModelTerms:
-        """Return the terms of the fixed part, the random part or, with both False, of both: ``stats::terms``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("angle ~ recipe * temperature + (1 | recipe:replicate)", load_dataset("cake"))
-        >>> fit.model_terms().labels
-        ('recipe', 'temperature', 'recipe:temperature')
-        """
-        fixed_only = fixed_only and not random_only
-        raw = self.call("model_terms", fixed_only=fixed_only, random_only=random_only)
-        variables, terms = raw["variables"], raw["labels"]
-        factors = raw["factors"].reshape(len(variables), len(terms), order="F")
-        return ModelTerms(
-            raw["formula"][0],
-            tuple(variables),
-            tuple(terms),
-            tuple(raw["order"].tolist()),
-            pd.DataFrame(factors, index=variables, columns=terms),
-            bool(raw["intercept"][0]),
-            raw["response"][0],
-            pd.Series(raw["assign"], index=labels(self.terms), dtype=object, name="term"),
-        )
+def get_data(fit: KeptFit) -> pd.DataFrame:
+    """Return the columns of the data that the formula names, all rows, as they were when the model was fitted."""
+    return fit.spec.data.copy()
 
-    def formula_of(self, *, fixed_only: bool = False, random_only: bool = False) -> str:
-        """Return the formula, or its fixed or random part, as R writes it.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.formula_of(fixed_only=True)
-        'Reaction ~ Days'
-        """
-        if fixed_only and random_only:
-            raise InvalidArgument("fixed_only and random_only are True; one of them is expected.")
-        return str(self.call("formula_of", fixed_only=fixed_only, random_only=random_only)["text"][0])
+def model_terms(fit: KeptFit, *, fixed_only: bool = True, random_only: bool = False) -> ModelTerms:
+    """Return the terms of the fixed part, the random part or, with both False, of both: ``stats::terms``.
 
-    def weights(self, *, type: Literal["prior", "working"] = "prior") -> pd.Series:
-        """Return the weights by row, NaN for the rows that ``na_action="exclude"`` keeps, whichever lme4 is installed.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("angle ~ recipe * temperature + (1 | recipe:replicate)", load_dataset("cake"))
+    >>> fit.model_terms().labels
+    ('recipe', 'temperature', 'recipe:temperature')
+    """
+    fixed_only = fixed_only and not random_only
+    raw = call(fit, "model_terms", fixed_only=fixed_only, random_only=random_only)
+    variables, terms = raw["variables"], raw["labels"]
+    factors = raw["factors"].reshape(len(variables), len(terms), order="F")
+    return ModelTerms(
+        raw["formula"][0],
+        tuple(variables),
+        tuple(terms),
+        tuple(raw["order"].tolist()),
+        pd.DataFrame(factors, index=variables, columns=terms),
+        bool(raw["intercept"][0]),
+        raw["response"][0],
+        pd.Series(raw["assign"], index=labels(fit.terms), dtype=object, name="term"),
+    )
 
-        ``working`` needs lme4 2.0-1.
-        """
-        if type not in ("prior", "working"):
-            raise InvalidArgument(f"type is {type!r}; 'prior' or 'working' is expected.")
-        if type == "working":
-            need("weights_type")
-        return self._by_row(self.call(f"{type}_weights")["values"], "weights")
 
-    def offset(self) -> pd.Series:
-        """Return the offset by row: zero where there is none, NaN for the rows that ``na_action="exclude"`` keeps."""
-        return self._by_row(self.get_me("offset").to_numpy(), "offset")
+def formula_of(fit: KeptFit, *, fixed_only: bool = False, random_only: bool = False) -> str:
+    """Return the formula, or its fixed or random part, as R writes it.
 
-    @property
-    def ngrps(self) -> pd.Series:
-        """How many levels each grouping factor has."""
-        return pd.Series({modes.group: len(modes.levels) for modes in self.modes}, name="ngrps")
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.formula_of(fixed_only=True)
+    'Reaction ~ Days'
+    """
+    if fixed_only and random_only:
+        raise InvalidArgument("fixed_only and random_only are True; one of them is expected.")
+    return str(call(fit, "formula_of", fixed_only=fixed_only, random_only=random_only)["text"][0])
 
-    def get_call(self) -> str:
-        """Return the call of ``lmer`` that R made."""
-        return str(self.call("call_of")["text"][0])
 
-    @property
-    def family(self) -> Family:
-        """The response's distribution and link: of a linear mixed model gaussian and identity."""
-        return Family("gaussian", "identity")
+def weights(fit: KeptFit, *, type: Literal["prior", "working"] = "prior") -> pd.Series:
+    """Return the weights by row, NaN for the rows that ``na_action="exclude"`` keeps, whichever lme4 is installed.
 
-    @property
-    def is_lmm(self) -> bool:
-        """Whether it is a linear mixed model: it is."""
-        return True
+    ``working`` needs lme4 2.0-1.
+    """
+    if type not in ("prior", "working"):
+        raise InvalidArgument(f"type is {type!r}; 'prior' or 'working' is expected.")
+    if type == "working":
+        need("weights_type")
+    return fit._by_row(call(fit, f"{type}_weights")["values"], "weights")
 
-    @property
-    def is_glmm(self) -> bool:
-        """Whether it is a generalized linear mixed model: it is not."""
-        return False
 
-    @property
-    def is_nlmm(self) -> bool:
-        """Whether it is a nonlinear mixed model: it is not."""
-        return False
+def offset(fit: KeptFit) -> pd.Series:
+    """Return the offset by row: zero where there is none, NaN for the rows that ``na_action="exclude"`` keeps."""
+    return fit._by_row(getme.get_me(fit, "offset").to_numpy(), "offset")
 
-    @property
-    def is_reml(self) -> bool:
-        """Whether it was fitted by REML."""
-        return self.reml
+
+def ngrps(fit: KeptFit) -> pd.Series:
+    """How many levels each grouping factor has."""
+    return pd.Series({modes.group: len(modes.levels) for modes in fit.modes}, name="ngrps")
+
+
+def get_call(fit: KeptFit) -> str:
+    """Return the call of ``lmer`` that R made."""
+    return str(call(fit, "call_of")["text"][0])
+
+
+def family(fit: KeptFit) -> Family:
+    """The response's distribution and link: of a linear mixed model gaussian and identity."""
+    return Family(fit.kind.family, fit.kind.link)
+
+
+def is_lmm(fit: KeptFit) -> bool:
+    """Whether it is a linear mixed model."""
+    return fit.kind.name == "lmm"
+
+
+def is_glmm(fit: KeptFit) -> bool:
+    """Whether it is a generalized linear mixed model."""
+    return fit.kind.name == "glmm"
+
+
+def is_nlmm(fit: KeptFit) -> bool:
+    """Whether it is a nonlinear mixed model."""
+    return fit.kind.name == "nlmm"
+
+
+def is_reml(fit: KeptFit) -> bool:
+    """Whether it was fitted by REML."""
+    return fit.reml

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.kept import KeptFit, ask, call, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 
@@ -31,62 +30,59 @@ class Optima:
     value: Array
 
 
-class Objective(KeptFit):
-    """The profiled deviance or REML criterion as a function of theta."""
+def deviance_at(fit: KeptFit, theta: Array, *, timeout: float | None = None) -> Array:
+    """lme4's own profiled deviance or REML criterion at some points.
 
-    def deviance_at(self, theta: Array, *, timeout: float | None = None) -> Array:
-        """lme4's own profiled deviance or REML criterion at some points.
+    Parameters
+    ----------
+    theta : ndarray, shape (npoints, ntheta) or (ntheta,)
+    timeout : float
+        Seconds after which R is stopped.
 
-        Parameters
-        ----------
-        theta : ndarray, shape (npoints, ntheta) or (ntheta,)
-        timeout : float
-            Seconds after which R is stopped.
+    Returns
+    -------
+    ndarray, shape (npoints,)
 
-        Returns
-        -------
-        ndarray, shape (npoints,)
+    Raises
+    ------
+    InvalidArgument
+        A point has another number of elements than `theta`, or is one that no ``diag()``, ``cs()`` or ``ar1()``
+        covariance gives.
+    """
+    points = np.atleast_2d(theta)
+    if points.shape[1] != len(fit.theta):
+        raise InvalidArgument(f"theta has {points.shape[1]} elements a point; {len(fit.theta)} are expected.")
+    values: Array = ask(fit, "deviance_at", timeout=timeout, theta=points.ravel()).values["value"]
+    return values
 
-        Raises
-        ------
-        InvalidArgument
-            A point has another number of elements than `theta`, or is one that no ``diag()``, ``cs()`` or ``ar1()``
-            covariance gives.
-        """
-        points = np.atleast_2d(theta)
-        if points.shape[1] != len(self.theta):
-            raise InvalidArgument(f"theta has {points.shape[1]} elements a point; {len(self.theta)} are expected.")
-        values: Array = ask(self, "deviance_at", timeout=timeout, theta=points.ravel()).values["value"]
-        return values
 
-    def polish(self, starts: Array, *, timeout: float | None = None) -> tuple[Array, Array]:
-        """Minimize the objective to rounding level (minqa's bobyqa) from each of some points.
+def polish(fit: KeptFit, starts: Array, *, timeout: float | None = None) -> tuple[Array, Array]:
+    """Minimize the objective to rounding level (minqa's bobyqa) from each of some points.
 
-        Parameters
-        ----------
-        starts : ndarray, shape (nstarts, ntheta)
-        timeout : float
-            Seconds after which R is stopped.
+    Parameters
+    ----------
+    starts : ndarray, shape (nstarts, ntheta)
+    timeout : float
+        Seconds after which R is stopped.
 
-        Returns
-        -------
-        theta : ndarray, shape (nstarts, ntheta)
-        value : ndarray, shape (nstarts,)
-        """
-        found = ask(self, "polish", timeout=timeout, theta=np.ascontiguousarray(starts).ravel()).values
-        return found["theta"].reshape(starts.shape), found["value"]
+    Returns
+    -------
+    theta : ndarray, shape (nstarts, ntheta)
+    value : ndarray, shape (nstarts,)
+    """
+    found = ask(fit, "polish", timeout=timeout, theta=np.ascontiguousarray(starts).ravel()).values
+    return found["theta"].reshape(starts.shape), found["value"]
 
-    @cached_property
-    def optima(self) -> Optima:
-        """Where each of lme4's optimizers ends on this model, from lme4's own start."""
-        found = self.call("all_optimizers")
-        theta = found["theta"].reshape(-1, len(self.theta))
-        return Optima(tuple(found["optimizer"]), theta, found["value"])
 
-    def design(self) -> Design:
-        """lme4's own matrices (``getME``), over the rows used."""
-        return self._design
+@once
+def optima(fit: KeptFit) -> Optima:
+    """Where each of lme4's optimizers ends on this model, from lme4's own start."""
+    found = call(fit, "all_optimizers")
+    theta = found["theta"].reshape(-1, len(fit.theta))
+    return Optima(tuple(found["optimizer"]), theta, found["value"])
 
-    @cached_property
-    def _design(self) -> Design:
-        return replies.design(self.call("design"))
+
+@once
+def design(fit: KeptFit) -> Design:
+    """Matrices of the model over the rows used, as ``lme4::getME`` gives them."""
+    return replies.design(call(fit, "design"))

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.extract.getme import Parts
-from lmerbridge.models.kept import ask
+from lmerbridge.models.kept import KeptFit, ask, call
 from lmerbridge.results.covariance import SINGULAR, Array
 from lmerbridge.results.fit import LogLik
 
@@ -91,106 +90,110 @@ class Convergence:
     messages: tuple[str, ...]
 
 
-class Optimum(Parts):
-    """Where the optimizer ended: criteria, convergence, singularity."""
+def df_residual(fit: KeptFit) -> int:
+    """Rows less parameters, as ``stats::df.residual``."""
+    return fit.nobs - fit.npar
 
-    @property
-    def df_residual(self) -> int:
-        """Rows less parameters, as ``stats::df.residual``."""
-        return self.nobs - self.npar
 
-    @property
-    def reml_crit(self) -> float:
-        """The REML criterion at the estimates, also of a fit by ML, as ``lme4::REMLcrit``."""
-        return self._criteria(reml=True)[1]
+def reml_crit(fit: KeptFit) -> float:
+    """The REML criterion at the estimates, also of a fit by ML, as ``lme4::REMLcrit``."""
+    return _criteria(fit, reml=True)[1]
 
-    def loglik_of(self, *, reml: bool | None = None) -> LogLik:
-        """Log-likelihood at the estimates by one criterion, whichever was optimized, as ``logLik(fit, REML = )``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> round(fit.loglik_of(reml=False), 4), round(fit.loglik, 4)
-        (-875.9929, -871.8141)
-        """
-        by_reml = self.reml if reml is None else reml
-        return LogLik(self._criteria(reml=by_reml)[0], self.npar, self.nobs, by_reml)
+def loglik_of(fit: KeptFit, *, reml: bool | None = None) -> LogLik:
+    """Log-likelihood at the estimates by one criterion, whichever was optimized, as ``logLik(fit, REML = )``.
 
-    def deviance_of(self, *, reml: bool | None = None) -> float:
-        """-2 log-likelihood at the estimates by one criterion, whichever was optimized; None is that one.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> round(fit.loglik_of(reml=False), 4), round(fit.loglik, 4)
+    (-875.9929, -871.8141)
+    """
+    by_reml = fit.reml if reml is None else reml
+    return LogLik(_criteria(fit, reml=by_reml)[0], fit.npar, fit.nobs, by_reml)
 
-        R's ``deviance(fit)`` of a REML fit is the REML criterion, with a warning; so it is here, without.
-        """
-        return self._criteria(reml=self.reml if reml is None else reml)[1]
 
-    def _criteria(self, *, reml: bool) -> tuple[float, float]:
-        found = self.call("criteria")
-        at = 0 if reml else 1
-        return float(found["loglik"][at]), float(found["deviance"][at])
+def deviance_of(fit: KeptFit, *, reml: bool | None = None) -> float:
+    """-2 log-likelihood at the estimates by one criterion, whichever was optimized; None is that one.
 
-    def extract_aic(self, *, k: float = 2.0) -> ExtractAIC:
-        """AIC of the model refitted by ML, as ``stats::extractAIC``; ``k`` is the penalty a parameter."""
-        found = ask(self, "extract_aic", k=float(k)).values
-        return ExtractAIC(int(found["edf"][0]), float(found["aic"][0]))
+    R's ``deviance(fit)`` of a REML fit is the REML criterion, with a warning; so it is here, without.
+    """
+    return _criteria(fit, reml=fit.reml if reml is None else reml)[1]
 
-    def llik_aic(self) -> LlikAIC:
-        """What a summary prints of the fit, as ``lme4::llikAIC(fit, chkREML = FALSE)``."""
-        aic, bic, _, criterion, df = self.call("llik_aic")["values"]
-        return LlikAIC(self.loglik, float(aic), float(bic), float(criterion), int(df))
 
-    @property
-    def optinfo(self) -> OptInfo:
-        """How the optimizer ended.
+def _criteria(fit: KeptFit, *, reml: bool) -> tuple[float, float]:
+    found = call(fit, "criteria")
+    at = 0 if reml else 1
+    return float(found["loglik"][at]), float(found["deviance"][at])
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.optinfo.optimizer, fit.optinfo.code, abs(fit.optinfo.gradient).max() < 0.01
-        ('nloptwrap', 0, np.True_)
-        """
-        raw = self.call("optinfo")
-        gradient, hessian = raw["gradient"], raw["hessian"]
-        return OptInfo(
-            raw["optimizer"][0],
-            pd.Series(raw["value"], index=pd.Index(raw["name"])),
-            int(raw["code"][0]),
-            raw["message"][0],
-            int(raw["function_evals"][0]),
-            tuple(raw["warnings"]),
-            gradient if len(gradient) else None,
-            hessian.reshape(len(gradient), -1, order="F") if len(gradient) else None,
-        )
 
-    def convergence(self) -> Convergence:
-        """What ``lme4::checkConv`` says of the fit.
+def extract_aic(fit: KeptFit, *, k: float = 2.0) -> ExtractAIC:
+    """AIC of the model refitted by ML, as ``stats::extractAIC``; ``k`` is the penalty a parameter."""
+    found = ask(fit, "extract_aic", k=float(k)).values
+    return ExtractAIC(int(found["edf"][0]), float(found["aic"][0]))
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).convergence()
-        Convergence(optimizer=0, codes=(), messages=())
-        """
-        raw = self.call("convergence")
-        return Convergence(int(raw["optimizer"][0]), tuple(raw["code"].tolist()), tuple(raw["messages"]))
 
-    def is_singular(self, *, tol: float = SINGULAR) -> bool:
-        """Whether a random term has a variance of zero or a correlation of one, to ``tol``, as ``lme4::isSingular``."""
-        return bool(self.call("is_singular", tol=_tolerance(tol))["value"][0])
+def llik_aic(fit: KeptFit) -> LlikAIC:
+    """What a summary prints of the fit, as ``lme4::llikAIC(fit, chkREML = FALSE)``."""
+    aic, bic, _, criterion, df = call(fit, "llik_aic")["values"]
+    return LlikAIC(fit.loglik, float(aic), float(bic), float(criterion), int(df))
 
-    def singular_terms(self, *, tol: float = SINGULAR) -> pd.Series:
-        """Which random terms are singular, by their names in ``varcorr``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff2"))
-        >>> fit.singular_terms().to_dict()
-        {'Batch': True}
-        """
-        flags = self.call("singular_terms", tol=_tolerance(tol))["value"].astype(bool)
-        return pd.Series(flags, index=[block.name for block in self.varcorr], name="singular")
+def optinfo(fit: KeptFit) -> OptInfo:
+    """How the optimizer ended.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.optinfo.optimizer, fit.optinfo.code, abs(fit.optinfo.gradient).max() < 0.01
+    ('nloptwrap', 0, np.True_)
+    """
+    raw = call(fit, "optinfo")
+    gradient, hessian = raw["gradient"], raw["hessian"]
+    return OptInfo(
+        raw["optimizer"][0],
+        pd.Series(raw["value"], index=pd.Index(raw["name"])),
+        int(raw["code"][0]),
+        raw["message"][0],
+        int(raw["function_evals"][0]),
+        tuple(raw["warnings"]),
+        gradient if len(gradient) else None,
+        hessian.reshape(len(gradient), -1, order="F") if len(gradient) else None,
+    )
+
+
+def convergence(fit: KeptFit) -> Convergence:
+    """What ``lme4::checkConv`` says of the fit.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).convergence()
+    Convergence(optimizer=0, codes=(), messages=())
+    """
+    raw = call(fit, "convergence")
+    return Convergence(int(raw["optimizer"][0]), tuple(raw["code"].tolist()), tuple(raw["messages"]))
+
+
+def is_singular(fit: KeptFit, *, tol: float = SINGULAR) -> bool:
+    """Whether a random term has a variance of zero or a correlation of one, to ``tol``, as ``lme4::isSingular``."""
+    return bool(call(fit, "is_singular", tol=_tolerance(tol))["value"][0])
+
+
+def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
+    """Which random terms are singular, by their names in ``varcorr``.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff2"))
+    >>> fit.singular_terms().to_dict()
+    {'Batch': True}
+    """
+    flags = call(fit, "singular_terms", tol=_tolerance(tol))["value"].astype(bool)
+    return pd.Series(flags, index=[block.name for block in fit.varcorr], name="singular")
 
 
 def _tolerance(tol: float) -> float:

@@ -53,31 +53,28 @@ class ReCov:
         return cls(block.kind, block.name, block.group, block.terms, block.hom, sd, block.rho, block.par, block.corr)
 
 
-class Structured(KeptFit):
-    """Covariance structures of the random terms."""
+def par(fit: KeptFit) -> Array:
+    """Free parameters of the random terms, term by term: those that lme4 2.x keeps in ``getReCovs``.
 
-    @property
-    def par(self) -> Array:
-        """Free parameters of the random terms, term by term: those that lme4 2.x keeps in ``getReCovs``.
+    `theta` where no term has a structure. ``diag()``, ``cs()`` and ``ar1()`` have fewer or other parameters than
+    the Cholesky factors that theta holds, and it is ``par`` that lme4 optimizes and counts.
+    """
+    return np.concatenate([block.par for block in fit.varcorr])
 
-        `theta` where no term has a structure. ``diag()``, ``cs()`` and ``ar1()`` have fewer or other parameters than
-        the Cholesky factors that theta holds, and it is ``par`` that lme4 optimizes and counts.
-        """
-        return np.concatenate([block.par for block in self.varcorr])
 
-    def re_covs(self) -> tuple[ReCov, ...]:
-        """Return the covariance structure of each random term: ``getReCovs`` of lme4 2.x.
+def re_covs(fit: KeptFit) -> tuple[ReCov, ...]:
+    """Return the covariance structure of each random term: ``getReCovs`` of lme4 2.x.
 
-        Returns
-        -------
-        tuple of ReCov
-            In the order of `varcorr`; on an older lme4 each is ``us``.
+    Returns
+    -------
+    tuple of ReCov
+        In the order of `varcorr`; on an older lme4 each is ``us``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> [(term.kind, term.group, term.terms) for term in fit.re_covs()]
-        [('us', 'Subject', ('(Intercept)', 'Days'))]
-        """
-        return tuple(map(ReCov.of, self.varcorr))
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> [(term.kind, term.group, term.terms) for term in fit.re_covs()]
+    [('us', 'Subject', ('(Intercept)', 'Days'))]
+    """
+    return tuple(map(ReCov.of, fit.varcorr))

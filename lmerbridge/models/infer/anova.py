@@ -7,184 +7,178 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
-from lmerbridge.models.infer.contrasts import Contests
-from lmerbridge.models.infer.modcomp import Comparisons
-from lmerbridge.models.infer.selection import Selection
 from lmerbridge.models.infer.summary import Summary, summarized
 from lmerbridge.models.infer.tables import AnovaTable, Ddf, anova_table, check_ddf
-from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.kept import KeptFit, ask, in_r
 
 SumsOfSquares: TypeAlias = Literal["I", "II", "III", 1, 2, 3]
 TYPES = {"I": "1", "II": "2", "III": "3", 1: "1", 2: "2", 3: "3"}
 
 
-class Inference(Contests, Selection, Comparisons):
-    """Tests of terms, of models and of contrasts.
+def summary(
+    fit: KeptFit, ddf: Ddf = "lme4", *, correlation: bool | None = None, timeout: float | None = None
+) -> Summary:
+    """Summarize the fit, with p-values for the coefficients if a method for their degrees of freedom is named.
 
-    A p-value of a t or F test stands beside the method for its denominator degrees of freedom, which the caller names:
-    lme4 itself has none. lmerTest and pbkrtest are loaded when they are asked.
+    Parameters
+    ----------
+    ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
+        "lme4" gives no p-values.
+    correlation : bool, optional
+        Whether the text shows the correlations of the fixed effects; R shows those of up to 20.
+    timeout : float, optional
+        Seconds that R may take.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    InvalidArgument
+        Kenward-Roger's method is asked for of a fit by ML or with weights; either of a structured covariance.
+    SetupError
+        lmerTest or pbkrtest is not installed.
+
+    Source: ``summary`` of lme4 and of lmerTest (Kuznetsova, Brockhoff and Christensen, 2017).
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.summary("Satterthwaite").coefficients[["t_value", "df", "ddf"]].round(2)
+                 t_value    df            ddf
+    (Intercept)    36.84  17.0  Satterthwaite
+    Days            6.77  17.0  Satterthwaite
     """
+    check_ddf(ddf)
+    reply = ask(fit, "summary_of", timeout=timeout, ddf=ddf, correlation=correlation)
+    return summarized(fit, reply.values, ddf, reply.conditions)
 
-    def summary(self, ddf: Ddf = "lme4", *, correlation: bool | None = None, timeout: float | None = None) -> Summary:
-        """Summarize the fit, with p-values for the coefficients if a method for their degrees of freedom is named.
 
-        Parameters
-        ----------
-        ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-            "lme4" gives no p-values.
-        correlation : bool, optional
-            Whether the text shows the correlations of the fixed effects; R shows those of up to 20.
-        timeout : float, optional
-            Seconds that R may take.
+def anova(
+    fit: KeptFit,
+    *others: KeptFit,
+    type: SumsOfSquares | None = None,
+    ddf: Ddf = "lme4",
+    refit: bool = True,
+    model_names: Sequence[str] | None = None,
+    timeout: float | None = None,
+) -> AnovaTable:
+    """Test the terms of this model, or compare it with others by likelihood ratios.
 
-        Returns
-        -------
-        Summary
+    Parameters
+    ----------
+    *others : LmerFit
+        Fits of the same rows and response. Without any, the terms of this model are tested.
+    type : {"I", "II", "III", 1, 2, 3}
+        Of sums of squares: lme4's are sequential, "I"; with a ``ddf`` method, "III" unless told.
+    ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
+        "lme4" is what R's ``anova`` makes of a fit of lme4: F values, and no p-values.
+    refit : bool
+        Whether fits by REML are compared as fits by ML.
+    model_names : sequence of str
+        Of this model and the others; ``m1``, ``m2`` and so on unless told.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Raises
-        ------
-        InvalidArgument
-            Kenward-Roger's method is asked for of a fit by ML or with weights; either of a structured covariance.
-        SetupError
-            lmerTest or pbkrtest is not installed.
+    Returns
+    -------
+    AnovaTable
+        A row a term: npar (lme4), sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf; or a row a model, by
+        number of parameters: formula, npar, aic, bic, loglik, deviance, chisq, df, p_value, where a row is tested
+        against the one above it. ``refitted`` tells of a refit.
 
-        Source: ``summary`` of lme4 and of lmerTest (Kuznetsova, Brockhoff and Christensen, 2017).
+    Raises
+    ------
+    InvalidArgument
+        The models have other rows, responses or values; or an argument does not go with another.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.summary("Satterthwaite").coefficients[["t_value", "df", "ddf"]].round(2)
-                     t_value    df            ddf
-        (Intercept)    36.84  17.0  Satterthwaite
-        Days            6.77  17.0  Satterthwaite
-        """
-        check_ddf(ddf)
-        reply = ask(self, "summary_of", timeout=timeout, ddf=ddf, correlation=correlation)
-        return summarized(self, reply.values, ddf, reply.conditions)
+    Source: ``anova`` of lme4 and of lmerTest.
 
-    def anova(
-        self,
-        *others: KeptFit,
-        type: SumsOfSquares | None = None,
-        ddf: Ddf = "lme4",
-        refit: bool = True,
-        model_names: Sequence[str] | None = None,
-        timeout: float | None = None,
-    ) -> AnovaTable:
-        """Test the terms of this model, or compare it with others by likelihood ratios.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> sleepstudy = load_dataset("sleepstudy")
+    >>> slopes = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    >>> slopes.anova(ddf="Kenward-Roger").frame[["num_df", "den_df", "f_value", "ddf"]].round(2)
+          num_df  den_df  f_value            ddf
+    Days     1.0    17.0    45.85  Kenward-Roger
+    >>> slopes.anova(lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)).frame[["npar", "chisq", "df"]].round(2)
+        npar  chisq   df
+    m2     4    NaN  NaN
+    m1     6  42.14  2.0
+    """
+    check_ddf(ddf)
+    if not others:
+        if model_names is not None or not refit:
+            raise InvalidArgument("refit and model_names are for the comparison of several models; one was given.")
+        reply = ask(fit, "anova_one", timeout=timeout, type=_sums_of_squares(type, ddf), ddf=ddf)
+        return anova_table(reply, fit.terms, ddf)
+    if type is not None or ddf != "lme4":
+        raise InvalidArgument("type and ddf are for the terms of one model; likelihood ratios have neither.")
+    names = _model_names((fit, *others), model_names)
+    handles = [in_r(other).handle for other in others]
+    reply = ask(fit, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
+    if not refit and any(other.reml and other.terms != fit.terms for other in others):
+        told = "likelihoods by REML of models with other fixed effects cannot be compared; use refit=True."
+        warnings.warn(LmerBridgeWarning(told), stacklevel=2)
+    refitted = refit and any(each.reml for each in (fit, *others))
+    formulas = {name: each.formula for name, each in zip(names, (fit, *others), strict=True)}
+    return anova_table(reply, formulas=formulas, refitted=refitted)
 
-        Parameters
-        ----------
-        *others : LmerFit
-            Fits of the same rows and response. Without any, the terms of this model are tested.
-        type : {"I", "II", "III", 1, 2, 3}
-            Of sums of squares: lme4's are sequential, "I"; with a ``ddf`` method, "III" unless told.
-        ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-            "lme4" is what R's ``anova`` makes of a fit of lme4: F values, and no p-values.
-        refit : bool
-            Whether fits by REML are compared as fits by ML.
-        model_names : sequence of str
-            Of this model and the others; ``m1``, ``m2`` and so on unless told.
-        timeout : float, optional
-            Seconds that R may take.
 
-        Returns
-        -------
-        AnovaTable
-            A row a term: npar (lme4), sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf; or a row a model, by
-            number of parameters: formula, npar, aic, bic, loglik, deviance, chisq, df, p_value, where a row is tested
-            against the one above it. ``refitted`` tells of a refit.
+def drop1(
+    fit: KeptFit,
+    scope: Sequence[str] | None = None,
+    test: Literal["none", "Chisq", "F"] | None = None,
+    *,
+    ddf: Ddf = "lme4",
+    k: float = 2.0,
+    timeout: float | None = None,
+) -> AnovaTable:
+    """Drop each term of the fixed part that no other contains, one at a time.
 
-        Raises
-        ------
-        InvalidArgument
-            The models have other rows, responses or values; or an argument does not go with another.
+    Parameters
+    ----------
+    scope : sequence of str
+        The terms to drop, if not all of these.
+    test : {"none", "Chisq", "F"}
+        "none" (AIC alone) and "Chisq" (likelihood ratio) are lme4's, of fits by ML; "F" is lmerTest's, and wants a
+        ``ddf`` method.
+    ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
+    k : float
+        What a parameter costs in the AIC.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Source: ``anova`` of lme4 and of lmerTest.
+    Returns
+    -------
+    AnovaTable
+        A row a term, after one for the whole model where lme4 tests: npar, aic and, with "Chisq", lrt and p_value;
+        or sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> sleepstudy = load_dataset("sleepstudy")
-        >>> slopes = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
-        >>> slopes.anova(ddf="Kenward-Roger").frame[["num_df", "den_df", "f_value", "ddf"]].round(2)
-              num_df  den_df  f_value            ddf
-        Days     1.0    17.0    45.85  Kenward-Roger
-        >>> slopes.anova(lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)).frame[["npar", "chisq", "df"]].round(2)
-            npar  chisq   df
-        m2     4    NaN  NaN
-        m1     6  42.14  2.0
-        """
-        check_ddf(ddf)
-        if not others:
-            if model_names is not None or not refit:
-                raise InvalidArgument("refit and model_names are for the comparison of several models; one was given.")
-            reply = ask(self, "anova_one", timeout=timeout, type=_sums_of_squares(type, ddf), ddf=ddf)
-            return anova_table(reply, self.terms, ddf)
-        if type is not None or ddf != "lme4":
-            raise InvalidArgument("type and ddf are for the terms of one model; likelihood ratios have neither.")
-        names = _model_names((self, *others), model_names)
-        handles = [other.in_r().handle for other in others]
-        reply = ask(self, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
-        if not refit and any(fit.reml and fit.terms != self.terms for fit in others):
-            told = "likelihoods by REML of models with other fixed effects cannot be compared; use refit=True."
-            warnings.warn(LmerBridgeWarning(told), stacklevel=2)
-        refitted = refit and any(fit.reml for fit in (self, *others))
-        formulas = {name: fit.formula for name, fit in zip(names, (self, *others), strict=True)}
-        return anova_table(reply, formulas=formulas, refitted=refitted)
+    Source: ``drop1`` of lme4 and of lmerTest. A function of one's own in place of a test is not wrapped.
 
-    def drop1(
-        self,
-        scope: Sequence[str] | None = None,
-        test: Literal["none", "Chisq", "F"] | None = None,
-        *,
-        ddf: Ddf = "lme4",
-        k: float = 2.0,
-        timeout: float | None = None,
-    ) -> AnovaTable:
-        """Drop each term of the fixed part that no other contains, one at a time.
-
-        Parameters
-        ----------
-        scope : sequence of str
-            The terms to drop, if not all of these.
-        test : {"none", "Chisq", "F"}
-            "none" (AIC alone) and "Chisq" (likelihood ratio) are lme4's, of fits by ML; "F" is lmerTest's, and wants a
-            ``ddf`` method.
-        ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-        k : float
-            What a parameter costs in the AIC.
-        timeout : float, optional
-            Seconds that R may take.
-
-        Returns
-        -------
-        AnovaTable
-            A row a term, after one for the whole model where lme4 tests: npar, aic and, with "Chisq", lrt and p_value;
-            or sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf.
-
-        Source: ``drop1`` of lme4 and of lmerTest. A function of one's own in place of a test is not wrapped.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.drop1(test="Chisq").frame.round(2)
-                npar      aic    lrt  p_value
-        <none>   NaN  1763.94    NaN      NaN
-        Days     1.0  1785.48  23.54      0.0
-        """
-        check_ddf(ddf)
-        test = test or ("none" if ddf == "lme4" else "F")
-        if test not in ("none", "Chisq", "F") or (test == "F") != (ddf != "lme4"):
-            expected = "'none' or 'Chisq' with ddf 'lme4', and 'F' with another"
-            raise InvalidArgument(f"test is {test!r} and ddf is {ddf!r}; {expected} is expected.")
-        if scope is not None and not len(scope):
-            raise InvalidArgument("scope is empty; terms to drop, or None for all that can be dropped, are expected.")
-        terms = None if scope is None else [scope] if isinstance(scope, str) else list(scope)
-        reply = ask(self, "drop1_of", timeout=timeout, scope=terms, test=test, k=float(k), ddf=ddf)
-        return anova_table(reply, self.terms, ddf)
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.drop1(test="Chisq").frame.round(2)
+            npar      aic    lrt  p_value
+    <none>   NaN  1763.94    NaN      NaN
+    Days     1.0  1785.48  23.54      0.0
+    """
+    check_ddf(ddf)
+    test = test or ("none" if ddf == "lme4" else "F")
+    if test not in ("none", "Chisq", "F") or (test == "F") != (ddf != "lme4"):
+        expected = "'none' or 'Chisq' with ddf 'lme4', and 'F' with another"
+        raise InvalidArgument(f"test is {test!r} and ddf is {ddf!r}; {expected} is expected.")
+    if scope is not None and not len(scope):
+        raise InvalidArgument("scope is empty; terms to drop, or None for all that can be dropped, are expected.")
+    terms = None if scope is None else [scope] if isinstance(scope, str) else list(scope)
+    reply = ask(fit, "drop1_of", timeout=timeout, scope=terms, test=test, k=float(k), ddf=ddf)
+    return anova_table(reply, fit.terms, ddf)
 
 
 def _sums_of_squares(kind: SumsOfSquares | None, ddf: Ddf) -> str:

@@ -79,118 +79,116 @@ def right_side(rhs: float | Sequence[float], rows: int) -> NDArray[np.float64]:
     return values
 
 
-class Contests(KeptFit):
-    """Tests of contrasts of the fixed effects, and least-squares means."""
+def contest(
+    fit: KeptFit,
+    contrasts: Contrasts,
+    *,
+    rhs: float | Sequence[float] = 0.0,
+    joint: bool = True,
+    ddf: ApproximateDdf = "Satterthwaite",
+    level: float = 0.95,
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Test contrasts of the fixed effects.
 
-    def contest(
-        self,
-        contrasts: Contrasts,
-        *,
-        rhs: float | Sequence[float] = 0.0,
-        joint: bool = True,
-        ddf: ApproximateDdf = "Satterthwaite",
-        level: float = 0.95,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """Test contrasts of the fixed effects.
+    Parameters
+    ----------
+    contrasts : mapping or Series of term to weight, DataFrame of weights by term, or array of shape (p,) or (k, p)
+        Terms that are not named have the weight 0.
+    rhs : float or sequence of k floats
+        What the contrasts are under the hypothesis.
+    joint : bool
+        Test all contrasts by one F test, or each by a t test.
+    ddf : {"Satterthwaite", "Kenward-Roger"}
+    level : float
+        Of the confidence intervals that go with t tests.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Parameters
-        ----------
-        contrasts : mapping or Series of term to weight, DataFrame of weights by term, or array of shape (p,) or (k, p)
-            Terms that are not named have the weight 0.
-        rhs : float or sequence of k floats
-            What the contrasts are under the hypothesis.
-        joint : bool
-            Test all contrasts by one F test, or each by a t test.
-        ddf : {"Satterthwaite", "Kenward-Roger"}
-        level : float
-            Of the confidence intervals that go with t tests.
-        timeout : float, optional
-            Seconds that R may take.
+    Returns
+    -------
+    DataFrame
+        One row with sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf; or a row a contrast, by the index of
+        the given frame, with estimate, std_error, df, t_value, conf_low, conf_high, p_value, ddf.
 
-        Returns
-        -------
-        DataFrame
-            One row with sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf; or a row a contrast, by the index of
-            the given frame, with estimate, std_error, df, t_value, conf_low, conf_high, p_value, ddf.
+    Raises
+    ------
+    InvalidArgument
+        A contrast names a term that the model has not, or has no weight for one.
 
-        Raises
-        ------
-        InvalidArgument
-            A contrast names a term that the model has not, or has no weight for one.
+    Source: ``contest``, ``contestMD`` and ``contest1D`` of lmerTest.
 
-        Source: ``contest``, ``contestMD`` and ``contest1D`` of lmerTest.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.contest({"Days": 9}, joint=False)[["estimate", "conf_low", "conf_high"]].round(2)
+       estimate  conf_low  conf_high
+    0     94.21     64.85     123.56
+    """
+    check_ddf(ddf, ApproximateDdf)
+    matrix = contrast_matrix(contrasts, fit.terms)
+    reply = ask(
+        fit,
+        "contest_of",
+        timeout=timeout,
+        weights=matrix.to_numpy().ravel(),
+        rhs=right_side(rhs, len(matrix)),
+        joint=bool(joint),
+        level=checked_level(level),
+        ddf=ddf,
+    )
+    table = frame(reply.values, ddf, prefix="")
+    return table if joint else table.set_axis(matrix.index)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.contest({"Days": 9}, joint=False)[["estimate", "conf_low", "conf_high"]].round(2)
-           estimate  conf_low  conf_high
-        0     94.21     64.85     123.56
-        """
-        check_ddf(ddf, ApproximateDdf)
-        matrix = contrast_matrix(contrasts, self.terms)
-        reply = ask(
-            self,
-            "contest_of",
-            timeout=timeout,
-            weights=matrix.to_numpy().ravel(),
-            rhs=right_side(rhs, len(matrix)),
-            joint=bool(joint),
-            level=checked_level(level),
-            ddf=ddf,
-        )
-        table = frame(reply.values, ddf, prefix="")
-        return table if joint else table.set_axis(matrix.index)
 
-    def ls_means(
-        self,
-        which: Sequence[str] | None = None,
-        *,
-        pairwise: bool = False,
-        ddf: ApproximateDdf = "Satterthwaite",
-        level: float = 0.95,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """Estimate the least-squares means of the levels of factors, or their differences.
+def ls_means(
+    fit: KeptFit,
+    which: Sequence[str] | None = None,
+    *,
+    pairwise: bool = False,
+    ddf: ApproximateDdf = "Satterthwaite",
+    level: float = 0.95,
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Estimate the least-squares means of the levels of factors, or their differences.
 
-        Parameters
-        ----------
-        which : sequence of str
-            Terms of factors alone, if not all of these.
-        pairwise : bool
-            The differences of each two levels, R's ``difflsmeans``.
-        ddf : {"Satterthwaite", "Kenward-Roger"}
-        level : float
-            Of the confidence intervals.
-        timeout : float, optional
-            Seconds that R may take.
+    Parameters
+    ----------
+    which : sequence of str
+        Terms of factors alone, if not all of these.
+    pairwise : bool
+        The differences of each two levels, R's ``difflsmeans``.
+    ddf : {"Satterthwaite", "Kenward-Roger"}
+    level : float
+        Of the confidence intervals.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Returns
-        -------
-        DataFrame
-            A row a level or pair: term, level, estimate, std_error, df, t_value, conf_low, conf_high, p_value, ddf.
+    Returns
+    -------
+    DataFrame
+        A row a level or pair: term, level, estimate, std_error, df, t_value, conf_low, conf_high, p_value, ddf.
 
-        Source: ``ls_means`` of lmerTest. Marginal means of whatever kind are emmeans'.
+    Source: ``ls_means`` of lmerTest. Marginal means of whatever kind are emmeans'.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("angle ~ recipe + temperature + (1 | recipe:replicate)", load_dataset("cake"))
-        >>> fit.ls_means(["recipe"])[["level", "estimate", "df"]].round(2)
-          level  estimate    df
-        0     A     33.12  42.0
-        1     B     31.64  42.0
-        2     C     31.60  42.0
-        """
-        check_ddf(ddf, ApproximateDdf)
-        terms = None if which is None else [which] if isinstance(which, str) else list(which)
-        given: dict[str, Value] = {
-            "which": terms,
-            "pairwise": bool(pairwise),
-            "level": checked_level(level),
-            "ddf": ddf,
-        }
-        reply = ask(self, "ls_means_of", timeout=timeout, **given)
-        return frame(reply.values, ddf, prefix="").reset_index(drop=True)
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("angle ~ recipe + temperature + (1 | recipe:replicate)", load_dataset("cake"))
+    >>> fit.ls_means(["recipe"])[["level", "estimate", "df"]].round(2)
+      level  estimate    df
+    0     A     33.12  42.0
+    1     B     31.64  42.0
+    2     C     31.60  42.0
+    """
+    check_ddf(ddf, ApproximateDdf)
+    terms = None if which is None else [which] if isinstance(which, str) else list(which)
+    given: dict[str, Value] = {
+        "which": terms,
+        "pairwise": bool(pairwise),
+        "level": checked_level(level),
+        "ddf": ddf,
+    }
+    reply = ask(fit, "ls_means_of", timeout=timeout, **given)
+    return frame(reply.values, ddf, prefix="").reset_index(drop=True)

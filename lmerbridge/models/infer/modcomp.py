@@ -14,7 +14,7 @@ from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
-from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.kept import KeptFit, ask, in_r
 from lmerbridge.models.predict.simulate import checked_count, checked_seed
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Condition
@@ -66,142 +66,144 @@ class ModComp:
         return self.text
 
 
-class Comparisons(KeptFit):
-    """Comparisons with a smaller model, and what Kenward and Roger's is made of."""
+def kr_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | None = None) -> ModComp:
+    """Test the fixed effects that a smaller model lacks, by Kenward and Roger's F.
 
-    def kr_modcomp(self, smaller: KeptFit | Contrasts, *, timeout: float | None = None) -> ModComp:
-        """Test the fixed effects that a smaller model lacks, by Kenward and Roger's F.
+    Parameters
+    ----------
+    smaller : LmerFit, or contrasts as for `contest`
+        A fit of the same rows with the same random terms, whose fixed part is a part of this one's; or contrasts
+        that are all zero under the hypothesis.
+    timeout : float, optional
+        Seconds that R may take, which inverts a matrix of a row and a column a row of the data.
 
-        Parameters
-        ----------
-        smaller : LmerFit, or contrasts as for `contest`
-            A fit of the same rows with the same random terms, whose fixed part is a part of this one's; or contrasts
-            that are all zero under the hypothesis.
-        timeout : float, optional
-            Seconds that R may take, which inverts a matrix of a row and a column a row of the data.
+    Returns
+    -------
+    ModComp
+        A fit by ML is fitted again by REML first.
 
-        Returns
-        -------
-        ModComp
-            A fit by ML is fitted again by REML first.
+    Raises
+    ------
+    InvalidArgument
+        The smaller model is none; or this one has weights, which the method's implementation leaves out.
 
-        Raises
-        ------
-        InvalidArgument
-            The smaller model is none; or this one has weights, which the method's implementation leaves out.
+    Source: ``KRmodcomp`` of pbkrtest (Halekoh and Højsgaard, 2014).
 
-        Source: ``KRmodcomp`` of pbkrtest (Halekoh and Højsgaard, 2014).
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> test = fit.kr_modcomp({"Days": 1})
+    >>> round(test.statistic, 3), round(test.ddf, 3), test.method
+    (45.853, 17.0, 'Kenward-Roger')
+    """
+    reply = ask(fit, "kr_modcomp", timeout=timeout, **_smaller(fit, smaller))
+    return _tested("Kenward-Roger", reply, fit.terms)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> test = fit.kr_modcomp({"Days": 1})
-        >>> round(test.statistic, 3), round(test.ddf, 3), test.method
-        (45.853, 17.0, 'Kenward-Roger')
-        """
-        reply = ask(self, "kr_modcomp", timeout=timeout, **self._smaller(smaller))
-        return _tested("Kenward-Roger", reply, self.terms)
 
-    def sat_modcomp(self, smaller: KeptFit | Contrasts, *, timeout: float | None = None) -> ModComp:
-        """Test the fixed effects that a smaller model lacks, by F with Satterthwaite's degrees of freedom.
+def sat_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | None = None) -> ModComp:
+    """Test the fixed effects that a smaller model lacks, by F with Satterthwaite's degrees of freedom.
 
-        Parameters and result are those of `kr_modcomp`; weights are allowed.
+    Parameters and result are those of `kr_modcomp`; weights are allowed.
 
-        Source: ``SATmodcomp`` of pbkrtest.
+    Source: ``SATmodcomp`` of pbkrtest.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> sleepstudy = load_dataset("sleepstudy")
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
-        >>> round(fit.sat_modcomp(lmer("Reaction ~ 1 + (Days | Subject)", sleepstudy)).ddf, 3)
-        17.0
-        """
-        reply = ask(self, "sat_modcomp", timeout=timeout, **self._smaller(smaller))
-        return _tested("Satterthwaite", reply, self.terms)
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> sleepstudy = load_dataset("sleepstudy")
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    >>> round(fit.sat_modcomp(lmer("Reaction ~ 1 + (Days | Subject)", sleepstudy)).ddf, 3)
+    17.0
+    """
+    reply = ask(fit, "sat_modcomp", timeout=timeout, **_smaller(fit, smaller))
+    return _tested("Satterthwaite", reply, fit.terms)
 
-    def pb_modcomp(
-        self, smaller: KeptFit, *, nsim: int = 1000, seed: int | None = None, timeout: float | None = None
-    ) -> ModComp:
-        """Test a model against a smaller one by the parametric bootstrap of their likelihood ratio.
 
-        Parameters
-        ----------
-        smaller : LmerFit
-            A fit of the same rows whose fixed part is a part of this one's, or all of it where it has fewer random
-            effects. Both are compared by ML.
-        nsim : int
-            How many responses are simulated from the smaller model.
-        seed : int, optional
-            Of R's random numbers: the same as after ``set.seed(seed)`` in R.
-        timeout : float, optional
-            Seconds that R may take.
+def pb_modcomp(
+    fit: KeptFit, smaller: KeptFit, *, nsim: int = 1000, seed: int | None = None, timeout: float | None = None
+) -> ModComp:
+    """Test a model against a smaller one by the parametric bootstrap of their likelihood ratio.
 
-        Returns
-        -------
-        ModComp
-            ``p_value`` is the bootstrap's own; ``tests`` has the approximations by a gamma, a Bartlett-corrected
-            chi-squared and an F distribution.
+    Parameters
+    ----------
+    smaller : LmerFit
+        A fit of the same rows whose fixed part is a part of this one's, or all of it where it has fewer random
+        effects. Both are compared by ML.
+    nsim : int
+        How many responses are simulated from the smaller model.
+    seed : int, optional
+        Of R's random numbers: the same as after ``set.seed(seed)`` in R.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Raises
-        ------
-        InvalidArgument
-            The smaller model is none, or has no fixed effect; or it has weights, which lme4's ``simulate`` leaves out.
+    Returns
+    -------
+    ModComp
+        ``p_value`` is the bootstrap's own; ``tests`` has the approximations by a gamma, a Bartlett-corrected
+        chi-squared and an F distribution.
 
-        Source: ``PBmodcomp`` of pbkrtest, whose refits are by ML: the defect of ``refit`` by REML does not touch it.
+    Raises
+    ------
+    InvalidArgument
+        The smaller model is none, or has no fixed effect; or it has weights, which lme4's ``simulate`` leaves out.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> sleepstudy = load_dataset("sleepstudy")
-        >>> fit = lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
-        >>> test = fit.pb_modcomp(lmer("Reaction ~ 1 + (1 | Subject)", sleepstudy), nsim=9, seed=1)
-        >>> test.p_value, len(test.reference)
-        (0.1, 9)
-        """
-        if not isinstance(smaller, KeptFit):
-            raise InvalidArgument(f"smaller is a {type(smaller).__name__}; a fit of lmer is expected.")
-        nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
-        reply = ask(self, "pb_modcomp", timeout=timeout, smaller=smaller.in_r().handle, nsim=nsim, seed=seed)
-        return _tested("parametric bootstrap", reply, self.terms)
+    Source: ``PBmodcomp`` of pbkrtest, whose refits are by ML: the defect of ``refit`` by REML does not touch it.
 
-    def vcov_kr(self, *, timeout: float | None = None) -> pd.DataFrame:
-        """Return Kenward and Roger's covariance of the fixed effects, term by term; ``vcovAdj`` of pbkrtest.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> sleepstudy = load_dataset("sleepstudy")
+    >>> fit = lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
+    >>> test = fit.pb_modcomp(lmer("Reaction ~ 1 + (1 | Subject)", sleepstudy), nsim=9, seed=1)
+    >>> test.p_value, len(test.reference)
+    (0.1, 9)
+    """
+    if not isinstance(smaller, KeptFit):
+        raise InvalidArgument(f"smaller is a {type(smaller).__name__}; a fit of lmer is expected.")
+    nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
+    reply = ask(fit, "pb_modcomp", timeout=timeout, smaller=in_r(smaller).handle, nsim=nsim, seed=seed)
+    return _tested("parametric bootstrap", reply, fit.terms)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> bool(abs(fit.vcov_kr() - fit.vcov).max(axis=None) < 1e-10)  # balanced
-        True
-        """
-        values = ask(self, "vcov_kr", timeout=timeout).values["value"]
-        terms = labels(self.terms)
-        return pd.DataFrame(values.reshape((len(terms), -1), order="F"), terms, terms)
 
-    def ddf_lb(self, contrasts: Contrasts, *, timeout: float | None = None) -> pd.Series:
-        """Return Kenward and Roger's degrees of freedom of contrasts, given as for `contest`.
+def vcov_kr(fit: KeptFit, *, timeout: float | None = None) -> pd.DataFrame:
+    """Return Kenward and Roger's covariance of the fixed effects, term by term; ``vcovAdj`` of pbkrtest.
 
-        Source: ``get_Lb_ddf`` of pbkrtest.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> bool(abs(fit.vcov_kr() - fit.vcov).max(axis=None) < 1e-10)  # balanced
+    True
+    """
+    values = ask(fit, "vcov_kr", timeout=timeout).values["value"]
+    terms = labels(fit.terms)
+    return pd.DataFrame(values.reshape((len(terms), -1), order="F"), terms, terms)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.ddf_lb({"Days": 1}).round(3).to_list()
-        [17.0]
-        """
-        matrix = contrast_matrix(contrasts, self.terms)
-        reply = ask(self, "ddf_lb", timeout=timeout, weights=matrix.to_numpy().ravel())
-        return pd.Series(reply.values["value"], matrix.index, name="ddf")
 
-    def _smaller(self, smaller: KeptFit | Contrasts) -> dict[str, Value]:
-        if isinstance(smaller, KeptFit):
-            return {"smaller": smaller.in_r().handle}
-        if isinstance(smaller, str):
-            raise InvalidArgument(f"smaller is {smaller!r}; a smaller fit of lmer, or contrasts, are expected.")
-        return {"weights": contrast_matrix(smaller, self.terms).to_numpy().ravel()}
+def ddf_lb(fit: KeptFit, contrasts: Contrasts, *, timeout: float | None = None) -> pd.Series:
+    """Return Kenward and Roger's degrees of freedom of contrasts, given as for `contest`.
+
+    Source: ``get_Lb_ddf`` of pbkrtest.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.ddf_lb({"Days": 1}).round(3).to_list()
+    [17.0]
+    """
+    matrix = contrast_matrix(contrasts, fit.terms)
+    reply = ask(fit, "ddf_lb", timeout=timeout, weights=matrix.to_numpy().ravel())
+    return pd.Series(reply.values["value"], matrix.index, name="ddf")
+
+
+def _smaller(fit: KeptFit, smaller: KeptFit | Contrasts) -> dict[str, Value]:
+    if isinstance(smaller, KeptFit):
+        return {"smaller": in_r(smaller).handle}
+    if isinstance(smaller, str):
+        raise InvalidArgument(f"smaller is {smaller!r}; a smaller fit of lmer, or contrasts, are expected.")
+    return {"weights": contrast_matrix(smaller, fit.terms).to_numpy().ravel()}
 
 
 def _tested(method: Method, reply: Reply, terms: Sequence[str]) -> ModComp:

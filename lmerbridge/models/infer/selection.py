@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import names
 from lmerbridge.models.infer.tables import AnovaTable, ApproximateDdf, anova_table, check_ddf, frame
-from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.kept import K, KeptFit, ask, fit_spec
 from lmerbridge.results.fit import Condition
 
 Kept = TypeVar("Kept", bound=KeptFit)
@@ -70,115 +70,114 @@ class Steps(Generic[Kept]):
         spec = self.start.spec
         used = parse(self.formula, tuple(spec.allow)).variables
         contrasts = {factor: name for factor, name in (spec.contrasts or {}).items() if factor in used}
-        return type(self.start).of(replace(spec, formula=self.formula, contrasts=contrasts or None, start=None))
+        return fit_spec(type(self.start), replace(spec, formula=self.formula, contrasts=contrasts or None, start=None))
 
 
-class Selection(KeptFit):
-    """Tests of random terms, and elimination step by step."""
+def ranova(fit: KeptFit, *, reduce_terms: bool = True, timeout: float | None = None) -> AnovaTable:
+    """Test each random term by the likelihood ratio of the model without it.
 
-    def ranova(self, *, reduce_terms: bool = True, timeout: float | None = None) -> AnovaTable:
-        """Test each random term by the likelihood ratio of the model without it.
+    Parameters
+    ----------
+    reduce_terms : bool
+        Whether ``(x | g)`` is tested against ``(1 | g)``, or against none.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Parameters
-        ----------
-        reduce_terms : bool
-            Whether ``(x | g)`` is tested against ``(1 | g)``, or against none.
-        timeout : float, optional
-            Seconds that R may take.
+    Returns
+    -------
+    AnovaTable
+        A row a term, after one for the whole model: npar, loglik, aic, lrt, df, p_value, by the fit's own
+        criterion, ML or REML. The p-values take no account of a variance of zero lying on the boundary.
 
-        Returns
-        -------
-        AnovaTable
-            A row a term, after one for the whole model: npar, loglik, aic, lrt, df, p_value, by the fit's own
-            criterion, ML or REML. The p-values take no account of a variance of zero lying on the boundary.
+    Source: ``ranova`` of lmerTest, also called ``rand``.
 
-        Source: ``ranova`` of lmerTest, also called ``rand``.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.ranova().frame[["npar", "lrt", "df"]].round(2)
+                              npar    lrt   df
+    <none>                       6    NaN  NaN
+    Days in (Days | Subject)     4  42.84  2.0
+    """
+    _check_response(fit)
+    reply = ask(fit, "ranova_of", timeout=timeout, reduce_terms=bool(reduce_terms))
+    return anova_table(reply)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.ranova().frame[["npar", "lrt", "df"]].round(2)
-                                  npar    lrt   df
-        <none>                       6    NaN  NaN
-        Days in (Days | Subject)     4  42.84  2.0
-        """
-        self._check_response()
-        reply = ask(self, "ranova_of", timeout=timeout, reduce_terms=bool(reduce_terms))
-        return anova_table(reply)
 
-    def _check_response(self) -> None:
-        """Refuse a response that R reads as a call once its backticks are gone: lmerTest writes its formula as text."""
-        odd = [name for name in names(parse(self.formula, tuple(self.spec.allow)).response) if "(" in name]
-        if odd:
-            raise InvalidArgument(f"lmerTest reads the response's name {odd[0]!r} as code; rename that column.")
+def _check_response(fit: KeptFit) -> None:
+    """Refuse a response that R reads as a call once its backticks are gone: lmerTest writes its formula as text."""
+    odd = [name for name in names(fit.spec.parsed.response) if "(" in name]
+    if odd:
+        raise InvalidArgument(f"lmerTest reads the response's name {odd[0]!r} as code; rename that column.")
 
-    def step(
-        self,
-        *,
-        ddf: ApproximateDdf = "Satterthwaite",
-        alpha_random: float = 0.1,
-        alpha_fixed: float = 0.05,
-        reduce_random: bool = True,
-        reduce_fixed: bool = True,
-        keep: Sequence[str] = (),
-        timeout: float | None = None,
-    ) -> Steps[Self]:
-        """Eliminate terms backward: first random ones, by `ranova`, then fixed ones, by the F tests of `drop1`.
 
-        Parameters
-        ----------
-        ddf : {"Satterthwaite", "Kenward-Roger"}
-        alpha_random, alpha_fixed : float
-            A term whose p-value is larger is eliminated.
-        reduce_random, reduce_fixed : bool
-            Whether random or fixed terms are eliminated at all.
-        keep : sequence of str
-            Terms of the fixed part that stay.
-        timeout : float, optional
-            Seconds that R may take.
+def step(
+    fit: K,
+    *,
+    ddf: ApproximateDdf = "Satterthwaite",
+    alpha_random: float = 0.1,
+    alpha_fixed: float = 0.05,
+    reduce_random: bool = True,
+    reduce_fixed: bool = True,
+    keep: Sequence[str] = (),
+    timeout: float | None = None,
+) -> Steps[K]:
+    """Eliminate terms backward: first random ones, by `ranova`, then fixed ones, by the F tests of `drop1`.
 
-        Returns
-        -------
-        Steps
-            Its ``model`` is the fit that is left.
+    Parameters
+    ----------
+    ddf : {"Satterthwaite", "Kenward-Roger"}
+    alpha_random, alpha_fixed : float
+        A term whose p-value is larger is eliminated.
+    reduce_random, reduce_fixed : bool
+        Whether random or fixed terms are eliminated at all.
+    keep : sequence of str
+        Terms of the fixed part that stay.
+    timeout : float, optional
+        Seconds that R may take.
 
-        Source: ``step`` and ``get_model`` of lmerTest. P-values after selection are too small (no correction is made).
+    Returns
+    -------
+    Steps
+        Its ``model`` is the fit that is left.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("strength ~ 1 + (1 | batch) + (1 | batch:cask)", load_dataset("Pastes"))
-        >>> fit.step().formula
-        'strength ~ (1 | batch:cask)'
-        """
-        self._check_response()
-        check_ddf(ddf, ApproximateDdf)
-        for name, alpha in (("alpha_random", alpha_random), ("alpha_fixed", alpha_fixed)):
-            if not 0 <= alpha <= 1:
-                raise InvalidArgument(f"{name} is {alpha!r}; a number from 0 to 1 is expected.")
-        reply = ask(
-            self,
-            "step_of",
-            timeout=timeout,
-            ddf=ddf,
-            alpha_random=float(alpha_random),
-            alpha_fixed=float(alpha_fixed),
-            reduce_random=bool(reduce_random),
-            reduce_fixed=bool(reduce_fixed),
-            keep=list(keep),
-        )
-        values = reply.values
-        return Steps(
-            random=frame(values, prefix="random."),
-            fixed=_fixed(values, ddf),
-            formula=values["formula"][0],
-            mixed=bool(values["mixed"][0]),
-            ddf=ddf,
-            text=values["text"][0],
-            conditions=reply.conditions,
-            start=self,
-        )
+    Source: ``step`` and ``get_model`` of lmerTest. P-values after selection are too small (no correction is made).
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("strength ~ 1 + (1 | batch) + (1 | batch:cask)", load_dataset("Pastes"))
+    >>> fit.step().formula
+    'strength ~ (1 | batch:cask)'
+    """
+    _check_response(fit)
+    check_ddf(ddf, ApproximateDdf)
+    for name, alpha in (("alpha_random", alpha_random), ("alpha_fixed", alpha_fixed)):
+        if not 0 <= alpha <= 1:
+            raise InvalidArgument(f"{name} is {alpha!r}; a number from 0 to 1 is expected.")
+    reply = ask(
+        fit,
+        "step_of",
+        timeout=timeout,
+        ddf=ddf,
+        alpha_random=float(alpha_random),
+        alpha_fixed=float(alpha_fixed),
+        reduce_random=bool(reduce_random),
+        reduce_fixed=bool(reduce_fixed),
+        keep=list(keep),
+    )
+    values = reply.values
+    return Steps(
+        random=frame(values, prefix="random."),
+        fixed=_fixed(values, ddf),
+        formula=values["formula"][0],
+        mixed=bool(values["mixed"][0]),
+        ddf=ddf,
+        text=values["text"][0],
+        conditions=reply.conditions,
+        start=fit,
+    )
 
 
 def _fixed(values: Mapping[str, Any], ddf: ApproximateDdf) -> pd.DataFrame:

@@ -11,13 +11,14 @@ from lmerbridge.bridge.from_r import notices
 from lmerbridge.bridge.host import Reply
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
 from lmerbridge.models.intervals.parameters import Which, bounded, quantiles_of
 from lmerbridge.models.intervals.profile import Profile
-from lmerbridge.models.kept import ask
+from lmerbridge.models.kept import KeptFit, ask, in_r
 from lmerbridge.models.resample import bootci
-from lmerbridge.models.resample.bootstrap import Bootstrapping
+from lmerbridge.models.resample.bootstrap import bootstrap
 from lmerbridge.parallel import bar
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import labels
@@ -25,193 +26,197 @@ from lmerbridge.results.varcorr import labels
 Method: TypeAlias = Literal["profile", "Wald", "boot"]
 
 
-class Intervals(Bootstrapping):
-    """Confidence intervals and profiles."""
+def confint(
+    fit: KeptFit,
+    parm: Which = None,
+    level: float = 0.95,
+    method: Method = "profile",
+    *,
+    boot_type: bootci.Interval = "perc",
+    nsim: int = 500,
+    seed: int | None = None,
+    jobs: int | None = None,
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Confidence intervals: ``confint``.
 
-    def confint(
-        self,
-        parm: Which = None,
-        level: float = 0.95,
-        method: Method = "profile",
-        *,
-        boot_type: bootci.Interval = "perc",
-        nsim: int = 500,
-        seed: int | None = None,
-        jobs: int | None = None,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """Confidence intervals: ``confint``.
+    Parameters
+    ----------
+    parm : str or sequence of str
+        Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
+        `parameters` lists them.
+    level : float
+    method : {"profile", "Wald", "boot"}
+        By likelihood profile; by the normal distribution, which gives the random part none; by parametric
+        bootstrap.
+    boot_type : {"perc", "basic", "norm"}
+    nsim, seed, jobs
+        Of the bootstrap; see `bootstrap`.
+    timeout : float
+        Seconds after which R is stopped.
 
-        Parameters
-        ----------
-        parm : str or sequence of str
-            Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
-            `parameters` lists them.
-        level : float
-        method : {"profile", "Wald", "boot"}
-            By likelihood profile; by the normal distribution, which gives the random part none; by parametric
-            bootstrap.
-        boot_type : {"perc", "basic", "norm"}
-        nsim, seed, jobs
-            Of the bootstrap; see `bootstrap`.
-        timeout : float
-            Seconds after which R is stopped.
+    Returns
+    -------
+    DataFrame
+        By parameter: effect, group, term, conf_low, conf_high, method; one shape for all methods.
+        NaN where there is no bound.
 
-        Returns
-        -------
-        DataFrame
-            By parameter: effect, group, term, conf_low, conf_high, method; one shape for all methods.
-            NaN where there is no bound.
+    Raises
+    ------
+    InvalidArgument, TimedOut
+    RError
+        The profile found a deviance lower than the fit's.
 
-        Raises
-        ------
-        InvalidArgument, TimedOut
-        RError
-            The profile found a deviance lower than the fit's.
+    Notes
+    -----
+    Profile intervals are of maximum likelihood, of a REML fit too. Intervals by bootstrap of a REML fit are
+    free of the error that ``refit`` of lme4 1.1-8 to 1.1-32 brings into R's.
 
-        Notes
-        -----
-        Profile intervals are of maximum likelihood, of a REML fit too. Intervals by bootstrap of a REML fit are
-        free of the error that ``refit`` of lme4 1.1-8 to 1.1-32 brings into R's.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.confint("Days", method="Wald")[["conf_low", "conf_high"]].round(3)
+          conf_low  conf_high
+    Days     7.438     13.497
+    """
+    quantiles = quantiles_of(level)
+    chosen = parameters.selected_parameters(fit, parm)
+    names = [*chosen.index]
+    match method:
+        case "Wald":
+            return bounded(chosen, _wald(fit, quantiles).loc[names], method)
+        case "profile":
+            return profile(fit, names, timeout=timeout).confint(level=level)
+        case "boot":
+            made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, timeout=timeout)
+            return bounded(chosen, made.confint(level, boot_type, names).loc[names], method)
+    raise InvalidArgument(f"method is {method!r}; 'profile', 'Wald' or 'boot' is expected.")
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.confint("Days", method="Wald")[["conf_low", "conf_high"]].round(3)
-              conf_low  conf_high
-        Days     7.438     13.497
-        """
-        quantiles = quantiles_of(level)
-        parameters = self._chosen(parm)
-        names = [*parameters.index]
-        match method:
-            case "Wald":
-                return bounded(parameters, self._wald(quantiles).loc[names], method)
-            case "profile":
-                return self.profile(names, timeout=timeout).confint(level=level)
-            case "boot":
-                made = self.bootstrap(nsim=nsim, seed=seed, jobs=jobs, timeout=timeout)
-                return bounded(parameters, made.confint(level, boot_type, names).loc[names], method)
-        raise InvalidArgument(f"method is {method!r}; 'profile', 'Wald' or 'boot' is expected.")
 
-    def _wald(self, quantiles: Array) -> pd.DataFrame:
-        ends = self.beta[:, None] + np.outer(self.std_errors, quantiles)
-        return pd.DataFrame(ends, self.terms, ["conf_low", "conf_high"]).reindex(self._parameters.index)
+def _wald(fit: KeptFit, quantiles: Array) -> pd.DataFrame:
+    ends = fit.beta[:, None] + np.outer(fit.std_errors, quantiles)
+    return pd.DataFrame(ends, fit.terms, ["conf_low", "conf_high"]).reindex(parameters.parameter_table(fit).index)
 
-    def profile(
-        self,
-        which: Which = None,
-        *,
-        alpha_max: float = 0.01,
-        max_points: int = 100,
-        delta: float | None = None,
-        delta_cutoff: float = 1 / 8,
-        dev_tol: float = 1e-9,
-        start_method: profiles.Start = "prev",
-        optimizer: str | None = None,
-        prof_scale: profiles.Scale = "sdcor",
-        progress: bool | None = None,
-        timeout: float | None = None,
-    ) -> Profile:
-        """Profile of the likelihood: ``profile``.
 
-        It takes a fit or two for each of some 20 points a parameter. It is always of maximum likelihood: a REML fit
-        is refitted first.
+def profile(
+    fit: KeptFit,
+    which: Which = None,
+    *,
+    alpha_max: float = 0.01,
+    max_points: int = 100,
+    delta: float | None = None,
+    delta_cutoff: float = 1 / 8,
+    dev_tol: float = 1e-9,
+    start_method: profiles.Start = "prev",
+    optimizer: str | None = None,
+    prof_scale: profiles.Scale = "sdcor",
+    progress: bool | None = None,
+    timeout: float | None = None,
+) -> Profile:
+    """Profile of the likelihood: ``profile``.
 
-        Parameters
-        ----------
-        which : str or sequence of str
-            Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
-            `parameters` lists them.
-        alpha_max : float
-            The profile reaches as far as a joint likelihood interval of level ``1 - alpha_max``.
-        max_points : int
-            Points in either direction, at most.
-        delta : float
-            Step of zeta; from ``delta_cutoff`` where not given.
-        delta_cutoff : float
-            Step as a fraction of the largest zeta.
-        dev_tol : float
-            By how much a deviance may be lower than that of the fit.
-        start_method : {"prev", "global"}
-            Whether an optimization starts at the end of that before, or at the estimates.
-        optimizer : str
-            That of the fit, where not given.
-        prof_scale : {"sdcor", "varcov"}
-            Standard deviations and correlations, or variances and covariances; names change accordingly, and
-            ``which`` takes those of the former.
-        progress : bool
-            Whether to show a bar; by default where standard error is a terminal.
-        timeout : float
-            Seconds after which R is stopped.
+    It takes a fit or two for each of some 20 points a parameter. It is always of maximum likelihood: a REML fit
+    is refitted first.
 
-        Returns
-        -------
-        Profile
+    Parameters
+    ----------
+    which : str or sequence of str
+        Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
+        `parameters` lists them.
+    alpha_max : float
+        The profile reaches as far as a joint likelihood interval of level ``1 - alpha_max``.
+    max_points : int
+        Points in either direction, at most.
+    delta : float
+        Step of zeta; from ``delta_cutoff`` where not given.
+    delta_cutoff : float
+        Step as a fraction of the largest zeta.
+    dev_tol : float
+        By how much a deviance may be lower than that of the fit.
+    start_method : {"prev", "global"}
+        Whether an optimization starts at the end of that before, or at the estimates.
+    optimizer : str
+        That of the fit, where not given.
+    prof_scale : {"sdcor", "varcov"}
+        Standard deviations and correlations, or variances and covariances; names change accordingly, and
+        ``which`` takes those of the former.
+    progress : bool
+        Whether to show a bar; by default where standard error is a terminal.
+    timeout : float
+        Seconds after which R is stopped.
 
-        Raises
-        ------
-        InvalidArgument, TimedOut
-        RError
-            There is a deviance lower than the fit's: it stopped short.
+    Returns
+    -------
+    Profile
 
-        Warns
-        -----
-        RWarning
-            What lme4 says: a profile is not monotonic, or has no value somewhere.
+    Raises
+    ------
+    InvalidArgument, TimedOut
+    RError
+        There is a deviance lower than the fit's: it stopped short.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        >>> profile = fit.profile("sigma")
-        >>> profile.confint()[["conf_low", "conf_high"]].round(2)
-               conf_low  conf_high
-        sigma     38.23      67.66
-        """
-        options = profiles.options(
-            alpha_max=alpha_max,
-            max_points=max_points,
-            delta=delta,
-            delta_cutoff=delta_cutoff,
-            dev_tol=dev_tol,
-            start_method=start_method,
-            optimizer=optimizer,
-            prof_scale=prof_scale,
-        )
-        replies: dict[str, Reply] = {}
-        with time_limit(timeout), bar("Profile", len(self._chosen(which)), progress) as advance:
-            for name, place in self._chosen(which)["place"].items():
-                model = self.in_r()
-                given = {"handle": model.handle, "which": int(place) + 1, **options}
-                replies[str(name)] = model.worker.call("profile_parameter", **given)
-                advance(1)
-        conditions = profiles.said(self._parameters, (c for reply in replies.values() for c in reply.conditions))
-        notices.give(notices.of_conditions(tuple(conditions)))
-        return profiles.assembled(self._parameters, {name: reply.values for name, reply in replies.items()}, prof_scale)
+    Warns
+    -----
+    RWarning
+        What lme4 says: a profile is not monotonic, or has no value somewhere.
 
-    def devfun2(self) -> Devfun2:
-        """The deviance as a function of standard deviations, correlations and sigma: ``devfun2``.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+    >>> profile = fit.profile("sigma")
+    >>> profile.confint()[["conf_low", "conf_high"]].round(2)
+           conf_low  conf_high
+    sigma     38.23      67.66
+    """
+    options = profiles.options(
+        alpha_max=alpha_max,
+        max_points=max_points,
+        delta=delta,
+        delta_cutoff=delta_cutoff,
+        dev_tol=dev_tol,
+        start_method=start_method,
+        optimizer=optimizer,
+        prof_scale=prof_scale,
+    )
+    replies: dict[str, Reply] = {}
+    with time_limit(timeout), bar("Profile", len(parameters.selected_parameters(fit, which)), progress) as advance:
+        for name, place in parameters.selected_parameters(fit, which)["place"].items():
+            model = in_r(fit)
+            given = {"handle": model.handle, "which": int(place) + 1, **options}
+            replies[str(name)] = model.worker.call("profile_parameter", **given)
+            advance(1)
+    conditions = profiles.said(
+        parameters.parameter_table(fit), (c for reply in replies.values() for c in reply.conditions)
+    )
+    notices.give(notices.of_conditions(tuple(conditions)))
+    return profiles.assembled(
+        parameters.parameter_table(fit), {name: reply.values for name, reply in replies.items()}, prof_scale
+    )
 
-        It is of maximum likelihood, of a REML fit too, and profiled over the fixed effects.
 
-        Returns
-        -------
-        Devfun2
+def devfun2(fit: KeptFit) -> Devfun2:
+    """The deviance as a function of standard deviations, correlations and sigma: ``devfun2``.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> deviance = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).devfun2()
-        >>> round(deviance.base_deviance, 3), round(deviance([40.0, 50.0]), 3)
-        (327.327, 327.368)
-        """
-        found = ask(self, "devfun2_optimum").values
-        optimum = found["optimum"][self._parameters["place"]]
-        return Devfun2(
-            optimum=pd.Series(optimum, self._parameters.index, name="optimum"),
-            base_deviance=float(found["deviance"][0]),
-            std_errors=pd.Series(found["std_error"], labels(self.terms), name="std_error"),
-            fit=self,
-        )
+    It is of maximum likelihood, of a REML fit too, and profiled over the fixed effects.
+
+    Returns
+    -------
+    Devfun2
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> deviance = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).devfun2()
+    >>> round(deviance.base_deviance, 3), round(deviance([40.0, 50.0]), 3)
+    (327.327, 327.368)
+    """
+    found = ask(fit, "devfun2_optimum").values
+    optimum = found["optimum"][parameters.parameter_table(fit)["place"]]
+    return Devfun2(
+        optimum=pd.Series(optimum, parameters.parameter_table(fit).index, name="optimum"),
+        base_deviance=float(found["deviance"][0]),
+        std_errors=pd.Series(found["std_error"], labels(fit.terms), name="std_error"),
+        fit=fit,
+    )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.intervals.parameters import Parameters
+from lmerbridge.models.intervals.parameters import parameter_places
+from lmerbridge.models.kept import KeptFit, call
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import CovarianceBlock
 
@@ -34,7 +35,7 @@ class Devfun2:
     optimum: pd.Series
     base_deviance: float
     std_errors: pd.Series
-    fit: Parameters = field(repr=False)
+    fit: KeptFit = field(repr=False)
 
     def __call__(self, values: Sequence[float] | Array | Mapping[str, float] | pd.Series) -> float:
         """Return the deviance at some standard deviations, correlations and sigma.
@@ -55,8 +56,8 @@ class Devfun2:
         for block in self.fit.varcorr:
             _check_correlations(block, at)
         point = np.empty(len(names))
-        point[self.fit.places[: len(names)]] = at
-        return float(self.fit.call("devfun2_at", point=point)["value"][0])
+        point[parameter_places(self.fit)[: len(names)]] = at
+        return float(call(self.fit, "devfun2_at", point=point)["value"][0])
 
 
 def _by_name(values: Sequence[float] | Array | Mapping[str, float] | pd.Series, names: pd.Index) -> pd.Series:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import cached_property
 from itertools import combinations
 from statistics import NormalDist
 from typing import TypeAlias
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, call, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
@@ -23,54 +22,52 @@ Which: TypeAlias = str | Sequence[str] | None
 NORMAL = NormalDist()  # its quantiles are those of R's qnorm to the bit
 
 
-class Parameters(KeptFit):
-    """The parameters that have intervals."""
+def parameters(fit: KeptFit) -> pd.DataFrame:
+    """The parameters that have intervals, under the long names of R's ``confint``.
 
-    @property
-    def parameters(self) -> pd.DataFrame:
-        """The parameters that have intervals, under the long names of R's ``confint``.
+    Returns
+    -------
+    DataFrame
+        By name, ``sd_(Intercept)|Subject``, ``cor_Days.(Intercept)|Subject``, ``sigma``, ``Days``: effect,
+        group and term as in `tidy`. Random terms come first, each with its standard deviations before its
+        correlations, then the fixed effects; so on every lme4, whose own order changed with 2.0.
 
-        Returns
-        -------
-        DataFrame
-            By name, ``sd_(Intercept)|Subject``, ``cor_Days.(Intercept)|Subject``, ``sigma``, ``Days``: effect,
-            group and term as in `tidy`. Random terms come first, each with its standard deviations before its
-            correlations, then the fixed effects; so on every lme4, whose own order changed with 2.0.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).parameters["term"].to_dict()
+    {'sd_(Intercept)|Batch': 'sd__(Intercept)', 'sigma': 'sd__Observation', '(Intercept)': '(Intercept)'}
+    """
+    return parameter_table(fit).drop(columns="place").copy()
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).parameters["term"].to_dict()
-        {'sd_(Intercept)|Batch': 'sd__(Intercept)', 'sigma': 'sd__Observation', '(Intercept)': '(Intercept)'}
-        """
-        return self._parameters.drop(columns="place").copy()
 
-    @property
-    def places(self) -> Places:
-        """Where each of `parameters` stands in the order of the lme4 that is installed, from 0."""
-        return self._parameters["place"].to_numpy()
+def parameter_places(fit: KeptFit) -> Places:
+    """Where each of `parameters` stands in the order of the lme4 that is installed, from 0."""
+    return parameter_table(fit)["place"].to_numpy()
 
-    @cached_property
-    def _parameters(self) -> pd.DataFrame:
-        """The parameters, and the place of each in lme4's order, from 0."""
-        in_r: list[str] = self.call("parameter_names")["name"]
-        random = random_parameters(self.varcorr)
-        fixed = pd.DataFrame({"effect": "fixed", "group": None, "term": self.terms, "in_r": self.terms}, self.terms)
-        frame = pd.concat([random.drop(columns=["sdcor", "vcov"]), fixed])
-        for name in frame.index[frame.index.duplicated()]:
-            raise InvalidArgument(f"the fixed effect {name!r} has the name of another parameter; rename its column.")
-        places = [_taken(in_r, name) for name in frame["in_r"]]
-        return frame.drop(columns="in_r").assign(place=places)
 
-    def _chosen(self, which: Which) -> pd.DataFrame:
-        """Return the rows of the parameters that were asked for.
+@once
+def parameter_table(fit: KeptFit) -> pd.DataFrame:
+    """The parameters, and the place of each in lme4's order, from 0."""
+    in_r: list[str] = call(fit, "parameter_names")["name"]
+    random = random_parameters(fit.varcorr)
+    fixed = pd.DataFrame({"effect": "fixed", "group": None, "term": fit.terms, "in_r": fit.terms}, fit.terms)
+    frame = pd.concat([random.drop(columns=["sdcor", "vcov"]), fixed])
+    for name in frame.index[frame.index.duplicated()]:
+        raise InvalidArgument(f"the fixed effect {name!r} has the name of another parameter; rename its column.")
+    places = [_taken(in_r, name) for name in frame["in_r"]]
+    return frame.drop(columns="in_r").assign(place=places)
 
-        Raises
-        ------
-        InvalidArgument
-            There is no such parameter.
-        """
-        return chosen(self._parameters, which)
+
+def selected_parameters(fit: KeptFit, which: Which) -> pd.DataFrame:
+    """Return the rows of the parameters that were asked for.
+
+    Raises
+    ------
+    InvalidArgument
+        There is no such parameter.
+    """
+    return chosen(parameter_table(fit), which)
 
 
 def _taken(names: list[str], name: str) -> int:

@@ -82,7 +82,7 @@ class EmmGrid:
     conditions: tuple[Condition, ...]
 
     @classmethod
-    def made(cls, fit: KeptFit, steps: Sequence[Step], told: int, level: float, timeout: float | None) -> EmmGrid:
+    def of(cls, fit: KeptFit, steps: Sequence[Step], told: int, level: float, timeout: float | None) -> EmmGrid:
         """Take steps from the model to a grid; what the first ``told`` of them say has been said."""
         reply = ask(fit, "means_grid", timeout=timeout, steps=_numbered(steps), told=told, level=checked_level(level))
         _tell(reply.conditions)
@@ -242,7 +242,7 @@ class EmmGrid:
     def joint_tests(self, by: Names | None = None, *, timeout: float | None = None) -> pd.DataFrame:
         """F tests of each term of the grid's factors: emmeans' ``joint_tests``; see `LmerFit.joint_tests`."""
         by = () if by is None else self._names("by", by)
-        return joint_tests(self.fit, self.steps, len(self.steps), by, timeout)
+        return test_jointly(self.fit, self.steps, len(self.steps), by, timeout)
 
     def regrid(self, transform: str = "response", *, timeout: float | None = None) -> EmmGrid:
         """Estimates on another scale, on which what follows is done: emmeans' ``regrid``.
@@ -276,7 +276,7 @@ class EmmGrid:
 
     def _then(self, verb: str, arguments: Mapping[str, Value], timeout: float | None) -> EmmGrid:
         steps: list[Step] = [*self.steps, {"verb": verb, "arguments": arguments}]
-        return EmmGrid.made(self.fit, steps, len(self.steps), self.level, timeout)
+        return EmmGrid.of(self.fit, steps, len(self.steps), self.level, timeout)
 
     def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
         check_one("adjust", adjust, ADJUSTMENTS)
@@ -287,7 +287,7 @@ class EmmGrid:
         return checked_names(argument, given, self.grid.columns)
 
 
-def joint_tests(fit: KeptFit, steps: Sequence[Step], told: int, by: Names, timeout: float | None) -> pd.DataFrame:
+def test_jointly(fit: KeptFit, steps: Sequence[Step], told: int, by: Names, timeout: float | None) -> pd.DataFrame:
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
     reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_numbered(steps), told=told, by=list(by))
     _tell(reply.conditions)

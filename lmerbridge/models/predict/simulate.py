@@ -11,9 +11,10 @@ from lmerbridge.bridge.session import need
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import ALLOWED
-from lmerbridge.models.kept import ask
+from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.predict import rows
 from lmerbridge.models.predict.effects import Parameters, check_whole, chosen_effects, new_parameters
-from lmerbridge.models.predict.rows import Rows, padded
+from lmerbridge.models.predict.rows import padded
 
 SEEDS = 2**31  # R's are integers smaller than this
 DIFFERS = (
@@ -23,105 +24,102 @@ DIFFERS = (
 )
 
 
-class Simulation(Rows):
-    """Simulated responses."""
+def simulate(
+    fit: KeptFit,
+    nsim: int = 1,
+    *,
+    seed: int | None = None,
+    use_u: bool = False,
+    re_form: str | None = "~0",
+    newdata: Frame | None = None,
+    newparams: Parameters | None = None,
+    allow_new_levels: bool = False,
+    cluster_rand: str | None = None,
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Draw responses from the model: lme4's ``simulate``, free of its defects.
 
-    def simulate(
-        self,
-        nsim: int = 1,
-        *,
-        seed: int | None = None,
-        use_u: bool = False,
-        re_form: str | None = "~0",
-        newdata: Frame | None = None,
-        newparams: Parameters | None = None,
-        allow_new_levels: bool = False,
-        cluster_rand: str | None = None,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """Draw responses from the model: lme4's ``simulate``, free of its defects.
+    Parameters
+    ----------
+    nsim : int
+        How many.
+    seed : int
+        The numbers are those of ``simulate(fit, nsim, seed = seed)`` in R, whose generators are Mersenne-Twister,
+        Inversion and Rejection. Without it, one is drawn.
+    use_u : bool
+        Keep all random effects as they are: another word for ``re_form=None``.
+    re_form : str
+        Which random effects are kept as they are; the others are drawn anew. As in `predict`, but ``"~0"``, none,
+        where it is not given; terms can only be named as a whole.
+    newdata : DataFrame
+        Rows to draw responses for, with weights of one; without it, the rows of the fit. None may lack a value.
+    newparams : mapping
+        Other parameters, as in `predict`.
+    allow_new_levels : bool
+        Whether grouping factors may have levels that the fit has not seen; random effects that are kept are zero
+        for them.
+    cluster_rand : str
+        The function of R that draws the standardized random effects, ``"package::function"`` of their number, in
+        place of the normal one (lme4 1.1-37 or later).
+    timeout : float
+        Seconds after which R is stopped.
 
-        Parameters
-        ----------
-        nsim : int
-            How many.
-        seed : int
-            The numbers are those of ``simulate(fit, nsim, seed = seed)`` in R, whose generators are Mersenne-Twister,
-            Inversion and Rejection. Without it, one is drawn.
-        use_u : bool
-            Keep all random effects as they are: another word for ``re_form=None``.
-        re_form : str
-            Which random effects are kept as they are; the others are drawn anew. As in `predict`, but ``"~0"``, none,
-            where it is not given; terms can only be named as a whole.
-        newdata : DataFrame
-            Rows to draw responses for, with weights of one; without it, the rows of the fit. None may lack a value.
-        newparams : mapping
-            Other parameters, as in `predict`.
-        allow_new_levels : bool
-            Whether grouping factors may have levels that the fit has not seen; random effects that are kept are zero
-            for them.
-        cluster_rand : str
-            The function of R that draws the standardized random effects, ``"package::function"`` of their number, in
-            place of the normal one (lme4 1.1-37 or later).
-        timeout : float
-            Seconds after which R is stopped.
+    Returns
+    -------
+    DataFrame
+        A row a row of ``newdata`` or of `fitted`, NaN where that has NaN; columns ``sim_1``, ``sim_2``, ...;
+        ``attrs["seed"]`` is the seed.
 
-        Returns
-        -------
-        DataFrame
-            A row a row of ``newdata`` or of `fitted`, NaN where that has NaN; columns ``sim_1``, ``sim_2``, ...;
-            ``attrs["seed"]`` is the seed.
+    Raises
+    ------
+    InputError
+        As in `predict`.
+    NeedsNewer
+        lme4 is too old for ``cluster_rand``.
 
-        Raises
-        ------
-        InputError
-            As in `predict`.
-        NeedsNewer
-            lme4 is too old for ``cluster_rand``.
+    Warns
+    -----
+    KnownDefectWarning
+        Where the numbers are not lme4's, since lme4's would have other variances than the model: it leaves weights
+        out, and takes theta from the wrong term where only some terms are drawn, or where new data order the
+        grouping factors by their numbers of levels otherwise than the fit.
 
-        Warns
-        -----
-        KnownDefectWarning
-            Where the numbers are not lme4's, since lme4's would have other variances than the model: it leaves weights
-            out, and takes theta from the wrong term where only some terms are drawn, or where new data order the
-            grouping factors by their numbers of levels otherwise than the fit.
-
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        >>> fit.simulate(2, seed=1).head(2).round(1)
-            sim_1   sim_2
-        0  1470.4  1582.5
-        1  1391.5  1575.5
-        """
-        effects = chosen_effects(kept_effects(re_form, use_u), self._formula, self.spec.allow)
-        check_whole(effects, self._formula)
-        seed = checked_seed(seed)
-        nsim, cluster = checked_count(nsim), _r_function(cluster_rand)
-        parameters = new_parameters(newparams, self)
-        (index, places), new = self._rows_of_fit, None
-        with time_limit(timeout):
-            if newdata is not None:
-                index, places = pandas_frame(newdata).index, slice(None)
-                new = self._new(newdata, self._formula.random, True, allow_new_levels, complete=True)
-            found = ask(
-                self,
-                "simulate_model",
-                nsim=nsim,
-                seed=seed,
-                newdata=new,
-                newparams=parameters,
-                re_form=effects.text,
-                allow_new_levels=allow_new_levels,
-                cluster_rand=cluster,
-            ).values
-        if found["differs"]:
-            notices.give(iter([KnownDefectWarning(DIFFERS)]))
-        drawn = padded(found["value"].reshape(-1, nsim, order="F"), places, index)
-        frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
-        frame.attrs["seed"] = seed
-        return frame
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+    >>> fit.simulate(2, seed=1).head(2).round(1)
+        sim_1   sim_2
+    0  1470.4  1582.5
+    1  1391.5  1575.5
+    """
+    effects = chosen_effects(kept_effects(re_form, use_u), fit.spec.parsed, fit.spec.allow)
+    check_whole(effects, fit.spec.parsed)
+    seed = checked_seed(seed)
+    nsim, cluster = checked_count(nsim), _r_function(cluster_rand)
+    parameters = new_parameters(newparams, fit)
+    (index, places), new = rows.rows_of_fit(fit), None
+    with time_limit(timeout):
+        if newdata is not None:
+            index, places = pandas_frame(newdata).index, slice(None)
+            new = rows.new_rows(fit, newdata, fit.spec.parsed.random, True, allow_new_levels, complete=True)
+        found = ask(
+            fit,
+            "simulate_model",
+            nsim=nsim,
+            seed=seed,
+            newdata=new,
+            newparams=parameters,
+            re_form=effects.text,
+            allow_new_levels=allow_new_levels,
+            cluster_rand=cluster,
+        ).values
+    if found["differs"]:
+        notices.give(iter([KnownDefectWarning(DIFFERS)]))
+    drawn = padded(found["value"].reshape(-1, nsim, order="F"), places, index)
+    frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
+    frame.attrs["seed"] = seed
+    return frame
 
 
 def kept_effects(re_form: str | None, use_u: bool) -> str | None:

@@ -14,11 +14,11 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.drawing import COLOR, LINE, Panels, panels
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.formula import parse
+from lmerbridge.models.intervals import parameters
+from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, chosen_effects
 from lmerbridge.models.predict.simulate import checked_count, checked_seed, kept_effects
-from lmerbridge.models.resample import bootci
-from lmerbridge.models.resample.power import Powering
+from lmerbridge.models.resample import bootci, refits
 from lmerbridge.models.resample.replicates import Replicates, Statistic, each, evaluated, original, tabulated
 
 if TYPE_CHECKING:
@@ -181,111 +181,110 @@ class Bootstrap:
         return f"<{self.type} bootstrap: {len(self.t0)} statistics, {self.nsim} replicates, seed {self.seed}>"
 
 
-class Bootstrapping(Powering):
-    """The bootstrap, and power, by refitting simulated responses."""
+def bootstrap(
+    fit: KeptFit,
+    statistic: Statistic | None = None,
+    nsim: int = 1000,
+    *,
+    seed: int | None = None,
+    type: Kind = "parametric",
+    use_u: bool = False,
+    re_form: str | None = "~0",
+    jobs: int | None = None,
+    backend: str | None = None,
+    progress: bool | None = None,
+    timeout: float | None = None,
+) -> Bootstrap:
+    """Refit the model to simulated responses, and gather a statistic of each refit: R's ``bootMer``.
 
-    def bootstrap(
-        self,
-        statistic: Statistic | None = None,
-        nsim: int = 1000,
-        *,
-        seed: int | None = None,
-        type: Kind = "parametric",
-        use_u: bool = False,
-        re_form: str | None = "~0",
-        jobs: int | None = None,
-        backend: str | None = None,
-        progress: bool | None = None,
-        timeout: float | None = None,
-    ) -> Bootstrap:
-        """Refit the model to simulated responses, and gather a statistic of each refit: R's ``bootMer``.
+    All responses are drawn first, as ``bootMer`` draws them: for the same seed they are R's, whatever the number of
+    jobs. lme4's objective is then minimized for each, from this fit's theta on (``nlminb``; where that stops near
+    zero or short of its aim, also ``bobyqa`` from a point off zero). It is free of what ``refit`` of a REML fit
+    gets wrong in lme4 1.1-8 to 1.1-32; and where the fit has weights, the errors of a row have the variance
+    ``sigma**2 / weight`` that the model gives them, which lme4's ``simulate`` forgets.
 
-        All responses are drawn first, as ``bootMer`` draws them: for the same seed they are R's, whatever the number of
-        jobs. lme4's objective is then minimized for each, from this fit's theta on (``nlminb``; where that stops near
-        zero or short of its aim, also ``bobyqa`` from a point off zero). It is free of what ``refit`` of a REML fit
-        gets wrong in lme4 1.1-8 to 1.1-32; and where the fit has weights, the errors of a row have the variance
-        ``sigma**2 / weight`` that the model gives them, which lme4's ``simulate`` forgets.
+    Parameters
+    ----------
+    statistic : callable
+        Takes a `Replicate` and returns a number, or a sequence, mapping or Series of numbers. It runs in this
+        process; what it raises is raised. By default all parameters, named as `confint` names them.
+    nsim : int
+        Number of replicates.
+    seed : int
+        As for R's ``set.seed``. If it is not given, one is drawn; `Bootstrap.seed` tells it.
+    type : {"parametric", "semiparametric"}
+        Simulate from the model; or, with ``use_u=True``, add residuals drawn with replacement to the fitted values.
+    use_u : bool
+        Keep the random effects as they are, all of them.
+    re_form : str or None
+        Which random effects to keep, as `simulate` has it: ``"~0"`` none, None all, ``"~ (1 | g)"`` these.
+    jobs : int
+        Processes, each with an R of its own; by default one, or what `joblib.parallel_config` says.
+    backend : str
+        ``loky``, ``threading``, ``sequential``, or ``dask://HOST:PORT``; by default joblib's own choice.
+        Numbers do not depend on it.
+    progress : bool
+        Whether to show a bar; by default where standard error is a terminal.
+    timeout : float
+        Seconds after which R is stopped.
 
-        Parameters
-        ----------
-        statistic : callable
-            Takes a `Replicate` and returns a number, or a sequence, mapping or Series of numbers. It runs in this
-            process; what it raises is raised. By default all parameters, named as `confint` names them.
-        nsim : int
-            Number of replicates.
-        seed : int
-            As for R's ``set.seed``. If it is not given, one is drawn; `Bootstrap.seed` tells it.
-        type : {"parametric", "semiparametric"}
-            Simulate from the model; or, with ``use_u=True``, add residuals drawn with replacement to the fitted values.
-        use_u : bool
-            Keep the random effects as they are, all of them.
-        re_form : str or None
-            Which random effects to keep, as `simulate` has it: ``"~0"`` none, None all, ``"~ (1 | g)"`` these.
-        jobs : int
-            Processes, each with an R of its own; by default one, or what `joblib.parallel_config` says.
-        backend : str
-            ``loky``, ``threading``, ``sequential``, or ``dask://HOST:PORT``; by default joblib's own choice.
-            Numbers do not depend on it.
-        progress : bool
-            Whether to show a bar; by default where standard error is a terminal.
-        timeout : float
-            Seconds after which R is stopped.
+    Returns
+    -------
+    Bootstrap
 
-        Returns
-        -------
-        Bootstrap
+    Raises
+    ------
+    InvalidArgument
+    TimedOut
+        As after Ctrl-C, what is done is kept: the same call, with the seed that the error names, goes on from
+        there. So does another statistic of the same replicates.
 
-        Raises
-        ------
-        InvalidArgument
-        TimedOut
-            As after Ctrl-C, what is done is kept: the same call, with the seed that the error names, goes on from
-            there. So does another statistic of the same replicates.
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
+    >>> boot = fit.bootstrap(lambda replicate: replicate.varcorr["Batch"].stddev[0], nsim=50, seed=1)
+    >>> boot.frame.round(1)
+               original  bias  std_error
+    statistic      42.0  -7.7       15.5
+    """
+    began = time.perf_counter()
+    nsim, seed = checked_count(nsim), checked_seed(seed)
+    kept = _effects_kept(fit, type, use_u, re_form)
+    with time_limit(timeout):
+        common, response = refits.common(fit)
+        t0 = pd.Series(dtype=float) if statistic is None else evaluated(statistic, original(common, response))
+        drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "type": type, "re_form": kept}
+        responses = refits.draw(fit, **drawn)
+        try:
+            found = refits.refit_all(fit, responses, drawn, jobs=jobs, backend=backend, progress=progress)
+        except (TimeoutError, KeyboardInterrupt) as error:
+            error.add_note(_progress(fit, nsim, seed))
+            raise
+    if statistic is None:
+        names = parameters.parameters(fit).index
+        t = common.parameters(found.beta, found.theta, found.sigma, names)
+        own = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma]), names)
+        t0 = own.iloc[0]
+    else:
+        t = tabulated(statistic, t0, each(common, found, responses), nsim)
+    return Bootstrap(t0.rename(None), t, found, seed, type, time.perf_counter() - began)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        >>> boot = fit.bootstrap(lambda replicate: replicate.varcorr["Batch"].stddev[0], nsim=50, seed=1)
-        >>> boot.frame.round(1)
-                   original  bias  std_error
-        statistic      42.0  -7.7       15.5
-        """
-        began = time.perf_counter()
-        nsim, seed = checked_count(nsim), checked_seed(seed)
-        kept = self._effects_kept(type, use_u, re_form)
-        with time_limit(timeout):
-            common, response = self._common
-            t0 = pd.Series(dtype=float) if statistic is None else evaluated(statistic, original(common, response))
-            drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "type": type, "re_form": kept}
-            responses = self._drawn(**drawn)
-            try:
-                found = self._refitted(responses, drawn, jobs=jobs, backend=backend, progress=progress)
-            except (TimeoutError, KeyboardInterrupt) as error:
-                error.add_note(self._progress(nsim, seed))
-                raise
-        if statistic is None:
-            names = self.parameters.index
-            t = common.parameters(found.beta, found.theta, found.sigma, names)
-            own = common.parameters(self.beta[None], self.theta[None], np.array([self.sigma]), names)
-            t0 = own.iloc[0]
-        else:
-            t = tabulated(statistic, t0, each(common, found, responses), nsim)
-        return Bootstrap(t0.rename(None), t, found, seed, type, time.perf_counter() - began)
 
-    def _effects_kept(self, type: str, use_u: bool, re_form: str | None) -> str | None:
-        """Return which random effects are kept, as R reads it."""
-        if type not in ("parametric", "semiparametric"):
-            raise InvalidArgument(f"type is {type!r}; 'parametric' or 'semiparametric' is expected.")
-        kept = kept_effects(re_form, use_u)
-        if type == "semiparametric" and kept is not None:
-            raise InvalidArgument("a semiparametric bootstrap keeps all random effects; say so with use_u=True.")
-        formula = parse(self.spec.formula, tuple(self.spec.allow))
-        effects = chosen_effects(kept, formula, self.spec.allow)
-        check_whole(effects, formula)
-        return effects.text
+def _effects_kept(fit: KeptFit, type: str, use_u: bool, re_form: str | None) -> str | None:
+    """Return which random effects are kept, as R reads it."""
+    if type not in ("parametric", "semiparametric"):
+        raise InvalidArgument(f"type is {type!r}; 'parametric' or 'semiparametric' is expected.")
+    kept = kept_effects(re_form, use_u)
+    if type == "semiparametric" and kept is not None:
+        raise InvalidArgument("a semiparametric bootstrap keeps all random effects; say so with use_u=True.")
+    formula = fit.spec.parsed
+    effects = chosen_effects(kept, formula, fit.spec.allow)
+    check_whole(effects, formula)
+    return effects.text
 
-    def _progress(self, nsim: int, seed: int) -> str:
-        (refits,) = self._begun.values()
-        done = f"{nsim - len(refits.left)} of {nsim} replicates are done and kept"
-        return f"{done}; the same call with seed={seed} goes on from there."
+
+def _progress(fit: KeptFit, nsim: int, seed: int) -> str:
+    (begun,) = refits.begun_refits(fit).values()
+    done = f"{nsim - len(begun.left)} of {nsim} replicates are done and kept"
+    return f"{done}; the same call with seed={seed} goes on from there."

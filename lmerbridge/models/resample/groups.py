@@ -10,19 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.formula import parse
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.results.covariance import Array
 
 
-def extended(fit: KeptFit, along: str, size: int) -> Spec:
+def extend(fit: KeptFit, along: str, size: int) -> Spec:
     """Return the fit's specification with ``size`` levels of a grouping column: its own, again and again, or the first.
 
     A copy of a level is a level of its own. So are the levels of other grouping columns in it, of those that have each
     level within one of ``along`` only. All else is copied.
     """
-    groups = parse(fit.formula, tuple(fit.spec.allow)).groups
+    groups = fit.spec.parsed.groups
     if along not in groups:
         raise InvalidArgument(f"along is {along!r}; one of the grouping columns, {', '.join(groups)}, is expected.")
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 2:

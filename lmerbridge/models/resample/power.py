@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
 from lmerbridge.drawing import COLOR, one_panel
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.change.update import update
+from lmerbridge.models.kept import K, KeptFit, fit_spec
+from lmerbridge.models.resample import refits
 from lmerbridge.models.resample.replicates import Replicate, asked
 from lmerbridge.results.fit import Fit
 
@@ -19,22 +22,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
-
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.models.predict import effects
 from lmerbridge.models.predict.simulate import checked_count, checked_seed
-from lmerbridge.models.resample.groups import extended
-from lmerbridge.models.resample.refits import How, Resampling
+from lmerbridge.models.resample.groups import extend
+from lmerbridge.models.resample.refits import How
 from lmerbridge.models.resample.replicates import each
 from lmerbridge.results.covariance import Array
 
 if TYPE_CHECKING:
-    from lmerbridge.models.lmer import LmerFit
-
+    from matplotlib.axes import Axes
 
 Test: TypeAlias = "str | Callable[[Replicate], bool]"
 
@@ -167,166 +165,166 @@ class Others(TypedDict, total=False):
     progress: bool | None
 
 
-class Powering(Resampling):
-    """Power by simulation."""
+def power(
+    fit: KeptFit,
+    test: Test,
+    nsim: int = 1000,
+    *,
+    beta: Mapping[str, float] | None = None,
+    sigma: float | None = None,
+    theta: Sequence[float] | Array | None = None,
+    groups: Mapping[str, int] | None = None,
+    alpha: float = 0.05,
+    df: float = inf,
+    seed: int | None = None,
+    jobs: int | None = None,
+    backend: str | None = None,
+    progress: bool | None = None,
+    timeout: float | None = None,
+) -> Power:
+    """Power of a test, by simulating from the model and refitting it, as R's ``simr`` does.
 
-    def power(
-        self,
-        test: Test,
-        nsim: int = 1000,
-        *,
-        beta: Mapping[str, float] | None = None,
-        sigma: float | None = None,
-        theta: Sequence[float] | Array | None = None,
-        groups: Mapping[str, int] | None = None,
-        alpha: float = 0.05,
-        df: float = inf,
-        seed: int | None = None,
-        jobs: int | None = None,
-        backend: str | None = None,
-        progress: bool | None = None,
-        timeout: float | None = None,
-    ) -> Power:
-        """Power of a test, by simulating from the model and refitting it, as R's ``simr`` does.
+    Parameters
+    ----------
+    test : str or callable
+        A term: its two-sided Wald test. A formula, or a change such as ``". ~ . - Days"``: the likelihood ratio
+        test against that smaller model, both by maximum likelihood, by the chi-squared distribution, which makes
+        it conservative where a variance is tested. Or a function of a `Replicate` that tells whether it rejects.
+    nsim : int
+        Number of simulated data sets.
+    beta : mapping of term to number
+        Fixed effects that are to be others than the fit's.
+    sigma, theta : float, array
+        Others than the fit's.
+    groups : mapping of column to int
+        How many levels a grouping column is to have: those there are, copied, or the first of them.
+    alpha : float
+        Level of the test.
+    df : float
+        Degrees of freedom of the t distribution for the Wald test; without them, the normal one.
+    seed, jobs, backend, progress, timeout
+        As in `bootstrap`.
 
-        Parameters
-        ----------
-        test : str or callable
-            A term: its two-sided Wald test. A formula, or a change such as ``". ~ . - Days"``: the likelihood ratio
-            test against that smaller model, both by maximum likelihood, by the chi-squared distribution, which makes
-            it conservative where a variance is tested. Or a function of a `Replicate` that tells whether it rejects.
-        nsim : int
-            Number of simulated data sets.
-        beta : mapping of term to number
-            Fixed effects that are to be others than the fit's.
-        sigma, theta : float, array
-            Others than the fit's.
-        groups : mapping of column to int
-            How many levels a grouping column is to have: those there are, copied, or the first of them.
-        alpha : float
-            Level of the test.
-        df : float
-            Degrees of freedom of the t distribution for the Wald test; without them, the normal one.
-        seed, jobs, backend, progress, timeout
-            As in `bootstrap`.
+    Returns
+    -------
+    Power
 
-        Returns
-        -------
-        Power
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> print(fit.power("Days", nsim=50, beta={"Days": 5.0}, seed=1))
+    power 88.0%, 95% interval 75.7% to 95.5% (44 of 50; seed 1)
+    """
+    if not (isinstance(df, float | int) and df > 0):
+        raise InvalidArgument(f"df is {df!r}; a positive number of degrees of freedom is expected.")
+    given: dict[str, Any] = {"beta": _changed(fit, beta or {}), "sigma": fit.sigma, "theta": fit.theta}
+    given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
+    nsim, seed = checked_count(nsim), checked_seed(seed)
+    drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, fit)}
+    if not 0 < alpha < 1:
+        raise InvalidArgument(f"alpha is {alpha!r}; a number between 0 and 1 is expected.")
+    with time_limit(timeout):
+        how: How = {"jobs": jobs, "backend": backend, "progress": progress}
+        successes, failures = _count_rejections(_of_size(fit, groups or {}), test, drawn, alpha, df, how)
+    return Power(successes, nsim - len(failures), seed, failures)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> print(fit.power("Days", nsim=50, beta={"Days": 5.0}, seed=1))
-        power 88.0%, 95% interval 75.7% to 95.5% (44 of 50; seed 1)
-        """
-        if not (isinstance(df, float | int) and df > 0):
-            raise InvalidArgument(f"df is {df!r}; a positive number of degrees of freedom is expected.")
-        given: dict[str, Any] = {"beta": _changed(self, beta or {}), "sigma": self.sigma, "theta": self.theta}
-        given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
-        nsim, seed = checked_count(nsim), checked_seed(seed)
-        drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, self)}
-        if not 0 < alpha < 1:
-            raise InvalidArgument(f"alpha is {alpha!r}; a number between 0 and 1 is expected.")
-        with time_limit(timeout):
-            fit = self._of_size(groups or {})
-            how: How = {"jobs": jobs, "backend": backend, "progress": progress}
-            successes, failures = fit._tested(test, drawn, alpha, df, how)
-        return Power(successes, nsim - len(failures), seed, failures)
 
-    def power_curve(
-        self,
-        test: Test,
-        along: str,
-        values: Sequence[float],
-        nsim: int = 1000,
-        *,
-        seed: int | None = None,
-        timeout: float | None = None,
-        **others: Unpack[Others],
-    ) -> PowerCurve:
-        """Power along effect sizes, or along numbers of groups: see `power`.
+def power_curve(
+    fit: KeptFit,
+    test: Test,
+    along: str,
+    values: Sequence[float],
+    nsim: int = 1000,
+    *,
+    seed: int | None = None,
+    timeout: float | None = None,
+    **others: Unpack[Others],
+) -> PowerCurve:
+    """Power along effect sizes, or along numbers of groups: see `power`.
 
-        Parameters
-        ----------
-        test : str or callable
-        along : str
-            A term, whose effect is to have each of the values; or a grouping column, which is to have so many levels.
-        values : sequence of numbers
-        nsim : int
-            Number of data sets at each value.
-        seed : int
-            The same at each value, so that points along effect sizes differ by the effect alone.
-        timeout : float
-            Seconds for all of it.
-        **others
-            All other arguments of `power`.
+    Parameters
+    ----------
+    test : str or callable
+    along : str
+        A term, whose effect is to have each of the values; or a grouping column, which is to have so many levels.
+    values : sequence of numbers
+    nsim : int
+        Number of data sets at each value.
+    seed : int
+        The same at each value, so that points along effect sizes differ by the effect alone.
+    timeout : float
+        Seconds for all of it.
+    **others
+        All other arguments of `power`.
 
-        Returns
-        -------
-        PowerCurve
+    Returns
+    -------
+    PowerCurve
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> curve = fit.power_curve("Days", "Subject", [9, 18], nsim=50, beta={"Days": 5.0}, seed=1)
-        >>> curve.frame[["x", "power", "failed"]]
-              x  power  failed
-        0   9.0   0.60       0
-        1  18.0   0.88       0
-        """
-        seed = checked_seed(seed)
-        varied: Literal["beta", "groups"] = "beta" if along in self.terms else "groups"
-        points = {}
-        with time_limit(timeout):
-            for value in values:
-                here: Any = others | {varied: {**(others.get(varied) or {}), along: value}}
-                points[value] = self.power(test, nsim, seed=seed, **here)
-        return PowerCurve(along, points)
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> curve = fit.power_curve("Days", "Subject", [9, 18], nsim=50, beta={"Days": 5.0}, seed=1)
+    >>> curve.frame[["x", "power", "failed"]]
+          x  power  failed
+    0   9.0   0.60       0
+    1  18.0   0.88       0
+    """
+    seed = checked_seed(seed)
+    varied: Literal["beta", "groups"] = "beta" if along in fit.terms else "groups"
+    points = {}
+    with time_limit(timeout):
+        for value in values:
+            here: Any = others | {varied: {**(others.get(varied) or {}), along: value}}
+            points[value] = power(fit, test, nsim, seed=seed, **here)
+    return PowerCurve(along, points)
 
-    def _of_size(self, groups: Mapping[str, int]) -> Self:
-        """Return the model with other numbers of groups."""
-        fit = self
-        for along, size in groups.items():
-            fit = type(self).of(extended(fit, along, size))
-        if fit.terms != self.terms:
-            raise InvalidArgument(
-                f"with {dict(groups)} the model has the terms {', '.join(fit.terms)}, not {', '.join(self.terms)}; "
-                "more groups are needed for them."
-            )
-        return fit
 
-    def _tested(
-        self, test: Test, drawn: dict[str, Value], alpha: float, df: float, how: How
-    ) -> tuple[int, pd.DataFrame]:
-        """Return how often the test rejects, and the refits that failed."""
-        if isinstance(test, str) and "~" in test:
-            return self._likelihood_ratio(test, drawn, alpha, how)
-        decide = wald(test, self, alpha, df) if isinstance(test, str) else test
-        responses, start = self._drawn(**drawn), _theta(drawn)
-        found = self._refitted(responses, drawn, start, **how)
-        return sum(decided(decide, r) for r in each(self._common[0], found, responses)), found.failures
+def _of_size(fit: K, groups: Mapping[str, int]) -> K:
+    """Return the model with other numbers of groups."""
+    sized = fit
+    for along, size in groups.items():
+        sized = fit_spec(type(fit), extend(sized, along, size))
+    if sized.terms != fit.terms:
+        raise InvalidArgument(
+            f"with {dict(groups)} the model has the terms {', '.join(sized.terms)}, not {', '.join(fit.terms)}; "
+            "more groups are needed for them."
+        )
+    return sized
 
-    def _likelihood_ratio(
-        self, formula: str, drawn: dict[str, Value], alpha: float, how: How
-    ) -> tuple[int, pd.DataFrame]:
-        from scipy.special import chdtri  # slow to load
 
-        larger = type(self).of(replace(self.spec, reml=False)) if self.reml else self
-        smaller = cast("LmerFit", self).update(formula, reml=False)
-        if smaller.npar >= larger.npar or not np.array_equal(smaller.rows, larger.rows):
-            raise InvalidArgument(
-                f"the test names the model {smaller.formula}, with {smaller.npar} parameters on {smaller.nobs} rows; "
-                f"one with fewer than {larger.npar} on the same {larger.nobs} rows is expected."
-            )
-        responses = self._drawn(**drawn)
-        one = larger._refitted(responses, drawn, _theta(drawn), **how)
-        other = smaller._refitted(responses, drawn, **how)
-        failures = pd.concat([one.failures, other.failures]).drop_duplicates("replicate", ignore_index=True)
-        limit = chdtri(larger.npar - smaller.npar, alpha)
-        return int(np.sum(other.criterion - one.criterion > limit)), failures
+def _count_rejections(
+    fit: KeptFit, test: Test, drawn: dict[str, Value], alpha: float, df: float, how: How
+) -> tuple[int, pd.DataFrame]:
+    """Return how often the test rejects, and the refits that failed."""
+    if isinstance(test, str) and "~" in test:
+        return _likelihood_ratio(fit, test, drawn, alpha, how)
+    decide = wald(test, fit, alpha, df) if isinstance(test, str) else test
+    responses, start = refits.draw(fit, **drawn), _theta(drawn)
+    found = refits.refit_all(fit, responses, drawn, start, **how)
+    return sum(decided(decide, r) for r in each(refits.common(fit)[0], found, responses)), found.failures
+
+
+def _likelihood_ratio(
+    fit: KeptFit, formula: str, drawn: dict[str, Value], alpha: float, how: How
+) -> tuple[int, pd.DataFrame]:
+    from scipy.special import chdtri  # slow to load
+
+    larger = fit_spec(type(fit), replace(fit.spec, reml=False)) if fit.reml else fit
+    smaller = update(fit, formula, reml=False)
+    if smaller.npar >= larger.npar or not np.array_equal(smaller.rows, larger.rows):
+        raise InvalidArgument(
+            f"the test names the model {smaller.formula}, with {smaller.npar} parameters on {smaller.nobs} rows; "
+            f"one with fewer than {larger.npar} on the same {larger.nobs} rows is expected."
+        )
+    responses = refits.draw(fit, **drawn)
+    one = refits.refit_all(larger, responses, drawn, _theta(drawn), **how)
+    other = refits.refit_all(smaller, responses, drawn, **how)
+    failures = pd.concat([one.failures, other.failures]).drop_duplicates("replicate", ignore_index=True)
+    limit = chdtri(larger.npar - smaller.npar, alpha)
+    return int(np.sum(other.criterion - one.criterion > limit)), failures
 
 
 def _theta(drawn: dict[str, Value]) -> Array:

@@ -17,8 +17,7 @@ from lmerbridge import parallel
 from lmerbridge.bridge.limit import current, time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import TimedOut, WorkerDied
-from lmerbridge.models.intervals.parameters import Parameters
-from lmerbridge.models.kept import KeptFit, ask
+from lmerbridge.models.kept import KeptFit, ask, call, once
 from lmerbridge.models.resample.replicates import Common, Replicates
 from lmerbridge.parallel import bar
 from lmerbridge.results.covariance import Array
@@ -63,7 +62,7 @@ def refit_chunk(shared: Shared, rows: Rows, responses: Array, theta: Array, unti
     with time_limit(None if until == inf else max(1e-3, until - time.time())):
         for _ in range(TRIES):
             try:
-                found = shared.fit.call("refit_responses", response=responses.ravel(), theta=theta)
+                found = call(shared.fit, "refit_responses", response=responses.ravel(), theta=theta)
                 return rows, found["values"].reshape(len(rows), -1), found["error"]
             except WorkerDied as error:
                 died = str(error)
@@ -153,32 +152,34 @@ def _process_died(error: Exception) -> bool:
     return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"
 
 
-class Resampling(Parameters):
-    """A model's simulated responses, and its refits to them."""
+@once
+def common(fit: KeptFit) -> tuple[Common, Array]:
+    """Return what all refits of a model have in common, and its own response."""
+    described = call(fit, "describe_refits")
+    return Common.of(fit, described["index"]), described["response"]
 
-    @cached_property
-    def _common(self) -> tuple[Common, Array]:
-        described = self.call("describe_refits")
-        return Common.of(self, described["index"]), described["response"]
 
-    def _drawn(self, **arguments: Value) -> Array:
-        """Return simulated responses, shape (nsim, nobs)."""
-        responses: Array = ask(self, "draw_responses", timeout=None, **arguments).values["response"]
-        return responses.reshape(-1, self.nobs)
+def draw(fit: KeptFit, **arguments: Value) -> Array:
+    """Return simulated responses, shape (nsim, nobs)."""
+    responses: Array = ask(fit, "draw_responses", timeout=None, **arguments).values["response"]
+    return responses.reshape(-1, fit.nobs)
 
-    def _refitted(
-        self, responses: Array, drawn: dict[str, Value], theta: Array | None = None, **how: Unpack[How]
-    ) -> Replicates:
-        """Refit to all responses, or to those left of them where the same were begun before."""
-        key = pickle.dumps(drawn)
-        if key not in self._begun:
-            self._begun.clear()  # of what is kept for another call, one is enough
-            width = 4 + len(self.theta) + len(self.beta) * (1 + len(self.beta))
-            self._begun[key] = Refits(len(responses), width)
-        refits = self._begun[key]
-        refits.run(self, responses, self.theta if theta is None else theta, **how)
-        return refits.replicates(len(self.theta))
 
-    @cached_property
-    def _begun(self) -> dict[bytes, Refits]:
-        return {}
+def refit_all(
+    fit: KeptFit, responses: Array, drawn: dict[str, Value], theta: Array | None = None, **how: Unpack[How]
+) -> Replicates:
+    """Refit to all responses, or to those left of them where the same were begun before."""
+    key = pickle.dumps(drawn)
+    if key not in begun_refits(fit):
+        begun_refits(fit).clear()  # of what is kept for another call, one is enough
+        width = 4 + len(fit.theta) + len(fit.beta) * (1 + len(fit.beta))
+        begun_refits(fit)[key] = Refits(len(responses), width)
+    refits = begun_refits(fit)[key]
+    refits.run(fit, responses, fit.theta if theta is None else theta, **how)
+    return refits.replicates(len(fit.theta))
+
+
+@once
+def begun_refits(fit: KeptFit) -> dict[bytes, Refits]:
+    """Refits that a call began, by the pickled arguments of the draw."""
+    return {}

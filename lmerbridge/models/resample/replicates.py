@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge.from_r.flat import pieces
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.change.update import refit
+from lmerbridge.models.kept import KeptFit
 from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Fit, LogLik
+from lmerbridge.results.fit import LogLik
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
-
-if TYPE_CHECKING:
-    from lmerbridge.models.lmer import LmerFit
 
 T = TypeVar("T")
 Statistic: TypeAlias = "Callable[[Replicate], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]"
@@ -86,11 +85,11 @@ class Common:
         For each block, which theta stands where in the factor of its covariance, from 1; 0 where none does.
     """
 
-    fit: Fit
+    fit: KeptFit
     indices: tuple[NDArray[np.int32], ...]
 
     @classmethod
-    def of(cls, fit: Fit, index: NDArray[np.int32]) -> Common:
+    def of(cls, fit: KeptFit, index: NDArray[np.int32]) -> Common:
         """Cut R's ``index`` into blocks."""
         widths = [len(block.terms) for block in fit.varcorr]
         parts = pieces(index, [k * k for k in widths])
@@ -181,9 +180,9 @@ class Replicate:
         blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
         return VarCorr(tuple(block.refitted(root[0], self.sigma) for block, root in blocks), self.sigma)
 
-    def refit(self) -> LmerFit:
+    def refit(self) -> KeptFit:
         """Return the model refitted to the response by lme4, with every verb of a fit; it takes as long as `lmer`."""
-        return cast("LmerFit", self.common.fit).refit(self.response)
+        return refit(self.common.fit, self.response)
 
     @property
     def loglik(self) -> LogLik:

@@ -17,103 +17,106 @@ from lmerbridge.drawing import (
     quantile_plot,
 )
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.diagnose.residuals import Diagnostics, ResidualType
-from lmerbridge.models.extract.estimates import Extraction
+from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.diagnose.residuals import ResidualType
+from lmerbridge.models.extract import estimates
 from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.kept import KeptFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Plots(Diagnostics, Extraction):
-    """Pictures of residuals and random effects."""
+def plot_residuals(
+    fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = False
+) -> Axes:
+    """Residuals against fitted values: R's ``plot(fit)``.
 
-    def plot_residuals(self, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = False) -> Axes:
-        """Residuals against fitted values: R's ``plot(fit)``.
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw; without it, in a new figure of pyplot's.
+    type : {"pearson", "response", "working", "deviance"}
+    scaled : bool
+        Divided by sigma.
 
-        Parameters
-        ----------
-        ax : Axes
-            Where to draw; without it, in a new figure of pyplot's.
-        type : {"pearson", "response", "working", "deviance"}
-        scaled : bool
-            Divided by sigma.
+    Returns
+    -------
+    Axes
 
-        Returns
-        -------
-        Axes
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.plot_residuals().get_xlabel()
+    'fitted values'
+    """
+    ax = one_panel(ax)
+    ax.axhline(0, **LINE)
+    ax.scatter(fit.fitted, residuals.resid(fit, type, scaled=scaled), **POINTS)
+    ax.set_xlabel("fitted values")
+    ax.set_ylabel(residual_name(type, scaled))
+    return ax
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.plot_residuals().get_xlabel()
-        'fitted values'
-        """
-        ax = one_panel(ax)
-        ax.axhline(0, **LINE)
-        ax.scatter(self.fitted, self.resid(type, scaled=scaled), **POINTS)
-        ax.set_xlabel("fitted values")
-        ax.set_ylabel(residual_name(type, scaled))
-        return ax
 
-    def plot_qq(self, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = True) -> Axes:
-        """Residuals against normal quantiles: R's ``qqmath(fit)``; parameters as of `plot_residuals`.
+def plot_qq(fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = True) -> Axes:
+    """Residuals against normal quantiles: R's ``qqmath(fit)``; parameters as of `plot_residuals`.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.plot_qq().get_ylabel()
-        'scaled pearson residuals'
-        """
-        ax = quantile_plot(one_panel(ax), self.resid(type, scaled=scaled).dropna().to_numpy())
-        ax.set_ylabel(residual_name(type, scaled))
-        return ax
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.plot_qq().get_ylabel()
+    'scaled pearson residuals'
+    """
+    ax = quantile_plot(one_panel(ax), residuals.resid(fit, type, scaled=scaled).dropna().to_numpy())
+    ax.set_ylabel(residual_name(type, scaled))
+    return ax
 
-    def plot_ranef(
-        self, group: str, axes: Sequence[Axes] | Panels | None = None, *, level: float = 0.95, normal: bool = False
-    ) -> Panels:
-        """Random effects of a grouping factor with intervals from their conditional SDs: R's ``dotplot(ranef(fit))``.
 
-        Parameters
-        ----------
-        group : str
-        axes : sequence of Axes
-            One a term; without them, those of a new figure of pyplot's.
-        level : float
-            Of the intervals.
-        normal : bool
-            Against normal quantiles, as R's ``qqmath(ranef(fit))``, instead of a line a level.
+def plot_ranef(
+    fit: KeptFit, group: str, axes: Sequence[Axes] | Panels | None = None, *, level: float = 0.95, normal: bool = False
+) -> Panels:
+    """Random effects of a grouping factor with intervals from their conditional SDs: R's ``dotplot(ranef(fit))``.
 
-        Returns
-        -------
-        ndarray of Axes
-            A panel a term, its levels in the order of their effects.
+    Parameters
+    ----------
+    group : str
+    axes : sequence of Axes
+        One a term; without them, those of a new figure of pyplot's.
+    level : float
+        Of the intervals.
+    normal : bool
+        Against normal quantiles, as R's ``qqmath(ranef(fit))``, instead of a line a level.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> [ax.get_title() for ax in fit.plot_ranef("Subject")]
-        ['(Intercept)', 'Days']
-        """
-        table = self.ranef_table()
-        table = table[table["group"] == group]
-        if table.empty:
-            raise InvalidArgument(f"group is {group!r}; one of {', '.join(map(repr, self.ranef))} is expected.")
-        found = panels(axes, table["term"].nunique())
-        for ax, (term, effects) in zip(found, table.groupby("term", sort=False), strict=True):
-            sorted_effects = effects.sort_values("estimate")
-            estimates, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
-            spread = NORMAL.inv_cdf((1 + checked_level(level)) / 2) * spread
-            heights = normal_quantiles(len(effects)) if normal else None
-            ax.axvline(0, **LINE)
-            interval_plot(ax, estimates, estimates - spread, estimates + spread, heights, list(sorted_effects["level"]))
-            ax.set_title(str(term))
-            ax.set_xlabel(f"conditional mode, {level:.0%} interval")
-        found[0].set_ylabel("standard normal quantiles" if normal else group)
-        return found
+    Returns
+    -------
+    ndarray of Axes
+        A panel a term, its levels in the order of their effects.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> [ax.get_title() for ax in fit.plot_ranef("Subject")]
+    ['(Intercept)', 'Days']
+    """
+    table = estimates.ranef_table(fit)
+    table = table[table["group"] == group]
+    if table.empty:
+        raise InvalidArgument(f"group is {group!r}; one of {', '.join(map(repr, fit.ranef))} is expected.")
+    found = panels(axes, table["term"].nunique())
+    for ax, (term, effects) in zip(found, table.groupby("term", sort=False), strict=True):
+        sorted_effects = effects.sort_values("estimate")
+        modes, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
+        spread = NORMAL.inv_cdf((1 + checked_level(level)) / 2) * spread
+        heights = normal_quantiles(len(effects)) if normal else None
+        ax.axvline(0, **LINE)
+        interval_plot(ax, modes, modes - spread, modes + spread, heights, list(sorted_effects["level"]))
+        ax.set_title(str(term))
+        ax.set_xlabel(f"conditional mode, {level:.0%} interval")
+    found[0].set_ylabel("standard normal quantiles" if normal else group)
+    return found
 
 
 def residual_name(kind: str, scaled: bool) -> str:

@@ -12,11 +12,12 @@ import pandas as pd
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.diagnose.residuals import Diagnostics
-from lmerbridge.models.extract.estimates import Extraction
-from lmerbridge.models.infer.anova import Inference
+from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.extract import estimates, matrices, optimum
+from lmerbridge.models.infer import anova
 from lmerbridge.models.infer.tables import ApproximateDdf
-from lmerbridge.models.intervals.confint import Intervals, Method
+from lmerbridge.models.intervals import confint
+from lmerbridge.models.intervals.confint import Method
 from lmerbridge.models.intervals.parameters import (
     checked_level,
     quantiles_of,
@@ -25,7 +26,9 @@ from lmerbridge.models.intervals.parameters import (
     squared,
     tail,
 )
-from lmerbridge.models.predict.predict import Prediction
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.predict import predict
+from lmerbridge.models.resample import bootstrap
 from lmerbridge.models.resample.replicates import Replicate
 from lmerbridge.results.covariance import Array
 
@@ -78,214 +81,220 @@ CHOICES = {
 }
 
 
-class Tidying(Diagnostics, Extraction, Inference, Intervals, Prediction):
-    """A fit as tidy tables, with broom's columns."""
+def tidy(
+    fit: KeptFit,
+    effects: Effect | Sequence[Effect] = ("ran_pars", "fixed"),
+    *,
+    scales: Scale = "sdcor",
+    conf_int: bool = False,
+    conf_level: float = 0.95,
+    conf_method: Method = "Wald",
+    ddf_method: ApproximateDdf | None = None,
+    nsim: int = 500,
+    seed: int | None = None,
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """A row for each estimate: ``tidy`` of R's broom.mixed.
 
-    def tidy(
-        self,
-        effects: Effect | Sequence[Effect] = ("ran_pars", "fixed"),
-        *,
-        scales: Scale = "sdcor",
-        conf_int: bool = False,
-        conf_level: float = 0.95,
-        conf_method: Method = "Wald",
-        ddf_method: ApproximateDdf | None = None,
-        nsim: int = 500,
-        seed: int | None = None,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """A row for each estimate: ``tidy`` of R's broom.mixed.
+    Parameters
+    ----------
+    effects : str or sequence of str
+        ``fixed``, the fixed effects; ``ran_pars``, standard deviations and correlations; ``ran_vals``, the
+        conditional modes; ``ran_coefs``, fixed effects plus modes.
+    scales : {"sdcor", "vcov"}
+        Of ``ran_pars``: standard deviations and correlations, or variances and covariances.
+    conf_int : bool
+    conf_level : float
+    conf_method : {"Wald", "profile", "boot"}
+        As of `confint`; "Wald" has t where ``ddf_method`` gives degrees of freedom. Intervals of ``ran_vals`` are
+        always by their conditional standard deviations.
+    ddf_method : {"Satterthwaite", "Kenward-Roger"}
+        How to approximate degrees of freedom. lme4 itself has none, so without it there are no p-values.
+    nsim, seed
+        Of intervals by bootstrap.
+    timeout : float
+        Seconds after which R is stopped.
 
-        Parameters
-        ----------
-        effects : str or sequence of str
-            ``fixed``, the fixed effects; ``ran_pars``, standard deviations and correlations; ``ran_vals``, the
-            conditional modes; ``ran_coefs``, fixed effects plus modes.
-        scales : {"sdcor", "vcov"}
-            Of ``ran_pars``: standard deviations and correlations, or variances and covariances.
-        conf_int : bool
-        conf_level : float
-        conf_method : {"Wald", "profile", "boot"}
-            As of `confint`; "Wald" has t where ``ddf_method`` gives degrees of freedom. Intervals of ``ran_vals`` are
-            always by their conditional standard deviations.
-        ddf_method : {"Satterthwaite", "Kenward-Roger"}
-            How to approximate degrees of freedom. lme4 itself has none, so without it there are no p-values.
-        nsim, seed
-            Of intervals by bootstrap.
-        timeout : float
-            Seconds after which R is stopped.
+    Returns
+    -------
+    DataFrame
+        Always with the columns effect, group, level, term, estimate, std_error, statistic, df, p_value, ddf (the
+        method of df), conf_low and conf_high; NaN, or None, where there is no such thing or it was not asked for.
 
-        Returns
-        -------
-        DataFrame
-            Always with the columns effect, group, level, term, estimate, std_error, statistic, df, p_value, ddf (the
-            method of df), conf_low and conf_high; NaN, or None, where there is no such thing or it was not asked for.
+    Raises
+    ------
+    InvalidArgument, TimedOut
 
-        Raises
-        ------
-        InvalidArgument, TimedOut
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.tidy("ran_pars")[["group", "term", "estimate"]].round(3)
+          group                   term  estimate
+    0   Subject        sd__(Intercept)    24.741
+    1   Subject               sd__Days     5.922
+    2   Subject  cor__(Intercept).Days     0.066
+    3  Residual        sd__Observation    25.592
+    """
+    asked = [effects] if isinstance(effects, str) else list(effects)
+    if not asked:
+        raise InvalidArgument("effects is empty; at least one is expected.")
+    for argument, given in [
+        *(("effects", name) for name in asked),
+        ("scales", scales),
+        ("conf_method", conf_method),
+    ]:
+        if given not in CHOICES[argument]:
+            known = ", ".join(map(repr, CHOICES[argument]))
+            raise InvalidArgument(f"{argument} is {given!r}; one of {known} is expected.")
+    checked_level(conf_level)
+    interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
+    tables: dict[str, Callable[[], pd.DataFrame]] = {
+        "fixed": lambda: _fixed(fit, interval, ddf_method),
+        "ran_pars": lambda: _ran_pars(fit, interval, scales),
+        "ran_vals": lambda: _ran_vals(fit, interval),
+        "ran_coefs": lambda: _ran_coefs(fit),
+    }
+    with time_limit(timeout):
+        found = [table().assign(effect=effect) for effect, table in tables.items() if effect in asked]
+    return pd.concat(map(shaped, found), ignore_index=True)
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.tidy("ran_pars")[["group", "term", "estimate"]].round(3)
-              group                   term  estimate
-        0   Subject        sd__(Intercept)    24.741
-        1   Subject               sd__Days     5.922
-        2   Subject  cor__(Intercept).Days     0.066
-        3  Residual        sd__Observation    25.592
-        """
-        asked = [effects] if isinstance(effects, str) else list(effects)
-        if not asked:
-            raise InvalidArgument("effects is empty; at least one is expected.")
-        for argument, given in [
-            *(("effects", name) for name in asked),
-            ("scales", scales),
-            ("conf_method", conf_method),
-        ]:
-            if given not in CHOICES[argument]:
-                known = ", ".join(map(repr, CHOICES[argument]))
-                raise InvalidArgument(f"{argument} is {given!r}; one of {known} is expected.")
-        checked_level(conf_level)
-        interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
-        tables: dict[str, Callable[[], pd.DataFrame]] = {
-            "fixed": lambda: self._fixed(interval, ddf_method),
-            "ran_pars": lambda: self._ran_pars(interval, scales),
-            "ran_vals": lambda: self._ran_vals(interval),
-            "ran_coefs": self._ran_coefs,
-        }
-        with time_limit(timeout):
-            found = [table().assign(effect=effect) for effect, table in tables.items() if effect in asked]
-        return pd.concat(map(shaped, found), ignore_index=True)
 
-    def _fixed(self, interval: Interval | None, ddf: ApproximateDdf | None) -> pd.DataFrame:
-        found = self.coefficients if ddf is None else self.summary(ddf).coefficients
-        table = found.rename(columns={"t_value": "statistic"}).assign(term=found.index)
-        if interval is None:
-            return table
-        return interval.around(table) if interval.method == "Wald" else table.join(self._ends("beta_", interval))
+def _fixed(fit: KeptFit, interval: Interval | None, ddf: ApproximateDdf | None) -> pd.DataFrame:
+    found = fit.coefficients if ddf is None else anova.summary(fit, ddf).coefficients
+    table = found.rename(columns={"t_value": "statistic"}).assign(term=found.index)
+    if interval is None:
+        return table
+    return interval.around(table) if interval.method == "Wald" else table.join(_ends(fit, "beta_", interval))
 
-    def _ran_pars(self, interval: Interval | None, scales: Scale) -> pd.DataFrame:
-        table = random_parameters(self.varcorr).assign(estimate=lambda frame: frame[scales])
-        if interval is not None and interval.method != "Wald":
-            ends = self._ends("theta_", interval) if scales == "sdcor" else self._ends_of_variances(interval)
-            table = table.assign(**dict(zip(ENDS, ends.to_numpy().T, strict=True)))
-        return table if scales == "sdcor" else renamed(table, list(table.index), squared)
 
-    def _ends(self, which: str, interval: Interval) -> pd.DataFrame:
-        found = self.confint(which, interval.level, interval.method, nsim=interval.nsim, seed=interval.seed)
-        return found[ENDS]
+def _ran_pars(fit: KeptFit, interval: Interval | None, scales: Scale) -> pd.DataFrame:
+    table = random_parameters(fit.varcorr).assign(estimate=lambda frame: frame[scales])
+    if interval is not None and interval.method != "Wald":
+        ends = _ends(fit, "theta_", interval) if scales == "sdcor" else _ends_of_variances(fit, interval)
+        table = table.assign(**dict(zip(ENDS, ends.to_numpy().T, strict=True)))
+    return table if scales == "sdcor" else renamed(table, list(table.index), squared)
 
-    def _ends_of_variances(self, interval: Interval) -> pd.DataFrame:
-        if interval.method == "profile":
-            return self.profile("theta_", prof_scale="varcov").confint(level=interval.level)[ENDS]
-        made = self.bootstrap(_variances, interval.nsim, seed=interval.seed)
-        return made.confint(interval.level)[ENDS]
 
-    def _ran_vals(self, interval: Interval | None) -> pd.DataFrame:
-        table = self.ranef_table()
-        return table if interval is None else interval.around(table)
+def _ends(fit: KeptFit, which: str, interval: Interval) -> pd.DataFrame:
+    found = confint.confint(fit, which, interval.level, interval.method, nsim=interval.nsim, seed=interval.seed)
+    return found[ENDS]
 
-    def _ran_coefs(self) -> pd.DataFrame:
-        tables = [
-            table.melt(var_name="term", value_name="estimate", ignore_index=False).rename_axis("level").reset_index()
-            for table in self.coef.values()
-        ]
-        return pd.concat([table.assign(group=group) for group, table in zip(self.coef, tables, strict=True)])
 
-    def glance(self) -> pd.DataFrame:
-        """The fit in one row: ``glance`` of R's broom.mixed.
+def _ends_of_variances(fit: KeptFit, interval: Interval) -> pd.DataFrame:
+    if interval.method == "profile":
+        return confint.profile(fit, "theta_", prof_scale="varcov").confint(level=interval.level)[ENDS]
+    made = bootstrap.bootstrap(fit, _variances, interval.nsim, seed=interval.seed)
+    return made.confint(interval.level)[ENDS]
 
-        Returns
-        -------
-        DataFrame
-            nobs, sigma, loglik, aic, bic, reml_crit (NaN of a fit by maximum likelihood), deviance (NaN of one by
-            REML), df_residual.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.glance()[["nobs", "aic", "reml_crit"]].round(3)
-           nobs       aic  reml_crit
-        0   180  1755.628   1743.628
-        """
-        row = {
-            "nobs": self.nobs,
-            "sigma": self.sigma,
-            "loglik": float(self.loglik),
-            "aic": self.aic,
-            "bic": self.bic,
-            "reml_crit": self.criterion if self.reml else np.nan,
-            "deviance": np.nan if self.reml else self.criterion,
-            "df_residual": self.df_residual,
-        }
-        return pd.DataFrame([row])
+def _ran_vals(fit: KeptFit, interval: Interval | None) -> pd.DataFrame:
+    table = estimates.ranef_table(fit)
+    return table if interval is None else interval.around(table)
 
-    def augment(self, data: Frame | None = None, *, prefix: str = "") -> pd.DataFrame:
-        """The data with what the fit says of each row: ``augment`` of R's broom.mixed.
 
-        Parameters
-        ----------
-        data : DataFrame
-            The data of the fit, with whatever columns to keep. Without it, the columns that the fit was given, and
-            the rows of `fitted`: those used, and under ``na_action="exclude"`` those left out for a missing value.
-        prefix : str
-            Before the name of each new column; ``"."`` makes them broom's.
+def _ran_coefs(fit: KeptFit) -> pd.DataFrame:
+    tables = [
+        table.melt(var_name="term", value_name="estimate", ignore_index=False).rename_axis("level").reset_index()
+        for table in estimates.coef(fit).values()
+    ]
+    return pd.concat([table.assign(group=group) for group, table in zip(estimates.coef(fit), tables, strict=True)])
 
-        Returns
-        -------
-        DataFrame
-            By the data's index. Its columns, and: fitted, resid, hat (leverage), cooksd (Cook's distance), fixed
-            (prediction by the fixed effects alone), mu (fitted again), offset, sqrt_xwt and sqrt_rwt (roots of the
-            weights), weights, wtres (weighted residual). NaN in rows that the fit has not used, and cooksd where there
-            are no fixed effects.
 
-        Raises
-        ------
-        InvalidArgument
-            The data has another index than that of the fit, or a column with the name of a new one.
+def glance(fit: KeptFit) -> pd.DataFrame:
+    """The fit in one row: ``glance`` of R's broom.mixed.
 
-        Examples
-        --------
-        >>> from lmerbridge import lmer, load_dataset
-        >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
-        >>> fit.augment()[["Days", "fitted", "hat"]].head(2).round(3)
-           Days   fitted    hat
-        0   0.0  253.664  0.229
-        1   1.0  273.330  0.170
-        """
-        values = pd.DataFrame({name: series.to_numpy() for name, series in self._by_row_columns().items()})
-        rows = self.rows if self.rows_padded is None else self.rows_padded
-        if data is None:
-            frame = self.spec.data.iloc[rows]
-        else:
-            frame = pandas_frame(data)
-            if not frame.index.equals(self.index):
-                raise InvalidArgument("data has another index than the data of the fit; one row for each is expected.")
-            values = values.set_axis(rows).reindex(range(len(frame)))
-        values = values.add_prefix(prefix).set_axis(frame.index)
-        taken = [str(name) for name in values if name in frame]
-        if taken:
-            raise InvalidArgument(f"data has the columns {', '.join(taken)}; a prefix tells the new ones from them.")
-        return pd.concat([frame, values], axis=1)
+    Returns
+    -------
+    DataFrame
+        nobs, sigma, loglik, aic, bic, reml_crit (NaN of a fit by maximum likelihood), deviance (NaN of one by
+        REML), df_residual.
 
-    def _by_row_columns(self) -> dict[str, pd.Series]:
-        weights = self.weights()
-        return {
-            "fitted": self.fitted,
-            "resid": self.residuals,
-            "hat": self.hatvalues(),
-            "cooksd": self.cooks_distance() if self.terms else np.nan * self.residuals,
-            "fixed": self.predict(re_form="~0"),
-            "mu": self.fitted,
-            "offset": self.offset(),
-            "sqrt_xwt": np.sqrt(weights),
-            "sqrt_rwt": np.sqrt(weights),
-            "weights": weights,
-            "wtres": np.sqrt(weights) * self.residuals,
-        }
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.glance()[["nobs", "aic", "reml_crit"]].round(3)
+       nobs       aic  reml_crit
+    0   180  1755.628   1743.628
+    """
+    row = {
+        "nobs": fit.nobs,
+        "sigma": fit.sigma,
+        "loglik": float(fit.loglik),
+        "aic": fit.aic,
+        "bic": fit.bic,
+        "reml_crit": fit.criterion if fit.reml else np.nan,
+        "deviance": np.nan if fit.reml else fit.criterion,
+        "df_residual": optimum.df_residual(fit),
+    }
+    return pd.DataFrame([row])
+
+
+def augment(fit: KeptFit, data: Frame | None = None, *, prefix: str = "") -> pd.DataFrame:
+    """The data with what the fit says of each row: ``augment`` of R's broom.mixed.
+
+    Parameters
+    ----------
+    data : DataFrame
+        The data of the fit, with whatever columns to keep. Without it, the columns that the fit was given, and
+        the rows of `fitted`: those used, and under ``na_action="exclude"`` those left out for a missing value.
+    prefix : str
+        Before the name of each new column; ``"."`` makes them broom's.
+
+    Returns
+    -------
+    DataFrame
+        By the data's index. Its columns, and: fitted, resid, hat (leverage), cooksd (Cook's distance), fixed
+        (prediction by the fixed effects alone), mu (fitted again), offset, sqrt_xwt and sqrt_rwt (roots of the
+        weights), weights, wtres (weighted residual). NaN in rows that the fit has not used, and cooksd where there
+        are no fixed effects.
+
+    Raises
+    ------
+    InvalidArgument
+        The data has another index than that of the fit, or a column with the name of a new one.
+
+    Examples
+    --------
+    >>> from lmerbridge import lmer, load_dataset
+    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
+    >>> fit.augment()[["Days", "fitted", "hat"]].head(2).round(3)
+       Days   fitted    hat
+    0   0.0  253.664  0.229
+    1   1.0  273.330  0.170
+    """
+    values = pd.DataFrame({name: series.to_numpy() for name, series in _by_row_columns(fit).items()})
+    rows = fit._reported_rows
+    if data is None:
+        frame = fit.spec.data.iloc[rows]
+    else:
+        frame = pandas_frame(data)
+        if not frame.index.equals(fit.index):
+            raise InvalidArgument("data has another index than the data of the fit; one row for each is expected.")
+        values = values.set_axis(rows).reindex(range(len(frame)))
+    values = values.add_prefix(prefix).set_axis(frame.index)
+    taken = [str(name) for name in values if name in frame]
+    if taken:
+        raise InvalidArgument(f"data has the columns {', '.join(taken)}; a prefix tells the new ones from them.")
+    return pd.concat([frame, values], axis=1)
+
+
+def _by_row_columns(fit: KeptFit) -> dict[str, pd.Series]:
+    weights = matrices.weights(fit)
+    return {
+        "fitted": fit.fitted,
+        "resid": fit.residuals,
+        "hat": residuals.hatvalues(fit),
+        "cooksd": residuals.cooks_distance(fit) if fit.terms else np.nan * fit.residuals,
+        "fixed": predict.predict(fit, re_form="~0"),
+        "mu": fit.fitted,
+        "offset": matrices.offset(fit),
+        "sqrt_xwt": np.sqrt(weights),
+        "sqrt_rwt": np.sqrt(weights),
+        "weights": weights,
+        "wtres": np.sqrt(weights) * fit.residuals,
+    }
 
 
 def _variances(replicate: Replicate) -> pd.Series:
