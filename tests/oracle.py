@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from lmerbridge import lmer, load_dataset
-from lmerbridge.models.kept import in_r
+from lmerbridge.models.kept import model_of
 from tests.processes import in_r
 
 MODELS = {  # formula, data set, package
@@ -37,7 +37,7 @@ def plain(fit, code):
     The value is to be a vector without names or classes: ``as.vector(as.matrix(x))``, ``unlist(x, use.names = FALSE)``.
     Numbers come as an array, texts as a list; `NULL` as an empty list.
     """
-    model = in_r(fit)
+    model = model_of(fit)
     return in_r(IN_R % (model.handle, code), model.worker)
 
 

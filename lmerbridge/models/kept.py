@@ -125,7 +125,7 @@ def describe(of: type[K], spec: Spec, model: host.Model, remake: Callable[[], ho
     )
 
 
-def in_r(fit: InR) -> host.Model:
+def model_of(fit: InR) -> host.Model:
     """Return the model in R, rebuilt first if its process has gone."""
     if fit._model is None or not fit._model.alive:
         object.__setattr__(fit, "_model", fit._rebuild())
@@ -134,7 +134,7 @@ def in_r(fit: InR) -> host.Model:
 
 def call(fit: InR, function: str, **arguments: Value) -> dict[str, Any]:
     """Call a function of the R package on a fit's model."""
-    return in_r(fit).call(function, **arguments)
+    return model_of(fit).call(function, **arguments)
 
 
 def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
@@ -149,7 +149,7 @@ def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: V
     """
     try:
         with time_limit(timeout):
-            model = in_r(fit)
+            model = model_of(fit)
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
         raise _ours(error) from error

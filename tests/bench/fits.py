@@ -69,7 +69,7 @@ def rows() -> Iterator[Row]:
 def parts() -> dict[str, float]:
     """Milliseconds of a sleepstudy fit with its whole face, by where they go."""
     data = load_dataset("sleepstudy")
-    formula, spec = formulas.parse(SLEEPSTUDY), Spec(formula=SLEEPSTUDY, data=data)
+    spec = Spec(formula=SLEEPSTUDY, data=data)
     ours, _, call = compared(SLEEPSTUDY, data, repeats=200, warm=WARM)
     reply = host.call("fit_lmer", handle="parts", **arguments(spec)).values
     fit = lmer(SLEEPSTUDY, data)

@@ -195,7 +195,7 @@ def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_
     os.kill(host.worker()._process.pid, signal.SIGSTOP)  # so that it dies while a call waits
     os.kill(host.worker()._process.pid, signal.SIGKILL)
     with pytest.raises(WorkerDied, match=r"ended \(-9\)"):
-        fit.call(model, "summary_text")
+        fit._model.call("summary_text")
     assert call(fit, "summary_text")["text"] == [text]
 
 

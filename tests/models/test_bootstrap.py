@@ -18,7 +18,7 @@ from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge import host
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
-from lmerbridge.models.kept import KeptFit, in_r
+from lmerbridge.models.kept import KeptFit, model_of
 from lmerbridge.models.resample import bootci
 from lmerbridge.models.resample.refits import Refits
 from tests.oracle import MODELS, fitted, plain, same_bits
@@ -336,7 +336,7 @@ def test_the_death_of_a_process_of_joblib_is_met_likewise(times, monkeypatch):
 @pytest.mark.parametrize(("how", "jobs"), [("time limit", 1), ("time limit", 2), ("Ctrl-C", 1)])
 def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     fit, nsim = pickle.loads(pickle.dumps(fitted("sleepstudy"))), 300
-    in_r(fit)
+    model_of(fit)
     began = time.perf_counter()
     fit._drawn(nsim=nsim, seed=SEED)
     soon = 2 * (time.perf_counter() - began) + 0.3  # drawn, and some refitted

@@ -16,7 +16,7 @@ from lmerbridge.errors import (
     UnfitData,
     UnsafeFormula,
 )
-from lmerbridge.models.kept import in_r
+from lmerbridge.models.kept import model_of
 from tests.oracle import same_bits
 from tests.processes import in_r
 
@@ -37,7 +37,7 @@ KEPT = """local({
 
 def r(found, code):
     """Evaluate R code in which `m` is the list made anew by plain lme4 from the list's data `d`."""
-    handle = in_r(found).handle
+    handle = model_of(found).handle
     formula = found.formula
     return in_r(KEPT % (handle, handle, f"m <- lme4::lmList({formula}, d, pool = {str(found.pool).upper()}); {code}"))
 

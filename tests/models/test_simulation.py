@@ -10,7 +10,7 @@ import pytest
 from lmerbridge import lmer
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning, MissingValues, NeedsNewer
-from lmerbridge.models.kept import in_r
+from lmerbridge.models.kept import model_of
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r
 
@@ -74,7 +74,7 @@ def test_without_a_seed_each_call_draws_one_and_tells_it():
 
 def test_the_session_s_own_generator_goes_on_as_if_nothing_had_been_drawn():
     fit = fitted("pastes")
-    worker = in_r(fit).worker
+    worker = model_of(fit).worker
     state = "c(RNGkind(), .Random.seed[1:3])"
     in_r('RNGkind("Wichmann-Hill", "Ahrens-Dieter"); set.seed(1)', worker)
     try:

@@ -18,7 +18,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import Call, Name, names, to_r
 from lmerbridge.inputs.spec import Spec
-from lmerbridge.models.kept import KeptFit, in_r
+from lmerbridge.models.kept import KeptFit, model_of
 from lmerbridge.results.covariance import Array
 from lmerbridge.setup.compat import defects
 
@@ -70,7 +70,7 @@ def with_response(spec: Spec, response: Array, weights: Array | None, rename: st
 
 def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.Model:
     """Return a fit's model refitted to a response of that name, and with other weights, a value for each row."""
-    of = in_r(fit)
+    of = model_of(fit)
     defect = DEFECT in (found.name for found in defects("lme4", lme4_version()))
     given: dict[str, Value] = {
         "of": of.handle,
@@ -84,5 +84,5 @@ def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) ->
 
 def refitted_ml(fit: KeptFit) -> host.Model:
     """Return a fit's model fitted by maximum likelihood."""
-    of = in_r(fit)
+    of = model_of(fit)
     return host.keep("refit_model_ml", of=of.handle)

@@ -14,7 +14,7 @@ from lmerbridge.bridge.from_r.flat import build
 from lmerbridge.bridge.limit import current, time_limit
 from lmerbridge.errors import RError, TimedOut
 from lmerbridge.models.diagnose.influence import Refit, Without
-from lmerbridge.models.kept import KeptFit, in_r
+from lmerbridge.models.kept import KeptFit, model_of
 from lmerbridge.models.resample.refits import Shared
 from lmerbridge.parallel import bar
 from lmerbridge.results.fit import Condition
@@ -50,7 +50,7 @@ def refits(shared: Shared, codes: Codes, deleted: NDArray[np.int64], until: floa
 
 
 def _refit(fit: KeptFit, rows: NDArray[np.bool_]) -> Without:
-    model = in_r(fit)
+    model = model_of(fit)
     try:
         reply = model.worker.call("refit_without", handle=model.handle, rows=rows)
     except RError as error:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
 from lmerbridge.models.infer.summary import Summary, summarized
 from lmerbridge.models.infer.tables import AnovaTable, Ddf, anova_table, check_ddf
-from lmerbridge.models.kept import KeptFit, ask, in_r
+from lmerbridge.models.kept import KeptFit, ask, model_of
 
 SumsOfSquares: TypeAlias = Literal["I", "II", "III", 1, 2, 3]
 TYPES = {"I": "1", "II": "2", "III": "3", 1: "1", 2: "2", 3: "3"}
@@ -118,7 +118,7 @@ def anova(
     if type is not None or ddf != "lme4":
         raise InvalidArgument("type and ddf are for the terms of one model; likelihood ratios have neither.")
     names = _model_names((fit, *others), model_names)
-    handles = [in_r(other).handle for other in others]
+    handles = [model_of(other).handle for other in others]
     reply = ask(fit, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
     if not refit and any(other.reml and other.terms != fit.terms for other in others):
         told = "likelihoods by REML of models with other fixed effects cannot be compared; use refit=True."

@@ -14,7 +14,7 @@ from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
-from lmerbridge.models.kept import KeptFit, ask, in_r
+from lmerbridge.models.kept import KeptFit, ask, model_of
 from lmerbridge.models.predict.simulate import checked_count, checked_seed
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Condition
@@ -162,7 +162,7 @@ def pb_modcomp(
     if not isinstance(smaller, KeptFit):
         raise InvalidArgument(f"smaller is a {type(smaller).__name__}; a fit of lmer is expected.")
     nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
-    reply = ask(fit, "pb_modcomp", timeout=timeout, smaller=in_r(smaller).handle, nsim=nsim, seed=seed)
+    reply = ask(fit, "pb_modcomp", timeout=timeout, smaller=model_of(smaller).handle, nsim=nsim, seed=seed)
     return _tested("parametric bootstrap", reply, fit.terms)
 
 
@@ -200,7 +200,7 @@ def ddf_lb(fit: KeptFit, contrasts: Contrasts, *, timeout: float | None = None) 
 
 def _smaller(fit: KeptFit, smaller: KeptFit | Contrasts) -> dict[str, Value]:
     if isinstance(smaller, KeptFit):
-        return {"smaller": in_r(smaller).handle}
+        return {"smaller": model_of(smaller).handle}
     if isinstance(smaller, str):
         raise InvalidArgument(f"smaller is {smaller!r}; a smaller fit of lmer, or contrasts, are expected.")
     return {"weights": contrast_matrix(smaller, fit.terms).to_numpy().ravel()}

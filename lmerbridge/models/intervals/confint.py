@@ -16,7 +16,7 @@ from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
 from lmerbridge.models.intervals.parameters import Which, bounded, quantiles_of
 from lmerbridge.models.intervals.profile import Profile
-from lmerbridge.models.kept import KeptFit, ask, in_r
+from lmerbridge.models.kept import KeptFit, ask, model_of
 from lmerbridge.models.resample import bootci
 from lmerbridge.models.resample.bootstrap import bootstrap
 from lmerbridge.parallel import bar
@@ -183,7 +183,7 @@ def profile(
     replies: dict[str, Reply] = {}
     with time_limit(timeout), bar("Profile", len(parameters.selected_parameters(fit, which)), progress) as advance:
         for name, place in parameters.selected_parameters(fit, which)["place"].items():
-            model = in_r(fit)
+            model = model_of(fit)
             given = {"handle": model.handle, "which": int(place) + 1, **options}
             replies[str(name)] = model.worker.call("profile_parameter", **given)
             advance(1)
