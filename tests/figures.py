@@ -5,11 +5,10 @@ import re
 import sys
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from statistics import median
 
 from lmerbridge import LmerFit
-from tests.test_floors import MODULES, PACKAGE, ours
+from tests.test_floors import MODULES, ours
 
 TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef

@@ -180,7 +180,7 @@ def test_fits_made_before_a_death_are_rebuilt_each_once_in_one_new_process(sleep
     faces = [(str(fit), fit.deviance_at(fit.theta)[0], fit.design().x.tobytes()) for fit in (slopes, intercepts)]
     fresh = [pickle.loads(pickle.dumps(fit)) for fit in (slopes, intercepts)]
     for fit in fresh:
-        assert fit.model is None
+        assert fit._model is None
     kill(host.worker())
     started.clear()
     again = [(str(fit), fit.deviance_at(fit.theta)[0], fit.design().x.tobytes()) for fit in fresh]
@@ -237,4 +237,4 @@ def test_a_copy_has_the_same_numbers_and_a_model_of_its_own(copied, sleepstudy):
     other = copied(fit)
     assert bits(other) == bits(fit)
     assert (other.deviance_at(fit.theta), str(other)) == (fit.deviance_at(fit.theta), str(fit))
-    assert other.model is not fit.model
+    assert other._model is not fit._model

@@ -18,8 +18,8 @@ from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge import host
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
-from lmerbridge.models.kept import KeptFit, model_of
-from lmerbridge.models.resample import bootci
+from lmerbridge.models.kept import model_of
+from lmerbridge.models.resample import bootci, refits
 from lmerbridge.models.resample.refits import Refits
 from tests.oracle import MODELS, fitted, plain, same_bits
 
@@ -291,7 +291,7 @@ def test_a_replicate_does_not_depend_on_those_before_it():
 
 def dying(times):
     """Calls of R's refits that find R dead, so many times."""
-    call, left = KeptFit.call, iter([True] * times)
+    call, left = refits.call, iter([True] * times)
 
     def called(fit, function, **arguments):
         if function == "refit_responses" and next(left, False):
@@ -306,7 +306,7 @@ def test_the_death_of_r_costs_nothing_once_and_its_replicates_twice(monkeypatch)
     whole = fit.bootstrap(nsim=20, seed=SEED)
     for times, failed in ((1, 0), (2, 8)):  # the first eight are a chunk
         again = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        monkeypatch.setattr(KeptFit, "call", dying(times))
+        monkeypatch.setattr(refits, "call", dying(times))
         boot = again.bootstrap(nsim=20, seed=SEED)
         monkeypatch.undo()
         assert boot.n_failed == len(boot.failures) == failed
@@ -338,7 +338,7 @@ def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     fit, nsim = pickle.loads(pickle.dumps(fitted("sleepstudy"))), 300
     model_of(fit)
     began = time.perf_counter()
-    fit._drawn(nsim=nsim, seed=SEED)
+    refits.draw(fit, nsim=nsim, seed=SEED)
     soon = 2 * (time.perf_counter() - began) + 0.3  # drawn, and some refitted
     if how == "Ctrl-C":
         threading.Timer(soon, os.kill, [os.getpid(), signal.SIGINT]).start()
@@ -348,8 +348,8 @@ def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     done = int(note.split()[0])
     assert note.endswith(f"of 300 replicates are done and kept; the same call with seed={SEED} goes on from there.")
     assert 0 < done < nsim
-    (refits,) = fit._begun.values()
-    assert len(refits.left) == nsim - done
+    (begun,) = refits.begun_refits(fit).values()
+    assert len(begun.left) == nsim - done
     assert arrays(fit.bootstrap(nsim=nsim, seed=SEED)) == arrays(whole_run(nsim))
 
 
@@ -468,5 +468,5 @@ def test_what_cannot_be_is_refused(arguments, words):
 
 def test_a_fit_without_its_r_process_bootstraps_too():
     fit = pickle.loads(pickle.dumps(hard("weights")))
-    assert fit.model is None
+    assert fit._model is None
     assert arrays(fit.bootstrap(nsim=3, seed=SEED)) == arrays(hard("weights").bootstrap(nsim=3, seed=SEED))

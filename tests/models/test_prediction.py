@@ -97,7 +97,7 @@ def test_new_data_with_fewer_levels_give_r_s_numbers_by_their_own_index(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_new_levels_have_random_effects_of_zero_where_they_are_allowed(name):
     fit = fitted(name)
-    groups = fit._formula.groups
+    groups = fit.spec.parsed.groups
     new = fit.spec.data.iloc[ROWS].astype(dict.fromkeys(groups, object))
     new.loc[new.index[1:], list(groups)] = "new"
     found = fit.predict(new, allow_new_levels=True)
@@ -261,7 +261,7 @@ def test_frames_of_other_libraries_give_the_same(slopes, rich):
     polars = pytest.importorskip("polars")
     new = polars.from_pandas(rich.astype({"Subject": str, "o": str}))
     found = slopes.predict(new)
-    assert same_bits(found, slopes.fitted)
+    assert same_bits(found, slopes.predict(rich))
     assert found.index.equals(pd.RangeIndex(180))
 
 

@@ -9,7 +9,7 @@ import pytest
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
-from lmerbridge.models.intervals.parameters import parameter_places
+from lmerbridge.models.intervals.parameters import parameter_places, parameter_table
 from tests.oracle import MODELS, fitted, plain, same_bits
 
 WHICH = {  # what of each model is profiled, to be quick; all of it where nothing is said
@@ -38,7 +38,7 @@ def profiled(model):
     """Our profile of a model; R's own of the same is then there for `in_r`, under lme4's short names."""
     fit = fit_of(model)
     profile = fit.profile(WHICH.get(model))
-    places = [int(fit._parameters["place"][name]) + 1 for name in profile.forward]
+    places = [int(parameter_table(fit)["place"][name]) + 1 for name in profile.forward]
     which = f"c({', '.join(map(str, sorted(places)))})"
     plain(fit, f'assign("{model}", suppressWarnings(profile(m, which = {which})), globalenv()); 0')
     return profile
@@ -52,9 +52,9 @@ def in_r(model, code):
 
 def short_names(fit):
     """lme4's short names of the parameters, in the order of ours."""
-    random = (fit._parameters["effect"] == "ran_pars").sum()
+    random = (parameter_table(fit)["effect"] == "ran_pars").sum()
     short = [f".sig{k + 1:02d}" for k in range(random - 1)] + [".sigma", *fit.terms]
-    return [short[place] for place in fit._parameters["place"]]
+    return [short[place] for place in parameter_table(fit)["place"]]
 
 
 def short_name(model, name):
