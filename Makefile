@@ -32,5 +32,9 @@ bench: setup ## time lmerbridge against R and pandas2ri, and write reports/bench
 	.venv/bin/python -m pip install -qq rpy2-robjects # pandas2ri, the other side of one ratio; nothing else needs it
 	.venv/bin/python -m tests.bench reports/bench.md
 
+.PHONY: figures
+figures: ## print the figures of the house beside their limits: modules, imports, lengths, names
+	.venv/bin/python -m tests.figures
+
 clean: ## remove all that these targets made, except reports/
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,4 +1,4 @@
-"""README's table of lme4's surface is complete, and says what the package does on the lme4 that is installed."""
+"""The table of lme4's surface is complete, and says what the package does on the lme4 that is installed."""
 
 import inspect
 import re
@@ -14,10 +14,10 @@ from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import NeedsNewer
 from lmerbridge.setup.compat import Range
 from tests.oracle import fitted
+from tests.pages import ROOT
 from tests.processes import in_r
-from tests.readme import README
 
-TABLE = README.read_text().partition("<!-- surface -->")[2].partition("<!-- /surface -->")[0]
+TABLE = (ROOT / "docs" / "surface.md").read_text().partition("<!-- surface -->")[2].partition("<!-- /surface -->")[0]
 CODE = re.compile(r"`([^`]+)`")
 SURFACE = """
 methods <- sub("-method$", "", sub(",.*", "", as.character(utils::methods(class = "merMod"))))
