@@ -72,7 +72,7 @@ def fit(
     """Fit a model with lme4 and print R's own summary."""
     from lmerbridge.models.lmer import lmer
 
-    with _told(), warnings.catch_warnings(record=True) as notices:
+    with _exit_on_error(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", LmerBridgeWarning)
         typer.echo(str(lmer(formula, _read(data), reml=not ml, timeout=timeout)))
     for notice in notices:
@@ -122,7 +122,7 @@ def parity(
     from lmerbridge.report.description import describe
     from lmerbridge.report.render import checked, write
 
-    with _told():
+    with _exit_on_error():
         wanted = checked(formats.split(","), templates)
         engines, chosen = tuple(engine or CANDIDATES), cases.matching(case)
         entries = known.load(ledger) if ledger else ()
@@ -132,7 +132,7 @@ def parity(
         faults = _plant(profile) if planted else ()
         with parallel.backend(backend):
             run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
-            results = list(_watched(run, len(chosen)))
+            results = list(_show_progress(run, len(chosen)))
         digits = accuracy.rows([reference, *engines], timeout=timeout) if exact else []
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
         report = runs.since(older, report) if older else report
@@ -175,7 +175,7 @@ def record(
     """Write lme4's answers for the suite to a file; the engine recorded:FILE gives them where there is no R."""
     from lmerbridge.parity import cases, recording
 
-    with _told():
+    with _exit_on_error():
         recording.write(recording.record(cases.matching(case), engine), out)
     console.print(f"Written: {out}", highlight=False)
 
@@ -188,7 +188,7 @@ def diff(
     """Say what is new, worse, mended between two runs; exit 1 if anything is new or worse, 2 if they do not compare."""
     from lmerbridge.report import diff as runs
 
-    with _told():
+    with _exit_on_error():
         told = runs.diff(runs.load(old), runs.load(new))
     typer.echo(str(told))
     raise typer.Exit(told.exit_code)
@@ -202,7 +202,7 @@ def schema() -> None:
     typer.echo(schema_text(), nl=False)
 
 
-def _watched(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[tuple[CaseResult, ...]]:
+def _show_progress(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[tuple[CaseResult, ...]]:
     """Pass results on, with a bar that names the case just done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors) as progress:
@@ -241,7 +241,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _exit_on_error() -> Iterator[None]:
     """Print an error of ours as one line and exit with 2, rather than with a traceback."""
     try:
         yield

@@ -25,10 +25,10 @@ NAMED = 40  # names that have room on an axis
 
 def one_panel(ax: Axes | None) -> Axes:
     """Return the Axes given, or those of a new figure of pyplot's."""
-    return panels(None if ax is None else [ax], 1)[0]  # type: ignore[no-any-return]  # numpy's object
+    return several_panels(None if ax is None else [ax], 1)[0]  # type: ignore[no-any-return]  # numpy's object
 
 
-def panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
+def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
     """Return the Axes given, as many as there are panels, or those of a new figure of pyplot's.
 
     Raises

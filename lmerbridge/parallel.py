@@ -61,7 +61,7 @@ def _dask(address: str) -> Iterator[None]:
 
 
 @contextmanager
-def bar(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
     """Show a bar, where asked for, or on a terminal where nobody said; what is passed in is done."""
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield lambda done: None

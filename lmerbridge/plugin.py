@@ -107,7 +107,7 @@ def parametrize_parity(
     """
     chosen = _cases(cases)
     name = engine if isinstance(engine, str) else engine.name
-    plan = Plan(engine, reference, _known(expected, name, [case.name for case in chosen]))
+    plan = Plan(engine, reference, _known_differences(expected, name, [case.name for case in chosen]))
 
     def mark(test: Test) -> Test:
         each = pytest.mark.parametrize("comparison", chosen, ids=[case.name for case in chosen])
@@ -123,7 +123,7 @@ def _cases(cases: str | Sequence[Case]) -> Sequence[Case]:
     return matching(cases) if isinstance(cases, str) else cases
 
 
-def _known(expected: Expected | None, engine: str, cases: Sequence[str]) -> tuple[Known, ...]:
+def _known_differences(expected: Expected | None, engine: str, cases: Sequence[str]) -> tuple[Known, ...]:
     from lmerbridge.errors import InvalidArgument
     from lmerbridge.parity import ledger
 
@@ -158,10 +158,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     case: Any = pyfuncitem.funcargs["comparison"]
     result = plan.run(case)
     pyfuncitem.config.stash[RECORD].add(result, plan.known)
-    pyfuncitem.funcargs["comparison"] = _agreeing(result, plan.known)
+    pyfuncitem.funcargs["comparison"] = _check_agreement(result, plan.known)
 
 
-def _agreeing(result: CaseResult, known: Sequence[Known]) -> Comparison:
+def _check_agreement(result: CaseResult, known: Sequence[Known]) -> Comparison:
     """Return a comparison, unless the test ends with it."""
     from lmerbridge.parity.ledger import read
     from lmerbridge.report.outcome import fails

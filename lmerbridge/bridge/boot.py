@@ -93,9 +93,9 @@ if __name__ == "__main__":
     threading.Thread(target=import_module, args=["lmerbridge.bridge.wire"]).start()  # numpy, while R loads lme4
     start_r()
     from lmerbridge.bridge.wire import Channel
-    from lmerbridge.bridge.worker import serve
+    from lmerbridge.bridge.worker import answer_requests
 
     descriptor, its_folder = int(sys.argv[1]), sys.argv[2]
     threading.Thread(target=end_with_host, args=(descriptor, its_folder), daemon=True).start()
-    serve(Channel(socket.socket(fileno=descriptor)))
+    answer_requests(Channel(socket.socket(fileno=descriptor)))
     end(its_folder)

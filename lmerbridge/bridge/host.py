@@ -38,7 +38,7 @@ class Reply:
     conditions: tuple[Condition, ...]
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -74,7 +74,7 @@ class Worker:
                 pass
         return self.owner == os.getpid() and self._process.poll() is None
 
-    def call(self, function: str, meanwhile: Callable[[], None] = _nothing, /, **arguments: Value) -> Reply:
+    def call(self, function: str, meanwhile: Callable[[], None] = _do_nothing, /, **arguments: Value) -> Reply:
         """Call a function of the R package; what is to be done here in the meantime is done while R works.
 
         Raises
@@ -93,7 +93,7 @@ class Worker:
     @contextmanager
     def _turn(self, limit: Limit) -> Iterator[None]:
         """Wait until no call is running, of another thread or interrupted."""
-        if not self._lock.acquire(timeout=min(limit.left, threading.TIMEOUT_MAX)):
+        if not self._lock.acquire(timeout=min(limit.remaining, threading.TIMEOUT_MAX)):
             raise limit.error()
         try:
             if self._owed is not None:
@@ -123,17 +123,17 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._kill()
 
-    def _take_released(self) -> list[str | None]:
+    def _take_handles(self) -> list[str | None]:
         return [self._released.popleft() for _ in range(len(self._released))]
 
     def _exchange(
         self, function: str, arguments: dict[str, Value], meanwhile: Callable[[], None], limit: Limit
     ) -> dict[str, Any]:
         try:
-            released = self._take_released()
-            self._channel.send({"function": function, "arguments": arguments, "released": released}, limit.left)
+            released = self._take_handles()
+            self._channel.send({"function": function, "arguments": arguments, "released": released}, limit.remaining)
             meanwhile()
-            reply: Any = self._channel.receive(limit.left)
+            reply: Any = self._channel.receive(limit.remaining)
         except TimeoutError as error:
             self._interrupt()
             raise limit.error() from error
@@ -163,7 +163,7 @@ class Worker:
     def _settle(self, owed: float, limit: Limit) -> None:
         """Take the answer that is still to come; where an interrupted call gives none in time, kill R."""
         try:
-            self._channel.receive(min(Limit(owed).left, limit.left))
+            self._channel.receive(min(Limit(owed).remaining, limit.remaining))
         except TimeoutError as error:
             if limit.until < owed:
                 raise limit.error() from error
@@ -243,12 +243,12 @@ def call(function: str, **arguments: Value) -> Reply:
     return worker().call(function, **arguments)
 
 
-def keep(function: str, meanwhile: Callable[[], None] = _nothing, /, **arguments: Value) -> Model:
+def keep(function: str, meanwhile: Callable[[], None] = _do_nothing, /, **arguments: Value) -> RModel:
     """Call a function of the R package that makes a model, and keep what it made: see `Worker.call`."""
-    return Model(function, meanwhile, arguments)
+    return RModel(function, meanwhile, arguments)
 
 
-class Model:
+class RModel:
     """A model kept in the worker, released there when this object goes."""
 
     def __init__(self, function: str, meanwhile: Callable[[], None], arguments: Mapping[str, Value]) -> None:

@@ -20,7 +20,7 @@ class Limit:
     seconds: float = inf
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds left, never quite none."""
         return max(1e-6, self.until - time.monotonic())
 

@@ -44,7 +44,7 @@ class Factor:
 
 
 @dataclass(frozen=True, eq=False)
-class Classed:
+class ClassVector:
     """R's numbers with a class, such as Date, and what else it needs, such as ``units``."""
 
     values: NDArray[np.float64]
@@ -62,7 +62,7 @@ class Table:
 
 Strings: TypeAlias = Sequence[str | None]
 Value: TypeAlias = (
-    "bool | float | str | NDArray[Any] | Strings | Logical | Factor | Classed | Table | Mapping[str, Value] | None"
+    "bool | float | str | NDArray[Any] | Strings | Logical | Factor | ClassVector | Table | Mapping[str, Value] | None"
 )
 Make: TypeAlias = Callable[[str, int], tuple[Any, memoryview]]  # dtype, length -> an array, and its memory to be filled
 
@@ -81,7 +81,7 @@ def pack(value: Value, arrays: list[NDArray[Any]]) -> object:
         case Factor():
             codes = _append(value.codes.astype(np.int32, copy=False), arrays)
             return {"factor": codes, "labels": _pack_strings(value.labels, arrays), "ordered": value.ordered}
-        case Classed():
+        case ClassVector():
             at = _append(value.values, arrays)
             return {"classed": at, "classes": list(value.classes), "attributes": dict(value.attributes)}
         case Table():
@@ -126,7 +126,7 @@ def unpack(header: object, arrays: Sequence[Any]) -> Value:
         case {"factor": int(at), "labels": dict(labels), "ordered": bool(ordered)}:
             return Factor(arrays[at], [text or "" for text in _unpack_strings(arrays, **labels)], ordered)
         case {"classed": int(at), "classes": list(classes), "attributes": dict(attributes)}:
-            return Classed(arrays[at], classes, attributes)
+            return ClassVector(arrays[at], classes, attributes)
         case {"table": int(rows), "columns": {"list": list(items)}}:
             return Table({name: unpack(item, arrays) for name, item in items}, rows)
         case {"list": list(items)}:

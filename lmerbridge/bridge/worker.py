@@ -15,7 +15,7 @@ import rpy2.rinterface as ri
 from rpy2.rinterface_lib import conversion, memorymanagement, openrlib
 from rpy2.rinterface_lib.sexp import NULL, Sexp, SexpVector
 
-from lmerbridge.bridge.wire import Channel, Classed, Factor, Logical, Strings, Table, Value, numpy_array
+from lmerbridge.bridge.wire import Channel, ClassVector, Factor, Logical, Strings, Table, Value, numpy_array
 from lmerbridge.errors import ProtocolError
 from lmerbridge.setup.sources import r_directory
 
@@ -46,7 +46,7 @@ class Caller:
 
     def __call__(self, function: str, arguments: Mapping[str, Value], released: Strings) -> ri.ListSexpVector:
         """Call one by name, through the one that keeps its conditions."""
-        return self._call(self._functions[function], _named(arguments), _strings(released) if released else NULL)
+        return self._call(self._functions[function], _named_list(arguments), _strings(released) if released else NULL)
 
 
 def make(dtype: str, length: int) -> tuple[Any, memoryview]:
@@ -85,12 +85,12 @@ def to_r(value: Value | Sexp) -> Sexp:
             return _logical(value.codes)
         case Factor():
             return _factor(value)
-        case Classed():
-            return _classed(value)
+        case ClassVector():
+            return _class_vector(value)
         case Table():
             return _data_frame(value)
         case Mapping():
-            return _named(value)
+            return _named_list(value)
     return _strings(value)
 
 
@@ -124,7 +124,7 @@ def _factor(factor: Factor) -> ri.IntSexpVector:
     return vector
 
 
-def _classed(numbers: Classed) -> ri.FloatSexpVector:
+def _class_vector(numbers: ClassVector) -> ri.FloatSexpVector:
     vector: Any = numbers.values
     for name, text in numbers.attributes.items():
         vector.do_slot_assign(name, ri.StrSexpVector([text]))
@@ -133,14 +133,14 @@ def _classed(numbers: Classed) -> ri.FloatSexpVector:
 
 
 def _data_frame(table: Table) -> ri.ListSexpVector:
-    frame = _named(table.columns)
+    frame = _named_list(table.columns)
     automatic = np.array([NA_INTEGER, -table.rows], np.int32)
     frame.do_slot_assign("row.names", ri.IntSexpVector.from_memoryview(automatic.data))
     frame.rclass = ri.StrSexpVector(["data.frame"])
     return frame
 
 
-def _named(items: Mapping[str, Value]) -> ri.ListSexpVector:
+def _named_list(items: Mapping[str, Value]) -> ri.ListSexpVector:
     vector = ri.ListSexpVector([to_r(item) for item in items.values()])
     if items:
         vector.do_slot_assign("names", ri.StrSexpVector(list(items)))
@@ -181,7 +181,7 @@ def answer(call: Caller, request: Value) -> Value:
     raise ProtocolError("a request names a function, its arguments and the models no longer needed")
 
 
-def serve(channel: Channel) -> None:
+def answer_requests(channel: Channel) -> None:
     """Say that R has started, then answer requests until the host closes the channel."""
     signal.signal(signal.SIGINT, _interrupt)
     call = Caller()

@@ -43,13 +43,13 @@ class RPackage:
             raise _translated(error, spec) from error
         return self._read(spec, model)
 
-    def _read(self, spec: Spec, model: host.Model) -> Fit:
+    def _read(self, spec: Spec, model: host.RModel) -> Fit:
         values = dict(model.reply.values)
         version, optimizer = values.pop("version")[0], values["optimizer"][0]
         derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
-        derived |= replies.unstructured(len(values["block.name"]))
-        fields = replies.numbers(build(replies.Described, values | derived))
-        roots = [covariance.factor(block.covariance / fields["sigma"] ** 2) for block in fields["varcorr"]]
+        derived |= replies.us_structures(len(values["block.name"]))
+        fields = replies.fit_fields(build(replies.FitReply, values | derived))
+        roots = [covariance.lower_root(block.covariance / fields["sigma"] ** 2) for block in fields["varcorr"]]
         derived = {"theta": covariance.join(roots), "singular": any(map(covariance.singular, roots))}
         return Fit(
             engine=self.name,
@@ -58,7 +58,7 @@ class RPackage:
             _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
             conditions=model.reply.conditions,
             provenance=Provenance(self.name, version, optimizer, tuple(session_facts().items())),
-            _design=replies.design(model.call("design")),
+            _design=replies.design_from_r(model.call("design")),
             **fields | derived,
         )
 

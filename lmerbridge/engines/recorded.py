@@ -68,7 +68,7 @@ class Recorded:
         formula = spec.parsed
         model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
         vectors = _vectors(model["fit"]["described"])
-        described = build(replies.Described, replies.unstructured(len(vectors["block.name"])) | vectors)
+        described = build(replies.FitReply, replies.us_structures(len(vectors["block.name"])) | vectors)
         versions = self.content["versions"]
         return Fit(
             engine=self.name,
@@ -77,8 +77,8 @@ class Recorded:
             _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
             conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in model["fit"]["conditions"]),
             provenance=Provenance("lme4", versions["lme4"], described.optimizer, tuple(versions.items())),
-            _design=replies.design(_vectors(model["design"])),
-            **replies.numbers(described),
+            _design=replies.design_from_r(_vectors(model["design"])),
+            **replies.fit_fields(described),
         )
 
     def load_dataset(self, name: str, package: str) -> pd.DataFrame:

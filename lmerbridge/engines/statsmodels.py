@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument, NotExpressible, TooLarge
-from lmerbridge.formula.syntax import to_r
+from lmerbridge.formula.syntax import deparse
 from lmerbridge.formula.terms import expand
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import Array
@@ -109,7 +109,7 @@ def _from_formula(frame: ModelFrame, contrasts: Mapping[str, str] | None) -> Bui
     found = nesting(blocks)
     _check_size(blocks, found)
     data = coding.data.copy()
-    response = _add(data, to_r(frame.formula.response), frame.response - frame.offset)
+    response = _add(data, deparse(frame.formula.response), frame.response - frame.offset)
     keys = {b.group: _add(data, b.group, b.codes) for b in blocks}
     components = {f"{blocks[i].group}: {blocks[i].terms[0]}": i for i in found.inner}
     outer = None if found.outer is None else coded[order[found.outer]]

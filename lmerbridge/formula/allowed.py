@@ -23,10 +23,10 @@ from lmerbridge.formula.syntax import (
     Node,
     Number,
     String,
+    abbreviate,
+    deparse,
     fold,
-    names,
-    shown,
-    to_r,
+    tree_names,
     walk,
 )
 
@@ -52,8 +52,8 @@ def check_arguments(call: Call) -> None:
     """
     if call.function in STRUCTURES:
         check_structure(call)
-    if call.function == "interaction" and len(names(call)) > limits.CROSSED:
-        raise FormulaError(f"the formula has {shown(call)}; interaction() may cross {limits.CROSSED} factors.")
+    if call.function == "interaction" and len(tree_names(call)) > limits.CROSSED:
+        raise FormulaError(f"the formula has {abbreviate(call)}; interaction() may cross {limits.CROSSED} factors.")
     if call.function not in VALUES:
         return
     variables = _variables(call)
@@ -65,12 +65,12 @@ def check_arguments(call: Call) -> None:
             _check_contrast(call, node)
         if not _is_limited(node, is_data=name in VALUES[call.function]):
             raise FormulaError(
-                f"the formula has {shown(call)}; instead of {shown(node)} a number up to {limits.SIZE}, TRUE, FALSE, "
-                "text, or several values as c(...) or from:to are expected."
+                f"the formula has {abbreviate(call)}; instead of {abbreviate(node)} a number up to {limits.SIZE}, "
+                "TRUE, FALSE, text, or several values as c(...) or from:to are expected."
             )
     degree = max((_number(node) or 1.0 for _, node in others), default=1.0)
     if call.function == "poly" and (math.ceil(degree) + 1) ** len(variables) > limits.COLUMNS:
-        raise FormulaError(f"the formula has {shown(call)}, which makes more than {limits.COLUMNS} columns.")
+        raise FormulaError(f"the formula has {abbreviate(call)}, which makes more than {limits.COLUMNS} columns.")
 
 
 def check_sequence(call: Call) -> None:
@@ -78,7 +78,7 @@ def check_sequence(call: Call) -> None:
     ends = [_number(node) for node in call.args]
     if any(end is None or end % 1 or abs(end) > limits.END for end in ends):
         raise FormulaError(
-            f"the formula has {shown(call)}; inside a function ':' counts between whole numbers of at most "
+            f"the formula has {abbreviate(call)}; inside a function ':' counts between whole numbers of at most "
             f"{limits.END}. For factors write interaction(...)."
         )
 
@@ -98,7 +98,7 @@ def _check_contrast(call: Call, node: Node) -> None:
     for part in walk(node):
         if isinstance(part, String) and part.text not in CONTRASTS:
             raise UnsafeFormula(
-                f"the formula has {shown(call)}, and C() would call the function {shown(part)}; "
+                f"the formula has {abbreviate(call)}, and C() would call the function {abbreviate(part)}; "
                 f"{', '.join(CONTRASTS)} are allowed."
             )
 
@@ -146,7 +146,7 @@ def _number(node: Node) -> float | None:
 
 def readable(tree: Node) -> str:
     """Write the tree, unless R does not read that, or lme4 too slowly."""
-    text = to_r(tree)
+    text = deparse(tree)
     if found := BIDI.search(text):
         raise FormulaError(f"the formula holds {found[0]!a}, which turns the direction of text; rename the column.")
     if fold(tree, _weight) > limits.WEIGHT:
@@ -165,10 +165,10 @@ def check_places(root: Node, place: str) -> None:
         node, place = pending.pop()
         if isinstance(node, Call):
             if node.is_operator and node.function not in ALLOWED[place]:
-                raise _misplaced(node, place)
+                raise _misplacement(node, place)
             if node.function in STRUCTURES and place != "sum":
                 raise FormulaError(
-                    f"the formula has {shown(node)} inside a term; such a random term can only be added."
+                    f"the formula has {abbreviate(node)} inside a term; such a random term can only be added."
                 )
             if node.function == ":" and place == "function":
                 check_sequence(node)
@@ -178,7 +178,9 @@ def check_places(root: Node, place: str) -> None:
             else:
                 pending.extend(zip(node.args, _places(node, place), strict=True))
         elif place != "function" and not _may_stand(node, place):
-            raise FormulaError(f"the formula has {shown(node)} where a column is expected; only 0 and 1 may be added.")
+            raise FormulaError(
+                f"the formula has {abbreviate(node)} where a column is expected; only 0 and 1 may be added."
+            )
         elif node == Name(".") and place in ("group", "function"):
             raise FormulaError("the formula has '.' in a function or a grouping factor; name the columns.")
 
@@ -201,8 +203,8 @@ def _places(call: Call, place: str) -> tuple[str, ...]:
     return ("sum", "term") if call.function == "-" and len(call.args) == 2 else ("term",) * len(call.args)
 
 
-def _misplaced(call: Call, place: str) -> FormulaError:
-    told = f"the formula has {call.function!r} in {shown(call)!r}"
+def _misplacement(call: Call, place: str) -> FormulaError:
+    told = f"the formula has {call.function!r} in {abbreviate(call)!r}"
     if call.function in BARS:
         return FormulaError(f"{told}; lme4 reads every bar as a random term, and such a term can only be added.")
     if place == "function":
@@ -215,4 +217,4 @@ def _misplaced(call: Call, place: str) -> FormulaError:
 def _check_power(call: Call) -> None:
     exponent = call.args[1] if len(call.args) == 2 else None
     if not (isinstance(exponent, Number) and exponent.text.rstrip("L") in map(str, range(2, 9))):
-        raise FormulaError(f"the formula has {shown(call)!r}; a power of terms is a whole number from 2 to 8.")
+        raise FormulaError(f"the formula has {abbreviate(call)!r}; a power of terms is a whole number from 2 to 8.")

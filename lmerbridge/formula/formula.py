@@ -8,9 +8,21 @@ from functools import cached_property, lru_cache
 
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula.allowed import check_places, readable
-from lmerbridge.formula.parser import read
-from lmerbridge.formula.random import BARS, ONE, ZERO, Bar, diagonal, expand_bars, written_out
-from lmerbridge.formula.syntax import STRUCTURES, Call, Name, Node, fold, joined, names, shown, source, walk, with_args
+from lmerbridge.formula.parser import read_expression
+from lmerbridge.formula.random import BARS, ONE, ZERO, Bar, diagonal, expand_bars, write_out
+from lmerbridge.formula.syntax import (
+    STRUCTURES,
+    Call,
+    Name,
+    Node,
+    abbreviate,
+    fold,
+    join_trees,
+    source,
+    tree_names,
+    walk,
+    with_args,
+)
 from lmerbridge.formula.terms import Terms, expand
 
 
@@ -40,13 +52,13 @@ class Formula:
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """Names of the columns used, in order of appearance; a ``.`` is not among them."""
-        return tuple(dict.fromkeys(name for name in names(self.tree) if name != "."))
+        return tuple(dict.fromkeys(name for name in tree_names(self.tree) if name != "."))
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the columns that only group."""
-        elsewhere = {*names(self.response), *names(self.fixed)}
-        elsewhere.update(name for bar in self.random for name in names(bar.lhs))
+        elsewhere = {*tree_names(self.response), *tree_names(self.fixed)}
+        elsewhere.update(name for bar in self.random for name in tree_names(bar.lhs))
         return tuple(name for name in self.variables if name not in elsewhere)
 
     @cached_property
@@ -57,7 +69,7 @@ class Formula:
     @cached_property
     def source(self) -> str:
         """The text that R is to read."""
-        return source(fold(self.tree, written_out))
+        return source(fold(self.tree, write_out))
 
     @cached_property
     def structures(self) -> tuple[str, ...]:
@@ -78,7 +90,7 @@ class Formula:
     @property
     def has_dot(self) -> bool:
         """Whether the fixed part says "all other columns"."""
-        return "." in names(self.fixed)
+        return "." in tree_names(self.fixed)
 
     def expand_dot(self, columns: Iterable[str]) -> Formula:
         """Replace ``.`` by all columns but the response's, as R does; grouping factors are among them.
@@ -90,10 +102,10 @@ class Formula:
         """
         if not self.has_dot:
             return self
-        others = [Name(name) for name in columns if name not in names(self.response)]
+        others = [Name(name) for name in columns if name not in tree_names(self.response)]
         if not others:
             raise FormulaError("the formula's '.' stands for all other columns, and the data has none.")
-        everything = Call("(", (joined("+", others),))
+        everything = Call("(", (join_trees("+", others),))
         return _build(fold(self.tree, lambda node, args: everything if node == Name(".") else with_args(node, args)))
 
 
@@ -117,16 +129,16 @@ def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
 
     Examples
     --------
-    >>> from lmerbridge.formula.syntax import to_r
+    >>> from lmerbridge.formula.syntax import deparse
     >>> formula = parse("log(y) ~ x + (x || g/h)")
     >>> formula.text
     'log(y) ~ x + (x || g/h)'
-    >>> [(to_r(bar.lhs), bar.group_name) for bar in formula.random]
+    >>> [(deparse(bar.lhs), bar.group_name) for bar in formula.random]
     [('1', 'h:g'), ('1', 'g'), ('0 + x', 'h:g'), ('0 + x', 'g')]
     """
     if not isinstance(text, str):
         raise FormulaError(f"the formula is {text!r}; text such as 'y ~ x + (1 | g)' is expected.")
-    return _build(read(text, allow))
+    return _build(read_expression(text, allow))
 
 
 def parse_right(text: str, allow: tuple[str, ...] = ()) -> Formula:
@@ -145,11 +157,11 @@ def parse_right(text: str, allow: tuple[str, ...] = ()) -> Formula:
     >>> formula.text, formula.variables
     ('0 ~ x + (1 | g)', ('x', 'g'))
     """
-    tree = read(text, allow)
+    tree = read_expression(text, allow)
     match tree:
         case Call("~", (*_, right)):
             return _build(Call("~", (ZERO, right)))
-    raise FormulaError(f"the formula is {shown(tree)!r}; '~ terms + (1 | group)' is expected.")
+    raise FormulaError(f"the formula is {abbreviate(tree)!r}; '~ terms + (1 | group)' is expected.")
 
 
 def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
@@ -168,15 +180,15 @@ def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
     >>> formula.text, formula.variables, formula.groups
     ('log(y) ~ x | g', ('y', 'x', 'g'), ('g',))
     """
-    tree = read(text, allow)
+    tree = read_expression(text, allow)
     match tree:
-        case Call("~", (response, Call("|", (terms, Name(group))) as bar)) if "." not in names(tree):
+        case Call("~", (response, Call("|", (terms, Name(group))) as bar)) if "." not in tree_names(tree):
             check_places(response, "function")
             check_places(bar, "sum")
             formula = Formula(readable(tree), response, terms, (Bar(ONE, (Name(group),), group),), tree)
             formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
             return formula
-    told = f"the formula is {shown(tree)!r}; 'response ~ terms | group' is expected, the group one column"
+    told = f"the formula is {abbreviate(tree)!r}; 'response ~ terms | group' is expected, the group one column"
     raise FormulaError(f"{told}: a factor of several is to be a column of its own.")
 
 
@@ -204,5 +216,5 @@ def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -
     if not bars:
         return node, ()
     if isinstance(node, Call) and node.function == "-" and len(kept) == 1:
-        raise FormulaError(f"lme4 loses the minus of {shown(node)!r}; put the fixed part before the random terms.")
+        raise FormulaError(f"lme4 loses the minus of {abbreviate(node)!r}; put the fixed part before the random terms.")
     return (with_args(node, kept) if len(kept) == len(args) else kept[0] if kept else None), bars

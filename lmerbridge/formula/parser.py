@@ -26,13 +26,13 @@ from lmerbridge.formula.syntax import (
     Number,
     String,
 )
-from lmerbridge.formula.tokens import Token, number, tokens, unescaped, unsafe_call
+from lmerbridge.formula.tokens import Token, read_number, tokens, unescape, unsafe_call
 
 UNARY = {"~": 1, "!": 4, "-": 10, "+": 10}
 COMPARISON = PRECEDENCE["<"]
 
 
-def read(text: str, allow: Collection[str] = ()) -> Node:
+def read_expression(text: str, allow: Collection[str] = ()) -> Node:
     """Read one R expression.
 
     Parameters
@@ -85,7 +85,7 @@ class _Reader:
         got = repr(self.token.text[:SHOWN]) if self.token.kind != "end" else "the end"
         raise FormulaError(f"the formula has {got} at position {self.token.start + 1}; {expected} is expected.")
 
-    def made(self, node: Node) -> Node:
+    def count(self, node: Node) -> Node:
         self.nodes += 1
         if self.nodes > limits.NODES:
             raise FormulaError(f"the formula has more than {limits.NODES} names, constants and operators.")
@@ -101,7 +101,7 @@ class _Reader:
                 self.fail("no second comparison")
             op, compared = self.take().text, level == COMPARISON
             right = self.expression(level + (op != "^"))
-            left = self.made(Call(op, (left, right)))
+            left = self.count(Call(op, (left, right)))
         self.depth -= 1
         return left
 
@@ -124,7 +124,7 @@ class _Reader:
                 f"the formula calls the value of an expression at position {self.token.start + 1}; "
                 "only functions called by their plain name are allowed."
             )
-        return self.made(node)
+        return self.count(node)
 
     def call(self, function: Token) -> Node:
         if function.text not in self.allowed:
@@ -155,18 +155,18 @@ class _Reader:
             return None
         token = self.take()
         self.take()
-        return token.text if token.kind == "name" else unescaped(token)
+        return token.text if token.kind == "name" else unescape(token)
 
 
 def _atom(token: Token) -> Node:
     text = token.text
     match token.kind:
         case "number":
-            return Number(number(token))
+            return Number(read_number(token))
         case "string":
-            return String(unescaped(token))
+            return String(unescape(token))
         case "quoted":
-            return Name(unescaped(token))
+            return Name(unescape(token))
         case "qualified":
             raise UnsafeFormula(f"the formula uses {text!r} as a value; only columns and constants are values.")
     if text in CONSTANTS:

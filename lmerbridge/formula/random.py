@@ -12,12 +12,12 @@ from lmerbridge.formula.syntax import (
     Name,
     Node,
     Number,
+    abbreviate,
+    deparse,
     fold,
     is_plain,
-    joined,
-    names,
-    shown,
-    to_r,
+    join_trees,
+    tree_names,
     walk,
 )
 from lmerbridge.formula.terms import Terms, expand
@@ -30,8 +30,8 @@ def structure(term: Call) -> tuple[Call, str, bool]:
 
     Examples
     --------
-    >>> from lmerbridge.formula.parser import read
-    >>> structure(read("ar1(0 + f | g)"))[1:], structure(read("f | g"))[1:]
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> structure(read_expression("ar1(0 + f | g)"))[1:], structure(read_expression("f | g"))[1:]
     (('ar1', True), ('us', False))
     """
     match term:
@@ -59,14 +59,14 @@ def check_structure(call: Call) -> None:
         case Call(_, (Call("|"), *_), (None, *_)):
             takes = "hom = TRUE or hom = FALSE alone" if call.function in HOM else "nothing else"
             raise FormulaError(
-                f"the formula has {shown(call)}; beside its random term {call.function}() takes {takes}."
+                f"the formula has {abbreviate(call)}; beside its random term {call.function}() takes {takes}."
             )
         case Call(_, (Call("||" | "("), *_)):
             raise FormulaError(
-                f"the formula has {shown(call)}; directly inside {call.function}() one x | g is expected."
+                f"the formula has {abbreviate(call)}; directly inside {call.function}() one x | g is expected."
             )
     raise UnsafeFormula(
-        f"the formula calls {shown(call)}, which is not allowed; {call.function}() may only stand around a random "
+        f"the formula calls {abbreviate(call)}, which is not allowed; {call.function}() may only stand around a random "
         f"term, as in {call.function}(x | g)."
     )
 
@@ -106,42 +106,42 @@ def expand_bars(bars: tuple[Call, ...]) -> tuple[Bar, ...]:
     for term in bars:
         bar, kind, hom = structure(term)
         lhs, group = bar.args
-        terms, groups = _varying(bar), _nested(group)
+        terms, groups = _expand_columns(bar), _nest(group)
         if len(found) + (1 + len(terms.products)) * len(groups) > limits.RANDOM:
             raise FormulaError(f"the formula has more than {limits.RANDOM} random terms.")
-        parts = _uncorrelated(lhs) if bar.function == "||" else [lhs]
+        parts = _split_columns(lhs) if bar.function == "||" else [lhs]
         found += [Bar(part, _factors(g), _name(g), kind, hom) for part in parts for g in groups]
     return tuple(found)
 
 
-def _varying(bar: Call) -> Terms:
+def _expand_columns(bar: Call) -> Terms:
     """Expand what varies, and refuse what lme4 would leave out or put elsewhere."""
     lhs = bar.args[0]
     terms = expand(lhs)
-    if "." in names(lhs):
+    if "." in tree_names(lhs):
         raise FormulaError("the formula has '.' in a random term; name the columns.")
     if terms.offsets:
-        raise FormulaError(f"the formula has an offset in the random term {shown(bar)}; add it outside.")
+        raise FormulaError(f"the formula has an offset in the random term {abbreviate(bar)}; add it outside.")
     if not (terms.intercept or terms.products):
-        raise FormulaError(f"the formula has the random term {shown(bar)}, in which nothing varies.")
+        raise FormulaError(f"the formula has the random term {abbreviate(bar)}, in which nothing varies.")
     return terms
 
 
-def written_out(node: Node, args: tuple[Node, ...]) -> Node:
+def write_out(node: Node, args: tuple[Node, ...]) -> Node:
     """Write out ``||`` as lme4 does, where it would paste a name into code that R reads as another expression.
 
     ``(x || `a:b`)`` is a random term by ``a:b`` to lme4, and with it whatever else a column may be named.
     """
     match node:
         case Call("||", (lhs, Name(group))) if not (group.isascii() and is_plain(group)):
-            return joined("+", [Call("(", (Call("|", (part, Name(group))),)) for part in _uncorrelated(lhs)])
+            return join_trees("+", [Call("(", (Call("|", (part, Name(group))),)) for part in _split_columns(lhs)])
         case Call():
             return Call(node.function, args, node.names)
     return node
 
 
 def _name(group: Node) -> str:
-    return group.name if isinstance(group, Name) else to_r(group)
+    return group.name if isinstance(group, Name) else deparse(group)
 
 
 def diagonal(node: Node, args: tuple[Node, ...]) -> Node:
@@ -156,20 +156,20 @@ def diagonal(node: Node, args: tuple[Node, ...]) -> Node:
     return node
 
 
-def _uncorrelated(lhs: Node) -> list[Node]:
+def _split_columns(lhs: Node) -> list[Node]:
     terms = expand(lhs)
-    slopes: list[Node] = [Call("+", (ZERO, joined(":", product))) for product in terms.products]
+    slopes: list[Node] = [Call("+", (ZERO, join_trees(":", product))) for product in terms.products]
     return [ONE, *slopes] if terms.intercept else slopes
 
 
-def _nested(group: Node) -> list[Node]:
+def _nest(group: Node) -> list[Node]:
     """``a/b/c`` -> ``c:(b:a)``, ``b:a``, ``a``."""
     inner: list[Node] = []
     while isinstance(group, Call) and group.function == "/":
         inner.append(group.args[1])
         group = group.args[0]
     if any(isinstance(n, Call) and n.function == "/" for part in (group, *inner) for n in walk(part)):
-        raise FormulaError(f"the grouping factor {shown(group)!r} has '/' inside; lme4 reads only a/b/c.")
+        raise FormulaError(f"the grouping factor {abbreviate(group)!r} has '/' inside; lme4 reads only a/b/c.")
     found = [group]
     for factor in reversed(inner):
         found.insert(0, Call(":", (factor, found[0])))

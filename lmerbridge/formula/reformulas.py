@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lmerbridge.formula.formula import Formula, parse, parse_right
-from lmerbridge.formula.parser import read
+from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import BARS, expand_bars
-from lmerbridge.formula.syntax import Call, Name, Node, fold, joined, to_r
+from lmerbridge.formula.syntax import Call, Name, Node, deparse, fold, join_trees
 
 
 @dataclass(frozen=True)
-class RandomTerm:
+class RandomTermText:
     """One random term with one covariance matrix.
 
     Attributes
@@ -39,7 +39,7 @@ class RandomTerm:
         return f"{self.lhs} | {self.group}"
 
 
-def random_terms(formula: str) -> tuple[RandomTerm, ...]:
+def random_terms(formula: str) -> tuple[RandomTermText, ...]:
     """Return the random terms of a formula, ``||`` and ``/`` written out as lme4 does.
 
     Examples
@@ -47,7 +47,7 @@ def random_terms(formula: str) -> tuple[RandomTerm, ...]:
     >>> [(term.lhs, term.group) for term in random_terms("y ~ x + (x || g/h)")]
     [('1', 'h:g'), ('1', 'g'), ('0 + x', 'h:g'), ('0 + x', 'g')]
     """
-    return tuple(RandomTerm(to_r(bar.lhs), bar.group_name, bar.kind, bar.hom) for bar in _parsed(formula).random)
+    return tuple(RandomTermText(deparse(bar.lhs), bar.group_name, bar.kind, bar.hom) for bar in _parse(formula).random)
 
 
 def findbars(formula: str) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def nobars(formula: str) -> str:
     >>> nobars("y ~ x + (x | g)"), nobars("~ (1 | g)")
     ('y ~ x', '~1')
     """
-    parsed = _parsed(formula)
+    parsed = _parse(formula)
     return _with_right(formula, lambda _: parsed.fixed)
 
 
@@ -92,7 +92,7 @@ def subbars(formula: str) -> str:
     >>> subbars("y ~ x + (x | g/h)")
     'y ~ x + (x + g/h)'
     """
-    _parsed(formula)
+    _parse(formula)
     return _with_right(formula, lambda right: fold(right, _plus))
 
 
@@ -104,19 +104,19 @@ def expand_double_verts(formula: str) -> str:
     >>> expand_double_verts("y ~ x + (x || g/h)")
     'y ~ x + ((1 | g/h) + (0 + x | g/h))'
     """
-    _parsed(formula)
-    return _with_right(formula, lambda right: fold(right, _expanded))
+    _parse(formula)
+    return _with_right(formula, lambda right: fold(right, _expand))
 
 
-def _parsed(formula: str) -> Formula:
-    tree = read(formula)
+def _parse(formula: str) -> Formula:
+    tree = read_expression(formula)
     return parse_right(formula) if isinstance(tree, Call) and len(tree.args) == 1 else parse(formula)
 
 
 def _with_right(formula: str, change: Callable[[Node], Node]) -> str:
-    tree = read(formula)
+    tree = read_expression(formula)
     assert isinstance(tree, Call)  # noqa: S101 - it has been parsed
-    return to_r(Call("~", (*tree.args[:-1], change(tree.args[-1]))))
+    return deparse(Call("~", (*tree.args[:-1], change(tree.args[-1]))))
 
 
 def _plus(node: Node, args: tuple[Node, ...]) -> Node:
@@ -125,11 +125,11 @@ def _plus(node: Node, args: tuple[Node, ...]) -> Node:
     return Call("+" if node.function in BARS else node.function, args, node.names)
 
 
-def _expanded(node: Node, args: tuple[Node, ...]) -> Node:
+def _expand(node: Node, args: tuple[Node, ...]) -> Node:
     match node:
         case Call("||", (_, group)):
             parts = expand_bars((Call("||", (node.args[0], Name("g"))),))
-            return joined("+", [Call("(", (Call("|", (part.lhs, group)),)) for part in parts])
+            return join_trees("+", [Call("(", (Call("|", (part.lhs, group)),)) for part in parts])
         case Call():
             return Call(node.function, args, node.names)
     return node

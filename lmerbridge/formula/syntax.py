@@ -126,7 +126,7 @@ def walk(root: Node) -> Iterator[Node]:
             pending.extend(reversed(node.args))
 
 
-def names(root: Node) -> list[str]:
+def tree_names(root: Node) -> list[str]:
     """Return the names in a tree, left to right."""
     return [node.name for node in walk(root) if isinstance(node, Name)]
 
@@ -136,7 +136,7 @@ def with_args(node: Node, args: tuple[Node, ...]) -> Node:
     return Call(node.function, args, node.names) if isinstance(node, Call) else node
 
 
-def joined(op: str, nodes: Iterable[Node]) -> Node:
+def join_trees(op: str, nodes: Iterable[Node]) -> Node:
     """Join trees by an operator, from the left."""
     first, *others = nodes
     for node in others:
@@ -144,13 +144,13 @@ def joined(op: str, nodes: Iterable[Node]) -> Node:
     return first
 
 
-def to_r(node: Node) -> str:
+def deparse(node: Node) -> str:
     """Write a tree as R's ``deparse`` does.
 
     Examples
     --------
-    >>> from lmerbridge.formula.parser import read
-    >>> to_r(read("y~x*`my col`+(1|g/h)"))
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> deparse(read_expression("y~x*`my col`+(1|g/h)"))
     'y ~ x * `my col` + (1 | g/h)'
     """
     return fold(node, lambda n, args: _write(n, args, _plain))
@@ -161,16 +161,16 @@ def source(node: Node) -> str:
 
     Examples
     --------
-    >>> from lmerbridge.formula.parser import read
-    >>> source(read("y ~ x + (1 | `if`)"))
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> source(read_expression("y ~ x + (1 | `if`)"))
     '`y` ~ `x` + (1 | `if`)'
     """
-    return fold(node, lambda n, args: _write(n, args, _quoted))
+    return fold(node, lambda n, args: _write(n, args, _quote))
 
 
-def shown(node: Node) -> str:
+def abbreviate(node: Node) -> str:
     """Write a tree for an error message: its first sixty characters."""
-    text = to_r(node)
+    text = deparse(node)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
@@ -180,10 +180,10 @@ def is_plain(name: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    return name if is_plain(name) else _quoted(name)
+    return name if is_plain(name) else _quote(name)
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return f"`{_escape(name, '`')}`"
 
 

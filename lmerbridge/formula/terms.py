@@ -9,7 +9,7 @@ from operator import or_
 
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula import limits
-from lmerbridge.formula.syntax import Call, Node, Number, fold, to_r
+from lmerbridge.formula.syntax import Call, Node, Number, deparse, fold
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def expand(node: Node) -> Terms:
 
     Examples
     --------
-    >>> from lmerbridge.formula.parser import read
-    >>> [":".join(map(to_r, product)) for product in expand(read("b + a * x - b")).products]
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> [":".join(map(deparse, product)) for product in expand(read_expression("b + a * x - b")).products]
     ['a', 'x', 'a:x']
     """
     algebra = _Algebra()
@@ -104,7 +104,7 @@ class _Algebra:
         if isinstance(node, Call) and node.function == "offset":
             self.offsets.extend(node.args)
             return _Sum()
-        label = to_r(node)
+        label = deparse(node)
         if label not in self.bits:
             self.bits[label] = 1 << len(self.variables)
             self.variables.append(node)
@@ -122,7 +122,7 @@ class _Algebra:
     def power(self, base: dict[int, None], exponent: Node) -> dict[int, None]:
         """Cross a sum with itself."""
         found = base
-        for _ in range(1, int(to_r(exponent).rstrip("L"))):
+        for _ in range(1, int(deparse(exponent).rstrip("L"))):
             found = self.cross(found, base)
         return found
 

@@ -77,7 +77,7 @@ def unsafe_call(text: str, start: int) -> UnsafeFormula:
     )
 
 
-def number(token: Token) -> str:
+def read_number(token: Token) -> str:
     """Return a number as R writes it."""
     text, shown = token.text, token.text[:SHOWN]
     value = float(text.rstrip("L"))
@@ -88,7 +88,7 @@ def number(token: Token) -> str:
     return short if float(short := number_text(value)) == value else text
 
 
-def unescaped(token: Token) -> str:
+def unescape(token: Token) -> str:
     """Return what a string or a name in backticks stands for."""
 
     def plain(found: re.Match[str]) -> str:

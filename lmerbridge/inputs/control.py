@@ -160,7 +160,7 @@ def _check(given: ConvCheck | LmerControl) -> None:
     for name, hint in get_type_hints(type(given)).items():
         value, kinds = getattr(given, name), (hint,) if get_origin(hint) is Literal else get_args(hint) or (hint,)
         if not any(_is_a(value, kind) for kind in kinds):
-            wanted = ", ".join(text for kind in kinds for text in _described(kind))
+            wanted = ", ".join(text for kind in kinds for text in _describe(kind))
             raise InvalidArgument(f"{name} of a {type(given).__name__} is {value!r}; one of {wanted} is expected.")
 
 
@@ -172,7 +172,7 @@ def _is_a(value: object, kind: Any) -> bool:  # noqa: ANN401  # a type, or what 
     return isinstance(value, bool | np.bool_ if kind is bool else get_origin(kind) or kind)
 
 
-def _described(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
+def _describe(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
     if get_origin(kind) is Literal:
         return tuple(map(repr, get_args(kind)))
     return ("None" if kind is type(None) else {float: "a number", bool: "True, False"}.get(kind, kind.__name__),)

@@ -90,7 +90,7 @@ class Spec:
                 continue
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
-        object.__setattr__(self, "allow", _checked_allow(self.allow))
+        object.__setattr__(self, "allow", _check_allow(self.allow))
 
     @cached_property
     def parsed(self) -> Formula:
@@ -150,7 +150,7 @@ class Spec:
             )
         return pd.Series(given)
 
-    def missing(self, variables: Iterable[str]) -> dict[str, int]:
+    def count_missing(self, variables: Iterable[str]) -> dict[str, int]:
         """Return how many rows of the subset lack a value, by column; weights and offset are among them."""
         columns = {name: self.data[name] for name in variables}
         arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
@@ -189,7 +189,7 @@ def _is_in(given: RowVector, columns: Mapping[str, pd.Series]) -> bool:
     return isinstance(given, str) and given in columns
 
 
-def _checked_allow(given: object) -> tuple[str, ...]:
+def _check_allow(given: object) -> tuple[str, ...]:
     match given:
         case [*names] if all(isinstance(name, str) and ALLOWED.fullmatch(name) for name in names):
             return tuple(map(str, names))

@@ -16,7 +16,7 @@ from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.formula.formula import Formula, parse_right
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.predict.simulate import checked_count, checked_seed
+from lmerbridge.models.predict.simulate import check_count, check_seed
 from lmerbridge.results.covariance import Array
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
@@ -63,8 +63,8 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     >>> params_template("~ Days + (Days | Subject)").theta.to_dict()
     {'Subject.(Intercept)': 1.0, 'Subject.Days.(Intercept)': 0.0, 'Subject.Days': 1.0}
     """
-    parsed = _parsed(formula, allow)
-    table = None if data is None else columns.table(pandas_frame(data), parsed)
+    parsed = _parse(formula, allow)
+    table = None if data is None else columns.encode_table(pandas_frame(data), parsed)
     found = host.call("params_template", formula=parsed.source, data=table, allow=list(allow)).values
     return NewParams(
         pd.Series(found["beta"], index=list(found["terms"]), name="beta"),
@@ -97,7 +97,7 @@ def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: S
     """
     if min(groups, per_group) < 1:
         raise InvalidArgument(f"groups is {groups!r} and per_group {per_group!r}; each is to be at least 1.")
-    parsed = _parsed(formula, allow)
+    parsed = _parse(formula, allow)
     size: dict[str, Value] = {"groups": int(groups), "per_group": int(per_group)}
     return frame_from_r(host.call("data_template", formula=parsed.source, allow=list(allow), **size).values)
 
@@ -154,8 +154,8 @@ def simulate_formula(
     >>> found.shape
     (180, 1)
     """
-    frame, parsed = pandas_frame(data), _parsed(formula, allow)
-    nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
+    frame, parsed = pandas_frame(data), _parse(formula, allow)
+    nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     if not 0 <= sigma < float("inf"):
         raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
     with time_limit(timeout):
@@ -164,9 +164,9 @@ def simulate_formula(
         found = host.call(
             "simulate_formula",
             formula=parsed.source,
-            data=columns.table(frame, parsed),
-            beta=_aligned("beta", beta, template.beta),
-            theta=_aligned("theta", theta, template.theta),
+            data=columns.encode_table(frame, parsed),
+            beta=_align("beta", beta, template.beta),
+            theta=_align("theta", theta, template.theta),
             sigma=float(sigma),
             nsim=nsim,
             seed=seed,
@@ -176,7 +176,7 @@ def simulate_formula(
     return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
 
 
-def _parsed(formula: str, allow: Sequence[str]) -> Formula:
+def _parse(formula: str, allow: Sequence[str]) -> Formula:
     parsed = parse_right(formula, tuple(allow))
     if parsed.structures:
         told = f"the formula has {parsed.structures[0]}(), whose parameters lme4 names for a fit only"
@@ -184,7 +184,7 @@ def _parsed(formula: str, allow: Sequence[str]) -> Formula:
     return parsed
 
 
-def _aligned(name: str, given: Given, template: pd.Series) -> Array:
+def _align(name: str, given: Given, template: pd.Series) -> Array:
     """Return parameters in the template's order, found by name where they have names."""
     expected = ", ".join(map(str, template.index))
     if isinstance(given, Mapping | pd.Series):

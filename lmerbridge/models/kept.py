@@ -35,7 +35,7 @@ class InR:
     The model is not pickled. It is rebuilt where it is gone.
     """
 
-    _model: host.Model | None = field(default=None, repr=False)
+    _model: host.RModel | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)} | {"_model": None}
@@ -43,7 +43,7 @@ class InR:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def _rebuild(self) -> host.Model:
+    def _rebuild(self) -> host.RModel:
         """Make the model again."""
         raise NotImplementedError
 
@@ -59,9 +59,9 @@ class KeptFit(Fit, InR):
     """
 
     spec: Spec = field(repr=False)
-    _remake: Callable[[], host.Model] | None = field(default=None, repr=False)
+    _remake: Callable[[], host.RModel] | None = field(default=None, repr=False)
 
-    def _rebuild(self) -> host.Model:
+    def _rebuild(self) -> host.RModel:
         return fit_in_r(self.spec)[1] if self._remake is None else self._remake()
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class KeptFit(Fit, InR):
 
     @cached_property
     def _summary_text(self) -> str:
-        text: str = call(self, "summary_text")["text"][0]
+        text: str = call_on(self, "summary_text")["text"][0]
         return text
 
     @cached_property
@@ -80,10 +80,10 @@ class KeptFit(Fit, InR):
 
 def fit_spec(model: type[K], spec: Spec) -> K:
     """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
-    return describe(model, *fit_in_r(spec))
+    return fit_from_r(model, *fit_in_r(spec))
 
 
-def fit_in_r(spec: Spec) -> tuple[Spec, host.Model]:
+def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
     """Have R fit a model; return it with the specification of the data as it was."""
     given = arguments(spec)
     kept: list[Spec] = []
@@ -101,7 +101,7 @@ def fit_in_r(spec: Spec) -> tuple[Spec, host.Model]:
     return kept[0], model
 
 
-def describe(of: type[K], spec: Spec, model: host.Model, remake: Callable[[], host.Model] | None = None) -> K:
+def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[], host.RModel] | None = None) -> K:
     """Return the fit whose numbers R gave when it made a model.
 
     ``spec`` holds data that nobody changes. The model is rebuilt from it where it is gone; where that gives other
@@ -121,18 +121,18 @@ def describe(of: type[K], spec: Spec, model: host.Model, remake: Callable[[], ho
         _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
         _model=model,
         _remake=remake,
-        **replies.numbers(described),
+        **replies.fit_fields(described),
     )
 
 
-def model_of(fit: InR) -> host.Model:
+def model_of(fit: InR) -> host.RModel:
     """Return the model in R, rebuilt first if its process has gone."""
     if fit._model is None or not fit._model.alive:
         object.__setattr__(fit, "_model", fit._rebuild())
     return fit._model  # type: ignore[return-value]  # set above
 
 
-def call(fit: InR, function: str, **arguments: Value) -> dict[str, Any]:
+def call_on(fit: InR, function: str, **arguments: Value) -> dict[str, Any]:
     """Call a function of the R package on a fit's model."""
     return model_of(fit).call(function, **arguments)
 
@@ -152,12 +152,12 @@ def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: V
             model = model_of(fit)
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
-        raise _ours(error) from error
+        raise _translate(error) from error
     notices.give(notices.of_conditions(reply.conditions), stacklevel=3)
     return reply
 
 
-def _ours(error: RError) -> LmerBridgeError:
+def _translate(error: RError) -> LmerBridgeError:
     if "lmerbridge_refusal" in error.classes:
         return InvalidArgument(f"{error.text}.")
     missing = re.search(r"no package called .([\w.]+)", error.text)
@@ -184,7 +184,7 @@ def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:
 def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield the warnings that a fit's maker gives."""
     if fit.spec.na_action is None and fit.rows_dropped:
-        missing = fit.spec.missing(fit.spec.data.columns)
+        missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing)
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)

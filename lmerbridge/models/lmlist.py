@@ -17,11 +17,11 @@ from lmerbridge.bridge.to_r import columns, newdata
 from lmerbridge.bridge.wire import Factor, Table, Value
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData
 from lmerbridge.formula.formula import Formula, parse_list
-from lmerbridge.formula.syntax import names
+from lmerbridge.formula.syntax import tree_names
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.models.kept import InR, ask
-from lmerbridge.results.grouped import Estimates, GroupedFit, long_table
+from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -49,7 +49,7 @@ class LmList(GroupedFit, InR):
         DataFrame
             By group and term: conf_low, conf_high; NaN where a group could not be fitted.
         """
-        found = ask(self, "lmlist_confint", level=checked_level(level), pool=bool(pool)).values
+        found = ask(self, "lmlist_confint", level=check_level(level), pool=bool(pool)).values
         bounds = long_table(found["bound"], tuple(found["groups"]), tuple(found["terms"]), ["conf_low", "conf_high"])
         return bounds.reindex(self.summary.index)
 
@@ -81,18 +81,20 @@ class LmList(GroupedFit, InR):
 
     def _newdata(self, frame: pd.DataFrame) -> Table:
         formula = self._formula()
-        wanted = [*dict.fromkeys(names(formula.fixed)), *formula.groups]
-        known = columns.table(self.data, formula).columns
-        table = newdata.table(frame, formula, wanted, known, np.unique(self.estimates.rows).astype(np.int64) - 1)
+        wanted = [*dict.fromkeys(tree_names(formula.fixed)), *formula.groups]
+        known = columns.encode_table(self.data, formula).columns
+        table = newdata.encode_newdata(
+            frame, formula, wanted, known, np.unique(self.estimates.rows).astype(np.int64) - 1
+        )
         (group,) = formula.groups
         factor = table.columns[group]
         assert isinstance(factor, Factor)  # noqa: S101 - as all that groups
         if unknown := [label for label in factor.labels if label not in self.groups]:
-            given = newdata.listed(unknown)
+            given = newdata.first_items(unknown)
             raise InvalidArgument(f"newdata has the groups {given} of {group!r}, for which the list has no model.")
         return table
 
-    def _rebuild(self) -> host.Model:
+    def _rebuild(self) -> host.RModel:
         return _model(self._formula(), self.data, self.pool, self.allow)
 
     def _formula(self) -> Formula:
@@ -146,7 +148,7 @@ def lm_list(
     found = LmList(
         formula=parsed.text,
         pool=bool(pool),
-        estimates=build(Estimates, model.reply.values),
+        estimates=build(GroupEstimates, model.reply.values),
         data=kept,
         allow=allowed,
         conditions=model.reply.conditions,
@@ -163,8 +165,8 @@ def _left_out(data: pd.DataFrame) -> Iterator[LmerBridgeWarning]:
         )
 
 
-def _model(formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[str]) -> host.Model:
-    data = columns.table(frame, formula)
+def _model(formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[str]) -> host.RModel:
+    data = columns.encode_table(frame, formula)
     given: dict[str, Value] = {"formula": formula.source, "data": data, "pool": bool(pool), "allow": list(allow)}
     try:
         return host.keep("fit_lmlist", **given)

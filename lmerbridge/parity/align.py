@@ -140,7 +140,7 @@ def _order(terms: tuple[str, ...], term: RandomTerm) -> tuple[NDArray[np.intp], 
 
 
 def _relative(block: CovarianceBlock, term: RandomTerm, sigma: float) -> Array:
-    return covariance.factor(block.covariance[_order(block.terms, term)] / sigma**2)
+    return covariance.lower_root(block.covariance[_order(block.terms, term)] / sigma**2)
 
 
 def _block(block: CovarianceBlock, name: str, term: RandomTerm) -> CovarianceBlock:

@@ -15,7 +15,7 @@ from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find
 from lmerbridge.engines.recorded import FORMAT, column, data_hash
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import call
+from lmerbridge.models.kept import call_on
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.cases import Case
 
@@ -53,7 +53,7 @@ def record(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
         key = formula.text, data_hash(spec, formula)
         model = models.setdefault(key, {"formula": key[0], "data_hash": key[1], "cases": [], "fits": {}})
         model["cases"].append(case.name)
-        model["design"] = _plain(call(fit, "design"))
+        model["design"] = _plain(call_on(fit, "design"))
         model["fits"]["REML" if case.reml else "ML"] = _fit(fit)
         data[f"{case.package}/{case.dataset}"] = _frame(load_dataset(case.dataset, case.package))
         versions = dict(fit.provenance.versions)

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
-from lmerbridge.bridge.to_r.columns import table
-from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
+from lmerbridge.bridge.to_r.columns import encode_table
+from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
@@ -98,7 +98,7 @@ def reproduce(comparison: Comparison, spec: Spec, language: Literal["r", "python
             given.append((argument, f"{argument}_"))
     frame = frame.iloc[spec.rows_in_subset()]
     columns: dict[str, Value] = {
-        **table(frame, formula).columns,
+        **encode_table(frame, formula).columns,
         **{name: frame[name].to_numpy(float) for _, name in given},
     }
     pd.DataFrame({name: _plain(value) for name, value in columns.items()}).to_csv(
@@ -118,7 +118,7 @@ def _plain(value: Value) -> object:
             return [value.labels[code] if code >= 0 else None for code in value.codes]
         case Logical():
             return [None if code < 0 else "TRUE" if code else "FALSE" for code in value.codes]
-        case Classed():
+        case ClassVector():
             return value.values
     return value
 
@@ -132,7 +132,7 @@ def _r_columns(values: Mapping[str, Value]) -> Iterator[str]:
         if isinstance(value, Factor):
             levels = ", ".join(map(_r_text, value.labels))
             yield f"{column} <- factor({column}, c({levels}){', ordered = TRUE' * value.ordered})"
-        elif isinstance(value, Classed):
+        elif isinstance(value, ClassVector):
             classes = ", ".join(map(_r_text, value.classes))
             more = "".join(f", {key} = {_r_text(text)}" for key, text in value.attributes.items())
             yield f"{column} <- structure({column}, class = c({classes}){more})"
@@ -159,7 +159,7 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
             yield f"{column} = pd.Categorical({column}, {list(value.labels)!r}, ordered={value.ordered})"
         elif isinstance(value, Logical):
             yield f'{column} = {column}.map({{"TRUE": True, "FALSE": False}}).astype("boolean")'
-        elif isinstance(value, Classed):
+        elif isinstance(value, ClassVector):
             unit = "D" if value.classes[0] == "Date" else "s"
             convert = "pd.to_timedelta" if value.classes[0] == "difftime" else "pd.to_datetime"
             yield f"{column} = {convert}({column}, unit={unit!r})"

@@ -172,7 +172,7 @@ class Objective:
         widths, sigma2 = self.design.widths, float(point[-1])
         lower = covariance.split(point[:-1], widths)
         whole = [np.tril(c) + np.tril(c, -1).T for c in lower]
-        theta = covariance.join([covariance.factor(c / sigma2) for c in whole])
+        theta = covariance.join([covariance.lower_root(c / sigma2) for c in whole])
         value, _, _, _, pwrss, _ = self._solve(theta)
         ratio, m = pwrss / self._denominator / sigma2, self._denominator
         return value + m * (ratio - 1 - math.log(ratio))

@@ -49,7 +49,7 @@ def join(factors: Sequence[Array]) -> Array:
     return np.concatenate([factor[triangle(len(factor))] for factor in factors])
 
 
-def factor(covariance: Array) -> Array:
+def lower_root(covariance: Array) -> Array:
     """Return a lower triangular root of a semidefinite matrix, its diagonal not negative.
 
     A Cholesky root does not exist on the boundary, where a variance or a determinant is zero, so the root

@@ -246,7 +246,7 @@ class Fit:
         return self._by_row(self.residual_values, "residuals")
 
     @property
-    def _reported_rows(self) -> NDArray[np.int64]:
+    def _output_rows(self) -> NDArray[np.int64]:
         """Positions of the rows that `fitted` and `residuals` have."""
         return self.rows if self._padded_rows is None else self._padded_rows
 

@@ -17,7 +17,7 @@ COLUMNS = ["estimate", "std_error", "t_value", "p_value"]
 
 
 @dataclass(frozen=True)
-class Estimates:
+class GroupEstimates:
     """The flat list of R's ``describe_lmlist``: its tables one column after another."""
 
     groups: tuple[str, ...]
@@ -57,7 +57,7 @@ class GroupedFit:
 
     formula: str
     pool: bool
-    estimates: Estimates
+    estimates: GroupEstimates
     data: pd.DataFrame
     conditions: tuple[Condition, ...] = ()
 

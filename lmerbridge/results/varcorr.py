@@ -60,7 +60,7 @@ class CovarianceBlock:
         """Make a block whose standard deviations and correlations follow from the covariance."""
         return cls(name, group, terms, covariance, *correlation(covariance))
 
-    def refitted(self, root: Array, sigma: float) -> CovarianceBlock:
+    def with_factor(self, root: Array, sigma: float) -> CovarianceBlock:
         """Return the block with another relative factor: of the same term and structure."""
         made = self.from_covariance(self.name, self.group, self.terms, sigma**2 * (root @ root.T))
         if self.kind == "us":

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results.covariance import Array, factor, join, split
+from lmerbridge.results.covariance import Array, join, lower_root, split
 
 
 def sdcor2cov(m: Array) -> Array:
@@ -160,7 +160,7 @@ def vec2stlist(v: Array, n: Sequence[int] | None = None) -> list[Array]:
     [array([[2. , 0. ],
            [0.5, 3. ]])]
     """
-    return [_divided(factor) for factor in vec2mlist(v, n, symm=False)]
+    return [_divide(factor) for factor in vec2mlist(v, n, symm=False)]
 
 
 def is_nested(f1: Sequence[object] | pd.Series, f2: Sequence[object] | pd.Series) -> bool:
@@ -204,11 +204,11 @@ def _root(covariance: Array) -> Array:
     try:
         root: Array = np.linalg.cholesky(covariance).astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
-        root = factor(covariance)
+        root = lower_root(covariance)
     return root
 
 
-def _divided(lower: Array) -> Array:
+def _divide(lower: Array) -> Array:
     diagonal = np.diag(lower)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = lower @ np.diag(1 / diagonal)

@@ -48,7 +48,7 @@ PREFIX = {"apt": "r-cran-", "conda": "r-"}
 SUDO = {"apt": "sudo ", "dnf": "sudo ", "brew": "", "conda": ""}  # whether R's library is the system's
 
 
-def commands(manager: str, parts: Iterable[str]) -> tuple[str, ...]:
+def install_commands(manager: str, parts: Iterable[str]) -> tuple[str, ...]:
     """Return the shell commands that install these parts.
 
     Parameters
@@ -59,24 +59,24 @@ def commands(manager: str, parts: Iterable[str]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> commands("apt", ["R", "lme4"])
+    >>> install_commands("apt", ["R", "lme4"])
     ('sudo apt-get install --no-install-recommends r-base-core r-cran-lme4',)
-    >>> commands("brew", ["R"])
+    >>> install_commands("brew", ["R"])
     ('brew install r',)
     """
     parts = list(parts)
     from_cran = [part for part in parts if part not in SYSTEM and manager not in PREFIX]
-    wanted = names(manager, parts) + (COMPILERS[manager].split() if from_cran else [])
+    wanted = package_names(manager, parts) + (COMPILERS[manager].split() if from_cran else [])
     install = f"{MANAGERS[manager][1]} {shlex.join(dict.fromkeys(wanted))}"
     return (*([install] if wanted else []), *([from_source(manager, from_cran)] if from_cran else []))
 
 
-def names(manager: str, parts: Iterable[str]) -> list[str]:
+def package_names(manager: str, parts: Iterable[str]) -> list[str]:
     """Return what the manager calls these parts; it knows no R package where they come from CRAN.
 
     Examples
     --------
-    >>> names("conda", ["R", "lmerTest"])
+    >>> package_names("conda", ["R", "lmerTest"])
     ['r-base', 'r-lmertest']
     """
     found: list[str] = []
@@ -104,7 +104,7 @@ def manager() -> str:
 
 def remedy(*parts: str) -> str:
     """Return the commands, one a line, that install these parts on this machine."""
-    return "\n".join(commands(manager(), parts))
+    return "\n".join(install_commands(manager(), parts))
 
 
 def newest(*packages: str) -> str:
@@ -114,6 +114,6 @@ def newest(*packages: str) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1] == "names":
-        print(*names(sys.argv[2], sys.argv[3:]))
+        print(*package_names(sys.argv[2], sys.argv[3:]))
     else:
-        print(*commands(sys.argv[1], sys.argv[2:]), sep="\n")
+        print(*install_commands(sys.argv[1], sys.argv[2:]), sep="\n")

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.syntax import Name, Node, to_r
+from lmerbridge.formula.syntax import Name, Node, deparse
 from lmerbridge.formula.terms import Terms
 from lmerbridge.results.covariance import Array
 from lmerbridge.translate.transform import Variable
@@ -105,12 +105,12 @@ class Coding:
         """
         import patsy
 
-        kinds = {to_r(node): self._kind(node, contrasts or {}) for product in terms.products for node in product}
+        kinds = {deparse(node): self._kind(node, contrasts or {}) for product in terms.products for node in product}
         position: dict[frozenset[Any], int] = {frozenset(): -1}
         owners = {}
         texts = ["1" if terms.intercept else "0"]
         for i, product in enumerate(terms.products):
-            labels = [to_r(node) for node in product]
+            labels = [deparse(node) for node in product]
             for names in itertools.product(*(self.pieces[label] for label in labels)):
                 code = [_text(key_of(n), kinds[label]) for n, label in zip(names, labels, strict=True)]
                 factors = [patsy.EvalFactor(text) for text in code]
@@ -124,10 +124,10 @@ class Coding:
         return Coded(" + ".join(texts), tuple(named[j][1] for j in order), np.asarray(found)[:, order], order)
 
     def _kind(self, node: Node, contrasts: Mapping[str, str]) -> str:
-        values = self.variables[to_r(node)]
+        values = self.variables[deparse(node)]
         if not isinstance(values, pd.Categorical):
             return ""
-        label = node.name if isinstance(node, Name) else to_r(node)
+        label = node.name if isinstance(node, Name) else deparse(node)
         kind = contrasts.get(label, "contr.poly" if values.ordered else "contr.treatment")
         if kind not in SUFFIXES:
             raise NotExpressible(f"the contrasts {kind!r} of {label} have no counterpart in patsy.")

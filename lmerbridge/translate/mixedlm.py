@@ -113,7 +113,7 @@ def independent(x: Array) -> list[int]:
 def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -> Fit:
     """Give the fit, its conditions not yet among it."""
     covariances = _covariances(built, result)
-    roots = [covariance.factor(c / result.scale) for c in covariances]
+    roots = [covariance.lower_root(c / result.scale) for c in covariances]
     theta = covariance.join(roots)
     n, p = len(used.rows), len(built.terms)
     fitted = _fitted(result) + used.offset

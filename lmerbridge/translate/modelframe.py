@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.bridge.to_r import columns
-from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
+from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.random import Bar
-from lmerbridge.formula.syntax import Node, to_r
+from lmerbridge.formula.syntax import Node, deparse
 from lmerbridge.formula.terms import expand
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import Array
@@ -73,10 +73,10 @@ def model_frame(spec: Spec) -> ModelFrame:
     FormulaError, MissingColumns, UnsupportedColumn, InvalidArgument, NotExpressible
     """
     formula = spec.parsed
-    sent = columns.table(spec.data, formula).columns
+    sent = columns.encode_table(spec.data, formula).columns
     have = {name: _column(value) for name, value in sent.items()}
     variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}
-    factors = {to_r(n): as_factor(evaluate(n, have)) for bar in formula.random for n in bar.group}
+    factors = {deparse(n): as_factor(evaluate(n, have)) for bar in formula.random for n in bar.group}
     response = _number(formula.response, have)
     offset = _offset(spec, formula, have)
     inside = spec.rows_in_subset()
@@ -96,7 +96,7 @@ def model_frame(spec: Spec) -> ModelFrame:
 
 def _variables(formula: Formula) -> dict[str, Node]:
     terms = [formula.terms, *(expand(bar.lhs) for bar in formula.random)]
-    return {to_r(node): node for t in terms for product in t.products for node in product}
+    return {deparse(node): node for t in terms for product in t.products for node in product}
 
 
 def _column(value: Value) -> Variable:
@@ -106,7 +106,7 @@ def _column(value: Value) -> Variable:
             return factor(value.codes, value.labels, ordered=value.ordered)
         case Logical():
             return factor(value.codes, LOGICAL)
-        case Classed():
+        case ClassVector():
             return value.values
     return np.asarray(value)
 
@@ -116,13 +116,13 @@ def _number(node: Node, have: Mapping[str, Variable]) -> Array:
     if isinstance(values, pd.Categorical) and tuple(values.categories) == LOGICAL:
         return np.where(values.codes < 0, np.nan, values.codes)
     if isinstance(values, pd.Categorical) or values.ndim != 1:
-        raise InvalidArgument(f"{to_r(node)} is not a column of numbers; a response or an offset must be one.")
+        raise InvalidArgument(f"{deparse(node)} is not a column of numbers; a response or an offset must be one.")
     return values
 
 
 def _offset(spec: Spec, formula: Formula, have: Mapping[str, Variable]) -> Array:
     given = spec.per_row("offset")
-    total = np.zeros(len(spec.data)) if given is None else columns.numbers(given)
+    total = np.zeros(len(spec.data)) if given is None else columns.finite_doubles(given)
     return np.asarray(total + sum(_number(node, have) for node in formula.terms.offsets))
 
 
@@ -149,7 +149,7 @@ def _take(values: Variable, rows: Rows) -> Variable:
 
 def _grouping(bar: Bar, factors: Mapping[str, pd.Categorical], rows: Rows) -> Grouping:
     """Cross the factors of a random term; as in lme4, levels go by the first factor, then the second."""
-    parts = [factors[to_r(node)][rows] for node in bar.group]
+    parts = [factors[deparse(node)][rows] for node in bar.group]
     codes, level = np.unique(np.stack([part.codes for part in parts]), axis=1, return_inverse=True)
     names = (":".join(_labels(parts, combination)) for combination in codes.T)
     return Grouping(np.asarray(level).ravel(), tuple(names))

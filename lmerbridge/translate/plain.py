@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.syntax import to_r
+from lmerbridge.formula.syntax import deparse
 from lmerbridge.formula.terms import expand
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results import covariance
@@ -100,7 +100,7 @@ class Plain:
         products = [
             ":".join(map(factor, names))
             for nodes in terms.products
-            for names in product(*(self._pieces[to_r(node)] for node in nodes))
+            for names in product(*(self._pieces[deparse(node)] for node in nodes))
         ]
         return " + ".join(["1" if terms.intercept else "0", *products])
 
@@ -132,7 +132,7 @@ class Plain:
 
     def fit(self, engine: str, package: str, found: Estimates) -> Fit:
         """Say what a package has found in R's words."""
-        roots = [covariance.factor(c / found.sigma**2) for c in found.covariances]
+        roots = [covariance.lower_root(c / found.sigma**2) for c in found.covariances]
         spec, frame = self.spec, self.frame
         terms = tuple(_named(term, self.names) for term in found.terms)
         ones = np.ones(len(frame.rows))

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, fold, number_text, shown
+from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, abbreviate, fold, number_text
 from lmerbridge.results.covariance import Array
 
 Variable: TypeAlias = NDArray[Any] | pd.Categorical
@@ -43,8 +43,8 @@ def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:
 
     Examples
     --------
-    >>> from lmerbridge.formula.parser import read
-    >>> evaluate(read("I(x^2) + 1"), {"x": np.array([1.0, 3.0])})
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> evaluate(read_expression("I(x^2) + 1"), {"x": np.array([1.0, 3.0])})
     array([ 2., 10.])
     """
     with np.errstate(all="ignore"):
@@ -52,7 +52,7 @@ def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:
     rows = {len(column) for column in columns.values()}
     is_numeric = isinstance(found, np.ndarray) and found.dtype.kind == "f"
     if not (is_numeric or isinstance(found, pd.Categorical)) or {*found.shape[:1]} != rows:
-        raise NotExpressible(f"{shown(node)} is no column of numbers or levels, one a row.")
+        raise NotExpressible(f"{abbreviate(node)} is no column of numbers or levels, one a row.")
     return cast("Variable", found)
 
 
@@ -73,7 +73,7 @@ def _value(node: Node, args: tuple[Operand, ...], columns: Mapping[str, Variable
                 return known[function](*(a for a, n in given if n is None), **{n: a for a, n in given if n is not None})
             except (AttributeError, KeyError, TypeError, ValueError):
                 pass  # not known, or not with these arguments
-    raise NotExpressible(f"{shown(node)} has no counterpart outside R.")
+    raise NotExpressible(f"{abbreviate(node)} has no counterpart outside R.")
 
 
 def number(value: Operand) -> Operand:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from lmerbridge import LmerFit, lmer, load_dataset
-from lmerbridge.models.kept import call
+from lmerbridge.models.kept import call_on
 from tests.bench.row import Row, medians, seconds
 
 NSIM = 200
@@ -26,7 +26,7 @@ def compared(fit: LmerFit, repeats: int) -> list[float]:
     return medians(
         repeats,
         lambda: seconds(lambda: fit.bootstrap(estimates, NSIM, seed=next(seeds), progress=False)),
-        lambda: call(fit, "time_boot_mer", nsim=NSIM, seed=next(theirs))["seconds"][0],
+        lambda: call_on(fit, "time_boot_mer", nsim=NSIM, seed=next(theirs))["seconds"][0],
     )
 
 

@@ -12,7 +12,7 @@ from lmerbridge.bridge import host
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.bridge.from_r.flat import build
 from lmerbridge.bridge.to_r.arguments import arguments
-from lmerbridge.bridge.to_r.columns import table
+from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.formula import formula as formulas
 from lmerbridge.inputs.spec import Spec
 from tests.bench.row import Row, medians, seconds
@@ -47,7 +47,7 @@ def inside_r(function, formula, columns):
 
 def compared(formula, data, repeats, warm):
     """Median seconds of the facade, of R's accessors, and of the one call of R that the facade makes."""
-    columns = table(data, formulas.parse(formula))
+    columns = encode_table(data, formulas.parse(formula))
     sides = (
         lambda: seconds(lambda: face(formula, data)),
         lambda: inside_r("time_face", formula, columns),
@@ -81,7 +81,7 @@ def parts() -> dict[str, float]:
     encode, decode, pandas = medians(
         200,
         lambda: seconds(lambda: arguments(spec)),
-        lambda: seconds(lambda: replies.numbers(build(replies.Described, dict(reply)))),
+        lambda: seconds(lambda: replies.fit_fields(build(replies.FitReply, dict(reply)))),
         lambda: seconds(read),
     )
     known = {

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import host
-from lmerbridge.bridge.to_r.columns import table
+from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.formula import formula as formulas
 from lmerbridge.setup.environment import environment
 from tests.bench.row import Row, medians, seconds
@@ -37,7 +37,7 @@ def mixed(rows: int) -> pd.DataFrame:
 
 def send(frame: pd.DataFrame) -> dict[str, object]:
     """Bring the frame to R as `lmer` does, where nothing is done with it; tell the bytes that it takes there."""
-    return host.call("bytes_of", data=table(frame, FORMULA)).values
+    return host.call("bytes_of", data=encode_table(frame, FORMULA)).values
 
 
 def in_process(rows: int, repeats: int) -> dict[str, list[float]]:

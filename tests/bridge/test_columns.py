@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lmerbridge.bridge.to_r.columns import check_names, column, table
-from lmerbridge.bridge.wire import Classed, Factor, Logical
+from lmerbridge.bridge.to_r.columns import check_names, encode_column, encode_table
+from lmerbridge.bridge.wire import ClassVector, Factor, Logical
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
 from lmerbridge.formula.formula import parse
 
@@ -126,7 +126,7 @@ def named(cases):
 @named(NUMBERS)
 def test_numbers_become_doubles(case):
     series, expected = case
-    found = column(series)
+    found = encode_column(series)
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(np.array(expected)[found == 0]))
@@ -135,9 +135,9 @@ def test_numbers_become_doubles(case):
 @named(TIMES)
 def test_times_become_days_or_seconds_with_their_class(case):
     series, expected, attributes = case
-    found = column(series)
+    found = encode_column(series)
     classes = {"tzone": ("POSIXct", "POSIXt"), "units": ("difftime",)}
-    assert isinstance(found, Classed)
+    assert isinstance(found, ClassVector)
     assert found.classes == next((classes[name] for name in attributes), ("Date",))
     assert found.attributes == attributes
     np.testing.assert_array_equal(found.values, expected)
@@ -148,13 +148,13 @@ def test_a_moment_is_the_same_double_in_every_unit(unit):
     series = times("s", "2262-04-11T23:47:16", "1677-09-21T00:12:44", "2024-02-29T12:34:56").astype(
         f"datetime64[{unit}]"
     )
-    assert column(series).values.tolist() == [9223372036.0, -9223372036.0, 1709210096.0]
+    assert encode_column(series).values.tolist() == [9223372036.0, -9223372036.0, 1709210096.0]
 
 
 @named(LOGICALS)
 def test_logicals_stay_logical(case):
     series, expected = case
-    found = column(series)
+    found = encode_column(series)
     assert isinstance(found, Logical)
     assert found.codes.tolist() == expected
 
@@ -168,37 +168,37 @@ def is_factor(found, codes, labels, ordered=False):
 @named(FACTORS)
 def test_texts_and_categories_become_factors(case):
     series, codes, labels = case
-    is_factor(column(series), codes, labels)
-    is_factor(column(series, "group"), codes, labels)
+    is_factor(encode_column(series), codes, labels)
+    is_factor(encode_column(series, "group"), codes, labels)
 
 
 def test_an_ordered_category_stays_ordered():
-    is_factor(column(categories(["lo"], ["lo", "hi"], ordered=True)), [0], ["lo", "hi"], ordered=True)
+    is_factor(encode_column(categories(["lo"], ["lo", "hi"], ordered=True)), [0], ["lo", "hi"], ordered=True)
 
 
 @named(GROUPS)
 def test_what_only_groups_becomes_a_factor_in_the_order_of_its_values(case):
     series, codes, labels = case
-    is_factor(column(series, "group"), codes, labels)
+    is_factor(encode_column(series, "group"), codes, labels)
 
 
 @named(UNSUPPORTED)
 def test_what_has_no_faithful_form_is_an_error_with_a_remedy(case):
     series, role, remedy = case
     with pytest.raises(UnsupportedColumn, match=f"^column 'dose' of dtype .*{remedy}"):
-        column(series.rename("dose"), role)
+        encode_column(series.rename("dose"), role)
 
 
 @pytest.mark.parametrize("kind", ["float64", "Float64", "float32", object])
 def test_an_infinite_number_names_its_column_and_row(kind):
     series = pd.Series([1, NAN, -np.inf, np.inf], index=list("abcd"), name="dose").astype(kind)
     with pytest.raises(InputError, match=r"'dose' is infinite in 2 rows, first in row 'c'"):
-        column(series)
+        encode_column(series)
 
 
 def test_only_the_columns_named_travel():
     frame = pd.DataFrame({"y": [1.0], "x": [1], "unused": [1j]})
-    found = table(frame, parse("y ~ 1 + (1 | x)"))
+    found = encode_table(frame, parse("y ~ 1 + (1 | x)"))
     assert (list(found.columns), found.rows) == (["y", "x"], 1)
 
 
@@ -227,11 +227,11 @@ def test_nested_column_names_are_an_error():
 
 def test_a_frame_without_rows_is_an_error():
     with pytest.raises(InvalidArgument, match="no rows"):
-        table(pd.DataFrame({"y": [], "g": []}), parse("y ~ 1 + (1 | g)"))
+        encode_table(pd.DataFrame({"y": [], "g": []}), parse("y ~ 1 + (1 | g)"))
 
 
 def test_a_column_is_copied_or_sent_as_it_is_and_never_changed():
     frame = pd.DataFrame({"y": [1.0, NAN], "g": pd.Categorical(["a", "b"])})
     before = frame.copy()
-    table(frame, parse("y ~ 1 + (1 | g)"))
+    encode_table(frame, parse("y ~ 1 + (1 | g)"))
     pd.testing.assert_frame_equal(frame, before)

@@ -15,7 +15,7 @@ from lmerbridge import lmer, time_limit
 from lmerbridge.bridge import host
 from lmerbridge.bridge.wire import PREFIX, Channel
 from lmerbridge.errors import ProtocolError, RError, WorkerDied
-from lmerbridge.models.kept import call
+from lmerbridge.models.kept import call_on
 from tests.processes import FIT, in_r, run
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
@@ -196,7 +196,7 @@ def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_
     os.kill(host.worker()._process.pid, signal.SIGKILL)
     with pytest.raises(WorkerDied, match=r"ended \(-9\)"):
         fit._model.call("summary_text")
-    assert call(fit, "summary_text")["text"] == [text]
+    assert call_on(fit, "summary_text")["text"] == [text]
 
 
 def test_a_worker_that_dies_while_it_starts_does_not_stop_the_next_one(is_right):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.from_r.flat import NA_INTEGER, build, names, pieces
+from lmerbridge.bridge.from_r.flat import NA_INTEGER, build, pieces, vector_names
 from lmerbridge.errors import ProtocolError
 
 
@@ -46,7 +46,7 @@ def test_fields_take_the_vectors_of_their_names_in_their_own_types():
 
 
 def test_the_names_of_a_dataclass_are_dotted_paths():
-    assert names(Whole) == {"size", "mean", "done", "label", "part.name", "part.value"}
+    assert vector_names(Whole) == {"size", "mean", "done", "label", "part.name", "part.value"}
 
 
 def test_an_empty_list_is_an_empty_vector():

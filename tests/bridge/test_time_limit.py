@@ -51,9 +51,9 @@ def test_every_call_inside_shares_one_limit(fits, insteval):
 
 def test_the_nearer_of_two_limits_holds():
     with time_limit(100), time_limit(50):
-        assert 49 < limit.current.get().left <= 50
+        assert 49 < limit.current.get().remaining <= 50
         with time_limit(200), time_limit(None):
-            assert limit.current.get().left <= 50
+            assert limit.current.get().remaining <= 50
     assert limit.current.get() == limit.Limit()
 
 

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as npst
 from lmerbridge import lmer
 from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.host import environment
-from lmerbridge.bridge.to_r.columns import column
+from lmerbridge.bridge.to_r.columns import encode_column
 from lmerbridge.bridge.wire import Channel, Table, pack
 from lmerbridge.errors import InputError
 
@@ -169,7 +169,7 @@ def judge():
 @settings(deadline=None, max_examples=150)
 @given(FRAMES)
 def test_a_frame_arrives_as_r_itself_would_make_it_and_comes_back_as_it_was(judge, columns):
-    sent = Table({name: column(c.series) for name, c in columns.items()}, ROWS)
+    sent = Table({name: encode_column(c.series) for name, c in columns.items()}, ROWS)
     verdict = judge(sent, r_frame(columns))
     assert verdict["identical"]
     assert verdict["owned"]
@@ -285,7 +285,7 @@ PANDAS_COLUMNS = st.one_of(
 @given(PANDAS_COLUMNS, st.sampled_from(["covariate", "response", "group"]))
 def test_nothing_but_our_errors_is_raised_whatever_a_column_holds(series, role):
     try:
-        value = column(series, role)
+        value = encode_column(series, role)
     except InputError:
         return
     pack(value, [])

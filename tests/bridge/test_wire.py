@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lmerbridge.bridge import wire
-from lmerbridge.bridge.wire import SMALL, Channel, Classed, Factor, Logical, Table
+from lmerbridge.bridge.wire import SMALL, Channel, ClassVector, Factor, Logical, Table
 from lmerbridge.errors import ProtocolError
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -22,7 +22,7 @@ ARRAYS = DTYPES.flatmap(lambda dtype: npst.arrays(dtype, st.integers(0, 20)))
 FACTORS = st.builds(Factor, npst.arrays(np.int32, st.integers(0, 20)), st.lists(TEXT, unique=True), st.booleans())
 LOGICALS = st.builds(Logical, npst.arrays(np.int8, st.integers(0, 20), elements=st.integers(-1, 1)))
 CLASSED = st.builds(
-    Classed, npst.arrays(np.float64, st.integers(0, 20)), st.lists(TEXT), st.dictionaries(TEXT, TEXT, max_size=2)
+    ClassVector, npst.arrays(np.float64, st.integers(0, 20)), st.lists(TEXT), st.dictionaries(TEXT, TEXT, max_size=2)
 )
 SCALARS = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | TEXT
 COLUMNS = st.dictionaries(TEXT, ARRAYS | FACTORS | LOGICALS | CLASSED | STRINGS)
@@ -62,7 +62,7 @@ def same(sent, got):
             return same(sent.codes, got.codes) and got.labels == sent.labels and got.ordered is sent.ordered
         case Logical():
             return same(sent.codes, got.codes)
-        case Classed():
+        case ClassVector():
             return same(sent.values, got.values) and (got.classes, got.attributes) == (sent.classes, sent.attributes)
         case Table():
             return got.rows == sent.rows and same(sent.columns, got.columns)

@@ -12,7 +12,7 @@ from patsy.eval import EvalEnvironment
 
 from lmerbridge import compare, errors, lmer
 from lmerbridge.bridge import host
-from lmerbridge.bridge.to_r.columns import table
+from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.engines.statsmodels import Statsmodels
 from lmerbridge.errors import LmerBridgeError, RError
 from lmerbridge.formula.formula import parse
@@ -173,7 +173,7 @@ SESSION = """paste(deparse(list(
 def past_the_reader(formula, data, **options):
     """Hand R the text itself, as if the reader had let it pass: the sealed scope is to hold."""
     if isinstance(options.get("allow", []), list) and len(formula) < 200 and "control" not in options:
-        columns = table(data, parse(PLAIN))
+        columns = encode_table(data, parse(PLAIN))
         return host.call("fit_lmer", handle="past", formula=formula.replace("\0", ""), data=columns)
     raise RError("not for R")
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.formula.formula import parse
-from lmerbridge.formula.parser import read
-from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, fold, to_r
+from lmerbridge.formula.parser import read_expression
+from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, deparse, fold
 from lmerbridge.formula.terms import expand
 
 CASES = json.loads(Path(__file__).parents[1].joinpath("cases", "formula.json").read_text(encoding="utf-8"))
@@ -98,30 +98,30 @@ def nested(node: Node) -> str:
             case Name(name):
                 return name
             case _:
-                return to_r(n)
+                return deparse(n)
 
     return fold(node, visit)
 
 
 @pytest.mark.parametrize("text", CASES["nested"])
 def test_an_expression_has_the_tree_that_r_gives_it(text):
-    assert nested(read(text)) == CASES["nested"][text]
+    assert nested(read_expression(text)) == CASES["nested"][text]
 
 
 @pytest.mark.parametrize("text", CASES["deparsed"])
 def test_an_expression_is_written_as_r_deparses_it(text):
-    assert to_r(read(text)) == CASES["deparsed"][text]
+    assert deparse(read_expression(text)) == CASES["deparsed"][text]
 
 
 @pytest.mark.parametrize("text", CASES["invalid"])
 def test_what_r_cannot_parse_is_refused(text):
     with pytest.raises(FormulaError):
-        read(text)
+        read_expression(text)
 
 
 @pytest.mark.parametrize("text", CASES["bars"])
 def test_random_terms_expand_as_in_lme4(text):
-    found = [[to_r(bar.lhs), bar.group_name] for bar in parse(f"y ~ w + {text}").random]
+    found = [[deparse(bar.lhs), bar.group_name] for bar in parse(f"y ~ w + {text}").random]
     assert found == CASES["bars"][text]
 
 
@@ -129,7 +129,7 @@ def test_random_terms_expand_as_in_lme4(text):
 def test_fixed_terms_expand_as_in_r(text):
     terms = parse(f"y ~ {text} + (1 | g)").terms
     assert int(terms.intercept) == CASES["terms"][text]["intercept"]
-    assert [":".join(map(to_r, product)) for product in terms.products] == CASES["terms"][text]["labels"]
+    assert [":".join(map(deparse, product)) for product in terms.products] == CASES["terms"][text]["labels"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -157,24 +157,24 @@ def test_a_syntax_error_tells_its_position():
 
 def test_the_parts_of_a_formula_are_its_response_fixed_part_and_random_terms():
     formula = parse("log(y) ~ x * `my col` + offset(o) + (1 + x | g/h) + (1 | k)")
-    assert to_r(formula.response) == "log(y)"
-    assert to_r(formula.fixed) == "x * `my col` + offset(o)"
+    assert deparse(formula.response) == "log(y)"
+    assert deparse(formula.fixed) == "x * `my col` + offset(o)"
     assert [bar.group_name for bar in formula.random] == ["h:g", "g", "k"]
     assert formula.random[0].group == (Name("h"), Name("g"))
     assert formula.variables == ("y", "x", "my col", "o", "g", "h", "k")
     assert formula.groups == ("g", "h", "k")
-    assert [to_r(o) for o in formula.terms.offsets] == ["o"]
+    assert [deparse(o) for o in formula.terms.offsets] == ["o"]
 
 
 def test_a_formula_of_random_terms_only_has_an_intercept():
-    assert to_r(parse("y ~ (1 | g)").fixed) == "1"
+    assert deparse(parse("y ~ (1 | g)").fixed) == "1"
     assert parse("y ~ 0 + (1 | g)").terms.intercept is False
 
 
 def test_a_bar_without_parentheses_takes_all_that_is_left_of_it():
     formula = parse("y ~ x + 1 | g")
-    assert to_r(formula.fixed) == "1"
-    assert to_r(formula.random[0].lhs) == "x + 1"
+    assert deparse(formula.fixed) == "1"
+    assert deparse(formula.random[0].lhs) == "x + 1"
 
 
 def test_a_column_that_also_has_a_fixed_effect_is_no_mere_group():
@@ -183,7 +183,7 @@ def test_a_column_that_also_has_a_fixed_effect_is_no_mere_group():
 
 def test_a_dot_is_every_column_but_the_response():
     formula = parse("log(y) ~ . - z + (1 | g)").expand_dot(["y", "x", "z", "g"])
-    assert [to_r(p[0]) for p in formula.terms.products] == ["x", "g"]
+    assert [deparse(p[0]) for p in formula.terms.products] == ["x", "g"]
     with pytest.raises(FormulaError, match=r"has none"):
         parse("y ~ . + (1 | y)").expand_dot(["y"])
 
@@ -218,8 +218,8 @@ def test_a_formula_of_any_size_is_read_or_refused(text):
 
 NAMES = st.sampled_from(["x", "y", ".z", "my col", "if", "größe", "中", "a`b", "a\\b", "x\ny", "TRUE"]).map(Name)
 CONSTANTS = st.one_of(
-    st.integers(0, 10**12).map(lambda i: Number(to_r(read(str(i))))),
-    st.floats(0, 1e300).map(lambda v: Number(to_r(read(repr(v))))),
+    st.integers(0, 10**12).map(lambda i: Number(deparse(read_expression(str(i))))),
+    st.floats(0, 1e300).map(lambda v: Number(deparse(read_expression(repr(v))))),
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5).map(String),
     st.sampled_from(["TRUE", "NULL", "NA"]).map(Constant),
 )
@@ -238,7 +238,7 @@ def calls(children):
 
 @given(st.recursive(NAMES | CONSTANTS, calls, max_leaves=12))
 def test_what_is_written_is_read_back(tree):
-    assert read(to_r(tree)) == tree
+    assert read_expression(deparse(tree)) == tree
 
 
 @given(st.recursive(NAMES, lambda c: st.tuples(st.sampled_from("+-*/:^"), c, c).map(lambda t: Call(t[0], t[1:]))))
@@ -248,7 +248,7 @@ def test_a_built_tree_gets_the_parentheses_it_needs(tree):
             return node
         return args[0] if node.function == "(" else Call(node.function, args)
 
-    assert fold(read(to_r(tree)), bare) == tree
+    assert fold(read_expression(deparse(tree)), bare) == tree
 
 
 SIGNS = list("~+()|/:*^-!<=,.`'\"\\1 \n")
@@ -268,4 +268,4 @@ def test_any_text_is_a_formula_or_a_formula_error(text):
 
 
 def test_terms_of_a_difference_lose_what_is_taken_away():
-    assert expand(read("a * b - a:b")).products == ((Name("a"),), (Name("b"),))
+    assert expand(read_expression("a * b - a:b")).products == ((Name("a"),), (Name("b"),))

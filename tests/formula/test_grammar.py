@@ -13,7 +13,7 @@ from lmerbridge.bridge import host
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula import limits
 from lmerbridge.formula.formula import parse
-from lmerbridge.formula.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, source, to_r, walk
+from lmerbridge.formula.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, deparse, source, walk
 from lmerbridge.formula.terms import expand
 from lmerbridge.translate.coding import Coding
 from tests.formula.test_attacks import ATTACKS, HOSTILE, SECONDS, written
@@ -190,6 +190,6 @@ def test_a_formula_may_reach_a_limit_and_not_pass_it(name):
 @example('{x}%s\'"""')
 def test_to_patsy_any_name_is_a_text(name):
     values = np.array([1.0, 4.0, 9.0])
-    coded = Coding({to_r(Name(name)): values}).matrix(expand(Name(name)))
-    assert coded.names == ("(Intercept)", to_r(Name(name)))
+    coded = Coding({deparse(Name(name)): values}).matrix(expand(Name(name)))
+    assert coded.names == ("(Intercept)", deparse(Name(name)))
     np.testing.assert_array_equal(coded.columns[:, 1], values)

@@ -291,7 +291,7 @@ def test_a_replicate_does_not_depend_on_those_before_it():
 
 def dying(times):
     """Calls of R's refits that find R dead, so many times."""
-    call, left = refits.call, iter([True] * times)
+    call, left = refits.call_on, iter([True] * times)
 
     def called(fit, function, **arguments):
         if function == "refit_responses" and next(left, False):
@@ -306,7 +306,7 @@ def test_the_death_of_r_costs_nothing_once_and_its_replicates_twice(monkeypatch)
     whole = fit.bootstrap(nsim=20, seed=SEED)
     for times, failed in ((1, 0), (2, 8)):  # the first eight are a chunk
         again = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
-        monkeypatch.setattr(refits, "call", dying(times))
+        monkeypatch.setattr(refits, "call_on", dying(times))
         boot = again.bootstrap(nsim=20, seed=SEED)
         monkeypatch.undo()
         assert boot.n_failed == len(boot.failures) == failed
@@ -348,8 +348,8 @@ def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     done = int(note.split()[0])
     assert note.endswith(f"of 300 replicates are done and kept; the same call with seed={SEED} goes on from there.")
     assert 0 < done < nsim
-    (begun,) = refits.begun_refits(fit).values()
-    assert len(begun.left) == nsim - done
+    (begun,) = refits.open_refits(fit).values()
+    assert len(begun.remaining) == nsim - done
     assert arrays(fit.bootstrap(nsim=nsim, seed=SEED)) == arrays(whole_run(nsim))
 
 

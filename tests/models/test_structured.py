@@ -126,7 +126,7 @@ def test_a_double_bar_can_stand_for_a_diagonal_term(text, diagonal):
 @pytest.mark.parametrize("formula", ["Reaction ~ Days + us(Days | Subject)", "Reaction ~ Days + diag(Days | Subject)"])
 def test_an_lme4_without_structures_is_named_before_r_sees_the_formula(formula, sleepstudy, monkeypatch):
     monkeypatch.setattr(session, "lme4_version", lambda: "1.1-38")
-    monkeypatch.setattr(host, "Model", None)
+    monkeypatch.setattr(host, "RModel", None)
     with pytest.raises(NeedsNewer, match=r"us\(\), diag\(\), cs\(\) and ar1\(\).* needs lme4 2\.0-1 .* 1\.1-38 is"):
         lmer(formula, sleepstudy)
     with pytest.raises(NeedsNewer, match=r"doublevert.* needs lme4 2\.0-1 or later"):

@@ -15,7 +15,7 @@ from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.parity.criterion import SparseCriterion
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.stages import judge
-from lmerbridge.results.covariance import factor
+from lmerbridge.results.covariance import lower_root
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Condition, Fit, LogLik
 from lmerbridge.results.varcorr import VarCorr
@@ -417,7 +417,7 @@ def test_conditions_of_the_engine_are_in_its_fit(datasets):
 
 
 def test_factor_of_a_boundary_covariance_has_no_negative_diagonal():
-    root = factor(np.array([[4.0, 2.0], [2.0, 1.0]]))
+    root = lower_root(np.array([[4.0, 2.0], [2.0, 1.0]]))
     np.testing.assert_allclose(root @ root.T, [[4, 2], [2, 1]], atol=1e-12)  # rounding
     assert (np.diag(root) >= 0).all()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lmerbridge.results.covariance import correlation, factor, join, split, triangle
+from lmerbridge.results.covariance import correlation, join, lower_root, split, triangle
 
 WIDTHS = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 MODERATE = st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3))
@@ -43,22 +43,22 @@ def reproduces(root, covariance):
 @given(st.integers(1, 5).flatmap(lambda k: npst.arrays(float, (k, k), elements=MODERATE)))
 def test_a_factor_reproduces_its_covariance(lower):
     t = np.tril(lower)
-    reproduces(factor(t @ t.T), t @ t.T)
+    reproduces(lower_root(t @ t.T), t @ t.T)
 
 
 @given(st.integers(1, 5).flatmap(lambda k: npst.arrays(float, (k, 2), elements=MODERATE)))
 def test_a_semidefinite_covariance_has_a_factor(thin):
-    reproduces(factor(thin @ thin.T), thin @ thin.T)
+    reproduces(lower_root(thin @ thin.T), thin @ thin.T)
 
 
 @pytest.mark.parametrize("covariance", [np.zeros((2, 2)), np.diag([0.0, 2]), np.ones((3, 3)), np.diag([1e-20, 1e20])])
 def test_boundary_matrices_have_factors(covariance):
-    reproduces(factor(covariance), covariance)
+    reproduces(lower_root(covariance), covariance)
 
 
 def test_the_factor_of_a_definite_matrix_is_its_cholesky_root():
     covariance = np.array([[4.0, 2, 1], [2, 5, 3], [1, 3, 6]])
-    np.testing.assert_allclose(factor(covariance), np.linalg.cholesky(covariance), rtol=1e-14)
+    np.testing.assert_allclose(lower_root(covariance), np.linalg.cholesky(covariance), rtol=1e-14)
 
 
 def test_correlations_of_a_zero_variance_are_nan_but_for_the_diagonal():

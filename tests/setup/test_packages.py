@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from lmerbridge.setup import packages
-from lmerbridge.setup.packages import MANAGERS, SYSTEM, commands, manager, names
+from lmerbridge.setup.packages import MANAGERS, SYSTEM, install_commands, manager, package_names
 
 ALL = [*SYSTEM, "lme4", "lmerTest"]
 CRAN = 'install.packages(c("lme4", "lmerTest"), repos = "https://cloud.r-project.org")'
@@ -17,25 +17,25 @@ def test_every_manager_has_a_name_for_every_part_or_says_that_it_needs_none(mana
 
 @pytest.mark.parametrize("manager", MANAGERS)
 def test_every_r_package_asked_for_is_installed_by_some_command(manager):
-    together = " ".join(commands(manager, ALL)).lower()
+    together = " ".join(install_commands(manager, ALL)).lower()
     assert "lme4" in together
     assert "lmertest" in together
 
 
 def test_fedora_and_homebrew_compile_r_packages_from_cran_with_what_that_needs():
-    assert commands("dnf", ["lme4", "lmerTest"]) == (
+    assert install_commands("dnf", ["lme4", "lmerTest"]) == (
         "sudo dnf install R-core-devel gcc-c++ cmake",
         f"sudo Rscript -e '{CRAN}'",
     )
-    assert commands("brew", ["lme4", "lmerTest"]) == ("brew install cmake", f"Rscript -e '{CRAN}'")
+    assert install_commands("brew", ["lme4", "lmerTest"]) == ("brew install cmake", f"Rscript -e '{CRAN}'")
 
 
 def test_a_name_that_a_shell_would_expand_is_quoted():
-    assert commands("conda", ["OpenBLAS"]) == ("conda install -c conda-forge 'libblas=*=*openblas'",)
+    assert install_commands("conda", ["OpenBLAS"]) == ("conda install -c conda-forge 'libblas=*=*openblas'",)
 
 
 def test_a_package_two_parts_need_is_named_once():
-    (install, _) = commands("dnf", ["compiler", "lme4"])
+    (install, _) = install_commands("dnf", ["compiler", "lme4"])
     assert install.split().count("R-core-devel") == 1
 
 
@@ -65,4 +65,4 @@ def test_the_file_runs_alone_before_anything_is_installed():
 
 
 def test_conda_names_follow_its_own_spelling():
-    assert names("conda", ["lmerTest"]) == ["r-lmertest"]
+    assert package_names("conda", ["lmerTest"]) == ["r-lmertest"]

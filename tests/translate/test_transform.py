@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.parser import read
+from lmerbridge.formula.parser import read_expression
 from lmerbridge.translate.transform import as_factor, evaluate, logical
 
 CASES = json.loads(Path(__file__).parents[1].joinpath("cases", "transform.json").read_text(encoding="utf-8"))
@@ -25,7 +25,7 @@ COLUMNS: dict[str, Any] = {
 
 @pytest.mark.parametrize("text", CASES["values"])
 def test_a_function_of_columns_has_rs_value(text):
-    expected, found = CASES["values"][text], evaluate(read(text), COLUMNS)
+    expected, found = CASES["values"][text], evaluate(read_expression(text), COLUMNS)
     if "levels" in expected:
         assert isinstance(found, pd.Categorical)
         assert list(found.categories) == expected["levels"]
@@ -45,7 +45,7 @@ def test_a_function_of_columns_has_rs_value(text):
 )  # fmt: skip
 def test_what_has_no_counterpart_is_told(text):
     with pytest.raises(NotExpressible):
-        evaluate(read(text), COLUMNS)
+        evaluate(read_expression(text), COLUMNS)
 
 
 def test_a_factor_loses_unused_levels_and_keeps_its_order():

@@ -53,16 +53,16 @@ def build(kind: type[T], vectors: Mapping[str, Any], prefix: str = "") -> T:
     return kind(**{name: _field(hint, vectors, prefix + name) for name, hint in hints.items()})
 
 
-def names(kind: type, prefix: str = "") -> set[str]:
+def vector_names(kind: type, prefix: str = "") -> set[str]:
     """Return the names of the vectors that make up ``kind``."""
     found: set[str] = set()
     for name, hint in _hints(kind).items():
-        found |= names(hint, f"{prefix}{name}.") if is_dataclass(hint) else {prefix + name}
+        found |= vector_names(hint, f"{prefix}{name}.") if is_dataclass(hint) else {prefix + name}
     return found
 
 
 def _check_names(kind: type, vectors: Mapping[str, Any]) -> None:
-    wrong = names(kind) ^ set(vectors)
+    wrong = vector_names(kind) ^ set(vectors)
     if wrong:
         raise ProtocolError(f"{kind.__name__}: missing or unknown vectors: {', '.join(sorted(wrong))}")
 

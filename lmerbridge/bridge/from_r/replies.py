@@ -54,7 +54,7 @@ class Groups:
 
 
 @dataclass(frozen=True)
-class Described:
+class FitReply:
     """The flat list of R's ``describe_fit``."""
 
     terms: tuple[str, ...]
@@ -80,7 +80,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Terms:
+class RandomTerms:
     """Random terms of R's ``design``: one after another."""
 
     group: tuple[str, ...]
@@ -91,7 +91,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Compressed:
+class SparseColumns:
     """The compressed columns of the transposed Z: a column a row of the data."""
 
     x: Array
@@ -100,7 +100,7 @@ class Compressed:
 
 
 @dataclass(frozen=True)
-class Matrices:
+class DesignReply:
     """The flat list of R's ``design``."""
 
     terms: tuple[str, ...]
@@ -109,11 +109,11 @@ class Matrices:
     weights: Array
     offset: Array
     rows: Integers
-    random: Terms
-    z: Compressed
+    random: RandomTerms
+    z: SparseColumns
 
 
-def numbers(described: Described) -> dict[str, Any]:
+def fit_fields(described: FitReply) -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: those of the same name, and those made of several vectors."""
     raw, known = described, {field.name for field in fields(Fit)}
     same = {field.name: getattr(raw, field.name) for field in fields(raw) if field.name in known}
@@ -131,7 +131,7 @@ def _square(values: Array) -> Array:
     return values.reshape(k, k, order="F")
 
 
-def unstructured(blocks: int) -> dict[str, Any]:
+def us_structures(blocks: int) -> dict[str, Any]:
     """Return the vectors of `Structures` where all blocks are ``us`` and nobody tells their parameters."""
     none = np.zeros(blocks, np.int32)
     return {
@@ -172,9 +172,9 @@ def _modes(raw: Groups) -> tuple[GroupModes, ...]:
     )
 
 
-def design(values: Mapping[str, Any]) -> Design:
+def design_from_r(values: Mapping[str, Any]) -> Design:
     """Return the `Design` of the flat list of R's ``design``."""
-    raw = build(Matrices, values)
+    raw = build(DesignReply, values)
     n = len(raw.y)
     return Design(
         raw.terms,
@@ -187,7 +187,7 @@ def design(values: Mapping[str, Any]) -> Design:
     )
 
 
-def _random(raw: Terms, z: Compressed, n: int) -> tuple[RandomTerm, ...]:
+def _random(raw: RandomTerms, z: SparseColumns, n: int) -> tuple[RandomTerm, ...]:
     import scipy.sparse as sp  # slow to load
 
     sizes = raw.size * raw.width

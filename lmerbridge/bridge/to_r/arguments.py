@@ -41,7 +41,7 @@ def arguments(spec: Spec) -> dict[str, Value]:
         need("double_vert_default")
     if formula.structures:
         need("structured_covariance")
-    data = columns.table(spec.data, formula, spec.kind)
+    data = columns.encode_table(spec.data, formula, spec.kind)
     fitness.check(spec, data.columns)
     return {
         "formula": formula.source,
@@ -71,7 +71,7 @@ def _per_row(spec: Spec) -> dict[str, Value]:
 
 
 def _numbers(argument: str, values: pd.Series) -> Array:
-    numbers = columns.numbers(values.rename(argument))
+    numbers = columns.finite_doubles(values.rename(argument))
     if argument == "weights":
         check_weights(argument, numbers)
     return numbers

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, kind
-from lmerbridge.bridge.wire import Classed, Factor, Logical, Table, Value
+from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, column_kind
+from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.syntax import Call, Name, Node, number_text, walk
@@ -33,7 +33,7 @@ UNHOLDABLE = re.compile("[\0\ud800-\udfff]")  # R cuts a text at NUL; lone surro
 MAKES_LEVELS = frozenset(("factor", "as.factor", "ordered", "interaction", "as.character", "dummy"))
 
 
-def table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) -> Table:
+def encode_table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) -> Table:
     """Return the columns that a formula names, as R is to see them; no others travel.
 
     Raises
@@ -43,8 +43,8 @@ def table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) -> Tabl
     check_names(frame, formula.variables)
     if not len(frame):
         raise InvalidArgument("data has no rows; a model needs some.")
-    columns = {name: column(frame[name], _role(name, formula), model) for name in formula.variables}
-    for name in _made_levels_of(formula):
+    columns = {name: encode_column(frame[name], _role(name, formula), model) for name in formula.variables}
+    for name in _factors_of(formula):
         _check_levels(frame[name], columns[name])
     return Table(columns, len(frame))
 
@@ -71,7 +71,7 @@ def _role(name: str, formula: Formula) -> Role:
     return "group" if name in formula.groups else "response" if response == Name(name) else "covariate"
 
 
-def _made_levels_of(formula: Formula) -> set[str]:
+def _factors_of(formula: Formula) -> set[str]:
     """Names of the columns that R itself makes a factor of."""
     calls = (node for node in walk(formula.tree) if isinstance(node, Call) and node.function in MAKES_LEVELS)
     groups = (node for bar in formula.random for node in bar.group)
@@ -82,7 +82,7 @@ def _made_levels_of(formula: Formula) -> set[str]:
 
 def _check_levels(series: pd.Series, value: Value) -> None:
     """Refuse what R's own labels would change: it writes numbers to 15 digits, and knows nothing of ours for times."""
-    if isinstance(value, Classed):
+    if isinstance(value, ClassVector):
         remedy = "the formula uses it as a factor and otherwise; give the factor a column of its own, with .astype(str)"
         raise UnsupportedColumn(series.name, series.dtype, remedy)
     if isinstance(value, np.ndarray):
@@ -92,7 +92,7 @@ def _check_levels(series: pd.Series, value: Value) -> None:
             raise UnsupportedColumn(series.name, series.dtype, remedy)
 
 
-def column(series: pd.Series, role: Role = "covariate", model: ModelKind = LMM) -> Value:
+def encode_column(series: pd.Series, role: Role = "covariate", model: ModelKind = LMM) -> Value:
     """One column as R is to see it.
 
     Returns
@@ -103,14 +103,14 @@ def column(series: pd.Series, role: Role = "covariate", model: ModelKind = LMM) 
     Factor
         Strings, their levels in code-point order; categories in the order they have; and whatever groups,
         in the order of its values.
-    Classed
+    ClassVector
         Dates as days and datetimes as seconds since 1970-01-01 UTC, durations as seconds.
 
     Raises
     ------
     UnsupportedColumn, InputError
     """
-    its_kind, plain = kind(series)
+    its_kind, plain = column_kind(series)
     if role == "response" and its_kind in model.response:
         remedy = f"a response must be numbers: {model.response[its_kind]}"
         raise UnsupportedColumn(series.name, series.dtype, remedy)
@@ -121,7 +121,7 @@ def column(series: pd.Series, role: Role = "covariate", model: ModelKind = LMM) 
     return _values(its_kind, plain)
 
 
-def numbers(series: pd.Series) -> NDArray[np.float64]:
+def finite_doubles(series: pd.Series) -> NDArray[np.float64]:
     """Return a numeric column as finite doubles, NaN where a value is missing.
 
     Raises
@@ -131,7 +131,7 @@ def numbers(series: pd.Series) -> NDArray[np.float64]:
     InputError
         It holds an infinite number.
     """
-    return _doubles(kind(series)[1])
+    return _doubles(column_kind(series)[1])
 
 
 def _values(its_kind: Kind, plain: pd.Series) -> Value:
@@ -139,11 +139,11 @@ def _values(its_kind: Kind, plain: pd.Series) -> Value:
         case "logical":
             return Logical(_truth(plain))
         case "date":
-            return Classed(_seconds(plain) / 86400, ("Date",))
+            return ClassVector(_seconds(plain) / 86400, ("Date",))
         case "instant":
-            return Classed(_seconds(plain), ("POSIXct", "POSIXt"), {"tzone": _zone(plain)})
+            return ClassVector(_seconds(plain), ("POSIXct", "POSIXt"), {"tzone": _zone(plain)})
         case "duration":
-            return Classed(_seconds(plain), ("difftime",), {"units": "secs"})
+            return ClassVector(_seconds(plain), ("difftime",), {"units": "secs"})
     return _doubles(plain)
 
 

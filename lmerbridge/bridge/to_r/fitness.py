@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.wire import Classed, Factor, Logical, Value
+from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.errors import UnfitData
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.syntax import Name, Node
@@ -33,7 +33,7 @@ def check(spec: Spec, columns: Columns) -> None:
     """
     formula = spec.parsed
     rows = slice(None) if spec.subset is None else spec.rows_in_subset()
-    present = {name: _present(columns[name], rows) for name in _plain(formula)}
+    present = {name: _values_in(columns[name], rows) for name in _plain(formula)}
     for problem in chain(
         _empty(present),
         _groups(spec, formula, present),
@@ -46,10 +46,10 @@ def check(spec: Spec, columns: Columns) -> None:
 def _plain(formula: Formula) -> list[str]:
     """Columns that stand for themselves: a row where one lacks a value is left out."""
     groups = [node for bar in formula.random for node in bar.group]
-    return _names([formula.response, *_coded(formula), *groups])
+    return _names([formula.response, *_design_variables(formula), *groups])
 
 
-def _coded(formula: Formula) -> list[Node]:
+def _design_variables(formula: Formula) -> list[Node]:
     """Variables of the fixed part, and of what varies by group."""
     terms = (formula.terms, *(expand(bar.lhs) for bar in formula.random))
     return [node for t in terms for product in t.products for node in product]
@@ -59,12 +59,12 @@ def _names(nodes: list[Node]) -> list[str]:
     return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
 
 
-def _present(value: Value, rows: slice | Values) -> Values:
+def _values_in(value: Value, rows: slice | Values) -> Values:
     """Return the values that are there; of a factor its codes."""
     if isinstance(value, Factor | Logical):
         codes = value.codes[rows]
         return codes[codes >= 0]
-    values: Values = np.asarray(value.values if isinstance(value, Classed) else value)[rows]
+    values: Values = np.asarray(value.values if isinstance(value, ClassVector) else value)[rows]
     there: Values = values[~np.isnan(values)]
     return there
 
@@ -93,7 +93,7 @@ def _groups(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iter
 
 
 def _factors(formula: Formula, columns: Columns, present: Mapping[str, Values]) -> Iterator[str]:
-    for name in _names(_coded(formula)):
+    for name in _names(_design_variables(formula)):
         if isinstance(columns[name], Factor) and _is_constant(present[name]):
             yield f"the factor {name!r} has one level in the rows given; it explains nothing: leave it out."
 

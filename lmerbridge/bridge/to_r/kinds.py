@@ -51,7 +51,7 @@ REMEDIES = {  # what there is to do about a type that has no kind
 OTHERWISE = "make it numbers, strings or a categorical"
 
 
-def kind(series: pd.Series) -> Typed:
+def column_kind(series: pd.Series) -> Typed:
     """Return what a column holds, and the column in a dtype that is made for it.
 
     Returns
@@ -70,7 +70,7 @@ def kind(series: pd.Series) -> Typed:
     if isinstance(dtype, pd.CategoricalDtype):
         return "category", series
     if isinstance(dtype, pd.SparseDtype):
-        return kind(_again(series, np.asarray(series)))
+        return column_kind(_with_values(series, np.asarray(series)))
     if isinstance(dtype, pd.ArrowDtype):
         return _arrow(series, dtype)
     if isinstance(dtype, pd.StringDtype):
@@ -78,13 +78,13 @@ def kind(series: pd.Series) -> Typed:
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return _objects(series)
     if isinstance(dtype, np.dtype) and not dtype.isnative:
-        return kind(series.astype(dtype.newbyteorder("=")))
+        return column_kind(series.astype(dtype.newbyteorder("=")))
     if dtype.kind in LETTERS:
         return LETTERS[dtype.kind], series
-    raise _unsupported(series, str(dtype))
+    raise _refusal(series, str(dtype))
 
 
-def _unsupported(series: pd.Series, text: str) -> UnsupportedColumn:
+def _refusal(series: pd.Series, text: str) -> UnsupportedColumn:
     remedy = next((remedy for word, remedy in REMEDIES.items() if text.startswith(word)), OTHERWISE)
     return UnsupportedColumn(series.name, series.dtype, remedy)
 
@@ -96,11 +96,11 @@ def _arrow(series: pd.Series, dtype: pd.ArrowDtype) -> Typed:
     if types.is_date(arrow):
         return "date", series.astype("datetime64[s]")
     if types.is_timestamp(arrow) or types.is_duration(arrow):
-        return LETTERS[dtype.kind], _again(series, pa.array(series).to_pandas().array)
+        return LETTERS[dtype.kind], _with_values(series, pa.array(series).to_pandas().array)
     if types.is_dictionary(arrow):
-        return kind(_again(series, pa.array(series).to_pandas().array))
+        return column_kind(_with_values(series, pa.array(series).to_pandas().array))
     if types.is_string_view(arrow):
-        return "text", _again(series, pa.array(series).cast(pa.large_string()).to_pandas().array)
+        return "text", _with_values(series, pa.array(series).cast(pa.large_string()).to_pandas().array)
     if types.is_string(arrow) or types.is_large_string(arrow):
         return "text", series
     if types.is_decimal(arrow):
@@ -109,46 +109,46 @@ def _arrow(series: pd.Series, dtype: pd.ArrowDtype) -> Typed:
         return "number", series.astype("Float32")
     if dtype.kind in LETTERS and types.is_primitive(arrow):
         return LETTERS[dtype.kind], series
-    raise _unsupported(series, str(arrow))
+    raise _refusal(series, str(arrow))
 
 
-def _again(series: pd.Series, values: Any) -> pd.Series:  # noqa: ANN401  # any array of pandas
+def _with_values(series: pd.Series, values: Any) -> pd.Series:  # noqa: ANN401  # any array of pandas
     again: pd.Series = pd.Series(values, series.index, values.dtype, series.name)  # in no dtype that pandas infers
     return again
 
 
 def _objects(series: pd.Series) -> Typed:
-    there = _there(series)
+    there = _present(series)
     present = series[there]
     words = {
         cls: next((word for types, word in TYPES if issubclass(cls, types)), "") for cls in set(map(type, present))
     }
     if not words:
-        raise _unsupported(series, "null")
+        raise _refusal(series, "null")
     found = set(words.values()) - ({"integer"} if "number" in words.values() else set())
     if len(found) > 1 or "" in found:
-        raise _mixed(present, words)
+        raise _mixture_refusal(present, words)
     (word,) = found
     try:
         kind, array = ARRAYS[word](present)
     except (ValueError, OverflowError) as error:
         raise UnsupportedColumn(series.name, series.dtype, str(error) or OTHERWISE) from error
     places = np.where(there, np.cumsum(there) - 1, -1)
-    return kind, _again(series, array.take(places, allow_fill=True))
+    return kind, _with_values(series, array.take(places, allow_fill=True))
 
 
-def _there(series: pd.Series) -> NDArray[np.bool_]:
+def _present(series: pd.Series) -> NDArray[np.bool_]:
     try:
         return series.notna().to_numpy()
     except ArithmeticError:
         raise UnsupportedColumn(series.name, series.dtype, "it holds a signalling NaN; set it to None") from None
 
 
-def _mixed(present: pd.Series, words: dict[type, str]) -> UnsupportedColumn:
+def _mixture_refusal(present: pd.Series, words: dict[type, str]) -> UnsupportedColumn:
     """Name the row that stands out, or the type that R has nothing for."""
     types = list(map(type, present))
     if len(set(words.values())) == 1:
-        return _unsupported(present, types[0].__name__)
+        return _refusal(present, types[0].__name__)
     odd = next(i for i, cls in enumerate(types) if words[cls] != words[types[0]])
     rows = present.index[[0, odd]].tolist()
     told = [

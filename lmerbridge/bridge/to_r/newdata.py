@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.bridge.to_r import columns
-from lmerbridge.bridge.wire import Classed, Factor, Logical, Table, Value
+from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
 from lmerbridge.errors import InvalidArgument, MissingValues
 from lmerbridge.formula.formula import Formula
 
@@ -19,7 +19,7 @@ SHOWN = 5  # levels and rows that an error lists
 NEW_LEVEL = -2
 
 
-def table(
+def encode_newdata(
     newdata: pd.DataFrame, formula: Formula, names: Sequence[str], known: Mapping[str, Value], rows: NDArray[np.int64]
 ) -> Table:
     """Return columns of new data as R is to see them.
@@ -47,13 +47,13 @@ def table(
 
 def _column(series: pd.Series, formula: Formula, known: Value, rows: NDArray[np.int64]) -> Value:
     if series.isna().all():
-        return _missing(known, len(series))
+        return _empty_column(known, len(series))
     groups = series.name in formula.groups
-    column = columns.column(series, "group" if groups else "covariate")
+    column = columns.encode_column(series, "group" if groups else "covariate")
     if groups:
         return column
     if isinstance(column, Factor) and isinstance(known, Factor):
-        return _levelled(series, column, known, rows)
+        return _match_levels(series, column, known, rows)
     if type(column) is not type(known) or getattr(column, "classes", None) != getattr(known, "classes", None):
         expected = "text or a categorical" if isinstance(known, Factor) else "values"
         raise InvalidArgument(
@@ -62,52 +62,52 @@ def _column(series: pd.Series, formula: Formula, known: Value, rows: NDArray[np.
     return column
 
 
-def _missing(known: Value, rows: int) -> Value:
+def _empty_column(known: Value, rows: int) -> Value:
     """Return a column without any value, of the kind that the fit knows."""
     match known:
         case Factor():
             return replace(known, codes=np.full(rows, -1, np.int32))
         case Logical():
             return Logical(np.full(rows, -1, np.int8))
-        case Classed():
+        case ClassVector():
             return replace(known, values=np.full(rows, np.nan))
     return np.full(rows, np.nan)
 
 
-def _levelled(series: pd.Series, column: Factor, known: Factor, rows: NDArray[np.int64]) -> Factor:
+def _match_levels(series: pd.Series, column: Factor, known: Factor, rows: NDArray[np.int64]) -> Factor:
     seen = {known.labels[code]: int(code) for code in np.unique(known.codes[rows]) if code >= 0}
     places = [seen.get(label, NEW_LEVEL) for label in column.labels]
     codes = np.array([*places, -1], np.int32)[column.codes]  # the last is what -1, a missing value, finds
     new = codes == NEW_LEVEL
     if new.any():
         levels = [column.labels[code] for code in column.codes[new]]
-        told = unseen(str(series.name), levels, series.index[new])
-        raise InvalidArgument(f"{told}; its levels are {listed(seen)}.")
+        told = describe_new_levels(str(series.name), levels, series.index[new])
+        raise InvalidArgument(f"{told}; its levels are {first_items(seen)}.")
     return Factor(codes, known.labels, known.ordered)
 
 
-def unseen(name: str, levels: Iterable[str], rows: pd.Index) -> str:
+def describe_new_levels(name: str, levels: Iterable[str], rows: pd.Index) -> str:
     """Say which levels are new to the fit, and where they are."""
-    return f"newdata has {listed(dict.fromkeys(levels))} for {name!r} in {_rows(rows)}, which the fit has not seen"
+    return f"newdata has {first_items(dict.fromkeys(levels))} for {name!r} in {_rows(rows)}, which the fit has not seen"
 
 
 def check_complete(newdata: pd.DataFrame, names: Sequence[str]) -> None:
     """See that no row of some columns lacks a value."""
     missing = newdata[list(names)].isna().any(axis=1).to_numpy()
     if missing.any():
-        raise MissingValues(incomplete(newdata.index[missing]))
+        raise MissingValues(describe_missing(newdata.index[missing]))
 
 
-def incomplete(rows: pd.Index) -> str:
+def describe_missing(rows: pd.Index) -> str:
     """Say which rows lack a value."""
     return f"newdata lacks values in {_rows(rows)}; fill or drop them."
 
 
-def listed(items: Iterable[object]) -> str:
+def first_items(items: Iterable[object]) -> str:
     """Write the first few items."""
     first = [repr(item) for item in islice(items, SHOWN + 1)]
     return ", ".join(first[:SHOWN]) + (", ..." if len(first) > SHOWN else "")
 
 
 def _rows(rows: pd.Index) -> str:
-    return f"row{'s' if len(rows) > 1 else ''} {listed(rows.tolist())}"
+    return f"row{'s' if len(rows) > 1 else ''} {first_items(rows.tolist())}"

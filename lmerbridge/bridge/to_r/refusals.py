@@ -38,12 +38,12 @@ def translate(error: RError, spec: Spec) -> InputError | None:
         return InvalidArgument(f"{error.text}.")
     for pattern, kind, advice in REFUSALS:
         if re.search(pattern, error.text):
-            return kind(f"{advice}. R said: {error.text}.") if advice else _missing(spec)
+            return kind(f"{advice}. R said: {error.text}.") if advice else _missing_values(spec)
     return None
 
 
-def _missing(spec: Spec) -> MissingValues:
-    counts = spec.missing(spec.parsed.variables)
+def _missing_values(spec: Spec) -> MissingValues:
+    counts = spec.count_missing(spec.parsed.variables)
     where = ", ".join(f"{name!r} in {count} rows" for name, count in counts.items())
     told = f"the data lacks values: {where}" if where else "a function of the formula gives missing values"
     return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")

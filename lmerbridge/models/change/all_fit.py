@@ -15,8 +15,8 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs.spec import Spec
-from lmerbridge.models.kept import KeptFit, call, fit_spec
-from lmerbridge.parallel import bar
+from lmerbridge.models.kept import KeptFit, call_on, fit_spec
+from lmerbridge.parallel import progress_bar
 
 MAXFUN = 100_000  # lme4's, in allFit()
 METHODS: dict[str, tuple[str, dict[str, str]]] = {  # lme4's names: the optimizer, and what chooses its method
@@ -73,7 +73,7 @@ class AllFit:
     @cached_property
     def llik(self) -> pd.Series:
         """Log-likelihood, restricted in a fit by REML, by optimizer that fitted."""
-        return pd.Series({name: float(fit.loglik) for name, fit in self._fitted.items()}, name="llik", dtype=float)
+        return pd.Series({name: float(fit.loglik) for name, fit in self._successes.items()}, name="llik", dtype=float)
 
     @cached_property
     def fixef(self) -> pd.DataFrame:
@@ -91,12 +91,12 @@ class AllFit:
         return self._table(lambda fit: dict(enumerate(fit.theta.tolist())))
 
     @property
-    def _fitted(self) -> dict[str, KeptFit]:
+    def _successes(self) -> dict[str, KeptFit]:
         return {name: fit for name, fit in self.fits.items() if isinstance(fit, KeptFit)}
 
     def _table(self, row: Callable[[KeptFit], Mapping[str, float] | Mapping[int, float]]) -> pd.DataFrame:
         return pd.DataFrame.from_dict(
-            {name: row(fit) for name, fit in self._fitted.items()}, orient="index", dtype=float
+            {name: row(fit) for name, fit in self._successes.items()}, orient="index", dtype=float
         )
 
     def __repr__(self) -> str:
@@ -169,9 +169,9 @@ def all_fit(
     >>> float(found.llik.max() - found.llik.min()) < 1e-6
     True
     """
-    wanted = _checked(optimizers)
-    with time_limit(timeout), bar("optimizers", len(wanted), progress) as done:
-        absent = _not_installed(wanted)
+    wanted = _check_optimizers(optimizers)
+    with time_limit(timeout), progress_bar("optimizers", len(wanted), progress) as done:
+        absent = _missing_packages(wanted)
         start = _end(fit) if start_from_mle else fit.spec.start
         spec = replace(fit.spec, start=start)
         fits: dict[str, KeptFit | LmerBridgeError] = {}
@@ -181,7 +181,7 @@ def all_fit(
             fits[name] = _attempt(fit, replace(spec, control=_control(spec, name, maxfun)))
             times[name] = perf_counter() - began
             done(1)
-        reports = {name: call(fit, "optimizer_report") for name, fit in fits.items() if isinstance(fit, KeptFit)}
+        reports = {name: call_on(fit, "optimizer_report") for name, fit in fits.items() if isinstance(fit, KeptFit)}
     return AllFit(
         fits,
         absent,
@@ -203,21 +203,21 @@ def _attempt(fit: KeptFit, spec: Spec) -> KeptFit | LmerBridgeError:
 def _end(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Return what lme4 optimized: theta, or what a structured covariance has instead."""
     par = lme4_has("get_me_par")
-    return {"par" if par else "theta": call(fit, "optimized_parameters", par=par)["value"]}
+    return {"par" if par else "theta": call_on(fit, "optimized_parameters", par=par)["value"]}
 
 
 def _sdcor(quantities: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in quantities.items() if name.startswith(("sd[", "cor["))}
 
 
-def _checked(optimizers: Sequence[str] | None) -> tuple[str, ...]:
+def _check_optimizers(optimizers: Sequence[str] | None) -> tuple[str, ...]:
     wanted = tuple(METHODS) if optimizers is None else tuple(optimizers)
     if isinstance(optimizers, str) or not wanted or not set(wanted) <= set(METHODS):
         raise InvalidArgument(f"optimizers is {optimizers!r}; a sequence of some of {', '.join(METHODS)} is expected.")
     return tuple(dict.fromkeys(wanted))
 
 
-def _not_installed(wanted: Sequence[str]) -> dict[str, str]:
+def _missing_packages(wanted: Sequence[str]) -> dict[str, str]:
     needed = {name: PACKAGES[name] for name in wanted if name in PACKAGES}
     found = host.call("installed_packages", packages=list(needed.values())).values["name"] if needed else []
     return {name: package for name, package in needed.items() if package not in found}

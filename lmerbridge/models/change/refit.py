@@ -16,7 +16,7 @@ from lmerbridge.bridge.to_r import columns
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula.formula import parse
-from lmerbridge.formula.syntax import Call, Name, names, to_r
+from lmerbridge.formula.syntax import Call, Name, deparse, tree_names
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.models.kept import KeptFit, model_of
 from lmerbridge.results.covariance import Array
@@ -25,7 +25,7 @@ from lmerbridge.setup.compat import defects
 DEFECT = "refit_reml"
 
 
-def by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> Array:
+def response_by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> Array:
     """Return a number for each row of the frame, NaN for those that the fit does not use."""
     used = fit.index.take(fit.rows)
     series = given if isinstance(given, pd.Series) else pd.Series(_vector(argument, given))
@@ -40,7 +40,7 @@ def by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArray[Any] | 
     if len(series) != fit.nobs:
         expected = f"the {fit.nobs} rows used, or of the {len(fit.index)} of the frame"
         raise InvalidArgument(f"{argument} has {len(series)} values; one for each of {expected}, is expected.")
-    values = columns.column(series.rename(argument), "response")
+    values = columns.encode_column(series.rename(argument), "response")
     if not isinstance(values, np.ndarray) or np.isnan(values).any():
         raise InvalidArgument(f"{argument} has dtype {series.dtype}; numbers are expected, and none of them missing.")
     whole = np.full(len(fit.index), np.nan)
@@ -57,18 +57,18 @@ def _vector(argument: str, given: Sequence[float] | NDArray[Any]) -> Sequence[fl
 def with_response(spec: Spec, response: Array, weights: Array | None, rename: str | None) -> tuple[Spec, str]:
     """Return the specification with another response, and the name it has there."""
     formula = parse(spec.formula, tuple(spec.allow))
-    own = formula.response.name if isinstance(formula.response, Name) else to_r(formula.response)
+    own = formula.response.name if isinstance(formula.response, Name) else deparse(formula.response)
     name = own if rename is None else rename
     right = formula.tree.args[1]
-    if name in names(right):
+    if name in tree_names(right):
         raise InvalidArgument(f"the response {name!r} stands on the right of the formula too; use update(data=...).")
     data = spec.data.assign(**{name: response})
     columns.check_names(data, [name])
-    text = to_r(Call("~", (Name(name), right)))
+    text = deparse(Call("~", (Name(name), right)))
     return replace(spec, formula=text, data=data, weights=spec.weights if weights is None else weights), name
 
 
-def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.Model:
+def refit_model(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.RModel:
     """Return a fit's model refitted to a response of that name, and with other weights, a value for each row."""
     of = model_of(fit)
     defect = DEFECT in (found.name for found in defects("lme4", lme4_version()))
@@ -82,7 +82,7 @@ def refitted(fit: KeptFit, name: str, response: Array, weights: Array | None) ->
     return host.keep("refit_model", **given)
 
 
-def refitted_ml(fit: KeptFit) -> host.Model:
+def refit_model_ml(fit: KeptFit) -> host.RModel:
     """Return a fit's model fitted by maximum likelihood."""
     of = model_of(fit)
     return host.keep("refit_model_ml", of=of.handle)

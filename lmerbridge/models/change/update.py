@@ -21,8 +21,8 @@ from lmerbridge.formula.syntax import source
 from lmerbridge.inputs.control import LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
-from lmerbridge.models.change.refit import by_row, refitted, refitted_ml, with_response
-from lmerbridge.models.kept import K, describe, fit_spec, notices_of
+from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
+from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of
 from lmerbridge.results.covariance import Array
 
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
@@ -145,16 +145,16 @@ def refit(
     >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
     {'(Intercept)': 152.75}
     """
-    response = by_row(fit, "newresp", newresp)
-    weights = None if newweights is None else by_row(fit, "newweights", newweights)
+    response = response_by_row(fit, "newresp", newresp)
+    weights = None if newweights is None else response_by_row(fit, "newweights", newweights)
     if weights is not None:
         check_weights("newweights", weights)
         need("refit_newweights")
     spec, name = with_response(fit.spec, response, weights, rename_response)
     with time_limit(timeout):
-        model = refitted(fit, name, response, weights)
-    remake = partial(refitted, replace(fit, _model=None), name, response, weights)
-    return _changed(fit, spec, model, remake)
+        model = refit_model(fit, name, response, weights)
+    remake = partial(refit_model, replace(fit, _model=None), name, response, weights)
+    return _finish(fit, spec, model, remake)
 
 
 def refit_ml(fit: K, *, timeout: float | None = None) -> K:
@@ -182,12 +182,12 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
     if not fit.reml:
         return fit
     with time_limit(timeout):
-        model = refitted_ml(fit)
-    return _changed(fit, replace(fit.spec, reml=False), model, partial(refitted_ml, replace(fit, _model=None)))
+        model = refit_model_ml(fit)
+    return _finish(fit, replace(fit.spec, reml=False), model, partial(refit_model_ml, replace(fit, _model=None)))
 
 
-def _changed(fit: K, spec: Spec, model: host.Model, remake: partial[host.Model]) -> K:
-    changed = describe(type(fit), spec, model, remake)
+def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]) -> K:
+    changed = fit_from_r(type(fit), spec, model, remake)
     notices.give(notices.of_conditions(changed.conditions), stacklevel=3)
     return changed
 

@@ -15,25 +15,25 @@ from lmerbridge.bridge.limit import current, time_limit
 from lmerbridge.errors import RError, TimedOut
 from lmerbridge.models.diagnose.influence import Refit, Without
 from lmerbridge.models.kept import KeptFit, model_of
-from lmerbridge.models.resample.refits import Shared
-from lmerbridge.parallel import bar
+from lmerbridge.models.resample.refits import SharedFit
+from lmerbridge.parallel import progress_bar
 from lmerbridge.results.fit import Condition
 
 PIECES = 4  # a process, so that a bar moves
 Codes = NDArray[np.int32]
 
 
-def each(
+def refit_without_each(
     fit: KeptFit, codes: Codes, n: int, *, jobs: int | None, backend: str | None, progress: bool | None
 ) -> list[Without]:
     """Refit without each of ``n`` rows or levels; ``codes`` has, for each row of the data, the number of its own."""
     found: list[Without] = []
-    with bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
-        processes, until = effective_n_jobs(jobs), time.time() + current.get().left
+    with progress_bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
+        processes, until = effective_n_jobs(jobs), time.time() + current.get().remaining
         pieces = np.array_split(np.arange(n), n if processes == 1 else min(n, PIECES * processes))
-        run, shared = Parallel(n_jobs=jobs, return_as="generator", batch_size=1), Shared(fit)
+        run, shared = Parallel(n_jobs=jobs, return_as="generator", batch_size=1), SharedFit(fit)
         try:
-            for done in run(delayed(refits)(shared, codes, piece, until) for piece in pieces):
+            for done in run(delayed(refit_without)(shared, codes, piece, until) for piece in pieces):
                 found += done
                 advance(len(done))
         except TimedOut as error:
@@ -41,7 +41,7 @@ def each(
     return found
 
 
-def refits(shared: Shared, codes: Codes, deleted: NDArray[np.int64], until: float) -> list[Without]:
+def refit_without(shared: SharedFit, codes: Codes, deleted: NDArray[np.int64], until: float) -> list[Without]:
     """Refit without each of some rows or levels, one after another."""
     used = np.zeros(len(codes), np.bool_)
     used[shared.fit.rows] = True

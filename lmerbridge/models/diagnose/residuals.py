@@ -14,7 +14,7 @@ from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
 from lmerbridge.models.diagnose.influence import Influence, Refit, check_fixed
-from lmerbridge.models.kept import KeptFit, call
+from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results.covariance import Array
 
 ResidualType = Literal["response", "pearson", "working", "deviance"]
@@ -46,7 +46,7 @@ def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False
     """
     if type not in RESIDUALS:
         raise InvalidArgument(f"type is {type!r}; one of {', '.join(RESIDUALS)} is expected: lme4 has no others.")
-    return _pad(fit, call(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
+    return _pad(fit, call_on(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
 
 
 @overload
@@ -74,8 +74,8 @@ def hatvalues(fit: KeptFit, *, full_hat_matrix: bool = False) -> pd.Series | pd.
     [0.2293, 0.1697]
     """
     if not full_hat_matrix:
-        return _pad(fit, call(fit, "hat_values")["values"], "hatvalues")
-    matrix = object_from_r(call(fit, "hat_matrix"))
+        return _pad(fit, call_on(fit, "hat_values")["values"], "hatvalues")
+    matrix = object_from_r(call_on(fit, "hat_matrix"))
     return pd.DataFrame(np.asarray(matrix), index=fit._rows_index, columns=fit._rows_index)
 
 
@@ -84,7 +84,7 @@ def rstudent(fit: KeptFit) -> pd.Series:
 
     lme4 2.0-1 changed them, it says; those of a linear mixed model are the same before and after.
     """
-    return _pad(fit, call(fit, "rstudents")["values"], "rstudent")
+    return _pad(fit, call_on(fit, "rstudents")["values"], "rstudent")
 
 
 def cooks_distance(fit: KeptFit) -> pd.Series:
@@ -100,7 +100,7 @@ def cooks_distance(fit: KeptFit) -> pd.Series:
     59
     """
     check_fixed(fit.terms)
-    return _pad(fit, call(fit, "cooks_distances")["values"], "cooks_distance")
+    return _pad(fit, call_on(fit, "cooks_distances")["values"], "cooks_distance")
 
 
 def influence(
@@ -156,8 +156,8 @@ def influence(
     from lmerbridge.models.diagnose import deletion  # joblib is slow to load
 
     with time_limit(timeout):
-        found = deletion.each(fit, codes, len(levels), jobs=jobs, backend=backend, progress=progress)
-        whole = build(Refit, call(fit, "whole_as_refit"))
+        found = deletion.refit_without_each(fit, codes, len(levels), jobs=jobs, backend=backend, progress=progress)
+        whole = build(Refit, call_on(fit, "whole_as_refit"))
     return Influence.of(fit, ".".join(columns or ["case"]), levels, whole, found)
 
 
@@ -181,5 +181,5 @@ def _deletable(fit: KeptFit, groups: Sequence[str] | None) -> tuple[NDArray[np.i
 
 def _pad(fit: KeptFit, values: Array, name: str) -> pd.Series:
     """Label what R gives a row, padded where ``na_action`` is "exclude"."""
-    positions = fit._reported_rows
+    positions = fit._output_rows
     return pd.Series(values, index=fit.index.take(positions), name=name)

@@ -13,7 +13,7 @@ from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.extract.pca import PCA
-from lmerbridge.models.kept import KeptFit, call, once
+from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import VarCorr, labels
 
@@ -76,7 +76,7 @@ def ranef_table(fit: KeptFit) -> pd.DataFrame:
     >>> table.loc[("sample", "A", "(Intercept)")].round(3).to_dict()
     {'estimate': 2.187, 'std_error': 0.202}
     """
-    table: pd.DataFrame = object_from_r(call(fit, "ranef_table"))[list(RANEF_COLUMNS)]
+    table: pd.DataFrame = object_from_r(call_on(fit, "ranef_table"))[list(RANEF_COLUMNS)]
     return table.rename(columns=RANEF_COLUMNS).astype(dict.fromkeys(("group", "term", "level"), object))
 
 
@@ -90,7 +90,7 @@ def cond_var(fit: KeptFit) -> dict[str, ConditionalCovariance]:
     >>> fit.cond_var()["Subject"]["308"].round(2).to_numpy().tolist()
     [[145.71, -21.44], [-21.44, 5.31]]
     """
-    found: dict[str, Array] = object_from_r(call(fit, "cond_var"))
+    found: dict[str, Array] = object_from_r(call_on(fit, "cond_var"))
     return {m.group: ConditionalCovariance(m.group, m.terms, m.levels, found[m.group]) for m in fit.modes}
 
 
@@ -105,7 +105,7 @@ def coef(fit: KeptFit) -> dict[str, pd.DataFrame]:
     >>> fit.coef["Subject"].loc["308"].round(4).to_dict()
     {'(Intercept)': 253.6637, 'Days': 19.6663}
     """
-    tables: dict[str, pd.DataFrame] = object_from_r(call(fit, "coef_tables"))
+    tables: dict[str, pd.DataFrame] = object_from_r(call_on(fit, "coef_tables"))
     return {m.group: tables[m.group].set_axis(list(m.levels), axis=0) for m in fit.modes}
 
 
@@ -113,7 +113,7 @@ def fixef_with(fit: KeptFit, *, add_dropped: bool = True) -> pd.Series:
     """Fixed effects by term, with those that were left out of a rank-deficient model as NaN, in R's order."""
     if not (add_dropped and fit.terms):
         return fit.fixef
-    found: pd.Series = object_from_r(call(fit, "fixef_all"))
+    found: pd.Series = object_from_r(call_on(fit, "fixef_all"))
     return found.rename("fixef")
 
 
@@ -128,7 +128,7 @@ def vcov_of(fit: KeptFit, *, correlation: bool = False, sigma: float | None = No
         Another residual standard deviation than the estimated one: R's ``sigm``.
     """
     table: pd.DataFrame = object_from_r(
-        call(fit, "vcov_of", correlation=correlation, sigm=None if sigma is None else _positive(sigma))
+        call_on(fit, "vcov_of", correlation=correlation, sigm=None if sigma is None else _positive(sigma))
     )
     return table
 
@@ -148,7 +148,7 @@ def vcov_full(fit: KeptFit) -> pd.DataFrame:
     """
     fixed = pd.MultiIndex.from_product([[""], [""], fit.terms])
     index = getme.random_index(fit).append(fixed).set_names(getme.random_index(fit).names)
-    return pd.DataFrame(object_from_r(call(fit, "vcov_full")), index=index, columns=index)
+    return pd.DataFrame(object_from_r(call_on(fit, "vcov_full")), index=index, columns=index)
 
 
 def varcorr_of(fit: KeptFit, *, sigma: float) -> VarCorr:
@@ -157,7 +157,7 @@ def varcorr_of(fit: KeptFit, *, sigma: float) -> VarCorr:
     With ``sigma=1`` they are relative to the residual variance: the cross products of the factors in
     ``get_me("Tlist")``.
     """
-    found: dict[str, Any] = object_from_r(call(fit, "varcorr_of", sigma=_positive(sigma)))
+    found: dict[str, Any] = object_from_r(call_on(fit, "varcorr_of", sigma=_positive(sigma)))
     return VarCorr(tuple(replace(block, **found[block.name]) for block in fit.varcorr), float(sigma))
 
 
@@ -165,7 +165,7 @@ def varcorr_text(fit: KeptFit, *, comp: tuple[Literal["Variance", "Std.Dev."], .
     """R's ``print(VarCorr(fit), comp = )``."""
     if not comp or not set(comp) <= {"Variance", "Std.Dev."}:
         raise InvalidArgument(f"comp is {comp!r}; ('Variance', 'Std.Dev.') or one of the two is expected.")
-    return "\n".join(call(fit, "varcorr_text", comp=list(comp))["text"])
+    return "\n".join(call_on(fit, "varcorr_text", comp=list(comp))["text"])
 
 
 def re_pca(fit: KeptFit) -> dict[str, PCA]:
@@ -178,7 +178,7 @@ def re_pca(fit: KeptFit) -> dict[str, PCA]:
     >>> fit.re_pca()["Subject"].importance.round(4).loc["PC1"].to_dict()
     {'sdev': 0.9669, 'proportion': 0.9461, 'cumulative': 0.9461}
     """
-    found: dict[str, dict[str, Array]] = object_from_r(call(fit, "re_pca"))
+    found: dict[str, dict[str, Array]] = object_from_r(call_on(fit, "re_pca"))
     terms = {m.group: m.terms for m in fit.modes}
     return {name: PCA(name, terms[name], pca["sdev"], pca["rotation"]) for name, pca in found.items()}
 

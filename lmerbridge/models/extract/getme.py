@@ -16,7 +16,7 @@ from lmerbridge.bridge.session import lme4_has, need
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import internals
 from lmerbridge.models.extract.internals import Cholesky, DevComp, DevianceFunction, MEParts
-from lmerbridge.models.kept import KeptFit, call, once
+from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import labels
 
@@ -117,7 +117,7 @@ def get_me(fit: KeptFit, name: str) -> Any:
         raise InvalidArgument(f"get_me is asked for {name!r}; ALL or one of {known} is expected.")
     if name in internals.NEWER:
         need("get_me_par")
-    return READERS[name](fit, object_from_r(call(fit, "me_part", name=name)))
+    return READERS[name](fit, object_from_r(call_on(fit, "me_part", name=name)))
 
 
 def me_parts(fit: KeptFit) -> MEParts:

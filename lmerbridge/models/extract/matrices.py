@@ -11,7 +11,7 @@ from lmerbridge.bridge.from_r.objects import object_from_r
 from lmerbridge.bridge.session import need
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
-from lmerbridge.models.kept import KeptFit, call
+from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results.varcorr import labels
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def model_matrix(fit: KeptFit, type: str = "fixed") -> Any:
     """
     match type:
         case "fixed":
-            table: pd.DataFrame = object_from_r(call(fit, "model_matrix"))
+            table: pd.DataFrame = object_from_r(call_on(fit, "model_matrix"))
             return table.set_axis(fit._rows_index, axis=0)
         case "random":
             return getme.get_me(fit, "Z")
@@ -105,7 +105,7 @@ def model_frame(fit: KeptFit, *, fixed_only: bool = False) -> pd.DataFrame:
     A transformed one is named as R writes it, ``log(dose)``; of one with several columns, as ``poly()`` makes,
     each is one: ``poly(dose, 2).1``. Weights and offset are ``(weights)`` and ``(offset)``.
     """
-    frame: pd.DataFrame = object_from_r(call(fit, "model_frame", fixed_only=fixed_only))
+    frame: pd.DataFrame = object_from_r(call_on(fit, "model_frame", fixed_only=fixed_only))
     return frame.set_axis(fit._rows_index, axis=0)
 
 
@@ -125,7 +125,7 @@ def model_terms(fit: KeptFit, *, fixed_only: bool = True, random_only: bool = Fa
     ('recipe', 'temperature', 'recipe:temperature')
     """
     fixed_only = fixed_only and not random_only
-    raw = call(fit, "model_terms", fixed_only=fixed_only, random_only=random_only)
+    raw = call_on(fit, "model_terms", fixed_only=fixed_only, random_only=random_only)
     variables, terms = raw["variables"], raw["labels"]
     factors = raw["factors"].reshape(len(variables), len(terms), order="F")
     return ModelTerms(
@@ -152,7 +152,7 @@ def formula_of(fit: KeptFit, *, fixed_only: bool = False, random_only: bool = Fa
     """
     if fixed_only and random_only:
         raise InvalidArgument("fixed_only and random_only are True; one of them is expected.")
-    return str(call(fit, "formula_of", fixed_only=fixed_only, random_only=random_only)["text"][0])
+    return str(call_on(fit, "formula_of", fixed_only=fixed_only, random_only=random_only)["text"][0])
 
 
 def weights(fit: KeptFit, *, type: Literal["prior", "working"] = "prior") -> pd.Series:
@@ -164,7 +164,7 @@ def weights(fit: KeptFit, *, type: Literal["prior", "working"] = "prior") -> pd.
         raise InvalidArgument(f"type is {type!r}; 'prior' or 'working' is expected.")
     if type == "working":
         need("weights_type")
-    return fit._by_row(call(fit, f"{type}_weights")["values"], "weights")
+    return fit._by_row(call_on(fit, f"{type}_weights")["values"], "weights")
 
 
 def offset(fit: KeptFit) -> pd.Series:
@@ -179,7 +179,7 @@ def ngrps(fit: KeptFit) -> pd.Series:
 
 def get_call(fit: KeptFit) -> str:
     """Return the call of ``lmer`` that R made."""
-    return str(call(fit, "call_of")["text"][0])
+    return str(call_on(fit, "call_of")["text"][0])
 
 
 def family(fit: KeptFit) -> Family:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmerbridge.bridge.from_r import replies
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import KeptFit, ask, call, once
+from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 
@@ -77,7 +77,7 @@ def polish(fit: KeptFit, starts: Array, *, timeout: float | None = None) -> tupl
 @once
 def optima(fit: KeptFit) -> Optima:
     """Where each of lme4's optimizers ends on this model, from lme4's own start."""
-    found = call(fit, "all_optimizers")
+    found = call_on(fit, "all_optimizers")
     theta = found["theta"].reshape(-1, len(fit.theta))
     return Optima(tuple(found["optimizer"]), theta, found["value"])
 
@@ -85,4 +85,4 @@ def optima(fit: KeptFit) -> Optima:
 @once
 def design(fit: KeptFit) -> Design:
     """Matrices of the model over the rows used, as ``lme4::getME`` gives them."""
-    return replies.design(call(fit, "design"))
+    return replies.design_from_r(call_on(fit, "design"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import KeptFit, ask, call
+from lmerbridge.models.kept import KeptFit, ask, call_on
 from lmerbridge.results.covariance import SINGULAR, Array
 from lmerbridge.results.fit import LogLik
 
@@ -123,7 +123,7 @@ def deviance_of(fit: KeptFit, *, reml: bool | None = None) -> float:
 
 
 def _criteria(fit: KeptFit, *, reml: bool) -> tuple[float, float]:
-    found = call(fit, "criteria")
+    found = call_on(fit, "criteria")
     at = 0 if reml else 1
     return float(found["loglik"][at]), float(found["deviance"][at])
 
@@ -136,7 +136,7 @@ def extract_aic(fit: KeptFit, *, k: float = 2.0) -> ExtractAIC:
 
 def llik_aic(fit: KeptFit) -> LlikAIC:
     """What a summary prints of the fit, as ``lme4::llikAIC(fit, chkREML = FALSE)``."""
-    aic, bic, _, criterion, df = call(fit, "llik_aic")["values"]
+    aic, bic, _, criterion, df = call_on(fit, "llik_aic")["values"]
     return LlikAIC(fit.loglik, float(aic), float(bic), float(criterion), int(df))
 
 
@@ -150,7 +150,7 @@ def optinfo(fit: KeptFit) -> OptInfo:
     >>> fit.optinfo.optimizer, fit.optinfo.code, abs(fit.optinfo.gradient).max() < 0.01
     ('nloptwrap', 0, np.True_)
     """
-    raw = call(fit, "optinfo")
+    raw = call_on(fit, "optinfo")
     gradient, hessian = raw["gradient"], raw["hessian"]
     return OptInfo(
         raw["optimizer"][0],
@@ -173,13 +173,13 @@ def convergence(fit: KeptFit) -> Convergence:
     >>> lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).convergence()
     Convergence(optimizer=0, codes=(), messages=())
     """
-    raw = call(fit, "convergence")
+    raw = call_on(fit, "convergence")
     return Convergence(int(raw["optimizer"][0]), tuple(raw["code"].tolist()), tuple(raw["messages"]))
 
 
 def is_singular(fit: KeptFit, *, tol: float = SINGULAR) -> bool:
     """Whether a random term has a variance of zero or a correlation of one, to ``tol``, as ``lme4::isSingular``."""
-    return bool(call(fit, "is_singular", tol=_tolerance(tol))["value"][0])
+    return bool(call_on(fit, "is_singular", tol=_tolerance(tol))["value"][0])
 
 
 def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
@@ -192,7 +192,7 @@ def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
     >>> fit.singular_terms().to_dict()
     {'Batch': True}
     """
-    flags = call(fit, "singular_terms", tol=_tolerance(tol))["value"].astype(bool)
+    flags = call_on(fit, "singular_terms", tol=_tolerance(tol))["value"].astype(bool)
     return pd.Series(flags, index=[block.name for block in fit.varcorr], name="singular")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
-from lmerbridge.models.infer.summary import Summary, summarized
+from lmerbridge.models.infer.summary import Summary, summary_from_r
 from lmerbridge.models.infer.tables import AnovaTable, Ddf, anova_table, check_ddf
 from lmerbridge.models.kept import KeptFit, ask, model_of
 
@@ -53,7 +53,7 @@ def summary(
     """
     check_ddf(ddf)
     reply = ask(fit, "summary_of", timeout=timeout, ddf=ddf, correlation=correlation)
-    return summarized(fit, reply.values, ddf, reply.conditions)
+    return summary_from_r(fit, reply.values, ddf, reply.conditions)
 
 
 def anova(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.infer.tables import ApproximateDdf, check_ddf, frame
-from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.models.kept import KeptFit, ask
 
 Contrasts: TypeAlias = Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[Any] | Sequence[float]
@@ -135,7 +135,7 @@ def contest(
         weights=matrix.to_numpy().ravel(),
         rhs=right_side(rhs, len(matrix)),
         joint=bool(joint),
-        level=checked_level(level),
+        level=check_level(level),
         ddf=ddf,
     )
     table = frame(reply.values, ddf, prefix="")
@@ -187,7 +187,7 @@ def ls_means(
     given: dict[str, Value] = {
         "which": terms,
         "pairwise": bool(pairwise),
-        "level": checked_level(level),
+        "level": check_level(level),
         "ddf": ddf,
     }
     reply = ask(fit, "ls_means_of", timeout=timeout, **given)

@@ -15,7 +15,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask, model_of
-from lmerbridge.models.predict.simulate import checked_count, checked_seed
+from lmerbridge.models.predict.simulate import check_count, check_seed
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Condition
 from lmerbridge.results.varcorr import labels
@@ -98,7 +98,7 @@ def kr_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | N
     (45.853, 17.0, 'Kenward-Roger')
     """
     reply = ask(fit, "kr_modcomp", timeout=timeout, **_smaller(fit, smaller))
-    return _tested("Kenward-Roger", reply, fit.terms)
+    return _mod_comp("Kenward-Roger", reply, fit.terms)
 
 
 def sat_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | None = None) -> ModComp:
@@ -117,7 +117,7 @@ def sat_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | 
     17.0
     """
     reply = ask(fit, "sat_modcomp", timeout=timeout, **_smaller(fit, smaller))
-    return _tested("Satterthwaite", reply, fit.terms)
+    return _mod_comp("Satterthwaite", reply, fit.terms)
 
 
 def pb_modcomp(
@@ -161,9 +161,9 @@ def pb_modcomp(
     """
     if not isinstance(smaller, KeptFit):
         raise InvalidArgument(f"smaller is a {type(smaller).__name__}; a fit of lmer is expected.")
-    nsim, seed = checked_count(nsim), None if seed is None else checked_seed(seed)
+    nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     reply = ask(fit, "pb_modcomp", timeout=timeout, smaller=model_of(smaller).handle, nsim=nsim, seed=seed)
-    return _tested("parametric bootstrap", reply, fit.terms)
+    return _mod_comp("parametric bootstrap", reply, fit.terms)
 
 
 def vcov_kr(fit: KeptFit, *, timeout: float | None = None) -> pd.DataFrame:
@@ -206,7 +206,7 @@ def _smaller(fit: KeptFit, smaller: KeptFit | Contrasts) -> dict[str, Value]:
     return {"weights": contrast_matrix(smaller, fit.terms).to_numpy().ravel()}
 
 
-def _tested(method: Method, reply: Reply, terms: Sequence[str]) -> ModComp:
+def _mod_comp(method: Method, reply: Reply, terms: Sequence[str]) -> ModComp:
     values: dict[str, Any] = reply.values
     restriction: Array = values.get("restriction", np.empty(0))
     tests = frame(values)

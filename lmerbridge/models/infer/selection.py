@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.formula.formula import parse
-from lmerbridge.formula.syntax import names
+from lmerbridge.formula.syntax import tree_names
 from lmerbridge.models.infer.tables import AnovaTable, ApproximateDdf, anova_table, check_ddf, frame
 from lmerbridge.models.kept import K, KeptFit, ask, fit_spec
 from lmerbridge.results.fit import Condition
@@ -107,7 +107,7 @@ def ranova(fit: KeptFit, *, reduce_terms: bool = True, timeout: float | None = N
 
 def _check_response(fit: KeptFit) -> None:
     """Refuse a response that R reads as a call once its backticks are gone: lmerTest writes its formula as text."""
-    odd = [name for name in names(fit.spec.parsed.response) if "(" in name]
+    odd = [name for name in tree_names(fit.spec.parsed.response) if "(" in name]
     if odd:
         raise InvalidArgument(f"lmerTest reads the response's name {odd[0]!r} as code; rename that column.")
 
@@ -170,7 +170,7 @@ def step(
     values = reply.values
     return Steps(
         random=frame(values, prefix="random."),
-        fixed=_fixed(values, ddf),
+        fixed=_fixed_table(values, ddf),
         formula=values["formula"][0],
         mixed=bool(values["mixed"][0]),
         ddf=ddf,
@@ -180,7 +180,7 @@ def step(
     )
 
 
-def _fixed(values: Mapping[str, Any], ddf: ApproximateDdf) -> pd.DataFrame:
+def _fixed_table(values: Mapping[str, Any], ddf: ApproximateDdf) -> pd.DataFrame:
     """Return the table of fixed terms; R's has other columns where the model has become one of ``lm``."""
     table = frame(values, ddf, prefix="fixed.")
     if "RSS" in table.columns:

@@ -59,7 +59,7 @@ class Summary:
         return self.text
 
 
-def summarized(fit: Fit, values: Mapping[str, Any], ddf: Ddf, conditions: tuple[Condition, ...]) -> Summary:
+def summary_from_r(fit: Fit, values: Mapping[str, Any], ddf: Ddf, conditions: tuple[Condition, ...]) -> Summary:
     """Return the summary of a fit of which R's ``summary_of`` told the rest."""
     terms, p = labels(fit.terms), len(fit.terms)
     columns = [COLUMNS.get(name, name) for name in values["column"]]

@@ -14,12 +14,12 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
-from lmerbridge.models.intervals.parameters import Which, bounded, quantiles_of
+from lmerbridge.models.intervals.parameters import Which, interval_table, quantiles_of
 from lmerbridge.models.intervals.profile import Profile
 from lmerbridge.models.kept import KeptFit, ask, model_of
 from lmerbridge.models.resample import bootci
 from lmerbridge.models.resample.bootstrap import bootstrap
-from lmerbridge.parallel import bar
+from lmerbridge.parallel import progress_bar
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import labels
 
@@ -81,16 +81,16 @@ def confint(
     Days     7.438     13.497
     """
     quantiles = quantiles_of(level)
-    chosen = parameters.selected_parameters(fit, parm)
+    chosen = parameters.select_parameters(fit, parm)
     names = [*chosen.index]
     match method:
         case "Wald":
-            return bounded(chosen, _wald(fit, quantiles).loc[names], method)
+            return interval_table(chosen, _wald(fit, quantiles).loc[names], method)
         case "profile":
             return profile(fit, names, timeout=timeout).confint(level=level)
         case "boot":
             made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, timeout=timeout)
-            return bounded(chosen, made.confint(level, boot_type, names).loc[names], method)
+            return interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
     raise InvalidArgument(f"method is {method!r}; 'profile', 'Wald' or 'boot' is expected.")
 
 
@@ -181,17 +181,20 @@ def profile(
         prof_scale=prof_scale,
     )
     replies: dict[str, Reply] = {}
-    with time_limit(timeout), bar("Profile", len(parameters.selected_parameters(fit, which)), progress) as advance:
-        for name, place in parameters.selected_parameters(fit, which)["place"].items():
+    with (
+        time_limit(timeout),
+        progress_bar("Profile", len(parameters.select_parameters(fit, which)), progress) as advance,
+    ):
+        for name, place in parameters.select_parameters(fit, which)["place"].items():
             model = model_of(fit)
             given = {"handle": model.handle, "which": int(place) + 1, **options}
             replies[str(name)] = model.worker.call("profile_parameter", **given)
             advance(1)
-    conditions = profiles.said(
+    conditions = profiles.rename_conditions(
         parameters.parameter_table(fit), (c for reply in replies.values() for c in reply.conditions)
     )
     notices.give(notices.of_conditions(tuple(conditions)))
-    return profiles.assembled(
+    return profiles.profile_from_r(
         parameters.parameter_table(fit), {name: reply.values for name, reply in replies.items()}, prof_scale
     )
 

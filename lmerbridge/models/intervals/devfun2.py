@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.intervals.parameters import parameter_places
-from lmerbridge.models.kept import KeptFit, call
+from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import CovarianceBlock
 
@@ -57,7 +57,7 @@ class Devfun2:
             _check_correlations(block, at)
         point = np.empty(len(names))
         point[parameter_places(self.fit)[: len(names)]] = at
-        return float(call(self.fit, "devfun2_at", point=point)["value"][0])
+        return float(call_on(self.fit, "devfun2_at", point=point)["value"][0])
 
 
 def _by_name(values: Sequence[float] | Array | Mapping[str, float] | pd.Series, names: pd.Index) -> pd.Series:

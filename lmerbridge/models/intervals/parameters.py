@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import KeptFit, call, once
+from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
@@ -49,17 +49,17 @@ def parameter_places(fit: KeptFit) -> Places:
 @once
 def parameter_table(fit: KeptFit) -> pd.DataFrame:
     """The parameters, and the place of each in lme4's order, from 0."""
-    in_r: list[str] = call(fit, "parameter_names")["name"]
+    in_r: list[str] = call_on(fit, "parameter_names")["name"]
     random = random_parameters(fit.varcorr)
     fixed = pd.DataFrame({"effect": "fixed", "group": None, "term": fit.terms, "in_r": fit.terms}, fit.terms)
     frame = pd.concat([random.drop(columns=["sdcor", "vcov"]), fixed])
     for name in frame.index[frame.index.duplicated()]:
         raise InvalidArgument(f"the fixed effect {name!r} has the name of another parameter; rename its column.")
-    places = [_taken(in_r, name) for name in frame["in_r"]]
+    places = [_take_place(in_r, name) for name in frame["in_r"]]
     return frame.drop(columns="in_r").assign(place=places)
 
 
-def selected_parameters(fit: KeptFit, which: Which) -> pd.DataFrame:
+def select_parameters(fit: KeptFit, which: Which) -> pd.DataFrame:
     """Return the rows of the parameters that were asked for.
 
     Raises
@@ -67,10 +67,10 @@ def selected_parameters(fit: KeptFit, which: Which) -> pd.DataFrame:
     InvalidArgument
         There is no such parameter.
     """
-    return chosen(parameter_table(fit), which)
+    return select_rows(parameter_table(fit), which)
 
 
-def _taken(names: list[str], name: str) -> int:
+def _take_place(names: list[str], name: str) -> int:
     """Return where a name is first, and put nothing in its place."""
     place = names.index(name)
     names[place] = ""
@@ -108,7 +108,7 @@ def _parameters_of(block: CovarianceBlock) -> Iterator[tuple[str, str, float, fl
             yield f"cor_{other}.{one}", f"cor__{one}.{other}", block.correlation[j, i], block.covariance[j, i]
 
 
-def chosen(parameters: pd.DataFrame, which: Which) -> pd.DataFrame:
+def select_rows(parameters: pd.DataFrame, which: Which) -> pd.DataFrame:
     """Return the rows of some parameters, in the order of the table.
 
     Raises
@@ -122,12 +122,12 @@ def chosen(parameters: pd.DataFrame, which: Which) -> pd.DataFrame:
     if not asked:
         raise InvalidArgument("no parameter is named; at least one is expected, or None for all.")
     groups = {"theta_": "ran_pars", "beta_": "fixed"}
-    _check_known(asked, [*parameters.index, *groups])
+    _check_names(asked, [*parameters.index, *groups])
     effects = [groups[name] for name in asked if name in groups]
     return parameters[parameters.index.isin(asked) | parameters["effect"].isin(effects)]
 
 
-def _check_known(asked: Iterable[object], known: Sequence[str]) -> None:
+def _check_names(asked: Iterable[object], known: Sequence[str]) -> None:
     for name in asked:
         if name not in known:
             near = get_close_matches(str(name), known, n=1)
@@ -135,7 +135,7 @@ def _check_known(asked: Iterable[object], known: Sequence[str]) -> None:
             raise InvalidArgument(f"there is no parameter {name!r}; the parameters are {', '.join(known)}.{meant}")
 
 
-def renamed(parameters: pd.DataFrame, names: Sequence[str], rename: Callable[[str], str]) -> pd.DataFrame:
+def rename_parameters(parameters: pd.DataFrame, names: Sequence[str], rename: Callable[[str], str]) -> pd.DataFrame:
     """Return the parameters with some of them, and their terms, renamed."""
     asked = parameters.index.isin(names)
 
@@ -145,12 +145,12 @@ def renamed(parameters: pd.DataFrame, names: Sequence[str], rename: Callable[[st
     return parameters.assign(term=each(parameters["term"])).set_axis(each(parameters.index), axis=0)
 
 
-def squared(name: str) -> str:
+def variance_name(name: str) -> str:
     """Return what a standard deviation or correlation is called as a variance or covariance.
 
     Examples
     --------
-    >>> squared("sd_Days|Subject"), squared("cor__(Intercept).Days"), squared("sigma")
+    >>> variance_name("sd_Days|Subject"), variance_name("cor__(Intercept).Days"), variance_name("sigma")
     ('var_Days|Subject', 'cov__(Intercept).Days', 'sigma2')
     """
     for deviation, variance in (("sd_", "var_"), ("cor_", "cov_")):
@@ -178,16 +178,16 @@ def quantiles_of(level: float) -> Array:
 
 def tail(level: float) -> float:
     """Return the probability on either side of an interval."""
-    return (1 - checked_level(level)) / 2
+    return (1 - check_level(level)) / 2
 
 
-def checked_level(level: object) -> float:
+def check_level(level: object) -> float:
     """Return a level of confidence."""
     if not (isinstance(level, int | float) and 0 < level < 1):
         raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected, such as 0.95.")
     return float(level)
 
 
-def bounded(parameters: pd.DataFrame, ends: pd.DataFrame, method: str) -> pd.DataFrame:
+def interval_table(parameters: pd.DataFrame, ends: pd.DataFrame, method: str) -> pd.DataFrame:
     """Return the parameters with their intervals, in the order of the table: conf_low, conf_high and the method."""
     return parameters[["effect", "group", "term"]].join(ends[["conf_low", "conf_high"]]).assign(method=method)

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge.drawing import COLOR, LINE, Panels, panels
+from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, RWarning
-from lmerbridge.models.intervals.parameters import Which, bounded, chosen, quantiles_of, renamed, squared
-from lmerbridge.models.intervals.spline import Spline, interpolated
+from lmerbridge.models.intervals.parameters import (
+    Which,
+    interval_table,
+    quantiles_of,
+    rename_parameters,
+    select_rows,
+    variance_name,
+)
+from lmerbridge.models.intervals.spline import Spline, interpolate
 from lmerbridge.results.covariance import Array
 
 if TYPE_CHECKING:
@@ -69,7 +76,7 @@ def options(**given: Value) -> dict[str, Value]:
 
 
 @dataclass(frozen=True)
-class Traced:
+class Trace:
     """The profile of one parameter as R tells it: the values of all, parameter by parameter in lme4's order."""
 
     zeta: Array
@@ -80,13 +87,13 @@ class Traced:
     backward: Pieces
 
 
-def assembled(parameters: pd.DataFrame, replies: Mapping[str, Mapping[str, Any]], scale: Scale) -> Profile:
+def profile_from_r(parameters: pd.DataFrame, replies: Mapping[str, Mapping[str, Any]], scale: Scale) -> Profile:
     """Return the profile of which R told the parts by parameter; `parameters` has the place of each in lme4's order."""
-    traced = {name: build(Traced, values) for name, values in replies.items()}
+    traced = {name: build(Trace, values) for name, values in replies.items()}
     if scale == "varcov":
         random = list(parameters.index[parameters["effect"] == "ran_pars"])
-        traced = {squared(name) if name in random else name: part for name, part in traced.items()}
-        parameters = renamed(parameters, random, squared)
+        traced = {variance_name(name) if name in random else name: part for name, part in traced.items()}
+        parameters = rename_parameters(parameters, random, variance_name)
     return Profile(
         frame=_frame(parameters, traced),
         forward={name: part.forward.spline() for name, part in traced.items()},
@@ -96,7 +103,7 @@ def assembled(parameters: pd.DataFrame, replies: Mapping[str, Mapping[str, Any]]
     )
 
 
-def _frame(parameters: pd.DataFrame, traced: Mapping[str, Traced]) -> pd.DataFrame:
+def _frame(parameters: pd.DataFrame, traced: Mapping[str, Trace]) -> pd.DataFrame:
     names = pd.Categorical(np.repeat([*traced], [len(part.zeta) for part in traced.values()]), [*traced])
     tables = [part.values.reshape((len(part.zeta), -1), order="F") for part in traced.values()]
     values = pd.DataFrame(np.concatenate(tables)[:, parameters["place"]], columns=list(parameters.index))
@@ -105,7 +112,7 @@ def _frame(parameters: pd.DataFrame, traced: Mapping[str, Traced]) -> pd.DataFra
     return pd.concat([pd.DataFrame({"parameter": names, "zeta": zeta, "focal": focal}), values], axis=1)
 
 
-def said(parameters: pd.DataFrame, conditions: Iterable[Condition]) -> Iterator[Condition]:
+def rename_conditions(parameters: pd.DataFrame, conditions: Iterable[Condition]) -> Iterator[Condition]:
     """Yield R's conditions with the names of parameters where lme4 has its short ones, ``.sig01`` and ``.sigma``."""
     short = {f".sig{place + 1:02d}": name for name, place in parameters["place"].items()} | {".sigma": "sigma"}
     for condition in conditions:
@@ -175,11 +182,11 @@ class Profile:
         of the profile, whichever ``parm`` names.
         """
         profiled = self.parameters[self.parameters.index.isin(list(self.forward))]
-        parameters, quantiles = chosen(profiled, parm), quantiles_of(level)
+        parameters, quantiles = select_rows(profiled, parm), quantiles_of(level)
         ends = pd.DataFrame(np.nan, parameters.index, ["conf_low", "conf_high"])
         for name in parameters.index:
             ends.loc[name] = self._ends(name, quantiles)
-        return bounded(parameters, ends, "profile")
+        return interval_table(parameters, ends, "profile")
 
     def _ends(self, name: str, quantiles: Array) -> Array:
         points = self.frame.loc[self.frame["parameter"] == name, ["zeta", "focal"]].dropna()
@@ -211,7 +218,7 @@ class Profile:
         -------
         ndarray of Axes
         """
-        found, intervals = panels(axes, len(self.forward)), self.confint(level=level)
+        found, intervals = several_panels(axes, len(self.forward)), self.confint(level=level)
         for ax, (name, zeta) in zip(found, self.forward.items(), strict=True):
             points = self.frame[self.frame["parameter"] == name]
             shape = np.abs if absolute else np.positive
@@ -241,7 +248,7 @@ class Profile:
             zero are left out. Correlations stay as they are, of which ``logProf`` takes the logarithm. The bound of a
             standard deviation is minus infinity, where ``confint`` of a ``logProf`` says zero.
         """
-        return self._transformed(lambda values: np.log(values) / np.log(base), "log_{}".format, ranef)
+        return self._transform(lambda values: np.log(values) / np.log(base), "log_{}".format, ranef)
 
     def variance_prof(self, *, ranef: bool = True) -> Profile:
         """The profile on the scale of variances: ``varianceProf``.
@@ -257,9 +264,9 @@ class Profile:
             Its parameters are ``var_(Intercept)|Subject``, ``sigma2``. Correlations stay as they are;
             ``varianceProf`` squares them.
         """
-        return self._transformed(np.square, squared, ranef)
+        return self._transform(np.square, variance_name, ranef)
 
-    def _transformed(self, transform: Callable[[Any], Any], rename: Callable[[str], str], ranef: bool) -> Profile:
+    def _transform(self, transform: Callable[[Any], Any], rename: Callable[[str], str], ranef: bool) -> Profile:
         """Return the profile of transformed standard deviations, with splines through the new points."""
         moved = self._deviations(ranef)
         names = {name: rename(name) for name in moved}
@@ -276,7 +283,7 @@ class Profile:
             forward={names.get(n, n): splines[n][0] if n in splines else old for n, old in self.forward.items()},
             backward={names.get(n, n): splines[n][1] if n in splines else old for n, old in self.backward.items()},
             bounds=bounds.rename(index=names),
-            parameters=renamed(self.parameters, moved, rename),
+            parameters=rename_parameters(self.parameters, moved, rename),
         )
 
     def _deviations(self, ranef: bool) -> list[str]:
@@ -288,4 +295,4 @@ class Profile:
 
 def _through(points: pd.DataFrame) -> tuple[Spline, Spline]:
     finite = points[np.isfinite(points["focal"])]
-    return interpolated(finite["focal"].to_numpy(), finite["zeta"].to_numpy())
+    return interpolate(finite["focal"].to_numpy(), finite["zeta"].to_numpy())

@@ -77,7 +77,7 @@ class ThereAndBack:
     backward: Pieces
 
 
-def interpolated(parameter: Array, zeta: Array) -> tuple[Spline, Spline]:
+def interpolate(parameter: Array, zeta: Array) -> tuple[Spline, Spline]:
     """Return the splines from parameter to zeta and back through points of a profile, as lme4 makes them."""
     found = build(ThereAndBack, host.call("interpolated", parameter=parameter, zeta=zeta).values)
     return found.forward.spline(), found.backward.spline()

@@ -10,11 +10,11 @@ import pandas as pd
 
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.parser import read
-from lmerbridge.formula.syntax import Call, Node, names
+from lmerbridge.formula.parser import read_expression
+from lmerbridge.formula.syntax import Call, Node, tree_names
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
-from lmerbridge.models.means.methods import Names, checked_names
+from lmerbridge.models.means.methods import Names, name_list
 
 MeansDdf = Literal["kenward-roger", "satterthwaite", "asymptotic"]
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
@@ -160,7 +160,7 @@ def emtrends(
     1  Female     0.480  25.0
     """
     specs, by = _split(specs, by)
-    (var,) = checked_names("var", var, _factors(fit))
+    (var,) = name_list("var", var, _factors(fit))
     if max_degree not in range(1, 6):
         raise InvalidArgument(f"max_degree is {max_degree!r}; a whole number from 1 to 5 is expected.")
     given: dict[str, Value] = {**_marginal(fit, specs, by), "var": var, "max.degree": max_degree}
@@ -203,7 +203,7 @@ def joint_tests(
     1         temperature   5.0  210.0     20.520
     2  recipe:temperature  10.0  210.0      1.006
     """
-    by = () if by is None else checked_names("by", by, _factors(fit))
+    by = () if by is None else name_list("by", by, _factors(fit))
     return test_jointly(fit, [_start(fit, "ref_grid", at, ddf, limit)], 0, by, timeout)
 
 
@@ -213,25 +213,25 @@ def _start(
     """Return the step that begins with the model."""
     given: dict[str, Value] = {**(arguments or {}), "lmer.df": _one_of("ddf", str(ddf).lower(), METHODS)}
     if at is not None:
-        checked_names("at", list(at), _factors(fit))
+        name_list("at", list(at), _factors(fit))
         given["at"] = {name: _values(name, values) for name, values in at.items()}
     return {"verb": verb, "arguments": given | {"pbkrtest.limit": float(limit), "lmerTest.limit": float(limit)}}
 
 
 def _marginal(fit: KeptFit, specs: Names, by: Names | None) -> dict[str, Value]:
-    found: dict[str, Value] = {"specs": checked_names("specs", specs, ["1", *_factors(fit)])}
-    return found if by is None else found | {"by": checked_names("by", by, _factors(fit))}
+    found: dict[str, Value] = {"specs": name_list("specs", specs, ["1", *_factors(fit)])}
+    return found if by is None else found | {"by": name_list("by", by, _factors(fit))}
 
 
 def _factors(fit: KeptFit) -> list[str]:
-    return list(dict.fromkeys(names(fit.spec.parsed.fixed)))
+    return list(dict.fromkeys(tree_names(fit.spec.parsed.fixed)))
 
 
 def _split(specs: Names, by: Names | None) -> tuple[Names, Names | None]:
     """Return the factors of a formula and those behind its bar; names as they are."""
     if not (isinstance(specs, str) and "~" in specs):
         return specs, by
-    match read(specs):
+    match read_expression(specs):
         case Call("~", (Call("|", (left, right)),)) if by is None:
             return _factor_names(left), _factor_names(right)
         case Call("~", (only,)):
@@ -240,7 +240,7 @@ def _split(specs: Names, by: Names | None) -> tuple[Names, Names | None]:
 
 
 def _factor_names(node: Node) -> list[str]:
-    return names(node) or ["1"]
+    return tree_names(node) or ["1"]
 
 
 def _one_of(argument: str, given: str, known: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.wire import Value
 from lmerbridge.drawing import interval_plot, one_panel
 from lmerbridge.errors import InvalidArgument, RWarning
-from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
     ADJUSTMENTS,
@@ -21,9 +21,9 @@ from lmerbridge.models.means.methods import (
     TRANSFORMATIONS,
     Names,
     check_one,
-    checked_names,
     contrasts_for,
     interactions,
+    name_list,
 )
 from lmerbridge.results.fit import Condition
 
@@ -84,14 +84,14 @@ class EmmGrid:
     @classmethod
     def of(cls, fit: KeptFit, steps: Sequence[Step], told: int, level: float, timeout: float | None) -> EmmGrid:
         """Take steps from the model to a grid; what the first ``told`` of them say has been said."""
-        reply = ask(fit, "means_grid", timeout=timeout, steps=_numbered(steps), told=told, level=checked_level(level))
+        reply = ask(fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=told, level=check_level(level))
         _tell(reply.conditions)
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
-        ddf = _noted(notes, DDF, "asymptotic")
+        ddf = _read_note(notes, DDF, "asymptotic")
         limits = {name: found[name] for name in ("estimate", "std_error", "df", "conf_low", "conf_high")}
         frame = pd.concat([grid, pd.DataFrame(limits)], axis=1)
-        frame.attrs = {"level": level, "ddf": ddf, "adjust": _noted(notes, LIMITS, "none")}
+        frame.attrs = {"level": level, "ddf": ddf, "adjust": _read_note(notes, LIMITS, "none")}
         rows, terms = pd.RangeIndex(len(grid)), pd.Index(found["term"])
         return cls(
             fit=fit,
@@ -223,7 +223,7 @@ class EmmGrid:
         found = self._summary(timeout, null=float(null), side=side, adjust=adjust, level=self.level)
         tests = {name: found[name] for name in ("estimate", "std_error", "df")} | {"null": null}
         tests |= {name: found[name] for name in ("statistic", "p_value")}
-        methods = {"ddf": self.ddf, "adjust": _noted(found["notes"], TESTS, "none")}
+        methods = {"ddf": self.ddf, "adjust": _read_note(found["notes"], TESTS, "none")}
         return pd.concat([self.grid, pd.DataFrame(tests | methods)], axis=1)
 
     def confint(
@@ -233,10 +233,10 @@ class EmmGrid:
 
         Source: emmeans' ``confint``.
         """
-        level = self.level if level is None else checked_level(level)
+        level = self.level if level is None else check_level(level)
         found = self._summary(timeout, level=level, adjust=adjust)
         frame = self.frame.assign(conf_low=found["conf_low"], conf_high=found["conf_high"])
-        frame.attrs = {"level": level, "ddf": self.ddf, "adjust": _noted(found["notes"], LIMITS, "none")}
+        frame.attrs = {"level": level, "ddf": self.ddf, "adjust": _read_note(found["notes"], LIMITS, "none")}
         return frame
 
     def joint_tests(self, by: Names | None = None, *, timeout: float | None = None) -> pd.DataFrame:
@@ -280,21 +280,21 @@ class EmmGrid:
 
     def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
         check_one("adjust", adjust, ADJUSTMENTS)
-        steps = _numbered(self.steps)
+        steps = _number_steps(self.steps)
         return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
 
     def _names(self, argument: str, given: Names) -> list[str]:
-        return checked_names(argument, given, self.grid.columns)
+        return name_list(argument, given, self.grid.columns)
 
 
 def test_jointly(fit: KeptFit, steps: Sequence[Step], told: int, by: Names, timeout: float | None) -> pd.DataFrame:
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
-    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_numbered(steps), told=told, by=list(by))
+    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=told, by=list(by))
     _tell(reply.conditions)
     return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0])
 
 
-def _numbered(steps: Sequence[Step]) -> dict[str, Value]:
+def _number_steps(steps: Sequence[Step]) -> dict[str, Value]:
     return {str(i): step for i, step in enumerate(steps)}
 
 
@@ -303,7 +303,7 @@ def _table(found: Mapping[str, Any], start: str) -> pd.DataFrame:
     return frame_from_r(described).reset_index(drop=True)
 
 
-def _noted(notes: Sequence[str], start: str, otherwise: str) -> str:
+def _read_note(notes: Sequence[str], start: str, otherwise: str) -> str:
     """Return what one of emmeans' notes says."""
     return next((note.removeprefix(start) for note in notes if note.startswith(start)), otherwise)
 

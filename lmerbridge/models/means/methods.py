@@ -26,7 +26,7 @@ SIDES = ("two-sided", "left", "right")
 TRANSFORMATIONS = ("response", "none", "log", "logit", "pass")
 
 
-def checked_names(argument: str, given: Names, known: Sequence[str] | pd.Index) -> list[str]:
+def name_list(argument: str, given: Names, known: Sequence[str] | pd.Index) -> list[str]:
     """Return names as a list, each of them known."""
     names = [given] if isinstance(given, str) else list(given)
     for name in names:

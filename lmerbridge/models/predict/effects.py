@@ -12,9 +12,9 @@ import pandas as pd
 from lmerbridge.bridge.session import need
 from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.formula.formula import Formula, parse
-from lmerbridge.formula.parser import read
-from lmerbridge.formula.random import ONE, Bar, written_out
-from lmerbridge.formula.syntax import Call, Number, fold, names, source, to_r
+from lmerbridge.formula.parser import read_expression
+from lmerbridge.formula.random import ONE, Bar, write_out
+from lmerbridge.formula.syntax import Call, Number, deparse, fold, source, tree_names
 from lmerbridge.formula.terms import expand
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Fit
@@ -31,7 +31,7 @@ class Effects:
     bars: tuple[Bar, ...]
 
 
-def chosen_effects(re_form: object, formula: Formula, allow: Collection[str] = ()) -> Effects:
+def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ()) -> Effects:
     """Return the random effects that R's ``re.form`` names.
 
     Raises
@@ -44,23 +44,23 @@ def chosen_effects(re_form: object, formula: Formula, allow: Collection[str] = (
     Examples
     --------
     >>> formula = parse("y ~ x + (x | g) + (1 | h)")
-    >>> chosen_effects("~(1|h)", formula).text
+    >>> read_effects("~(1|h)", formula).text
     '~(1 | `h`)'
     """
     if re_form is None:
         return Effects(None, formula.random)
     if not isinstance(re_form, str):
         raise InvalidArgument(f"re_form is {re_form!r}; {EXPECTED}.")
-    tree = read(re_form, allow)
+    tree = read_expression(re_form, allow)
     if tree == Call("~", (Number("0"),)):
         return Effects("~0", ())
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 1):
         raise FormulaError(f"re_form is {re_form!r}; {EXPECTED}.")
-    chosen = parse(f"{to_r(formula.response)} ~ {to_r(tree.args[0])}", tuple(allow))
+    chosen = parse(f"{deparse(formula.response)} ~ {deparse(tree.args[0])}", tuple(allow))
     if chosen.fixed != ONE:
-        raise FormulaError(f"re_form has the fixed part {to_r(chosen.fixed)}; {EXPECTED}.")
+        raise FormulaError(f"re_form has the fixed part {deparse(chosen.fixed)}; {EXPECTED}.")
     _check_terms(chosen.random, formula.random)
-    return Effects(source(fold(tree, written_out)), chosen.random)
+    return Effects(source(fold(tree, write_out)), chosen.random)
 
 
 def _check_terms(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
@@ -71,37 +71,37 @@ def _check_terms(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
             raise InvalidArgument(
                 f"re_form has the grouping factor {bar.group_name!r}; the fit's are {', '.join(map(repr, known))}."
             )
-        of_group = {text for other in fitted if other.group_name == bar.group_name for text in _varying(other)}
-        if new := _varying(bar) - of_group:
+        of_group = {text for other in fitted if other.group_name == bar.group_name for text in _left_side(other)}
+        if new := _left_side(bar) - of_group:
             raise InvalidArgument(
                 f"re_form has effects of {', '.join(sorted(new))} by {bar.group_name!r}, which the fit has not."
             )
 
 
-def _varying(bar: Bar) -> set[str]:
-    return {to_r(node) for product in expand(bar.lhs).products for node in product}
+def _left_side(bar: Bar) -> set[str]:
+    return {deparse(node) for product in expand(bar.lhs).products for node in product}
 
 
 def check_whole(effects: Effects, formula: Formula) -> None:
     """See that each random term is one of the fit's, as lme4 writes it: `simulate` draws the effects of all others."""
-    terms = {(to_r(bar.lhs), bar.group_name) for bar in formula.random}
+    terms = {(deparse(bar.lhs), bar.group_name) for bar in formula.random}
     for bar in effects.bars:
-        if (to_r(bar.lhs), bar.group_name) not in terms:
+        if (deparse(bar.lhs), bar.group_name) not in terms:
             known = ", ".join(f"({lhs} | {group})" for lhs, group in sorted(terms))
             raise InvalidArgument(
-                f"re_form has the random term ({to_r(bar.lhs)} | {bar.group_name}); "
+                f"re_form has the random term ({deparse(bar.lhs)} | {bar.group_name}); "
                 f"simulate takes the fit's terms as a whole: {known}."
             )
 
 
-def variables(bars: Sequence[Bar]) -> list[str]:
+def random_columns(bars: Sequence[Bar]) -> list[str]:
     """Return the names of the columns that random terms use."""
-    return [name for bar in bars for name in names(bar.lhs)] + grouping(bars)
+    return [name for bar in bars for name in tree_names(bar.lhs)] + grouping_columns(bars)
 
 
-def grouping(bars: Sequence[Bar]) -> list[str]:
+def grouping_columns(bars: Sequence[Bar]) -> list[str]:
     """Return the names of the columns that random terms group by."""
-    return [name for bar in bars for node in bar.group for name in names(node)]
+    return [name for bar in bars for node in bar.group for name in tree_names(node)]
 
 
 def new_parameters(given: Parameters | None, fit: Fit) -> dict[str, Array] | None:

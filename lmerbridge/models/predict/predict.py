@@ -7,13 +7,13 @@ from typing import Literal, TypedDict, Unpack, overload
 import pandas as pd
 
 from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.to_r.newdata import check_complete, incomplete
+from lmerbridge.bridge.to_r.newdata import check_complete, describe_missing
 from lmerbridge.errors import InvalidArgument, MissingValues
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
-from lmerbridge.models.predict.effects import Parameters, chosen_effects, grouping, new_parameters
-from lmerbridge.models.predict.rows import padded
+from lmerbridge.models.predict.effects import Parameters, grouping_columns, new_parameters, read_effects
+from lmerbridge.models.predict.rows import pad
 
 NewDataAction = Literal["pass", "omit", "exclude", "fail"]
 
@@ -106,7 +106,7 @@ def predict(
         raise InvalidArgument(f"na_action is {na_action!r}; 'pass', 'omit', 'exclude' or 'fail' is expected.")
     if se_fit and newparams is not None:
         raise InvalidArgument("se_fit is True and newparams given; standard errors are those of the fit's parameters.")
-    effects = chosen_effects(re_form, fit.spec.parsed, fit.spec.allow)
+    effects = read_effects(re_form, fit.spec.parsed, fit.spec.allow)
     parameters = new_parameters(newparams, fit)
     (index, places), new = rows.rows_of_fit(fit), None
     with time_limit(timeout):
@@ -114,7 +114,7 @@ def predict(
             index = pandas_frame(newdata).index
             new = rows.new_rows(fit, newdata, effects.bars, not random_only, allow_new_levels)
             if se_fit:
-                check_complete(pandas_frame(newdata), grouping(effects.bars))
+                check_complete(pandas_frame(newdata), grouping_columns(effects.bars))
         found = ask(
             fit,
             "predict_model",
@@ -129,8 +129,8 @@ def predict(
     if new is not None:
         places = found["row"] - 1
         if na_action == "fail" and len(places) < len(index):
-            raise MissingValues(incomplete(index.delete(places)))
+            raise MissingValues(describe_missing(index.delete(places)))
         if na_action == "omit":
             index, places = index.take(places), slice(None)
-    predicted = {name: padded(found[name], places, index) for name in ("fit", "se_fit")[: 1 + se_fit]}
+    predicted = {name: pad(found[name], places, index) for name in ("fit", "se_fit")[: 1 + se_fit]}
     return pd.DataFrame(predicted, index) if se_fit else pd.Series(predicted["fit"], index, name="fit")

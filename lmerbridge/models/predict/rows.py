@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.bridge.to_r import columns
-from lmerbridge.bridge.to_r.newdata import check_complete, table, unseen
+from lmerbridge.bridge.to_r.newdata import check_complete, describe_new_levels, encode_newdata
 from lmerbridge.bridge.wire import Table, Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula.random import Bar
-from lmerbridge.formula.syntax import joined, names, source
+from lmerbridge.formula.syntax import join_trees, source, tree_names
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.kept import KeptFit, call, once
-from lmerbridge.models.predict.effects import variables
+from lmerbridge.models.kept import KeptFit, call_on, once
+from lmerbridge.models.predict.effects import random_columns
 from lmerbridge.results.covariance import Array
 
 Places: TypeAlias = "NDArray[np.int64] | slice"
@@ -28,9 +28,9 @@ OFFSET = (
 
 
 @once
-def known_columns(fit: KeptFit) -> Mapping[str, Value]:
+def columns_of_fit(fit: KeptFit) -> Mapping[str, Value]:
     """The columns of the fit's data, as R has them."""
-    return columns.table(fit.spec.data, fit.spec.parsed).columns
+    return columns.encode_table(fit.spec.data, fit.spec.parsed).columns
 
 
 def rows_of_fit(fit: KeptFit) -> tuple[pd.Index, Places]:
@@ -46,8 +46,8 @@ def new_rows(
     if fixed and fit.spec.offset is not None:
         raise InvalidArgument(OFFSET)
     frame = pandas_frame(frame)
-    needed = list(dict.fromkeys([*(names(fit.spec.parsed.fixed) if fixed else ()), *variables(bars)]))
-    found = table(frame, fit.spec.parsed, needed, known_columns(fit), fit.rows)
+    needed = list(dict.fromkeys([*(tree_names(fit.spec.parsed.fixed) if fixed else ()), *random_columns(bars)]))
+    found = encode_newdata(frame, fit.spec.parsed, needed, columns_of_fit(fit), fit.rows)
     if complete:
         check_complete(frame, needed)
     if bars and not allow_new_levels:
@@ -57,16 +57,16 @@ def new_rows(
 
 def check_levels(fit: KeptFit, frame: pd.DataFrame, found: Table, bars: Sequence[Bar]) -> None:
     """Refuse levels of a grouping factor that the fit has not seen."""
-    groups = {bar.group_name: source(joined(":", bar.group)) for bar in bars}
-    new = call(fit, "unseen_levels", newdata=found, groups=groups)
+    groups = {bar.group_name: source(join_trees(":", bar.group)) for bar in bars}
+    new = call_on(fit, "unseen_levels", newdata=found, groups=groups)
     if len(new["row"]):
         group = new["group"][0]
         at = [i for i, name in enumerate(new["group"]) if name == group]
-        told = unseen(group, [new["level"][i] for i in at], frame.index.take(new["row"][at] - 1))
+        told = describe_new_levels(group, [new["level"][i] for i in at], frame.index.take(new["row"][at] - 1))
         raise InvalidArgument(f"{told}; allow_new_levels=True gives them random effects of zero.")
 
 
-def padded(values: Array, places: Places, index: pd.Index) -> Array:
+def pad(values: Array, places: Places, index: pd.Index) -> Array:
     """Return values a row of an index, NaN but at some places."""
     whole = np.full((len(index), *values.shape[1:]), np.nan)
     whole[places] = values

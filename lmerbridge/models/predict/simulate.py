@@ -13,8 +13,8 @@ from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import ALLOWED
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
-from lmerbridge.models.predict.effects import Parameters, check_whole, chosen_effects, new_parameters
-from lmerbridge.models.predict.rows import padded
+from lmerbridge.models.predict.effects import Parameters, check_whole, new_parameters, read_effects
+from lmerbridge.models.predict.rows import pad
 
 SEEDS = 2**31  # R's are integers smaller than this
 DIFFERS = (
@@ -93,10 +93,10 @@ def simulate(
     0  1470.4  1582.5
     1  1391.5  1575.5
     """
-    effects = chosen_effects(kept_effects(re_form, use_u), fit.spec.parsed, fit.spec.allow)
+    effects = read_effects(choose_re_form(re_form, use_u), fit.spec.parsed, fit.spec.allow)
     check_whole(effects, fit.spec.parsed)
-    seed = checked_seed(seed)
-    nsim, cluster = checked_count(nsim), _r_function(cluster_rand)
+    seed = check_seed(seed)
+    nsim, cluster = check_count(nsim), _r_function(cluster_rand)
     parameters = new_parameters(newparams, fit)
     (index, places), new = rows.rows_of_fit(fit), None
     with time_limit(timeout):
@@ -116,27 +116,27 @@ def simulate(
         ).values
     if found["differs"]:
         notices.give(iter([KnownDefectWarning(DIFFERS)]))
-    drawn = padded(found["value"].reshape(-1, nsim, order="F"), places, index)
+    drawn = pad(found["value"].reshape(-1, nsim, order="F"), places, index)
     frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
     frame.attrs["seed"] = seed
     return frame
 
 
-def kept_effects(re_form: str | None, use_u: bool) -> str | None:
+def choose_re_form(re_form: str | None, use_u: bool) -> str | None:
     """Return which random effects are kept, of two words for it."""
     if use_u and re_form != "~0":
         raise InvalidArgument(f"use_u is True and re_form {re_form!r}; one of them is expected.")
     return None if use_u else re_form
 
 
-def checked_count(nsim: object) -> int:
+def check_count(nsim: object) -> int:
     """Return a number of simulations."""
     if not isinstance(nsim, int | np.integer) or isinstance(nsim, bool) or nsim < 1:
         raise InvalidArgument(f"nsim is {nsim!r}; a whole number of at least 1 is expected.")
     return int(nsim)
 
 
-def checked_seed(seed: object) -> int:
+def check_seed(seed: object) -> int:
     """Return a seed for R: the one given, or one drawn where there is none."""
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1)[0]) % SEEDS

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lmerbridge.errors import InvalidArgument, RWarning
-from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.results.covariance import Array
 
 Interval = Literal["perc", "basic", "norm"]
@@ -25,7 +25,7 @@ def interval(t0: float, t: Array, level: float, type: Interval) -> tuple[float, 
     """
     from scipy.special import ndtri  # slow to load
 
-    level = checked_level(level)
+    level = check_level(level)
     t = t[np.isfinite(t)]
     mean = float(np.mean(t)) if len(t) > 1 else np.nan
     if len(t) < 2 or np.all(np.abs(t - mean) < min(1e-8, mean / 1e6)):  # boot's own measure

@@ -12,14 +12,21 @@ import pandas as pd
 
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
-from lmerbridge.drawing import COLOR, LINE, Panels, panels
+from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.predict.effects import check_whole, chosen_effects
-from lmerbridge.models.predict.simulate import checked_count, checked_seed, kept_effects
+from lmerbridge.models.predict.effects import check_whole, read_effects
+from lmerbridge.models.predict.simulate import check_count, check_seed, choose_re_form
 from lmerbridge.models.resample import bootci, refits
-from lmerbridge.models.resample.replicates import Replicates, Statistic, each, evaluated, original, tabulated
+from lmerbridge.models.resample.replicates import (
+    Replicates,
+    Statistic,
+    evaluate,
+    iterate_replicates,
+    original,
+    tabulate,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +132,7 @@ class Bootstrap:
                conf_low  conf_high
         sigma      39.9       62.9
         """
-        names = self._chosen(parm)
+        names = self._select(parm)
         rows = {name: bootci.interval(float(self.t0[name]), self.t[name].to_numpy(), level, type) for name in names}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["conf_low", "conf_high"])
 
@@ -150,8 +157,8 @@ class Bootstrap:
         -------
         ndarray of Axes
         """
-        names, intervals = self._chosen(parm), self.confint(level, type, parm)
-        found = panels(axes, len(names))
+        names, intervals = self._select(parm), self.confint(level, type, parm)
+        found = several_panels(axes, len(names))
         for ax, name in zip(found, names, strict=True):
             values = self.t[name].to_numpy()
             ax.hist(values[np.isfinite(values)], bins="auto", color=COLOR, alpha=0.6)
@@ -162,7 +169,7 @@ class Bootstrap:
         found[0].set_ylabel("replicates")
         return found
 
-    def _chosen(self, parm: str | Sequence[str] | None) -> list[str]:
+    def _select(self, parm: str | Sequence[str] | None) -> list[str]:
         if parm is None:
             return list(self.t0.index)
         names = [parm] if isinstance(parm, str) else list(parm)
@@ -249,11 +256,11 @@ def bootstrap(
     statistic      42.0  -7.7       15.5
     """
     began = time.perf_counter()
-    nsim, seed = checked_count(nsim), checked_seed(seed)
-    kept = _effects_kept(fit, type, use_u, re_form)
+    nsim, seed = check_count(nsim), check_seed(seed)
+    kept = _effects_to_keep(fit, type, use_u, re_form)
     with time_limit(timeout):
         common, response = refits.common(fit)
-        t0 = pd.Series(dtype=float) if statistic is None else evaluated(statistic, original(common, response))
+        t0 = pd.Series(dtype=float) if statistic is None else evaluate(statistic, original(common, response))
         drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "type": type, "re_form": kept}
         responses = refits.draw(fit, **drawn)
         try:
@@ -267,24 +274,24 @@ def bootstrap(
         own = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma]), names)
         t0 = own.iloc[0]
     else:
-        t = tabulated(statistic, t0, each(common, found, responses), nsim)
+        t = tabulate(statistic, t0, iterate_replicates(common, found, responses), nsim)
     return Bootstrap(t0.rename(None), t, found, seed, type, time.perf_counter() - began)
 
 
-def _effects_kept(fit: KeptFit, type: str, use_u: bool, re_form: str | None) -> str | None:
+def _effects_to_keep(fit: KeptFit, type: str, use_u: bool, re_form: str | None) -> str | None:
     """Return which random effects are kept, as R reads it."""
     if type not in ("parametric", "semiparametric"):
         raise InvalidArgument(f"type is {type!r}; 'parametric' or 'semiparametric' is expected.")
-    kept = kept_effects(re_form, use_u)
+    kept = choose_re_form(re_form, use_u)
     if type == "semiparametric" and kept is not None:
         raise InvalidArgument("a semiparametric bootstrap keeps all random effects; say so with use_u=True.")
     formula = fit.spec.parsed
-    effects = chosen_effects(kept, formula, fit.spec.allow)
+    effects = read_effects(kept, formula, fit.spec.allow)
     check_whole(effects, formula)
     return effects.text
 
 
 def _progress(fit: KeptFit, nsim: int, seed: int) -> str:
-    (begun,) = refits.begun_refits(fit).values()
-    done = f"{nsim - len(begun.left)} of {nsim} replicates are done and kept"
+    (begun,) = refits.open_refits(fit).values()
+    done = f"{nsim - len(begun.remaining)} of {nsim} replicates are done and kept"
     return f"{done}; the same call with seed={seed} goes on from there."

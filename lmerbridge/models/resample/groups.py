@@ -35,10 +35,10 @@ def extend(fit: KeptFit, along: str, size: int) -> Spec:
     for name in groups:
         if data.groupby(name, observed=True)[along].nunique().max() == 1:
             longer[name] = [f"{label}#{c + 1}" for label, c in zip(longer[name], copy, strict=True)]
-    weights, offset = _taken(fit, "weights", rows), _taken(fit, "offset", rows)
+    weights, offset = _take(fit, "weights", rows), _take(fit, "offset", rows)
     return replace(fit.spec, data=longer, weights=weights, offset=offset, subset=None, na_action=None, start=None)
 
 
-def _taken(fit: KeptFit, name: Literal["weights", "offset"], rows: NDArray[np.int64]) -> Array | None:
+def _take(fit: KeptFit, name: Literal["weights", "offset"], rows: NDArray[np.int64]) -> Array | None:
     values = fit.spec.per_row(name)
     return None if values is None else values.to_numpy()[fit.rows][rows]

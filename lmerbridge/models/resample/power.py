@@ -15,7 +15,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits
-from lmerbridge.models.resample.replicates import Replicate, asked
+from lmerbridge.models.resample.replicates import Replicate, call_user_function
 from lmerbridge.results.fit import Fit
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.models.predict import effects
-from lmerbridge.models.predict.simulate import checked_count, checked_seed
+from lmerbridge.models.predict.simulate import check_count, check_seed
 from lmerbridge.models.resample.groups import extend
 from lmerbridge.models.resample.refits import How
-from lmerbridge.models.resample.replicates import each
+from lmerbridge.models.resample.replicates import iterate_replicates
 from lmerbridge.results.covariance import Array
 
 if TYPE_CHECKING:
@@ -130,9 +130,9 @@ class PowerCurve:
         return f"Power along {self.along}\n\n{self.frame.to_string(index=False)}"
 
 
-def decided(test: Callable[[Replicate], bool], replicate: Replicate) -> bool:
+def decide(test: Callable[[Replicate], bool], replicate: Replicate) -> bool:
     """Return whether a user's test rejects."""
-    decision = asked(test, replicate)
+    decision = call_user_function(test, replicate)
     if not isinstance(decision, bool | np.bool_):
         raise InvalidArgument(f"the test gives {decision!r}; True, where it rejects, or False is expected.")
     return bool(decision)
@@ -218,9 +218,9 @@ def power(
     """
     if not (isinstance(df, float | int) and df > 0):
         raise InvalidArgument(f"df is {df!r}; a positive number of degrees of freedom is expected.")
-    given: dict[str, Any] = {"beta": _changed(fit, beta or {}), "sigma": fit.sigma, "theta": fit.theta}
+    given: dict[str, Any] = {"beta": _change_beta(fit, beta or {}), "sigma": fit.sigma, "theta": fit.theta}
     given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
-    nsim, seed = checked_count(nsim), checked_seed(seed)
+    nsim, seed = check_count(nsim), check_seed(seed)
     drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, fit)}
     if not 0 < alpha < 1:
         raise InvalidArgument(f"alpha is {alpha!r}; a number between 0 and 1 is expected.")
@@ -272,7 +272,7 @@ def power_curve(
     0   9.0   0.60       0
     1  18.0   0.88       0
     """
-    seed = checked_seed(seed)
+    seed = check_seed(seed)
     varied: Literal["beta", "groups"] = "beta" if along in fit.terms else "groups"
     points = {}
     with time_limit(timeout):
@@ -301,10 +301,10 @@ def _count_rejections(
     """Return how often the test rejects, and the refits that failed."""
     if isinstance(test, str) and "~" in test:
         return _likelihood_ratio(fit, test, drawn, alpha, how)
-    decide = wald(test, fit, alpha, df) if isinstance(test, str) else test
+    rule = wald(test, fit, alpha, df) if isinstance(test, str) else test
     responses, start = refits.draw(fit, **drawn), _theta(drawn)
     found = refits.refit_all(fit, responses, drawn, start, **how)
-    return sum(decided(decide, r) for r in each(refits.common(fit)[0], found, responses)), found.failures
+    return sum(decide(rule, r) for r in iterate_replicates(refits.common(fit)[0], found, responses)), found.failures
 
 
 def _likelihood_ratio(
@@ -334,7 +334,7 @@ def _theta(drawn: dict[str, Value]) -> Array:
     return theta
 
 
-def _changed(fit: Fit, beta: Mapping[str, float]) -> Array:
+def _change_beta(fit: Fit, beta: Mapping[str, float]) -> Array:
     """Return the fixed effects with some of them changed."""
     if not isinstance(beta, Mapping):
         raise InvalidArgument(f"beta is {beta!r}; a mapping of terms to numbers is expected.")

@@ -17,9 +17,9 @@ from lmerbridge import parallel
 from lmerbridge.bridge.limit import current, time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import TimedOut, WorkerDied
-from lmerbridge.models.kept import KeptFit, ask, call, once
+from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.models.resample.replicates import Common, Replicates
-from lmerbridge.parallel import bar
+from lmerbridge.parallel import progress_bar
 from lmerbridge.results.covariance import Array
 
 WORK = 1.0  # seconds of it in a chunk, where there is so much: a process that gets one may have to start R first
@@ -38,31 +38,31 @@ class How(TypedDict):
     progress: bool | None
 
 
-class Shared:
+class SharedFit:
     """A fit that a process unpickles once: chunks that come later find it, and its model in R, by its content."""
 
     def __init__(self, fit: KeptFit) -> None:
         self.fit = fit
 
     @cached_property
-    def _pickled(self) -> bytes:
+    def _bytes(self) -> bytes:
         return pickle.dumps(self.fit)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _received, (self._pickled,)
+        return _unpickle, (self._bytes,)
 
 
 @lru_cache(maxsize=4)
-def _received(pickled: bytes) -> Shared:
-    return Shared(pickle.loads(pickled))  # noqa: S301  # what `Shared` pickled
+def _unpickle(pickled: bytes) -> SharedFit:
+    return SharedFit(pickle.loads(pickled))  # noqa: S301  # what `Shared` pickled
 
 
-def refit_chunk(shared: Shared, rows: Rows, responses: Array, theta: Array, until: float) -> Chunk:
+def refit_chunk(shared: SharedFit, rows: Rows, responses: Array, theta: Array, until: float) -> Chunk:
     """Refit to some responses; where R dies of it, once more, and if it dies again they have failed."""
     with time_limit(None if until == inf else max(1e-3, until - time.time())):
         for _ in range(TRIES):
             try:
-                found = call(shared.fit, "refit_responses", response=responses.ravel(), theta=theta)
+                found = call_on(shared.fit, "refit_responses", response=responses.ravel(), theta=theta)
                 return rows, found["values"].reshape(len(rows), -1), found["error"]
             except WorkerDied as error:
                 died = str(error)
@@ -84,7 +84,7 @@ class Refits:
         self._errors: list[str | None] = [None] * nsim
 
     @property
-    def left(self) -> Rows:
+    def remaining(self) -> Rows:
         """Numbers of those yet to be done."""
         return np.flatnonzero([error is None for error in self._errors])
 
@@ -102,17 +102,17 @@ class Refits:
         progress: bool | None = None,
     ) -> None:
         """Do what is left, starting each at theta."""
-        if not len(self.left):
+        if not len(self.remaining):
             return
-        with bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
-            advance(len(self._errors) - len(self.left))
-            shared = Shared(fit)
+        with progress_bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
+            advance(len(self._errors) - len(self.remaining))
+            shared = SharedFit(fit)
 
             def done(chunk: Chunk) -> None:
                 self._keep(chunk)
                 advance(len(chunk[0]))
 
-            began, first = time.perf_counter(), self.left[:FIRST]
+            began, first = time.perf_counter(), self.remaining[:FIRST]
             done(refit_chunk(shared, first, responses[first], theta, inf))
             size = max(1, round(WORK * len(first) / (time.perf_counter() - began)))
             for attempt in range(TRIES):
@@ -120,10 +120,10 @@ class Refits:
                     for chunk in self._chunks(shared, responses, theta, size, jobs):
                         done(chunk)
                 except Exception as error:
-                    if not _process_died(error):
+                    if not _is_process_death(error):
                         raise
                     if attempt == TRIES - 1:
-                        rows = self.left
+                        rows = self.remaining
                         done((rows, np.empty((len(rows), 0)), [f"its process died {TRIES} times: {error}"] * len(rows)))
 
     def _keep(self, chunk: Chunk) -> None:
@@ -133,13 +133,15 @@ class Refits:
             if not errors[i]:
                 self._values[row] = values[i]
 
-    def _chunks(self, shared: Shared, responses: Array, theta: Array, size: int, jobs: int | None) -> Iterator[Chunk]:
+    def _chunks(
+        self, shared: SharedFit, responses: Array, theta: Array, size: int, jobs: int | None
+    ) -> Iterator[Chunk]:
         from joblib import Parallel, delayed, effective_n_jobs  # slow to load
 
-        left = self.left
+        left = self.remaining
         size = max(1, min(size, -(-len(left) // effective_n_jobs(jobs))))
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        until = time.time() + current.get().left
+        until = time.time() + current.get().remaining
         pieces = (left[at : at + size] for at in range(0, len(left), size))
         try:
             yield from parallel(delayed(refit_chunk)(shared, rows, responses[rows], theta, until) for rows in pieces)
@@ -147,7 +149,7 @@ class Refits:
             raise current.get().error() from error  # not what was left of the limit when the chunk began
 
 
-def _process_died(error: Exception) -> bool:
+def _is_process_death(error: Exception) -> bool:
     """Whether joblib's process, loky's or dask's, ended before it answered."""
     return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"
 
@@ -155,7 +157,7 @@ def _process_died(error: Exception) -> bool:
 @once
 def common(fit: KeptFit) -> tuple[Common, Array]:
     """Return what all refits of a model have in common, and its own response."""
-    described = call(fit, "describe_refits")
+    described = call_on(fit, "describe_refits")
     return Common.of(fit, described["index"]), described["response"]
 
 
@@ -170,16 +172,16 @@ def refit_all(
 ) -> Replicates:
     """Refit to all responses, or to those left of them where the same were begun before."""
     key = pickle.dumps(drawn)
-    if key not in begun_refits(fit):
-        begun_refits(fit).clear()  # of what is kept for another call, one is enough
+    if key not in open_refits(fit):
+        open_refits(fit).clear()  # of what is kept for another call, one is enough
         width = 4 + len(fit.theta) + len(fit.beta) * (1 + len(fit.beta))
-        begun_refits(fit)[key] = Refits(len(responses), width)
-    refits = begun_refits(fit)[key]
+        open_refits(fit)[key] = Refits(len(responses), width)
+    refits = open_refits(fit)[key]
     refits.run(fit, responses, fit.theta if theta is None else theta, **how)
     return refits.replicates(len(fit.theta))
 
 
 @once
-def begun_refits(fit: KeptFit) -> dict[bytes, Refits]:
+def open_refits(fit: KeptFit) -> dict[bytes, Refits]:
     """Refits that a call began, by the pickled arguments of the draw."""
     return {}

@@ -112,12 +112,12 @@ class Common:
         known = {"sigma": sigma}
         found = self.covariances(theta, sigma)
         for block, covariance in zip(self.fit.varcorr, found, strict=True):
-            known |= {f"{name}|{of}": v for name, v in _scaled(block, covariance) for of in (block.name, block.group)}
+            known |= {f"{name}|{of}": v for name, v in _sdcor(block, covariance) for of in (block.name, block.group)}
         known |= dict(zip(self.fit.terms, beta.T, strict=True))
         return pd.DataFrame({name: known[name] for name in names})
 
 
-def _scaled(block: CovarianceBlock, covariance: Array) -> Iterator[tuple[str, Array]]:
+def _sdcor(block: CovarianceBlock, covariance: Array) -> Iterator[tuple[str, Array]]:
     """Yield standard deviations and correlations of a block, ``covariance`` of shape (nsim, k, k)."""
     sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).T
     yield "sd_*", sd[0]
@@ -178,7 +178,7 @@ class Replicate:
     def varcorr(self) -> VarCorr:
         """Variances and correlations of the random terms."""
         blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
-        return VarCorr(tuple(block.refitted(root[0], self.sigma) for block, root in blocks), self.sigma)
+        return VarCorr(tuple(block.with_factor(root[0], self.sigma) for block, root in blocks), self.sigma)
 
     def refit(self) -> KeptFit:
         """Return the model refitted to the response by lme4, with every verb of a fit; it takes as long as `lmer`."""
@@ -199,7 +199,7 @@ def original(common: Common, response: Array) -> Replicate:
     )
 
 
-def each(common: Common, replicates: Replicates, responses: Array) -> Iterator[Replicate]:
+def iterate_replicates(common: Common, replicates: Replicates, responses: Array) -> Iterator[Replicate]:
     """Yield the replicates that did not fail."""
     r = replicates
     for i in map(int, r.succeeded):
@@ -216,16 +216,16 @@ def each(common: Common, replicates: Replicates, responses: Array) -> Iterator[R
         )
 
 
-def asked(function: Callable[[Replicate], T], replicate: Replicate) -> T:
+def call_user_function(function: Callable[[Replicate], T], replicate: Replicate) -> T:
     """Call a user's function; what it raises says of which replicate."""
     try:
         return function(replicate)
     except Exception as error:
-        error.add_note(f"It was called with {_named(replicate)}.")
+        error.add_note(f"It was called with {_label(replicate)}.")
         raise
 
 
-def evaluated(statistic: Statistic, replicate: Replicate) -> pd.Series:
+def evaluate(statistic: Statistic, replicate: Replicate) -> pd.Series:
     """Return a statistic of a replicate, by name.
 
     Raises
@@ -233,7 +233,7 @@ def evaluated(statistic: Statistic, replicate: Replicate) -> pd.Series:
     InvalidArgument
         It is not made of numbers.
     """
-    value = asked(statistic, replicate)
+    value = call_user_function(statistic, replicate)
     if isinstance(value, pd.Series | Mapping):
         found = dict(value.items())
     else:
@@ -244,16 +244,16 @@ def evaluated(statistic: Statistic, replicate: Replicate) -> pd.Series:
         return pd.Series([float(number) for number in found.values()], index=[str(name) for name in found])
     except (TypeError, ValueError) as error:
         raise InvalidArgument(
-            f"the statistic of {_named(replicate)} is {value!r}; a number, or a sequence, mapping or Series of numbers "
+            f"the statistic of {_label(replicate)} is {value!r}; a number, or a sequence, mapping or Series of numbers "
             "is expected."
         ) from error
 
 
-def _named(replicate: Replicate) -> str:
+def _label(replicate: Replicate) -> str:
     return "the fit itself" if replicate.number is None else f"replicate {replicate.number}"
 
 
-def tabulated(statistic: Statistic, t0: pd.Series, replicates: Iterator[Replicate], nsim: int) -> pd.DataFrame:
+def tabulate(statistic: Statistic, t0: pd.Series, replicates: Iterator[Replicate], nsim: int) -> pd.DataFrame:
     """Table of replicates by statistics; NaN where a refit failed.
 
     Raises
@@ -263,10 +263,10 @@ def tabulated(statistic: Statistic, t0: pd.Series, replicates: Iterator[Replicat
     """
     table = np.full((nsim, len(t0)), np.nan)
     for replicate in replicates:
-        value = evaluated(statistic, replicate)
+        value = evaluate(statistic, replicate)
         if not value.index.equals(t0.index):
             raise InvalidArgument(
-                f"the statistic of {_named(replicate)} holds {', '.join(value.index)}; that of the fit itself "
+                f"the statistic of {_label(replicate)} holds {', '.join(value.index)}; that of the fit itself "
                 f"{', '.join(t0.index)}, and each is to hold the same."
             )
         table[replicate.number] = value.to_numpy()

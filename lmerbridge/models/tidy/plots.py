@@ -13,14 +13,14 @@ from lmerbridge.drawing import (
     interval_plot,
     normal_quantiles,
     one_panel,
-    panels,
     quantile_plot,
+    several_panels,
 )
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.diagnose.residuals import ResidualType
 from lmerbridge.models.extract import estimates
-from lmerbridge.models.intervals.parameters import checked_level
+from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.models.kept import KeptFit
 
 if TYPE_CHECKING:
@@ -105,11 +105,11 @@ def plot_ranef(
     table = table[table["group"] == group]
     if table.empty:
         raise InvalidArgument(f"group is {group!r}; one of {', '.join(map(repr, fit.ranef))} is expected.")
-    found = panels(axes, table["term"].nunique())
+    found = several_panels(axes, table["term"].nunique())
     for ax, (term, effects) in zip(found, table.groupby("term", sort=False), strict=True):
         sorted_effects = effects.sort_values("estimate")
         modes, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
-        spread = NORMAL.inv_cdf((1 + checked_level(level)) / 2) * spread
+        spread = NORMAL.inv_cdf((1 + check_level(level)) / 2) * spread
         heights = normal_quantiles(len(effects)) if normal else None
         ax.axvline(0, **LINE)
         interval_plot(ax, modes, modes - spread, modes + spread, heights, list(sorted_effects["level"]))

@@ -19,12 +19,12 @@ from lmerbridge.models.infer.tables import ApproximateDdf
 from lmerbridge.models.intervals import confint
 from lmerbridge.models.intervals.confint import Method
 from lmerbridge.models.intervals.parameters import (
-    checked_level,
+    check_level,
     quantiles_of,
     random_parameters,
-    renamed,
-    squared,
+    rename_parameters,
     tail,
+    variance_name,
 )
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import predict
@@ -65,7 +65,7 @@ class Interval:
         return np.asarray(stdtrit(df, below)), np.asarray(stdtrit(df, 1 - below))
 
 
-def shaped(table: pd.DataFrame) -> pd.DataFrame:
+def complete_columns(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with the columns that all have, text as objects and numbers as doubles."""
     whole = table.reindex(columns=COLUMNS)
     whole[TEXTS] = whole[TEXTS].astype(object).where(whole[TEXTS].notna(), None)
@@ -147,7 +147,7 @@ def tidy(
         if given not in CHOICES[argument]:
             known = ", ".join(map(repr, CHOICES[argument]))
             raise InvalidArgument(f"{argument} is {given!r}; one of {known} is expected.")
-    checked_level(conf_level)
+    check_level(conf_level)
     interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "fixed": lambda: _fixed(fit, interval, ddf_method),
@@ -157,7 +157,7 @@ def tidy(
     }
     with time_limit(timeout):
         found = [table().assign(effect=effect) for effect, table in tables.items() if effect in asked]
-    return pd.concat(map(shaped, found), ignore_index=True)
+    return pd.concat(map(complete_columns, found), ignore_index=True)
 
 
 def _fixed(fit: KeptFit, interval: Interval | None, ddf: ApproximateDdf | None) -> pd.DataFrame:
@@ -173,7 +173,7 @@ def _ran_pars(fit: KeptFit, interval: Interval | None, scales: Scale) -> pd.Data
     if interval is not None and interval.method != "Wald":
         ends = _ends(fit, "theta_", interval) if scales == "sdcor" else _ends_of_variances(fit, interval)
         table = table.assign(**dict(zip(ENDS, ends.to_numpy().T, strict=True)))
-    return table if scales == "sdcor" else renamed(table, list(table.index), squared)
+    return table if scales == "sdcor" else rename_parameters(table, list(table.index), variance_name)
 
 
 def _ends(fit: KeptFit, which: str, interval: Interval) -> pd.DataFrame:
@@ -265,7 +265,7 @@ def augment(fit: KeptFit, data: Frame | None = None, *, prefix: str = "") -> pd.
     1   1.0  273.330  0.170
     """
     values = pd.DataFrame({name: series.to_numpy() for name, series in _by_row_columns(fit).items()})
-    rows = fit._reported_rows
+    rows = fit._output_rows
     if data is None:
         frame = fit.spec.data.iloc[rows]
     else:
