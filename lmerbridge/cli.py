@@ -114,8 +114,10 @@ def parity(
         ),
     ] = None,
 ) -> None:
-    """Judge engines on the suite and write a report; exit 0 agree, 1 disagree, 2 could not compare."""
-    from lmerbridge import parallel
+    """Judge engines on the suite and write a report.
+
+    The exit status is 0 if they agree, 1 if they disagree, 2 if they could not be compared.
+    """
     from lmerbridge.parity import accuracy, cases, suite
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import diff as runs
@@ -130,20 +132,15 @@ def parity(
         older = runs.load(since) if since else None
         _make(out)
         faults = _plant(profile) if planted else ()
-        with parallel.backend(backend):
-            run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
-            results = list(_show_progress(run, len(chosen)))
+        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
+        results = _finish(run, len(chosen), backend)
         digits = accuracy.rows([reference, *engines], timeout=timeout) if exact else []
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
         report = runs.since(older, report) if older else report
         paths = write(report, out, wanted, templates)
     _tell(report)
     if ledger:
-        console.print(
-            f"Ledger: {len(report.known)} known, {len(report.stale)} of {len(asked)} entries do not hold, "
-            f"{len(entries) - len(asked)} of cases or engines not run.",
-            highlight=False,
-        )
+        _tell_ledger(report, len(asked), len(entries))
     console.print("Written: " + ", ".join(str(path) for path in paths), highlight=False)
     raise typer.Exit(report.exit_code)
 
@@ -166,13 +163,16 @@ def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
     return found
 
 
-@app.command()
-def record(
+@app.command("record")
+def write_recording(
     out: Annotated[Path, typer.Option(help="The file to write.")],
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
     engine: Annotated[str, typer.Option(help="lme4, or with another optimizer: lme4[bobyqa].")] = "lme4",
 ) -> None:
-    """Write lme4's answers for the suite to a file; the engine recorded:FILE gives them where there is no R."""
+    """Write lme4's answers for the suite to a file.
+
+    The engine recorded:FILE gives them where there is no R.
+    """
     from lmerbridge.parity import cases, recording
 
     with _exit_on_error():
@@ -180,12 +180,15 @@ def record(
     console.print(f"Written: {out}", highlight=False)
 
 
-@app.command()
-def diff(
+@app.command("diff")
+def compare_runs(
     old: Annotated[Path, typer.Argument(help="parity.json of one run.")],
     new: Annotated[Path, typer.Argument(help="parity.json of a later one.")],
 ) -> None:
-    """Say what is new, worse, mended between two runs; exit 1 if anything is new or worse, 2 if they do not compare."""
+    """Say what is new, worse or mended between two runs.
+
+    The exit status is 1 if anything is new or worse, 2 if the runs do not compare.
+    """
     from lmerbridge.report import diff as runs
 
     with _exit_on_error():
@@ -200,6 +203,14 @@ def schema() -> None:
     from lmerbridge.report.machine import schema_text
 
     typer.echo(schema_text(), nl=False)
+
+
+def _finish(run: Iterable[tuple[CaseResult, ...]], total: int, backend: str | None) -> list[tuple[CaseResult, ...]]:
+    """Run all cases of a run, which begins here, in one of joblib's backends."""
+    from lmerbridge import parallel
+
+    with parallel.backend(backend):
+        return list(_show_progress(run, total))
 
 
 def _show_progress(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[tuple[CaseResult, ...]]:
@@ -217,6 +228,14 @@ def _tell(report: Report) -> None:
         console.print(f"{headline.glyph} {headline.sentence}", highlight=False, markup=False)
     for stale in report.stale:
         console.print(f"✗ ledger: {stale}", highlight=False, markup=False)
+
+
+def _tell_ledger(report: Report, asked: int, entries: int) -> None:
+    console.print(
+        f"Ledger: {len(report.known)} known, {len(report.stale)} of {asked} entries do not hold, "
+        f"{entries - asked} of cases or engines not run.",
+        highlight=False,
+    )
 
 
 def _make(folder: Path) -> None:

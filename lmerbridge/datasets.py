@@ -27,7 +27,7 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
         One of lme4, nlme, MASS, pbkrtest, lmerTest, statsmodels; without it the R packages are searched
         in this order.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from lmerbridge.setup.compat import SUPPORTED, defects, fits, rinterface_require
 from lmerbridge.setup.installation import ask_r, rinterface_is_compiled, rinterface_version
 from lmerbridge.setup.packages import newest, remedy
 
-OPTIONAL = {  # R package: what is not there without it
+OPTIONAL = {  # R package: what is missing without it
     "lmerTest": "no Satterthwaite degrees of freedom",
     "pbkrtest": "no Kenward-Roger degrees of freedom",
     "emmeans": "no marginal means",
@@ -42,7 +42,7 @@ class Check:
     problem : str
         What is wrong, or could be better; empty where nothing is.
     remedy : str
-        The commands that mend it, one a line; empty where there is none.
+        The commands that mend it, one per line; empty where there is none.
     """
 
     name: str
@@ -104,7 +104,7 @@ def r_check(found: str, home: str) -> Check:
 
 
 def session_checks(facts: Mapping[str, str]) -> tuple[Check, ...]:
-    """Judge what R said of its packages, its BLAS and its locale; without an R, say that nobody knows."""
+    """Judge R's packages, BLAS and locale, of which nothing is known without an R."""
     if not facts:
         return tuple(Check(name, "", False, "R could not be asked") for name in ("lme4", *OPTIONAL, "BLAS", "locale"))
     optional = (optional_check(name, facts[name]) for name in OPTIONAL)
@@ -117,7 +117,7 @@ def session_checks(facts: Mapping[str, str]) -> tuple[Check, ...]:
 
 
 def lme4_check(found: str) -> Check:
-    """Judge the version of lme4; "" is none."""
+    """Judge the version of lme4, empty for none."""
     if not found:
         return Check("lme4", "", False, "not installed", remedy("lme4"))
     if found not in SUPPORTED["lme4"]:
@@ -128,7 +128,7 @@ def lme4_check(found: str) -> Check:
 
 
 def optional_check(name: str, found: str) -> Check:
-    """Judge a package that lmerbridge can do without; "" is none."""
+    """Judge a package that lmerbridge can do without, its version empty for none."""
     return Check(name, found) if found else Check(name, "", True, OPTIONAL[name], remedy(name))
 
 
@@ -147,7 +147,7 @@ def locale_check(*, utf8: bool) -> Check:
 
 
 def rpy2_check(r: str | None, found: str, *, compiled: bool) -> Check:
-    """Judge rpy2 against this R, if there is one; "" is no rpy2."""
+    """Judge rpy2 against this R, the version of either empty or None for none."""
     name = "rpy2-rinterface"
     if r is None or r not in SUPPORTED["R"]:
         return Check(name, found, bool(found), "" if found else "not installed; it is compiled against R")
@@ -177,7 +177,10 @@ def fit_check(*, able: bool) -> Check:
 
 
 def render(diagnosis: Diagnosis) -> Table:
-    """Return what was found as a table for the terminal; `commands` go below it, broken by no cell."""
+    """Return the diagnosis as a table for the terminal.
+
+    `commands` go below it, so that no cell breaks them.
+    """
     table = Table("", "found", "what is wrong", box=None, collapse_padding=True)
     for column in table.columns:
         column.overflow = "fold"

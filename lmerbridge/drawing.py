@@ -42,7 +42,7 @@ def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
         return plt.subplots(1, count, squeeze=False, figsize=(4.2 * count + 0.6, 4), layout="constrained")[1].ravel()
     given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
     if len(given) != count:
-        raise InvalidArgument(f"axes holds {len(given)} Axes; one a panel is expected, {count} in all.")
+        raise InvalidArgument(f"axes holds {len(given)} Axes; one per panel is expected, {count} in all.")
     return given
 
 
@@ -66,7 +66,10 @@ def normal_quantiles(count: int) -> Array:
 def interval_plot(
     ax: Axes, estimates: Array, low: Array, high: Array, heights: Array | None = None, names: Sequence[str] = ()
 ) -> Axes:
-    """Draw a point and a line for each interval, one above the other, or at some heights; names where there is room."""
+    """Draw a point and a line for each interval, one above the other or at some heights.
+
+    Names are written where there is room.
+    """
     at = np.arange(len(estimates)) if heights is None else heights
     ax.errorbar(estimates, at, xerr=[estimates - low, high - estimates], fmt="o", ms=3.5, lw=1, color=COLOR)
     if heights is None:

@@ -5,17 +5,17 @@
 
     LmerBridgeError
     ├── SetupError            R, lme4 or rpy2 is missing or they do not fit together
-    │   └── NeedsNewer            the lme4 that is installed cannot do this; a later one can
+    │   └── NeedsNewer            the lme4 that is installed cannot do this, and a later one can
     ├── InputError            what the caller gave cannot be used (also a ValueError)
     │   ├── FormulaError          the formula is not one of R's mixed-model formulas
     │   │   └── UnsafeFormula         it calls something that is not on the list of allowed functions
     │   ├── MissingColumns        the formula names a column that the data lacks
     │   ├── UnsupportedColumn     a column has no faithful form in R
     │   ├── MissingValues         rows lack a value and na_action is "fail"
-    │   ├── UnfitData             the data cannot identify the model: one group, a group a row, a constant response
+    │   ├── UnfitData             the data cannot identify the model: one group, one group per row, a constant response
     │   └── InvalidArgument       any other argument
     ├── RError                R stopped with an error of its own
-    ├── WorkerDied            the R process ended; the next call starts another
+    ├── WorkerDied            the R process ended, and the next call starts another
     ├── TimedOut              a call took longer than its time limit (also a TimeoutError)
     ├── ProtocolError         host and worker disagree about a message: a bug of ours
     ├── NotExpressible        an engine has no such model
@@ -29,7 +29,7 @@ And every warning::
     │   └── ConvergenceWarning    the optimizer may have stopped short
     ├── SingularFitWarning    an estimated covariance has no full rank
     ├── RankDeficientWarning  columns of the fixed part were left out
-    ├── RowsLeftOutWarning    rows lack a value, and nobody said what to do with them
+    ├── RowsLeftOutWarning    rows lack a value, and na_action was not given
     └── KnownDefectWarning    this version of R's package computes something wrong
 """
 
@@ -37,6 +37,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def amount(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless the count is one.
+
+    Examples
+    --------
+    >>> amount(1, "row"), amount(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class LmerBridgeError(Exception):
@@ -48,7 +59,10 @@ class SetupError(LmerBridgeError):
 
 
 class NeedsNewer(SetupError):
-    """The lme4 that is installed cannot do this; the message names the version that can."""
+    """The lme4 that is installed cannot do this.
+
+    The message names the version that can.
+    """
 
 
 class InputError(LmerBridgeError, ValueError):
@@ -118,11 +132,17 @@ class RError(LmerBridgeError):
 
 
 class WorkerDied(LmerBridgeError):
-    """The process that runs R ended; the next call starts another one."""
+    """The process that runs R ended.
+
+    The next call starts another one.
+    """
 
 
 class TimedOut(LmerBridgeError, TimeoutError):
-    """A call took longer than its time limit; R was stopped, and the next call works."""
+    """A call took longer than its time limit.
+
+    R was stopped, and the next call works.
+    """
 
 
 class ProtocolError(LmerBridgeError):

@@ -1,4 +1,4 @@
-"""Where joblib computes, here or on a cluster, and the bar that shows how far it is."""
+"""joblib's backends, here or on a cluster, and the progress bar."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def backend(name: str | None, jobs: int | None = None) -> Iterator[None]:
         ``dask://HOST:PORT`` is the scheduler of a dask.distributed cluster, whose workers have lmerbridge, R and lme4;
         else ``loky``, ``threading`` or ``sequential``; None is joblib's own choice.
     jobs : int or None
-        How many processes it will be asked for; -1 is one a core.
+        Number of processes that it will be asked for, -1 for one per core.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def backend(name: str | None, jobs: int | None = None) -> Iterator[None]:
         There is no such backend, no such scheduler, or dask is not installed; or no such number of jobs.
     """
     if jobs is not None and (not isinstance(jobs, int) or jobs == 0):
-        raise InvalidArgument(f"jobs is {jobs!r}; a number of processes, -1 for one a core, or None is expected.")
+        raise InvalidArgument(f"jobs is {jobs!r}; a number of processes, -1 for one per core, or None is expected.")
     if name is None:
         yield
     elif name.startswith(DASK):
@@ -62,7 +62,10 @@ def _dask(address: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar, where asked for, or on a terminal where nobody said; what is passed in is done."""
+    """Show a progress bar, by default only where standard error is a terminal.
+
+    It yields a function that takes the number of parts just done.
+    """
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield lambda done: None
         return

@@ -195,7 +195,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write the report, once the failures are told."""
+    """Write the report, once the failures are shown."""
     folder: Path | None = config.getoption("parity_report")
     record = config.stash[RECORD]
     if folder and record.results:

@@ -30,7 +30,7 @@ HEAP = ("--min-nsize=2M", "--min-vsize=512M")  # with its own, R collects garbag
 
 
 def fix_addresses() -> None:
-    """Have what is executed next at fixed addresses, where the system can and allows it."""
+    """Fix the addresses of the next program, where the system can and allows it."""
     if sys.platform.startswith("linux"):
         personality = ctypes.CDLL(None).personality
         personality.argtypes = [ctypes.c_ulong]
@@ -40,7 +40,10 @@ def fix_addresses() -> None:
 
 
 def restart_in_r() -> None:
-    """Replace this process by itself as a command of R's, unless there is no R, which rpy2 will tell."""
+    """Replace this process by itself as a command of R, where there is an R.
+
+    Where there is none, rpy2 says so.
+    """
     home = os.environ.get("R_HOME")
     r = shutil.which("R", path=f"{home}/bin" if home else None)
     if r:
@@ -48,7 +51,7 @@ def restart_in_r() -> None:
 
 
 def believe_environment() -> None:
-    """Spare rpy2 its two Rscripts: all they would tell is in this process's environment."""
+    """Have rpy2 take this process's environment in place of the answers of two Rscripts."""
     import rpy2.situation
 
     rpy2.situation.r_ld_library_path_from_subprocess = lambda r_home: os.environ.get("LD_LIBRARY_PATH", "")
@@ -58,7 +61,7 @@ def believe_environment() -> None:
 
 
 def start_r() -> None:
-    """Start R without anybody's profile, workspace or environment files, and load lme4, which takes longest."""
+    """Start R without profile, workspace or environment files, and load lme4, which takes longest."""
     import rpy2.rinterface as ri
     from rpy2.rinterface_lib import callbacks, embedded
 
@@ -71,13 +74,13 @@ def start_r() -> None:
 
 
 def end(folder: str) -> NoReturn:
-    """Leave nothing, and do not wait for R's own end, which nobody needs."""
+    """Remove the folder, and exit without waiting for R's own end."""
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
 def end_with_host(end_of_socket: int, folder: str) -> None:
-    """Wait, on a thread of its own, until the host has closed its end or has died."""
+    """End this process, from a thread of its own, once the host has closed its end or has died."""
     watched = select.poll()
     watched.register(end_of_socket, 0)  # no event but a hang-up
     watched.poll()

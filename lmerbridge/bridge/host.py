@@ -1,4 +1,4 @@
-"""The user's side: starts the worker, sends it a call, waits, interrupts it, starts another if it died."""
+"""The user's side of the bridge, which starts, calls, interrupts and replaces the worker."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
 from lmerbridge.results.fit import Condition
 from lmerbridge.setup.environment import environment
 
-GRACE = 2.0  # seconds an interrupted or closed worker has before it is killed; R looks for interrupts now and then
+GRACE = 2.0  # seconds that an interrupted or closed worker has before it is killed; R checks for interrupts at times
 
 
 @dataclass(frozen=True, eq=False)
 class Reply:
-    """What a call of R brought back: a flat list of plain vectors, and the conditions on the way."""
+    """The answer to a call of R: a flat list of plain vectors, and the conditions on the way."""
 
     values: dict[str, Any]
     conditions: tuple[Condition, ...]
@@ -43,14 +43,14 @@ def _do_nothing() -> None:
 
 
 class Worker:
-    """One R process; safe to call from any thread."""
+    """One R process, safe to call from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._owed: float | None = inf  # until when to wait for an answer that is still to come: that R has started
-        self._released: deque[str] = deque()
+        self._answer_due: float | None = inf  # until when to wait for an answer: the first says that R has started
+        self._handles: deque[str] = deque()
         self._folder = tempfile.mkdtemp(prefix="lmerbridge-")
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
         self.owner = os.getpid()
@@ -59,23 +59,23 @@ class Worker:
                 [sys.executable, "-m", "lmerbridge.bridge.boot", str(theirs.fileno()), self._folder],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=self._said,
+                stdout=self._output,
                 stderr=subprocess.STDOUT,
-                cwd=self._folder,  # Python imports from where it starts, and /tmp is everybody's
+                cwd=self._folder,  # Python imports from its folder, and anyone can write to /tmp
                 env=environment() | {"TMPDIR": self._folder},
                 start_new_session=True,
             )
 
     @property
     def alive(self) -> bool:
-        """Whether the process belongs to this one, and runs when what was interrupted last has ended."""
-        if self.owner == os.getpid() and self._owed is not None:
+        """Whether the process is a child of this one, and still runs once an interrupted call has ended."""
+        if self.owner == os.getpid() and self._answer_due is not None:
             with self._turn(current.get()):
                 pass
         return self.owner == os.getpid() and self._process.poll() is None
 
     def call(self, function: str, meanwhile: Callable[[], None] = _do_nothing, /, **arguments: Value) -> Reply:
-        """Call a function of the R package; what is to be done here in the meantime is done while R works.
+        """Call a function of the R package, and call ``meanwhile`` while R works.
 
         Raises
         ------
@@ -96,25 +96,31 @@ class Worker:
         if not self._lock.acquire(timeout=min(limit.remaining, threading.TIMEOUT_MAX)):
             raise limit.error()
         try:
-            if self._owed is not None:
-                self._settle(self._owed, limit)
+            if self._answer_due is not None:
+                self._settle(self._answer_due, limit)
             yield
         finally:
             self._lock.release()
 
     def release_later(self, handle: str) -> None:
-        """Note that a model is no longer needed; safe in a finalizer, on any thread."""
-        self._released.append(handle)
+        """Note that a model is no longer needed.
+
+        It is safe in a finalizer, on any thread.
+        """
+        self._handles.append(handle)
 
     def close(self) -> None:
-        """End the process and remove its files; in the child of a fork, only let go of what is the parent's."""
+        """End the process and remove its files, or only close the channel in the child of a fork.
+
+        The process and its files are the parent's there.
+        """
         self._channel.close()
         if self.owner == os.getpid():
             self._end()
             shutil.rmtree(self._folder, ignore_errors=True)
         else:
-            self._process.returncode = 0  # or Popen would warn that nobody waits for it
-        self._said.close()
+            self._process.returncode = 0  # or Popen would warn that it was not waited for
+        self._output.close()
 
     def _end(self) -> None:
         """Wait for the process to end, and kill it if it does not."""
@@ -124,7 +130,7 @@ class Worker:
             self._kill()
 
     def _take_handles(self) -> list[str | None]:
-        return [self._released.popleft() for _ in range(len(self._released))]
+        return [self._handles.popleft() for _ in range(len(self._handles))]
 
     def _exchange(
         self, function: str, arguments: dict[str, Value], meanwhile: Callable[[], None], limit: Limit
@@ -143,15 +149,18 @@ class Worker:
             if not self._channel.in_step:  # else raised before anything was sent, or after all was received
                 self._kill()
             raise
-        except BaseException:  # Ctrl-C, or what some signal handler raises
+        except BaseException:  # Ctrl-C, or an error of a signal handler
             self._interrupt()
             raise
         return reply  # type: ignore[no-any-return]  # a mapping by the protocol
 
     def _interrupt(self) -> None:
-        """Tell R to stop, and leave it to the next call to wait for that; of a broken message no end would come."""
+        """Interrupt R, or kill it in the middle of a message, whose end would never come.
+
+        The next call waits for the interrupted one to end.
+        """
         if self._channel.in_step:
-            self._owed = time.monotonic() + GRACE
+            self._answer_due = time.monotonic() + GRACE
             self._process.send_signal(signal.SIGINT)
         else:
             self._kill()
@@ -160,27 +169,27 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
-    def _settle(self, owed: float, limit: Limit) -> None:
-        """Take the answer that is still to come; where an interrupted call gives none in time, kill R."""
+    def _settle(self, due: float, limit: Limit) -> None:
+        """Receive the answer that is due, or kill R where an interrupted call gives none in time."""
         try:
-            self._channel.receive(min(Limit(owed).remaining, limit.remaining))
+            self._channel.receive(min(Limit(due).remaining, limit.remaining))
         except TimeoutError as error:
-            if limit.until < owed:
+            if limit.until < due:
                 raise limit.error() from error
             self._kill()
         except (EOFError, OSError) as error:
-            self._owed = None
-            if owed == inf:
+            self._answer_due = None
+            if due == inf:
                 raise self._death() from error
             self._kill()
-        self._owed = None
+        self._answer_due = None
 
     def _death(self) -> WorkerDied | SetupError:
         self._end()
-        if self._said.closed:
+        if self._output.closed:
             return WorkerDied("the R process was closed while it was called; the next call starts another.")
-        self._said.seek(0)
-        said = self._said.read().decode(errors="replace").strip()
+        self._output.seek(0)
+        said = self._output.read().decode(errors="replace").strip()
         lines = said.splitlines() or ["nothing"]
         if any(sign in said for sign in ("rpy2", "start_r", "R_HOME")):
             return SetupError(f"R could not be started ({lines[-1]}); `lmerbridge doctor` says what is wrong.")
@@ -212,8 +221,8 @@ _handles = count(1)
 
 
 def worker() -> Worker:
-    """Return this process's worker; a dead one, or one inherited through a fork, is replaced."""
-    global _current  # noqa: PLW0603  # one R a process is the point
+    """Return this process's worker, a new one where it is dead or inherited through a fork."""
+    global _current  # noqa: PLW0603  # one R per process is the point
     with _starting:
         if _current is None or not _current.alive:
             close()
@@ -223,14 +232,17 @@ def worker() -> Worker:
 
 @atexit.register
 def close() -> None:
-    """End this process's worker, if there is one; the next call starts another."""
+    """End this process's worker, if there is one.
+
+    The next call starts another.
+    """
     if _current is not None:
         _current.close()
 
 
 def _begin_anew() -> None:
-    """In the child of a fork: let go of the parent's worker, and of the lock that a thread of it may have held."""
-    global _starting  # noqa: PLW0603  # one R a process is the point
+    """Drop the parent's worker in the child of a fork, and the lock that a thread of the parent may have held."""
+    global _starting  # noqa: PLW0603  # one R per process is the point
     _starting = threading.Lock()
     close()
 

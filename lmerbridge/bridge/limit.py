@@ -14,14 +14,14 @@ from lmerbridge.errors import InvalidArgument, TimedOut
 
 @dataclass(frozen=True)
 class Limit:
-    """The time that calls of R may take: until when, by the monotonic clock, and how long that was."""
+    """The time that calls of R may take: its end by the monotonic clock, and its length."""
 
     until: float = inf
     seconds: float = inf
 
     @property
     def remaining(self) -> float:
-        """Seconds left, never quite none."""
+        """Seconds that remain, never quite zero."""
         return max(1e-6, self.until - time.monotonic())
 
     def error(self) -> TimedOut:
@@ -34,7 +34,7 @@ current: ContextVar[Limit] = ContextVar("limit", default=Limit())  # noqa: B039 
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Let what is done inside wait for R only so long, all calls taken together.
+    """Limit how long the calls of R inside may take, all calls taken together.
 
     Parameters
     ----------

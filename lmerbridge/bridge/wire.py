@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from lmerbridge.errors import ProtocolError
 
 AWAKE = 3e-4  # seconds
-SMALL = 1 << 16  # bytes; up to here one copy is quicker than a system call an array
+SMALL = 1 << 16  # bytes; up to here one copy is quicker than one system call per array
 PREFIX = struct.Struct("<I")
 
 
@@ -36,7 +36,7 @@ class Logical:
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """R's factor: codes count from 0, -1 is NA; labels are unique."""
+    """R's factor, with codes from 0, -1 for NA, and unique labels."""
 
     codes: NDArray[np.int32]
     labels: Sequence[str]
@@ -45,7 +45,7 @@ class Factor:
 
 @dataclass(frozen=True, eq=False)
 class ClassVector:
-    """R's numbers with a class, such as Date, and what else it needs, such as ``units``."""
+    """R's numbers with a class, such as Date, and its attributes, such as ``units``."""
 
     values: NDArray[np.float64]
     classes: Sequence[str]
@@ -163,7 +163,10 @@ class Channel:
         self.in_step = True
 
     def send(self, value: Value, timeout: float = inf) -> None:
-        """Send one value; blocks until the other side has taken it. Raises TimeoutError when it does not."""
+        """Send one value, and wait until the other side has taken it.
+
+        TimeoutError is raised when it does not.
+        """
         arrays: list[NDArray[Any]] = []
         body = pack(value, arrays)
         shapes = [[array.dtype.str, len(array)] for array in arrays]
@@ -176,7 +179,9 @@ class Channel:
         self.in_step = True
 
     def receive(self, timeout: float = inf, make: Make = numpy_array) -> Value:
-        """Wait for one value. Raises EOFError when the other side is gone, TimeoutError when none comes.
+        """Wait for one value.
+
+        EOFError is raised when the other side is gone, TimeoutError when none comes.
 
         Parameters
         ----------
@@ -205,7 +210,7 @@ class Channel:
         return body, shapes
 
     def _comes_at_once(self) -> bool:
-        """Stay awake for a moment, as to be woken takes longer than a short call."""
+        """Poll for a moment, since a wake-up takes longer than a short call."""
         self._limit(inf)
         asleep = time.perf_counter() + AWAKE
         while time.perf_counter() < asleep:
@@ -218,13 +223,13 @@ class Channel:
         return False
 
     def _limit(self, timeout: float) -> None:
-        """Let what is done with the socket next take so long at most."""
+        """Limit how long the next use of the socket may take."""
         seconds = None if timeout == inf else timeout
         if self._socket.gettimeout() != seconds:
             self._socket.settimeout(seconds)
 
     def close(self) -> None:
-        """Close the socket; the other side sees the end of the stream."""
+        """Close the socket, so that the other side sees the end of the stream."""
         self._socket.close()
 
     def _array(self, make: Make, dtype: str, length: int) -> Any:  # noqa: ANN401  # what `make` makes

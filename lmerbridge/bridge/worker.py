@@ -1,4 +1,6 @@
-"""The R side: a process of its own that owns R and answers calls; `lmerbridge.bridge.boot` starts it.
+"""The R side of the bridge: a process of its own that owns R and answers calls.
+
+`lmerbridge.bridge.boot` starts it.
 
 The only module that imports rpy2. No rpy2 object leaves it, and none outlives the call that made it.
 """
@@ -21,14 +23,17 @@ from lmerbridge.setup.sources import r_directory
 
 NA_INTEGER = np.int32(-(2**31))
 R_TYPES = {np.dtype(np.float64).str: ri.RTYPES.REALSXP, np.dtype(np.int32).str: ri.RTYPES.INTSXP}
-MANY_STRINGS = 1000  # from here on one raw vector read by R beats a call a string
+MANY_STRINGS = 1000  # from here on one raw vector read by R is quicker than one call per string
 
 
 _working = False
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """Interrupt R while it works on a request; between two, there is nothing to stop."""
+    """Interrupt R while it works on a request.
+
+    Between two requests there is nothing to stop.
+    """
     if _working:
         openrlib.rlib.R_interrupts_pending = 1
 
@@ -45,17 +50,17 @@ class Caller:
         self._call = self._functions["call_named"]
 
     def __call__(self, function: str, arguments: Mapping[str, Value], released: Strings) -> ri.ListSexpVector:
-        """Call one by name, through the one that keeps its conditions."""
+        """Call a function by name, through R's ``call_named``, which collects its conditions."""
         return self._call(self._functions[function], _named_list(arguments), _strings(released) if released else NULL)
 
 
 def make(dtype: str, length: int) -> tuple[Any, memoryview]:
-    """Make an array to be received into: in R's memory, where R has such numbers."""
+    """Make an array to receive into, in R's memory where R has such numbers."""
     if dtype not in R_TYPES:
         return numpy_array(dtype, length)
     with memorymanagement.rmemory() as memory:  # R's own vector() would fill it first
         vector = conversion._cdata_to_rinterface(memory.protect(openrlib.rlib.Rf_allocVector(R_TYPES[dtype], length)))
-    return vector, np.asarray(vector).data  # rpy2's memoryview() loses a reference to None a call: 9,000 end Python
+    return vector, np.asarray(vector).data  # rpy2's memoryview() loses one reference to None per call
 
 
 @cache
@@ -65,7 +70,10 @@ def r_function(text: str) -> Callable[..., Any]:
 
 
 def to_r(value: Value | Sexp) -> Sexp:
-    """Make the R object of a value of the protocol; what was received into R's memory is one."""
+    """Return the R object of a value of the protocol.
+
+    A value received into R's memory is one already.
+    """
     match value:
         case None:
             return NULL
@@ -195,7 +203,10 @@ def answer_requests(channel: Channel) -> None:
 
 
 def reply_to(call: Caller, request: Value) -> Value:
-    """Answer a request; whatever goes wrong, the host must hear of it and the worker live on."""
+    """Answer a request, with the reason where it fails.
+
+    Whatever goes wrong, the host must hear of it and the worker must live on.
+    """
     global _working  # noqa: PLW0603  # a signal handler gets no argument of ours
     _working = True
     try:

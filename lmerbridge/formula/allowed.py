@@ -94,7 +94,7 @@ def _variables(call: Call) -> set[int]:
 
 
 def _check_contrast(call: Call, node: Node) -> None:
-    """C() finds a function by its name: only R's own contrasts are to be had."""
+    """Refuse a contrast of C() that is not R's own, since C() calls a function by its name."""
     for part in walk(node):
         if isinstance(part, String) and part.text not in CONTRASTS:
             raise UnsafeFormula(
@@ -115,7 +115,7 @@ def _is_limited(node: Node, *, is_data: bool) -> bool:
 
 
 def _length(node: Node) -> int:
-    """How many values a constant has; 0 where that is unknown."""
+    """Number of values of a constant, 0 where it is unknown."""
     return fold(node, _count)
 
 
@@ -135,7 +135,7 @@ def _count(node: Node, args: tuple[int, ...]) -> int:
 
 
 def _number(node: Node) -> float | None:
-    """Return the value of a number with or without a sign; None of all else."""
+    """Return the value of a number with or without a sign, None for any other node."""
     match node:
         case Number(text):
             return float(text.rstrip("L"))
@@ -145,7 +145,7 @@ def _number(node: Node) -> float | None:
 
 
 def readable(tree: Node) -> str:
-    """Write the tree, unless R does not read that, or lme4 too slowly."""
+    """Return the text of a tree, unless R cannot read it or lme4 reads it too slowly."""
     text = deparse(tree)
     if found := BIDI.search(text):
         raise FormulaError(f"the formula holds {found[0]!a}, which turns the direction of text; rename the column.")

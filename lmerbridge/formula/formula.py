@@ -51,7 +51,7 @@ class Formula:
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
-        """Names of the columns used, in order of appearance; a ``.`` is not among them."""
+        """Names of the columns used, in order of appearance, without a ``.``."""
         return tuple(dict.fromkeys(name for name in tree_names(self.tree) if name != "."))
 
     @cached_property
@@ -73,7 +73,7 @@ class Formula:
 
     @cached_property
     def structures(self) -> tuple[str, ...]:
-        """Which of ``us``, ``diag``, ``cs`` and ``ar1`` are written around its random terms, in order of appearance."""
+        """Covariance structures written around its random terms, in order of appearance."""
         calls = [node.function for node in walk(self.tree) if isinstance(node, Call) and node.function in STRUCTURES]
         return tuple(dict.fromkeys(calls))
 
@@ -89,11 +89,11 @@ class Formula:
 
     @property
     def has_dot(self) -> bool:
-        """Whether the fixed part says "all other columns"."""
+        """Whether the fixed part has a ``.`` for all other columns."""
         return "." in tree_names(self.fixed)
 
     def expand_dot(self, columns: Iterable[str]) -> Formula:
-        """Replace ``.`` by all columns but the response's, as R does; grouping factors are among them.
+        """Replace ``.`` by all columns but the response's, grouping factors included, as R does.
 
         Examples
         --------
@@ -142,7 +142,9 @@ def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
 
 
 def parse_right(text: str, allow: tuple[str, ...] = ()) -> Formula:
-    """Read the right side of a mixed-model formula, which need not have a response; where it has, 0 takes its place.
+    """Read the right side of a mixed-model formula.
+
+    A response is not needed. Where there is one, 0 takes its place.
 
     Raises
     ------

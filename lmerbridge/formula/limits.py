@@ -1,4 +1,4 @@
-"""How large a formula may be: a verdict takes 10 ms at the most, and R neither minutes nor all memory."""
+"""Limits of a formula, so that reading it takes 10 ms at most, and R neither minutes nor all memory."""
 
 BYTES = 20_000
 NODES = 600  # names, constants and operators

@@ -52,7 +52,7 @@ def read_expression(text: str, allow: Collection[str] = ()) -> Node:
 
 
 class _Reader:
-    """An operator-precedence parser; the levels are those of R's own grammar (gram.y)."""
+    """An operator-precedence parser with the levels of R's own grammar (gram.y)."""
 
     def __init__(self, text: str, allow: Collection[str]) -> None:
         try:

@@ -43,7 +43,7 @@ def structure(term: Call) -> tuple[Call, str, bool]:
 
 
 def check_structure(call: Call) -> None:
-    """Refuse a structure around anything but one random term, and all that lme4 would pass over in silence.
+    """Refuse a structure around anything but one random term, and arguments that lme4 would ignore.
 
     lme4 fits ``diag((x | g))`` and ``diag(x || g)`` as ``(x | g)``, and leaves out an argument it does not know.
 
@@ -88,7 +88,7 @@ class Bar:
     group_name : str
         lme4's name of that factor, such as ``"cask:batch"``.
     kind : {"us", "diag", "cs", "ar1"}
-        Structure of the covariance of its columns; ``us``, none, where nothing is said.
+        Structure of the covariance of its columns. The default ``us`` is none.
     hom : bool
         Whether all its columns have one variance.
     """
@@ -115,7 +115,7 @@ def expand_bars(bars: tuple[Call, ...]) -> tuple[Bar, ...]:
 
 
 def _expand_columns(bar: Call) -> Terms:
-    """Expand what varies, and refuse what lme4 would leave out or put elsewhere."""
+    """Expand the columns of a random term, and refuse what lme4 would drop or put elsewhere."""
     lhs = bar.args[0]
     terms = expand(lhs)
     if "." in tree_names(lhs):
@@ -128,9 +128,9 @@ def _expand_columns(bar: Call) -> Terms:
 
 
 def write_out(node: Node, args: tuple[Node, ...]) -> Node:
-    """Write out ``||`` as lme4 does, where it would paste a name into code that R reads as another expression.
+    """Write out ``||`` where lme4 would paste the group's name into code that R reads as another expression.
 
-    ``(x || `a:b`)`` is a random term by ``a:b`` to lme4, and with it whatever else a column may be named.
+    lme4 reads ``(x || `a:b`)`` as a random term by the interaction ``a:b``, and likewise any other name of a column.
     """
     match node:
         case Call("||", (lhs, Name(group))) if not (group.isascii() and is_plain(group)):

@@ -75,7 +75,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function or, as in R, of an operator; ``"("`` is one.
+    """A call of a function or, as in R, of an operator or a parenthesis.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ def tree_names(root: Node) -> list[str]:
 
 
 def with_args(node: Node, args: tuple[Node, ...]) -> Node:
-    """Return a call with other arguments; what is no call as it is."""
+    """Return a call with other arguments, and any other node as it is."""
     return Call(node.function, args, node.names) if isinstance(node, Call) else node
 
 

@@ -52,7 +52,7 @@ def expand(node: Node) -> Terms:
 
 @dataclass
 class _Sum:
-    """A set of products in order, a bit a variable, and whether the intercept was last put in or taken out."""
+    """A set of products in order, one bit per variable, and whether the intercept was last put in or taken out."""
 
     products: dict[int, None] = field(default_factory=dict)
     intercept: bool | None = None
@@ -68,7 +68,7 @@ class _Algebra:
         self.crossed = 0
 
     def step(self, node: Node, args: tuple[_Sum, ...]) -> _Sum:
-        """Give the sum of a node from the sums of its arguments, which are used up."""
+        """Return the sum of a node from the sums of its arguments, which it may change."""
         if isinstance(node, Number):
             return _Sum(intercept={"0": False, "1": True}.get(node.text.rstrip("L")))
         if not args:
@@ -100,7 +100,7 @@ class _Algebra:
         return _Sum(left, first if last is None else last)
 
     def variable(self, node: Node) -> _Sum:
-        """Give the sum of one variable, or of none where it is an offset."""
+        """Return the sum of one variable, or of none where it is an offset."""
         if isinstance(node, Call) and node.function == "offset":
             self.offsets.extend(node.args)
             return _Sum()
@@ -111,7 +111,7 @@ class _Algebra:
         return _Sum({self.bits[label]: None})
 
     def factors(self, product: int) -> tuple[Node, ...]:
-        """Give the variables of a product, in the order in which they were met."""
+        """Return the variables of a product, in the order in which they were met."""
         found = []
         while product:
             lowest = product & -product

@@ -132,7 +132,7 @@ class LmerControl:
         _check(self)
 
     def arguments(self) -> dict[str, Any]:
-        """Return what is given, by R's names: arguments of ``lme4::lmerControl``.
+        """Return the arguments that are given, by the names of ``lme4::lmerControl``.
 
         Examples
         --------

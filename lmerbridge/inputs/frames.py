@@ -15,7 +15,7 @@ from lmerbridge.errors import InvalidArgument
 
 @runtime_checkable
 class ArrowStream(Protocol):
-    """Whatever hands out its columns as Arrow's C stream."""
+    """A frame that exports its columns as Arrow's C stream."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
@@ -24,7 +24,9 @@ Frame: TypeAlias = pd.DataFrame | ArrowStream
 
 
 def pandas_frame(data: object) -> pd.DataFrame:
-    """Return a frame of any library as a pandas one; a pandas frame as it is.
+    """Return a frame of any library as a pandas one.
+
+    A pandas frame is returned as it is.
 
     Parameters
     ----------
@@ -68,7 +70,10 @@ def pandas_frame(data: object) -> pd.DataFrame:
 
 
 def _readable(table: Any, pa: Any) -> Any:  # noqa: ANN401  # pyarrow's, which has no types
-    """Give text the layout that pandas reads; make text of polars' Categorical."""
+    """Return a table with text in the layout that pandas reads.
+
+    polars' Categorical becomes text.
+    """
 
     def plain(kind: Any) -> Any:  # noqa: ANN401
         if pa.types.is_dictionary(kind):

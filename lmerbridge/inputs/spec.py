@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
-from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns
+from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
 from lmerbridge.formula.formula import Formula, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import LmerControl
@@ -39,10 +39,10 @@ class Spec:
     data : DataFrame
     reml : bool
         REML (True) or maximum likelihood.
-    weights, offset : column name, array of one number a row, or None
-    subset : column name of booleans, boolean array of one value a row, or None
+    weights, offset : column name, array of one number per row, or None
+    subset : column name of booleans, boolean array of one value per row, or None
     na_action : {"omit", "exclude", "fail"} or None
-        None is "omit" by one who did not say so, and is to be told of the rows left out.
+        What happens to rows that lack a value. None is "omit" with a warning.
     contrasts : mapping of factor to the name of R's contrast function, or None
     start : array, mapping or None
         Starting theta, alone or as ``{"theta": ...}``.
@@ -94,7 +94,7 @@ class Spec:
 
     @cached_property
     def parsed(self) -> Formula:
-        """The formula, its dot expanded to the other columns, and its double bars as they are meant.
+        """The formula as a value, its dot expanded to the other columns and its double bars as ``double_bar`` says.
 
         Raises
         ------
@@ -108,11 +108,11 @@ class Spec:
 
     @property
     def controls(self) -> Mapping[str, Any]:
-        """Arguments of ``lme4::lmerControl`` by R's names; none where the defaults are to hold."""
+        """Arguments of ``lme4::lmerControl`` by R's names, none where the defaults hold."""
         return self.control.arguments() if isinstance(self.control, LmerControl) else self.control or {}
 
     def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
-        """Return one value a row of the frame for an argument given as a column name or an array, or None.
+        """Return one value per row of the frame for an argument given as a column name or an array, or None.
 
         Raises
         ------
@@ -146,12 +146,12 @@ class Spec:
             )
         if np.ndim(given) != 1 or len(given) != len(self.data):
             raise InvalidArgument(
-                f"{argument} has shape {np.shape(given)}; one value for each of the {len(self.data)} rows is expected."
+                f"{argument} has shape {np.shape(given)}; one value per row is expected, {len(self.data)} in all."
             )
         return pd.Series(given)
 
     def count_missing(self, variables: Iterable[str]) -> dict[str, int]:
-        """Return how many rows of the subset lack a value, by column; weights and offset are among them."""
+        """Return the number of rows of the subset that lack a value, by column, weights and offset included."""
         columns = {name: self.data[name] for name in variables}
         arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
         others = [name for name in arguments if not _is_in(getattr(self, name), columns)]
@@ -161,14 +161,18 @@ class Spec:
         return {name: count for name, count in counts.items() if count}
 
     def rows_in_subset(self) -> NDArray[np.int64]:
-        """Return the positions of the rows that ``subset`` picks, from 0; all where there is none."""
+        """Return the positions from 0 of the rows that ``subset`` picks, all where there is none."""
         mask = self.per_row("subset")
         if mask is None:
             return np.arange(len(self.data))
         if not is_bool_dtype(mask.dtype):
-            raise InvalidArgument(f"subset has dtype {mask.dtype}; a boolean a row is expected, such as data.x > 0.")
+            raise InvalidArgument(
+                f"subset has dtype {mask.dtype}; one boolean per row is expected, such as data.x > 0."
+            )
         if mask.isna().any():
-            raise InvalidArgument(f"subset lacks a value in {mask.isna().sum()} rows; each is to be True or False.")
+            raise InvalidArgument(
+                f"subset lacks a value in {amount(int(mask.isna().sum()), 'row')}; each is to be True or False."
+            )
         if not mask.any():
             raise InvalidArgument("subset picks no row; some must be True.")
         return np.flatnonzero(mask.to_numpy("bool"))

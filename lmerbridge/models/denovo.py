@@ -1,4 +1,4 @@
-"""Simulation from a formula alone: a design to be tried, before there are data to fit."""
+"""Simulation from a formula alone, before there are data to fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.to_r import columns, newdata
 from lmerbridge.bridge.wire import Value
-from lmerbridge.errors import FormulaError, InvalidArgument
+from lmerbridge.errors import FormulaError, InvalidArgument, amount
 from lmerbridge.formula.formula import Formula, parse_right
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.models.predict.simulate import check_count, check_seed
@@ -24,7 +24,7 @@ Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
 
 @dataclass(frozen=True, eq=False)
 class NewParams:
-    """What a model has to be given before responses can be simulated from it.
+    """The parameters that a model needs before responses can be simulated from it.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def simulate_formula(
     allow: Sequence[str] = (),
     timeout: float | None = None,
 ) -> pd.DataFrame:
-    """Simulate responses of a model that nobody has fitted: lme4's ``simulate`` of a formula.
+    """Simulate responses of a model without a fit: lme4's ``simulate`` of a formula.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def simulate_formula(
         those that come next in the R process.
     allow : sequence of str
         Functions that the formula may call beside those it always may: see `lmer`.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -193,6 +193,6 @@ def _align(name: str, given: Given, template: pd.Series) -> Array:
         given = [given[term] for term in template.index]
     values = np.asarray(given, np.float64)
     if values.shape != template.shape or not np.isfinite(values).all():
-        told = f"{name} is {given!r}; {len(template)} finite numbers"
-        raise InvalidArgument(f"{told} are expected, for {expected}.")
+        told = f"{name} is {given!r}; {amount(len(template), 'finite number')}"
+        raise InvalidArgument(f"{told} expected, for {expected}.")
     return values

@@ -1,4 +1,4 @@
-"""What keeps its model in R, to be asked for more: the base of every fit of lme4, and of `lm_list`."""
+"""Values whose model stays in R: the base of every fit of lme4, and of `lm_list`."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class KeptFit(Fit, InR):
 
 
 def fit_spec(model: type[K], spec: Spec) -> K:
-    """Fit a `Spec` with lme4: what `lmer` does once its arguments are gathered."""
+    """Fit a `Spec` with lme4, as `lmer` does once its arguments are gathered."""
     return fit_from_r(model, *fit_in_r(spec))
 
 
 def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
-    """Have R fit a model; return it with the specification of the data as it was."""
+    """Fit a model in R, and return it with the specification of the data as it was."""
     given = arguments(spec)
     kept: list[Spec] = []
 
@@ -138,7 +138,7 @@ def call_on(fit: InR, function: str, **arguments: Value) -> dict[str, Any]:
 
 
 def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
-    """Call a function of the R package on a fit's model, for a public method, whose caller R's warnings are given to.
+    """Call a function of the R package for a verb, and give R's warnings to the verb's caller.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _translate(error: RError) -> LmerBridgeError:
 
 
 def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:
-    """Have a function of a fit computed once per fit."""
+    """Make a function of a fit compute its value once per fit."""
     key = f"_{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
@@ -182,7 +182,7 @@ def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:
 
 
 def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
-    """Yield the warnings that a fit's maker gives."""
+    """Yield the warnings that come with a new fit."""
     if fit.spec.na_action is None and fit.rows_dropped:
         missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing)
@@ -207,7 +207,10 @@ def _snapshot(spec: Spec) -> Spec:
 
 
 def _row_vector(spec: Spec, argument: Literal["weights", "offset", "subset"]) -> RowVector:
-    """Return a copy of an array; the name of a column stays one, to be found in other data as well."""
+    """Return a copy of an array, or the name of a column as it is.
+
+    A column is looked up by its name in other data as well.
+    """
     given, values = getattr(spec, argument), spec.per_row(argument)
     return given if values is None or isinstance(given, str) else values.to_numpy(copy=True)
 

@@ -178,8 +178,8 @@ def lmer(
         order, categoricals keep theirs, ordered ones stay ordered, booleans stay logical.
     reml : bool
         REML, or maximum likelihood.
-    weights, offset : column name or array of one number a row
-    subset : column name or array of one boolean a row
+    weights, offset : column name or array of one number per row
+    subset : column name or array of one boolean per row
     na_action : {"omit", "exclude", "fail"}
         What to do with rows that lack a value. ``exclude`` keeps them, as NaN, in fitted and residuals. If
         it is not given, they are left out as by ``omit``, with a warning.
@@ -197,8 +197,8 @@ def lmer(
     double_bar : {"split", "diag_special"}
         What ``(x || g)`` means, as R's option ``lme4.doublevert.default``: ``(1 | g) + (0 + x | g)``, in which the
         columns of a factor ``x`` are still correlated, or ``diag(x | g)``, in which none are (lme4 2.0-1 or later).
-    timeout : float
-        Seconds after which R is stopped; see `time_limit`.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit. `time_limit` sets one for several calls.
 
     Returns
     -------

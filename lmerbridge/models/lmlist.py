@@ -15,7 +15,7 @@ from lmerbridge.bridge.from_r.flat import build
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.to_r import columns, newdata
 from lmerbridge.bridge.wire import Factor, Table, Value
-from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData
+from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData, amount
 from lmerbridge.formula.formula import Formula, parse_list
 from lmerbridge.formula.syntax import tree_names
 from lmerbridge.inputs.frames import Frame, pandas_frame
@@ -26,7 +26,7 @@ from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LmList(GroupedFit, InR):
-    """A linear model in each group, lme4's ``lmList``: its numbers, and what R has to be asked for.
+    """A linear model in each group, lme4's ``lmList``: its numbers and its verbs.
 
     The numbers need no R, and they are all that is pickled; a verb fits the list again where it is gone.
     """
@@ -39,10 +39,10 @@ class LmList(GroupedFit, InR):
         Parameters
         ----------
         level : float
-            Between 0 and 1.
+            Confidence level, between 0 and 1.
         pool : bool
-            Whether to use the residual standard deviation of all groups. As in R, it is for this call to say, whatever
-            the list was fitted with.
+            Whether to use the residual standard deviation of all groups. As in R, it does not depend on the ``pool`` of
+            the fit.
 
         Returns
         -------
@@ -54,7 +54,7 @@ class LmList(GroupedFit, InR):
         return bounds.reindex(self.summary.index)
 
     def predict(self, newdata: Frame | None = None) -> pd.Series:
-        """Predict, each row by the model of its group.
+        """Predict each row by the model of its group.
 
         Parameters
         ----------
@@ -116,8 +116,8 @@ def lm_list(
         Whether standard errors come from the residual standard deviation of all groups.
     allow : sequence of str
         Functions that the formula may call beside those it always may: see `lmer`.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -154,14 +154,15 @@ def lm_list(
         conditions=model.reply.conditions,
         _model=model,
     )
-    notices.give(chain(_left_out(kept), notices.of_conditions(found.conditions)))
+    notices.give(chain(_row_notices(kept), notices.of_conditions(found.conditions)))
     return found
 
 
-def _left_out(data: pd.DataFrame) -> Iterator[LmerBridgeWarning]:
+def _row_notices(data: pd.DataFrame) -> Iterator[LmerBridgeWarning]:
     if missing := int(data.isna().any(axis=1).sum()):
         yield RowsLeftOutWarning(
-            f"{missing} of {len(data)} rows lack a value and are left out; .fitted has the others."
+            f"{missing} of {amount(len(data), 'row')} {'lacks' if missing == 1 else 'lack'} a value and "
+            f"{'is' if missing == 1 else 'are'} left out; .fitted has the others."
         )
 
 

@@ -1,1 +1,1 @@
-"""Results as frozen values, whoever computed them."""
+"""Results as frozen values, the same for every engine."""

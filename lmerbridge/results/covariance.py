@@ -69,7 +69,7 @@ def singular(root: Array) -> bool:
 
 
 def correlation(covariance: Array) -> tuple[Array, Array]:
-    """Return standard deviations and correlations; a correlation with a zero variance is NaN."""
+    """Return standard deviations and correlations, NaN for a correlation with a zero variance."""
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(np.diag(covariance))
         corr = covariance / np.outer(sd, sd)

@@ -1,4 +1,4 @@
-"""The matrices of one model: what is left of a formula and a frame once both are read."""
+"""The matrices of one model, made of a formula and a frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lmerbridge.results.covariance import Array
 
 if TYPE_CHECKING:
-    import scipy.sparse as sp  # slow to load, and few fits come to it
+    import scipy.sparse as sp  # slow to load, and few fits need it
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmerbridge.errors import amount
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.kind import LMM, Kind
@@ -98,7 +99,7 @@ class GroupModes:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Fit:
-    """One fitted model: a value, whoever computed it.
+    """One fitted model as a value, the same for every engine.
 
     Attributes
     ----------
@@ -173,7 +174,7 @@ class Fit:
     def __repr__(self) -> str:
         method, name = "REML" if self.reml else "ML", self.kind.criteria[self.reml]
         left_out = f" ({self.rows_dropped} left out)" if self.rows_dropped else ""
-        rows = f"{self.nobs} rows{left_out}"
+        rows = f"{amount(self.nobs, 'row')}{left_out}"
         return f"<{self.engine} fit by {method}: {self.formula}, {rows}, {name} {self.criterion:.10g}>"
 
     def numbers(self) -> Fit:
@@ -181,7 +182,7 @@ class Fit:
         return Fit(**{f.name: getattr(self, f.name) for f in fields(Fit)})
 
     def design(self) -> Design | None:
-        """Return the matrices the engine worked with, or None where it keeps them to itself."""
+        """Return the matrices the engine worked with, or None where it does not give them."""
         return self._design
 
     @cached_property
@@ -196,7 +197,7 @@ class Fit:
 
     @cached_property
     def std_errors(self) -> Array:
-        """Standard errors of the fixed effects, shape (p,); NaN where an engine gives a negative variance."""
+        """Standard errors of the fixed effects, shape (p,), NaN where an engine gives a negative variance."""
         with np.errstate(invalid="ignore"):
             return np.sqrt(np.diag(self.covariance))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmerbridge.errors import amount
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Condition, LogLik
 from lmerbridge.results.varcorr import labels
@@ -63,7 +64,8 @@ class GroupedFit:
 
     def __repr__(self) -> str:
         failed = f" ({len(self.failed)} not fitted)" if self.failed else ""
-        return f"<lm_list: {self.formula}, {len(self.groups)} groups{failed}, {len(self.estimates.rows)} rows>"
+        groups, rows = amount(len(self.groups), "group"), amount(len(self.estimates.rows), "row")
+        return f"<lm_list: {self.formula}, {groups}{failed}, {rows}>"
 
     def __str__(self) -> str:
         residual = f"Residual standard deviation {self.sigma:.6g} on {self.df_residual} degrees of freedom"
@@ -76,7 +78,10 @@ class GroupedFit:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The groups in which no model could be fitted; `conditions` says why."""
+        """The groups in which no model could be fitted.
+
+        `conditions` says why.
+        """
         return self.estimates.failed
 
     @property
@@ -91,17 +96,17 @@ class GroupedFit:
 
     @cached_property
     def group_sigma(self) -> pd.Series:
-        """Residual standard deviation by group; NaN where one could not be fitted."""
+        """Residual standard deviation by group, NaN where no model could be fitted."""
         return pd.Series(self.estimates.group_sigma, index=list(self.groups), name="sigma")
 
     @property
     def loglik(self) -> LogLik:
-        """Log-likelihood, with one residual variance where they are pooled; NaN where a group could not be fitted."""
+        """Log-likelihood, with one residual variance where it is pooled, NaN where a group could not be fitted."""
         return LogLik(self.estimates.loglik, self.estimates.df, self.estimates.nobs, reml=False)
 
     @cached_property
     def coef(self) -> pd.DataFrame:
-        """Coefficients: groups by terms; NaN where a group could not be fitted."""
+        """Coefficients, groups by terms, NaN where a group could not be fitted."""
         return self._by_group(self.estimates.coef)
 
     @cached_property

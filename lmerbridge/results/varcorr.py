@@ -18,7 +18,7 @@ from lmerbridge.results.covariance import Array, correlation, triangle
 
 @lru_cache(maxsize=256)
 def labels(terms: tuple[str, ...]) -> pd.Index:
-    """Return the index of some terms; it never changes, so all tables of them share it."""
+    """Return the index of some terms, which all tables of them share."""
     return pd.Index(terms)
 
 
@@ -83,7 +83,7 @@ class CovarianceBlock:
 
     @property
     def rho(self) -> float:
-        """The one correlation of ``cs``, or of neighbours under ``ar1``; NaN where there is no such."""
+        """The one correlation of ``cs``, or of neighbours under ``ar1``, NaN where there is none."""
         return float(self.par[-1]) if self.kind in ("cs", "ar1") and len(self.terms) > 1 else math.nan
 
     @property

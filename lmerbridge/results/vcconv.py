@@ -1,6 +1,6 @@
 """Forms of the covariance of random terms, and from one to another: lme4's ``vcconv``.
 
-A list of matrices, one a term, and a vector of their lower triangles, column by column, say the same in three ways:
+A list of matrices, one per term, and a vector of their lower triangles, column by column, say the same in three ways:
 variances and covariances (``Vv``), standard deviations and correlations (``Sv``), and Cholesky factors relative to
 the residual standard deviation (``Cv``: theta, where ``s`` is given). A vector whose ``s`` is given ends, where it is
 not relative, with the residual's own variance or standard deviation.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.results.covariance import Array, join, lower_root, split
 
 
@@ -53,7 +53,9 @@ def cov2sdcor(v: Array) -> Array:
 
 
 def mlist2vec(matrices: Sequence[Array]) -> Array:
-    """Return the lower triangles of some matrices, column by column; of upper triangular ones, the transposed.
+    """Return the lower triangles of some matrices, column by column.
+
+    Upper triangular matrices are transposed first.
 
     lme4's ``mlist2vec``, to the bit.
 
@@ -173,7 +175,7 @@ def is_nested(f1: Sequence[object] | pd.Series, f2: Sequence[object] | pd.Series
     """
     inner, outer = (pd.factorize(pd.Series(f, dtype=getattr(f, "dtype", object)))[0] for f in (f1, f2))
     if len(inner) != len(outer) or (inner < 0).any() or (outer < 0).any():
-        told = f"f1 has {len(inner)} values and f2 {len(outer)}"
+        told = f"f1 has {amount(len(inner), 'value')} and f2 {len(outer)}"
         raise InvalidArgument(f"{told}; two factors of one length, without missing values, are expected.")
     pairs = np.unique(np.column_stack([inner, outer]), axis=0)
     return len(pairs) == len(np.unique(pairs[:, 0]))
@@ -189,7 +191,9 @@ def _widths(length: int, n: Sequence[int] | None) -> list[int]:
     widths = [round((math.sqrt(8 * length + 1) - 1) / 2)] if n is None else [int(k) for k in n]
     if sum(k * (k + 1) // 2 for k in widths) != length:
         told = "one matrix" if n is None else f"matrices {', '.join(map(str, widths))} wide"
-        raise InvalidArgument(f"a vector of {length} elements is no lower triangle of {told}; give the widths as n.")
+        raise InvalidArgument(
+            f"a vector of {amount(length, 'element')} is no lower triangle of {told}; give the widths as n."
+        )
     return widths
 
 
@@ -198,7 +202,7 @@ def _covariances(v: Array, n: Sequence[int] | None, s: float | None) -> list[Arr
 
 
 def _root(covariance: Array) -> Array:
-    """Return the lower Cholesky factor; a matrix with a missing element stays as it is."""
+    """Return the lower Cholesky factor, or a matrix with a missing element as it is."""
     if np.isnan(covariance).any():
         return covariance
     try:

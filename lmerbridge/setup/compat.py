@@ -34,7 +34,7 @@ def parse_version(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Range:
-    """The versions from `first` on and before `below`; without `below`, all later ones.
+    """The versions from `first` on and before `below`, or all later ones without `below`.
 
     Examples
     --------

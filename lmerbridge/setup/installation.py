@@ -66,5 +66,8 @@ def rinterface_version() -> str:
 
 
 def rinterface_is_compiled() -> bool:
-    """Return whether rpy2 was compiled against R's headers; its fallback without them is slow and brittle."""
+    """Return whether rpy2 was compiled against R's headers.
+
+    Its fallback without them is slow and brittle.
+    """
     return find_spec("_rinterface_cffi_api") is not None

@@ -72,7 +72,7 @@ def install_commands(manager: str, parts: Iterable[str]) -> tuple[str, ...]:
 
 
 def package_names(manager: str, parts: Iterable[str]) -> list[str]:
-    """Return what the manager calls these parts; it knows no R package where they come from CRAN.
+    """Return the manager's names of these parts, without R packages that come from CRAN.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def manager() -> str:
 
 
 def remedy(*parts: str) -> str:
-    """Return the commands, one a line, that install these parts on this machine."""
+    """Return the commands that install these parts on this machine, one per line."""
     return "\n".join(install_commands(manager(), parts))
 
 

@@ -148,7 +148,7 @@ def hears(worker, garbage):
 def test_half_a_reply_is_an_error_of_ours(garbage):
     worker = host.Worker()
     worker._process.kill()  # R need not start for this
-    worker._owed = None
+    worker._answer_due = None
     error, text = GARBAGE[garbage]
     with hears(worker, garbage), pytest.raises(error, match=text):
         worker.call("session_facts")

@@ -130,7 +130,7 @@ BAD_STARTS = {
     "nothing": ({}, "start names nothing"),
     "two at once": ({"theta": [1], "par": [1]}, "'theta' alone, or 'par' alone"),
     "a missing number": ({"theta": [1, np.nan, 1]}, r"start\['theta'\] is"),
-    "too few": ([1.0], "start needs one finite number a theta"),
+    "too few": ([1.0], "start needs one finite number per theta"),
     "text": ("theta", "a sequence of finite numbers"),
 }
 

@@ -171,7 +171,7 @@ def test_a_value_that_a_function_of_the_formula_supplies_is_not_missing(holes):
 
 def test_fail_names_the_columns_and_counts_their_rows(holes):
     weights = np.where(holes.index == "r7", np.nan, 1.0)
-    text = "the data lacks values: 'Reaction' in 1 rows, 'Days' in 2 rows, 'weights' in 1 rows; fill or drop them"
+    text = "the data lacks values: 'Reaction' in 1 row, 'Days' in 2 rows, 'weights' in 1 row; fill or drop them"
     with pytest.raises(MissingValues, match=text):
         lmer(INTERCEPTS, holes, na_action="fail", weights=weights)
     with pytest.raises(MissingValues, match="a function of the formula gives missing values"):
@@ -233,10 +233,10 @@ ERRORS = {  # arguments, the error, part of its text
     "weights that are levels": ({"weights": "Subject"}, InvalidArgument, "dtype category; numbers"),
     "weights that are booleans": ({"weights": np.ones(180, bool)}, InvalidArgument, "dtype bool; numbers"),
     "an offset of another index": ({"offset": pd.Series(0.0, range(1, 181))}, InvalidArgument, "another index"),
-    "a subset of numbers": ({"subset": np.ones(180)}, InvalidArgument, "dtype float64; a boolean a row"),
-    "a subset of text": ({"subset": "Subject"}, InvalidArgument, "dtype category; a boolean a row"),
+    "a subset of numbers": ({"subset": np.ones(180)}, InvalidArgument, "dtype float64; one boolean per row"),
+    "a subset of text": ({"subset": "Subject"}, InvalidArgument, "dtype category; one boolean per row"),
     "an empty subset": ({"subset": np.zeros(180, bool)}, InvalidArgument, "picks no row"),
-    "a subset with holes": ({"subset": pd.array([True, None] * 90)}, InvalidArgument, "lacks a value in"),
+    "a subset with holes": ({"subset": pd.array([True, None] * 90)}, InvalidArgument, "lacks a value in 90 rows"),
     "an unknown contrast": (
         {"contrasts": {"Subject": "system"}},
         InvalidArgument,
@@ -248,7 +248,7 @@ ERRORS = {  # arguments, the error, part of its text
     "a control by its optimizer": ({"control": "bobyqa"}, InvalidArgument, "a mapping with names for keys"),
     "weights the data lacks": ({"weights": "w"}, MissingColumns, "weights names 'w'"),
     "a start of text": ({"start": "one"}, InvalidArgument, "start is 'one'"),
-    "a start of two dimensions": ({"start": [[1.0]]}, InvalidArgument, "one a theta"),
+    "a start of two dimensions": ({"start": [[1.0]]}, InvalidArgument, "one per theta"),
     "a control of lists": ({"control": {"optCtrl": {"x": [1, 2]}}}, InvalidArgument, r"control\['optCtrl'\]\['x'\]"),
     "an unknown na_action": ({"na_action": "drop"}, InvalidArgument, "'omit', 'exclude' or 'fail'"),
     "reml that is no boolean": ({"reml": "yes"}, InvalidArgument, "reml is 'yes'"),
@@ -291,7 +291,7 @@ REFUSED = {  # formula, what the sleepstudy data gets, more arguments, the error
     ),
     "a crossed group a row": ("Reaction ~ 1 + (1 | Subject:Days)", {}, {}, UnfitData, "fewer levels than rows"),
     "log of zero": ("Reaction ~ log(Days) + (1 | Subject)", {}, {}, UnfitData, "gives an infinite number"),
-    "two starts for one theta": (INTERCEPTS, {}, {"start": [1.0, 2.0]}, InvalidArgument, "one finite number a theta"),
+    "two starts for one theta": (INTERCEPTS, {}, {"start": [1.0, 2.0]}, InvalidArgument, "one finite number per theta"),
     "a negative start": (INTERCEPTS, {}, {"start": [-1.0]}, InvalidArgument, "below its bound"),
 }
 
@@ -431,7 +431,7 @@ def test_the_objective_at_the_optimum_is_the_criterion(slopes):
 
 
 def test_a_point_of_another_length_is_an_error(slopes):
-    with pytest.raises(InvalidArgument, match="2 elements a point; 3 are expected"):
+    with pytest.raises(InvalidArgument, match="2 elements per point; 3 elements expected"):
         slopes.deviance_at(np.ones(2))
 
 

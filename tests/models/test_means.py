@@ -289,13 +289,22 @@ def test_a_grid_outlives_its_process_and_pickles(cake):
     assert len(other.pairs().frame) == 15
 
 
+def test_a_method_for_degrees_of_freedom_has_the_spelling_of_anova_and_that_of_emmeans(cake):
+    one, other = (cake.emmeans("recipe", ddf=ddf) for ddf in ("Satterthwaite", "satterthwaite"))
+    assert one.ddf == other.ddf == "satterthwaite"
+    pd.testing.assert_frame_equal(one.frame, other.frame)
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
         (lambda fit: fit.emmeans("angle"), "specs names 'angle'; '1', 'recipe', 'temperature' are there"),
         (lambda fit: fit.emmeans("recipe", by="replicate"), "by names 'replicate'"),
         (lambda fit: fit.emmeans("pairwise ~ recipe"), r"names, or a formula such as '~ a \| b', are expected"),
-        (lambda fit: fit.emmeans("recipe", ddf="kr"), "ddf is 'kr'; one of kenward-roger, satterthwaite, asymptotic"),
+        (
+            lambda fit: fit.emmeans("recipe", ddf="kr"),
+            "ddf is 'kr'; one of 'Kenward-Roger', 'Satterthwaite', 'asymptotic'",
+        ),
         (lambda fit: fit.emmeans("recipe", weights="none"), "weights is 'none'"),
         (lambda fit: fit.emmeans("recipe", at={"x": 1}), "at names 'x'"),
         (lambda fit: fit.emmeans("recipe", at={"temperature": [[1]]}), r"at\['temperature'\]"),
@@ -306,7 +315,7 @@ def test_a_grid_outlives_its_process_and_pickles(cake):
         (lambda fit: fit.emmeans("recipe", ddf="asymptotic").contrast("system"), "method is 'system'"),
         (
             lambda fit: fit.emmeans("recipe", ddf="asymptotic").contrast({"a": [1, -1]}),
-            r"the contrast 'a' is \[1, -1\]; 3 numbers",
+            r"the contrast 'a' is \[1, -1\]; one number per row of the grid is expected, 3 in all",
         ),
         (lambda fit: fit.emmeans("recipe", ddf="asymptotic").contrast(5), "method is 5"),
         (lambda fit: fit.emmeans("recipe", ddf="asymptotic").contrast(interaction="rm"), "interaction is 'rm'"),

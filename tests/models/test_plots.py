@@ -85,7 +85,7 @@ def test_levels_stand_beside_their_intervals(fit):
 
 
 def test_axes_that_do_not_go_with_the_panels_and_a_group_that_is_none_are_refused(fit):
-    with pytest.raises(InvalidArgument, match="axes holds 1 Axes; one a panel is expected, 2 in all"):
+    with pytest.raises(InvalidArgument, match="axes holds 1 Axes; one per panel is expected, 2 in all"):
         fit.plot_ranef("Subject", figure()[1])
     with pytest.raises(InvalidArgument, match="group is 'Days'; one of 'Subject' is expected"):
         fit.plot_ranef("Days")

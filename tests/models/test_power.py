@@ -10,7 +10,7 @@ from scipy.stats import beta, nct, t
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.resample.groups import extend
+from lmerbridge.models.resample.groups import resize
 from lmerbridge.models.resample.power import Power
 from lmerbridge.models.resample.refits import Refits
 from tests.oracle import fitted, plain
@@ -111,15 +111,15 @@ def test_a_test_is_any_function_of_a_replicate():
 
 def test_more_groups_are_copies_with_levels_of_their_own():
     fit = lmer("strength ~ 1 + (1 | batch) + (1 | sample)", load_dataset("Pastes"))
-    longer = extend(fit, "batch", 25).data
+    longer = resize(fit, "batch", 25).data
     assert longer["batch"].nunique() == 25
     assert longer["sample"].nunique() == 75  # each is of one batch: copies are others
     assert longer.groupby("sample")["batch"].nunique().eq(1).all()
     assert longer["strength"].tolist()[:60] == fit.spec.data["strength"].tolist()
-    crossed = extend(fitted("penicillin"), "sample", 12).data
+    crossed = resize(fitted("penicillin"), "sample", 12).data
     assert (crossed["sample"].nunique(), crossed["plate"].nunique()) == (12, 24)
     assert len(crossed) == 2 * 144
-    fewer = extend(fitted("penicillin"), "plate", 5).data
+    fewer = resize(fitted("penicillin"), "plate", 5).data
     assert fewer["plate"].nunique() == 5
 
 
@@ -128,7 +128,7 @@ def test_weights_and_offset_go_with_their_rows():
     data.loc[5, "Days"] = np.nan
     data = data.assign(w=1.0 + np.arange(180) % 3, o=np.arange(180.0))
     fit = lmer("Reaction ~ Days + (Days | Subject)", data, weights=data["w"], offset="o", subset=data["Days"] != 9)
-    spec = extend(fit, "Subject", 20)
+    spec = resize(fit, "Subject", 20)
     used = data.dropna().query("Days != 9")
     copied = pd.concat([used, used[used["Subject"].isin(used["Subject"].unique()[:2])]])
     assert np.array_equal(spec.weights, copied["w"])

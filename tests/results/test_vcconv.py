@@ -114,7 +114,7 @@ BAD = {
     "no triangle": (lambda: vcconv.vec2mlist(np.ones(4)), "4 elements is no lower triangle of one matrix"),
     "other widths": (lambda: vcconv.vv_to_cv(np.ones(4), [2, 2]), "no lower triangle of matrices 2, 2 wide"),
     "no square": (lambda: vcconv.cov2sdcor(np.ones((2, 3))), r"shape \(2, 3\); a square one"),
-    "two lengths": (lambda: vcconv.is_nested(["a"], ["a", "b"]), "f1 has 1 values and f2 2"),
+    "two lengths": (lambda: vcconv.is_nested(["a"], ["a", "b"]), "f1 has 1 value and f2 2"),
     "a missing level": (lambda: vcconv.is_nested(["a", None], ["a", "b"]), "without missing values"),
 }
 

@@ -1,4 +1,4 @@
-"""What a fit has to say, through Python's warnings: each thing once, under a category of ours."""
+"""R's conditions as Python's warnings, each once, under a category of this package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CATEGORIES = (  # kind and text of R's condition; the first that fits. R's other
 
 
 def category(condition: Condition) -> type[LmerBridgeWarning] | None:
-    """Return the warning category of one of R's conditions; None where it is no warning.
+    """Return the warning category of one of R's conditions, None where it is no warning.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def category(condition: Condition) -> type[LmerBridgeWarning] | None:
 
 
 def of_conditions(conditions: tuple[Condition, ...]) -> Iterator[LmerBridgeWarning]:
-    """Yield a warning for each of R's conditions that calls for one; of equal ones the first."""
+    """Yield a warning for each of R's conditions that calls for one, the first of equal ones."""
     for condition in dict.fromkeys(conditions):
         kind = category(condition)
         if kind is not None:
@@ -47,7 +47,7 @@ def of_conditions(conditions: tuple[Condition, ...]) -> Iterator[LmerBridgeWarni
 
 
 def of_rows(dropped: int, total: int, missing: Mapping[str, int]) -> LmerBridgeWarning:
-    """Return the warning that rows were left out, and which columns lack values, where nobody had asked for it."""
+    """Return the warning that rows were left out without an ``na_action``, and which columns lack values."""
     where = f" ({', '.join(f'{name!r} in {count}' for name, count in missing.items())})" if missing else ""
     return RowsLeftOutWarning(
         f"{dropped} of {total} rows {'lacks' if dropped == 1 else 'lack'} a value{where} and "

@@ -33,7 +33,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Structures:
-    """lme4's covariance structures, a block each, and their parameters one after another."""
+    """lme4's covariance structures, one per block, and their parameters one after another."""
 
     kind: tuple[str, ...]
     hom: Integers
@@ -81,7 +81,7 @@ class FitReply:
 
 @dataclass(frozen=True)
 class RandomTerms:
-    """Random terms of R's ``design``: one after another."""
+    """Random terms of R's ``design``, one after another."""
 
     group: tuple[str, ...]
     width: Integers
@@ -92,7 +92,7 @@ class RandomTerms:
 
 @dataclass(frozen=True)
 class SparseColumns:
-    """The compressed columns of the transposed Z: a column a row of the data."""
+    """The compressed columns of the transposed Z, one per row of the data."""
 
     x: Array
     i: Integers
@@ -132,7 +132,7 @@ def _square(values: Array) -> Array:
 
 
 def us_structures(blocks: int) -> dict[str, Any]:
-    """Return the vectors of `Structures` where all blocks are ``us`` and nobody tells their parameters."""
+    """Return the vectors of `Structures` where all blocks are ``us`` without known parameters."""
     none = np.zeros(blocks, np.int32)
     return {
         "structure.kind": ["us"] * blocks,

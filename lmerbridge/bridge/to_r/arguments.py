@@ -78,7 +78,7 @@ def _numbers(argument: str, values: pd.Series) -> Array:
 
 
 def check_weights(argument: str, weights: Array) -> None:
-    """See that weights, NaN where a row lacks one, are such as lme4 can fit with."""
+    """Check that weights are such as lme4 can fit with, NaN where a row lacks one."""
     if np.any(weights < 0) or not np.any(weights > 0):
         raise InvalidArgument(f"{argument} are negative in a row, or zero in all; numbers of at least 0 are expected.")
 
@@ -111,7 +111,7 @@ def _vector(name: str, given: object) -> Array:
     except (TypeError, ValueError):
         start = np.empty((0, 0))
     if start.ndim != 1 or not np.isfinite(start).all():
-        raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one a theta, is expected.")
+        raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one per theta, is expected.")
     return start
 
 
@@ -135,7 +135,7 @@ def _plain(name: str, value: object) -> Value:
 
 
 def _scalar(name: str, value: object) -> bool | int | float | str | None:
-    """Return a plain value; an integer beyond R's own is a double."""
+    """Return a plain value, a double for an integer beyond R's own."""
     match value:
         case np.generic():
             return _scalar(name, value.item())

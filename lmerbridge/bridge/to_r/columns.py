@@ -1,4 +1,4 @@
-"""A pandas frame as plain column buffers; knows pandas, knows no R.
+"""A pandas frame as plain column buffers, without R.
 
 Every kind of column has one faithful form in R, or none; nothing is converted by guess.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, column_kind
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
-from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn
+from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn, amount
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.syntax import Call, Name, Node, number_text, walk
 from lmerbridge.results.kind import LMM
@@ -34,7 +34,9 @@ MAKES_LEVELS = frozenset(("factor", "as.factor", "ordered", "interaction", "as.c
 
 
 def encode_table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) -> Table:
-    """Return the columns that a formula names, as R is to see them; no others travel.
+    """Return the columns that a formula names, as R is to see them.
+
+    No others travel.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def encode_table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) 
 
 
 def check_names(frame: pd.DataFrame, variables: Sequence[str]) -> None:
-    """See that each variable is one column of the frame, under a name R can hold."""
+    """Check that each variable is one column of the frame, under a name R can hold."""
     if isinstance(frame.columns, pd.MultiIndex):
         raise InvalidArgument("data has a MultiIndex for columns; flatten it to plain names first.")
     missing = [name for name in variables if name not in frame.columns]
@@ -81,7 +83,7 @@ def _factors_of(formula: Formula) -> set[str]:
 
 
 def _check_levels(series: pd.Series, value: Value) -> None:
-    """Refuse what R's own labels would change: it writes numbers to 15 digits, and knows nothing of ours for times."""
+    """Refuse values that R's own labels would change: numbers of more than 15 digits, and times."""
     if isinstance(value, ClassVector):
         remedy = "the formula uses it as a factor and otherwise; give the factor a column of its own, with .astype(str)"
         raise UnsupportedColumn(series.name, series.dtype, remedy)
@@ -93,7 +95,7 @@ def _check_levels(series: pd.Series, value: Value) -> None:
 
 
 def encode_column(series: pd.Series, role: Role = "covariate", model: ModelKind = LMM) -> Value:
-    """One column as R is to see it.
+    """Return one column as R is to see it.
 
     Returns
     -------
@@ -172,7 +174,7 @@ def _check_finite(plain: pd.Series, values: NDArray[np.float64]) -> None:
     if len(infinite):
         (row,) = plain.index[infinite[:1]].tolist()
         raise InputError(
-            f"column {plain.name!r} is infinite in {len(infinite)} rows, first in row {row!r}; "
+            f"column {plain.name!r} is infinite in {amount(len(infinite), 'row')}, first in row {row!r}; "
             "lme4 needs finite numbers: drop the rows or set them to NaN."
         )
 
@@ -182,7 +184,7 @@ def _truth(plain: pd.Series) -> NDArray[np.int8]:
 
 
 def _seconds(plain: pd.Series) -> NDArray[np.float64]:
-    """Count seconds; whole ones exactly, in whatever unit they are kept."""
+    """Return times in seconds, whole ones exactly, whatever their unit."""
     times = (_utc(plain) if plain.dtype.kind == "M" else plain).to_numpy()
     unit, _ = np.datetime_data(times.dtype)
     whole, rest = np.divmod(times.view(np.int64), PER_SECOND[unit])
@@ -197,16 +199,16 @@ def _utc(plain: pd.Series) -> pd.Series:
 
 
 def _zone(plain: pd.Series) -> str:
-    """R's name of a time zone: none for naive times; UTC for what has no name, as a fixed offset."""
+    """Return R's name of a time zone, empty for naive times, UTC for a zone without a name."""
     zone = plain.dt.tz
     return "" if zone is None else getattr(zone, "key", None) or getattr(zone, "zone", None) or "UTC"
 
 
 def _groups(its_kind: Kind, plain: pd.Series) -> Factor:
-    """Label values here, where integers are exact: R would write 100000 as 1e+05."""
+    """Return grouping values as a factor with labels written here, since R would write 100000 as 1e+05."""
     values: Any = _doubles(plain) if its_kind == "number" else plain
     if plain.dtype.kind == "O" and isinstance(plain.dtype, np.dtype):
-        values = plain.to_numpy()  # pandas would make Arrow's text of it, which a lone surrogate is not
+        values = plain.to_numpy()  # pandas would make Arrow's text of it, which holds no lone surrogate
     codes, uniques = pd.factorize(values)
     order = uniques.argsort()
     ranks = np.append(np.argsort(order), -1).astype(np.int32)  # the last is what -1, a missing value, finds

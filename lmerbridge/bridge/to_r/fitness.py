@@ -1,7 +1,7 @@
 """Whether columns can carry a model at all, seen before R sees them.
 
-Only what no missing value of another column can mend is refused here; what depends on the rows that R keeps is
-refused by R, and `refusals` says it in our words.
+Only what holds whichever rows R leaves out is refused here. What depends on the rows that R keeps is refused by R,
+and `refusals` translates R's error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Values: TypeAlias = NDArray[Any]
 
 
 def check(spec: Spec, columns: Columns) -> None:
-    """Refuse an empty or one-level column, a group a row, and a constant response.
+    """Refuse an empty or one-level column, a grouping factor with one level per row, and a constant response.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def check(spec: Spec, columns: Columns) -> None:
 
 
 def _plain(formula: Formula) -> list[str]:
-    """Columns that stand for themselves: a row where one lacks a value is left out."""
+    """Names of the columns that stand alone, where a row that lacks a value is left out."""
     groups = [node for bar in formula.random for node in bar.group]
     return _names([formula.response, *_design_variables(formula), *groups])
 
@@ -60,7 +60,7 @@ def _names(nodes: list[Node]) -> list[str]:
 
 
 def _values_in(value: Value, rows: slice | Values) -> Values:
-    """Return the values that are there; of a factor its codes."""
+    """Return the values that are not missing, of a factor its codes."""
     if isinstance(value, Factor | Logical):
         codes = value.codes[rows]
         return codes[codes >= 0]
@@ -76,16 +76,16 @@ def _is_constant(values: Values) -> bool:
 def _empty(present: Mapping[str, Values]) -> Iterator[str]:
     for name, values in present.items():
         if not len(values):
-            yield f"{name!r} has no value in any row; leave it out, or look where its values went."
+            yield f"{name!r} has no value in any row; leave it out, or see why its values are missing."
 
 
 def _groups(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
-    asked = spec.controls  # who sets lme4's own checks has the answer of lme4
+    checks = spec.controls  # lme4 decides where its own check is set
     for name in _names([bar.group[0] for bar in formula.random if len(bar.group) == 1]):
         rows, levels = len(present[name]), len(np.unique(present[name]))
-        if levels == 1 and "check.nlev.gtr.1" not in asked:
+        if levels == 1 and "check.nlev.gtr.1" not in checks:
             yield f"the grouping factor {name!r} has one level; a random effect needs at least two: leave its term out."
-        elif levels == rows and "check.nobs.vs.nlev" not in asked:
+        elif levels == rows and "check.nobs.vs.nlev" not in checks:
             yield (
                 f"the grouping factor {name!r} has a level of its own in each of its {rows} rows; random effects "
                 "and residuals are then one: leave its term out, or group by what repeats."

@@ -1,6 +1,6 @@
 """What kind of values a pandas column holds, whichever of pandas' many dtypes it has.
 
-A kind is told by dtype, and for Python objects by the type of every one of them; nothing is guessed from looks.
+The dtype gives the kind, and the type of every value where they are Python objects. Nothing is guessed from a text.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _present(series: pd.Series) -> NDArray[np.bool_]:
 
 
 def _mixture_refusal(present: pd.Series, words: dict[type, str]) -> UnsupportedColumn:
-    """Name the row that stands out, or the type that R has nothing for."""
+    """Return the error that names the first row of another kind, or the type that R has nothing for."""
     types = list(map(type, present))
     if len(set(words.values())) == 1:
         return _refusal(present, types[0].__name__)
@@ -177,7 +177,7 @@ def _decimals(present: pd.Series) -> tuple[Kind, ExtensionArray]:
 
 
 def _doubles(present: pd.Series, back: Callable[[float], object], remedy: str) -> tuple[Kind, ExtensionArray]:
-    """Doubles that, read back, are the very values."""
+    """Return doubles that equal the values when they are read back."""
     values = list(map(float, present))
     if any(back(double) != value for double, value in zip(values, present, strict=True)):
         raise ValueError(remedy)
@@ -193,7 +193,7 @@ def _dates(present: pd.Series) -> tuple[Kind, ExtensionArray]:
 
 
 def _instants(present: pd.Series) -> tuple[Kind, ExtensionArray]:
-    """Datetimes in the time zone they share; in UTC, where they are in several."""
+    """Return datetimes in the time zone they share, or in UTC where they have several."""
     zones = [getattr(value, "tzinfo", None) for value in present]
     if None in zones:
         if any(zones):

@@ -87,19 +87,19 @@ def _match_levels(series: pd.Series, column: Factor, known: Factor, rows: NDArra
 
 
 def describe_new_levels(name: str, levels: Iterable[str], rows: pd.Index) -> str:
-    """Say which levels are new to the fit, and where they are."""
+    """Describe the levels that are new to the fit, and their rows."""
     return f"newdata has {first_items(dict.fromkeys(levels))} for {name!r} in {_rows(rows)}, which the fit has not seen"
 
 
 def check_complete(newdata: pd.DataFrame, names: Sequence[str]) -> None:
-    """See that no row of some columns lacks a value."""
+    """Check that no row of some columns lacks a value."""
     missing = newdata[list(names)].isna().any(axis=1).to_numpy()
     if missing.any():
         raise MissingValues(describe_missing(newdata.index[missing]))
 
 
 def describe_missing(rows: pd.Index) -> str:
-    """Say which rows lack a value."""
+    """Describe the rows that lack a value."""
     return f"newdata lacks values in {_rows(rows)}; fill or drop them."
 
 

@@ -1,10 +1,10 @@
-"""What R refuses because of the input, in our words."""
+"""R's errors that the input caused, as errors of this package."""
 
 from __future__ import annotations
 
 import re
 
-from lmerbridge.errors import InputError, InvalidArgument, MissingValues, RError, UnfitData
+from lmerbridge.errors import InputError, InvalidArgument, MissingValues, RError, UnfitData, amount
 from lmerbridge.inputs.spec import Spec
 
 NO_ROWS = "no row has a value for every variable of the model; look at the missing values of its columns"
@@ -14,8 +14,8 @@ FEWER_EFFECTS = "the data needs more rows than a term has random effects; leave 
 CONTRASTS = "a factor of the fixed or random part needs at least two levels; leave it out"
 FINITE = "a function of the formula gives an infinite number; log(0) and 1/0 do"
 THETA = (
-    "start needs one finite number a theta, a par where a term has a covariance structure, none of them below its "
-    "bound: 0 for standard deviations"
+    "start needs one finite number per theta, or per par where a term has a covariance structure, none of them below "
+    "its bound: 0 for standard deviations"
 )
 WEIGHTS = "weights must not be negative"
 
@@ -33,7 +33,7 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
 
 
 def translate(error: RError, spec: Spec) -> InputError | None:
-    """Return our error for an error of R's that the input caused; None where it is R's own affair."""
+    """Return our error for an error of R's that the input caused, None for any other."""
     if "lmerbridge_refusal" in error.classes:  # what r/R refuses itself
         return InvalidArgument(f"{error.text}.")
     for pattern, kind, advice in REFUSALS:
@@ -44,6 +44,6 @@ def translate(error: RError, spec: Spec) -> InputError | None:
 
 def _missing_values(spec: Spec) -> MissingValues:
     counts = spec.count_missing(spec.parsed.variables)
-    where = ", ".join(f"{name!r} in {count} rows" for name, count in counts.items())
+    where = ", ".join(f"{name!r} in {amount(count, 'row')}" for name, count in counts.items())
     told = f"the data lacks values: {where}" if where else "a function of the formula gives missing values"
     return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")

@@ -1,4 +1,4 @@
-"""The same model by every optimizer, to see whether they agree."""
+"""One model fitted by every optimizer, to see whether they agree."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ class AllFit:
 
     @cached_property
     def ok(self) -> pd.Series:
-        """Which optimizers fitted."""
+        """Whether each optimizer fitted the model."""
         found = {name: isinstance(fit, KeptFit) for name, fit in self.fits.items()}
         return pd.Series(found, name="ok", dtype=bool)
 
     @cached_property
     def llik(self) -> pd.Series:
-        """Log-likelihood, restricted in a fit by REML, by optimizer that fitted."""
+        """Log-likelihood by optimizer, restricted in a fit by REML."""
         return pd.Series({name: float(fit.loglik) for name, fit in self._successes.items()}, name="llik", dtype=float)
 
     @cached_property
@@ -118,7 +118,7 @@ class AllFit:
         return [f"{name:<30} not tried: R lacks {package}" for name, package in self.not_installed.items()]
 
     def _spread(self) -> str:
-        """The fixed effects' and standard deviations' range over the optimizers."""
+        """Range of each fixed effect and standard deviation over the optimizers."""
         both = pd.concat([self.fixef, self.sdcor], axis=1)
         return pd.DataFrame(
             {"lowest": both.min(), "highest": both.max(), "spread": both.max() - both.min()}
@@ -145,10 +145,10 @@ def all_fit(
         Evaluations each may make; None is each one's own limit.
     start_from_mle : bool
         Start at this fit's theta, as lme4 does from 1.1-38 on, and not where `lmer` would.
-    progress : bool
-        Show a progress bar; if it is not given, on a terminal.
-    timeout : float
-        Seconds for all of them, after which R is stopped.
+    progress : bool, optional
+        Whether to show a progress bar. The default shows it where standard error is a terminal.
+    timeout : float, optional
+        Seconds after which R is stopped, all optimizers together. The default is no limit.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def _attempt(fit: KeptFit, spec: Spec) -> KeptFit | LmerBridgeError:
 
 
 def _end(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """Return what lme4 optimized: theta, or what a structured covariance has instead."""
+    """Return the parameters that lme4 optimized: theta, or those of a structured covariance."""
     par = lme4_has("get_me_par")
     return {"par" if par else "theta": call_on(fit, "optimized_parameters", par=par)["value"]}
 
@@ -224,7 +224,10 @@ def _missing_packages(wanted: Sequence[str]) -> dict[str, str]:
 
 
 def _control(spec: Spec, name: str, maxfun: int | None) -> dict[str, object]:
-    """Return the fit's own control with another optimizer; what its optimizer was told is told no other."""
+    """Return the fit's control with another optimizer.
+
+    Options of the fit's own optimizer are kept for that optimizer alone.
+    """
     optimizer, method = METHODS[name]
     own = spec.controls.get("optCtrl", {}) if spec.controls.get("optimizer", DEFAULT) == optimizer else {}
     limit = {} if maxfun is None else {LIMIT[optimizer]: maxfun}

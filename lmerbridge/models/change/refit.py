@@ -14,7 +14,7 @@ from lmerbridge.bridge import host
 from lmerbridge.bridge.session import lme4_version
 from lmerbridge.bridge.to_r import columns
 from lmerbridge.bridge.wire import Value
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import Call, Name, deparse, tree_names
 from lmerbridge.inputs.spec import Spec
@@ -26,7 +26,7 @@ DEFECT = "refit_reml"
 
 
 def response_by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArray[Any] | pd.Series) -> Array:
-    """Return a number for each row of the frame, NaN for those that the fit does not use."""
+    """Return one number per row of the frame, NaN for a row that the fit does not use."""
     used = fit.index.take(fit.rows)
     series = given if isinstance(given, pd.Series) else pd.Series(_vector(argument, given))
     if len(series) == len(fit.index) and (series is not given or series.index.equals(fit.index)):
@@ -39,7 +39,9 @@ def response_by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArra
         series = series.reindex(used)
     if len(series) != fit.nobs:
         expected = f"the {fit.nobs} rows used, or of the {len(fit.index)} of the frame"
-        raise InvalidArgument(f"{argument} has {len(series)} values; one for each of {expected}, is expected.")
+        raise InvalidArgument(
+            f"{argument} has {amount(len(series), 'value')}; one for each of {expected}, is expected."
+        )
     values = columns.encode_column(series.rename(argument), "response")
     if not isinstance(values, np.ndarray) or np.isnan(values).any():
         raise InvalidArgument(f"{argument} has dtype {series.dtype}; numbers are expected, and none of them missing.")
@@ -50,7 +52,7 @@ def response_by_row(fit: KeptFit, argument: str, given: Sequence[float] | NDArra
 
 def _vector(argument: str, given: Sequence[float] | NDArray[Any]) -> Sequence[float] | NDArray[Any]:
     if np.ndim(given) != 1:
-        raise InvalidArgument(f"{argument} has shape {np.shape(given)}; one value a row is expected.")
+        raise InvalidArgument(f"{argument} has shape {np.shape(given)}; one value per row is expected.")
     return given
 
 
@@ -69,7 +71,7 @@ def with_response(spec: Spec, response: Array, weights: Array | None, rename: st
 
 
 def refit_model(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.RModel:
-    """Return a fit's model refitted to a response of that name, and with other weights, a value for each row."""
+    """Refit a fit's model to a response of that name, with other weights where they are given."""
     of = model_of(fit)
     defect = DEFECT in (found.name for found in defects("lme4", lme4_version()))
     given: dict[str, Value] = {
@@ -83,6 +85,6 @@ def refit_model(fit: KeptFit, name: str, response: Array, weights: Array | None)
 
 
 def refit_model_ml(fit: KeptFit) -> host.RModel:
-    """Return a fit's model fitted by maximum likelihood."""
+    """Refit a fit's model by maximum likelihood."""
     of = model_of(fit)
     return host.keep("refit_model_ml", of=of.handle)

@@ -59,8 +59,8 @@ def update(
         The new formula, or a change: in ``". ~ . + x"`` the dots stand for what is there.
     data : DataFrame
         The fit keeps no columns but its own: give the frame again where the new formula names another.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
     **changes
         Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
         ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default.
@@ -73,7 +73,7 @@ def update(
     Raises
     ------
     InputError
-        The new model cannot be fitted as it is asked for.
+        The new model cannot be fitted.
 
     Examples
     --------
@@ -117,13 +117,13 @@ def refit(
     Parameters
     ----------
     newresp : Series or array of numbers
-        A value a row used, or a row of the frame. A Series is aligned by its index.
+        One value per row used, or per row of the frame. A Series is aligned by its index.
     newweights : Series or array of numbers
         Other weights, likewise; from lme4 1.1-33 on.
     rename_response : str
         The new response's name in the formula; without it, it has the old one's.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -164,8 +164,8 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
 
     Parameters
     ----------
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]
 
 
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
-    """Change the formula, and leave out contrasts of what it no longer uses where nobody asks for them."""
+    """Change the formula, without inherited contrasts of columns that it no longer uses."""
     old = parse(spec.formula, tuple(spec.allow))
     change = source(read_change(text, old, spec.allow))
     (changed,) = host.call("updated_formula", old=old.source, change=change, allow=spec.allow).values["text"]

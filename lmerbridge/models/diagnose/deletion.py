@@ -1,4 +1,4 @@
-"""A model refitted without each of its rows or levels, here or by other processes: the numbers are the same."""
+"""Refits of a model without each of its rows or levels, in this process or in others."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from lmerbridge.models.resample.refits import SharedFit
 from lmerbridge.parallel import progress_bar
 from lmerbridge.results.fit import Condition
 
-PIECES = 4  # a process, so that a bar moves
+PIECES = 4  # per process, so that a bar moves
 Codes = NDArray[np.int32]
 
 
 def refit_without_each(
     fit: KeptFit, codes: Codes, n: int, *, jobs: int | None, backend: str | None, progress: bool | None
 ) -> list[Without]:
-    """Refit without each of ``n`` rows or levels; ``codes`` has, for each row of the data, the number of its own."""
+    """Refit without each of ``n`` rows or levels.
+
+    ``codes`` has the number of its row or level for each row of the data.
+    """
     found: list[Without] = []
     with progress_bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
         processes, until = effective_n_jobs(jobs), time.time() + current.get().remaining

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.drawing import COLOR, NAMED, one_panel
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Condition, Fit
 from lmerbridge.results.varcorr import VarCorr, labels
@@ -37,7 +37,7 @@ class Refit:
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """What becomes of the estimates without each row, or each level: lme4's ``influence.merMod``.
+    """Estimates without each row, or without each level, of the data: lme4's ``influence.merMod``.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Influence:
 
     @classmethod
     def of(cls, fit: Fit, group: str, levels: pd.Index, whole: Refit, found: list[Without]) -> Influence:
-        """Gather the refits of a fit, one a level, and its own numbers as those of a refit."""
+        """Gather the refits of a fit, one per level, and its own numbers in the form of a refit."""
         refits, terms, parameters = [refit for refit, _ in found], list(fit.terms), _parameters(fit.varcorr)
         fixed, vcov = _by_term(refits, terms)
         var_cov = np.array([r.var_cov if len(r.var_cov) else np.full(len(parameters), np.nan) for r in refits])
@@ -92,7 +92,7 @@ class Influence:
 
     def __repr__(self) -> str:
         n, stopped, singular = len(self.converged), int((~self.converged).sum()), int(self.singular.sum())
-        return f"<influence of each {self.group}: {n} refits, {stopped} not converged, {singular} singular>"
+        return f"<influence of each {self.group}: {amount(n, 'refit')}, {stopped} not converged, {singular} singular>"
 
     def dfbeta(self, which: Literal["fixed", "var.cov"] = "fixed") -> pd.DataFrame:
         """Return the change in each estimate: that without the row or level, less that with all."""
@@ -124,8 +124,8 @@ class Influence:
 
         Parameters
         ----------
-        ax : Axes
-            Where to draw; without it, in a new figure of pyplot's.
+        ax : Axes, optional
+            Where to draw. The default is a new figure of pyplot's.
         named : int
             How many have their names beside them.
 
@@ -146,7 +146,7 @@ class Influence:
 
 
 def check_fixed(terms: Sized) -> None:
-    """Refuse Cook's distance where it has nothing to be of."""
+    """Refuse Cook's distance of a model without fixed effects."""
     if not len(terms):
         raise InvalidArgument("Cook's distance is how far the fixed effects move, and the model has none.")
 

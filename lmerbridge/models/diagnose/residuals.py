@@ -82,13 +82,13 @@ def hatvalues(fit: KeptFit, *, full_hat_matrix: bool = False) -> pd.Series | pd.
 def rstudent(fit: KeptFit) -> pd.Series:
     """Studentized residuals, as ``stats::rstudent``.
 
-    lme4 2.0-1 changed them, it says; those of a linear mixed model are the same before and after.
+    lme4 2.0-1 announces a change of them. Those of a linear mixed model are the same before and after.
     """
     return _pad(fit, call_on(fit, "rstudents")["values"], "rstudent")
 
 
 def cooks_distance(fit: KeptFit) -> pd.Series:
-    """Cook's distance of each row from one fit, as ``stats::cooks.distance``: sigma and theta are held.
+    """Cook's distance of each row from one fit, as ``stats::cooks.distance``, with sigma and theta fixed.
 
     `Influence.cooks_distance` is the one by refitting.
 
@@ -119,14 +119,14 @@ def influence(
     groups : str, sequence of str, optional
         Column of the data, each of whose levels is left out in turn, or columns, each of whose combinations is;
         one row at a time without it.
-    jobs : int
-        Processes to compute in; -1 for one a core. The numbers do not depend on it.
-    backend : str
-        joblib's, or ``dask://HOST:PORT``.
-    progress : bool
-        Show a bar; None shows it on a terminal.
-    timeout : float
-        Seconds after which R is stopped.
+    jobs : int, optional
+        Processes to compute in, -1 for one per core. Numbers do not depend on it.
+    backend : str, optional
+        ``loky``, ``threading``, ``sequential`` or ``dask://HOST:PORT``. The default is joblib's own choice.
+    progress : bool, optional
+        Whether to show a progress bar. The default shows it where standard error is a terminal.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def influence(
 
 
 def _deletable(fit: KeptFit, groups: Sequence[str] | None) -> tuple[NDArray[np.int32], pd.Index]:
-    """For each row the number of what it belongs to, -1 if it was not used, and the labels of those."""
+    """Return the number of each row's own row or level, -1 for a row that was not used, and their labels."""
     data = fit.spec.data.iloc[fit.rows]
     codes = np.full(len(fit.index), -1, np.int32)
     if groups is None:
@@ -180,6 +180,6 @@ def _deletable(fit: KeptFit, groups: Sequence[str] | None) -> tuple[NDArray[np.i
 
 
 def _pad(fit: KeptFit, values: Array, name: str) -> pd.Series:
-    """Label what R gives a row, padded where ``na_action`` is "exclude"."""
+    """Label R's values by row, padded where ``na_action`` is "exclude"."""
     positions = fit._output_rows
     return pd.Series(values, index=fit.index.take(positions), name=name)

@@ -1,4 +1,4 @@
-"""Fixed and random effects, and the variances, with what else lme4 says of them."""
+"""Fixed effects, random effects and variances of a fit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ConditionalCovariance:
     levels : tuple of str
         The ``m`` levels.
     values : ndarray, shape (k, k, m)
-        As R's ``attr(ranef(fit)$group, "postVar")``; where R gives a list, one array a random term, what lies between
+        As R's ``attr(ranef(fit)$group, "postVar")``; where R gives a list, one array per random term, what lies between
         two terms is here as well.
     """
 

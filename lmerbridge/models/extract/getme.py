@@ -61,7 +61,9 @@ def get_me(fit: KeptFit, name: Literal["ALL"]) -> MEParts: ...
 
 
 def get_me(fit: KeptFit, name: str) -> Any:
-    """One of lme4's internal quantities, as ``lme4::getME``; `me_parts` gives all.
+    """One of lme4's internal quantities, as ``lme4::getME``.
+
+    `me_parts` gives all of them.
 
     Parameters
     ----------
@@ -150,7 +152,7 @@ def devfun(fit: KeptFit) -> DevianceFunction:
 
 @once
 def random_index(fit: KeptFit) -> pd.MultiIndex:
-    """What each column of ``Z``, and each element of ``u`` and ``b``, belongs to: group, level and term."""
+    """Group, level and term of each column of ``Z``, and of each element of ``u`` and ``b``."""
     levels = {modes.group: modes.levels for modes in fit.modes}
     rows = [(b.group, level, term) for b in fit.varcorr for level in levels[b.group] for term in b.terms]
     return pd.MultiIndex.from_tuples(rows, names=["group", "level", "term"])
@@ -172,7 +174,7 @@ def _factors(fit: KeptFit, tables: dict[str, pd.DataFrame]) -> dict[str, pd.Seri
 
 
 def _by_term(fit: KeptFit, values: Array | pd.Series) -> pd.Series:
-    return pd.Series(np.asarray(values), index=labels(fit.terms))  # R has no names of no numbers
+    return pd.Series(np.asarray(values), index=labels(fit.terms))  # R drops the names of an empty vector
 
 
 def _modes(fit: KeptFit, values: Array) -> pd.Series:

@@ -1,4 +1,4 @@
-"""What lme4's ``getME`` knows of a model, under lme4's own names."""
+"""The internal quantities of a model, under the names of lme4's ``getME``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class DevianceFunction:
     fit: KeptFit = field(repr=False)
 
     def __call__(self, theta: Sequence[float] | Array | pd.Series) -> float:
-        """Return the value at one theta; `LmerFit.deviance_at` takes many at once."""
+        """Return the value at one theta.
+
+        `LmerFit.deviance_at` takes many at once.
+        """
         return float(deviance_at(self.fit, np.asarray(theta, np.float64))[0])
 
 
@@ -75,7 +78,7 @@ class Cholesky:
 
     @property
     def log_determinant(self) -> float:
-        """The logarithm of the determinant of what is factored: ``ldL2`` in `DevComp`."""
+        """Logarithm of the determinant of the factored matrix: ``ldL2`` in `DevComp`."""
         return 2 * float(np.log(self.lower.diagonal()).sum())
 
 
@@ -89,7 +92,9 @@ class DevComp:
 
 @dataclass(frozen=True, eq=False)
 class MEParts:
-    """All that ``getME(fit, "ALL")`` gives, under lme4's own names; `LmerFit.get_me` tells what each is.
+    """The quantities of ``getME(fit, "ALL")``, under lme4's own names.
+
+    `LmerFit.get_me` describes each.
 
     ``par``, ``npar`` and ``devarg`` are None where lme4 is older than 2.0-1.
     """

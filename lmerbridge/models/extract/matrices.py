@@ -156,7 +156,7 @@ def formula_of(fit: KeptFit, *, fixed_only: bool = False, random_only: bool = Fa
 
 
 def weights(fit: KeptFit, *, type: Literal["prior", "working"] = "prior") -> pd.Series:
-    """Return the weights by row, NaN for the rows that ``na_action="exclude"`` keeps, whichever lme4 is installed.
+    """Return the weights by row, NaN for the rows that ``na_action="exclude"`` keeps.
 
     ``working`` needs lme4 2.0-1.
     """
@@ -173,7 +173,7 @@ def offset(fit: KeptFit) -> pd.Series:
 
 
 def ngrps(fit: KeptFit) -> pd.Series:
-    """How many levels each grouping factor has."""
+    """Number of levels of each grouping factor."""
     return pd.Series({modes.group: len(modes.levels) for modes in fit.modes}, name="ngrps")
 
 
@@ -183,25 +183,25 @@ def get_call(fit: KeptFit) -> str:
 
 
 def family(fit: KeptFit) -> Family:
-    """The response's distribution and link: of a linear mixed model gaussian and identity."""
+    """The response's distribution and link, gaussian and identity for a linear mixed model."""
     return Family(fit.kind.family, fit.kind.link)
 
 
 def is_lmm(fit: KeptFit) -> bool:
-    """Whether it is a linear mixed model."""
+    """Whether the fit is of a linear mixed model."""
     return fit.kind.name == "lmm"
 
 
 def is_glmm(fit: KeptFit) -> bool:
-    """Whether it is a generalized linear mixed model."""
+    """Whether the fit is of a generalized linear mixed model."""
     return fit.kind.name == "glmm"
 
 
 def is_nlmm(fit: KeptFit) -> bool:
-    """Whether it is a nonlinear mixed model."""
+    """Whether the fit is of a nonlinear mixed model."""
     return fit.kind.name == "nlmm"
 
 
 def is_reml(fit: KeptFit) -> bool:
-    """Whether it was fitted by REML."""
+    """Whether the fit is by REML."""
     return fit.reml

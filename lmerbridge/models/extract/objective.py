@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmerbridge.bridge.from_r import replies
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
@@ -36,8 +36,8 @@ def deviance_at(fit: KeptFit, theta: Array, *, timeout: float | None = None) -> 
     Parameters
     ----------
     theta : ndarray, shape (npoints, ntheta) or (ntheta,)
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -51,7 +51,9 @@ def deviance_at(fit: KeptFit, theta: Array, *, timeout: float | None = None) -> 
     """
     points = np.atleast_2d(theta)
     if points.shape[1] != len(fit.theta):
-        raise InvalidArgument(f"theta has {points.shape[1]} elements a point; {len(fit.theta)} are expected.")
+        raise InvalidArgument(
+            f"theta has {amount(points.shape[1], 'element')} per point; {amount(len(fit.theta), 'element')} expected."
+        )
     values: Array = ask(fit, "deviance_at", timeout=timeout, theta=points.ravel()).values["value"]
     return values
 
@@ -62,8 +64,8 @@ def polish(fit: KeptFit, starts: Array, *, timeout: float | None = None) -> tupl
     Parameters
     ----------
     starts : ndarray, shape (nstarts, ntheta)
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def polish(fit: KeptFit, starts: Array, *, timeout: float | None = None) -> tupl
 
 @once
 def optima(fit: KeptFit) -> Optima:
-    """Where each of lme4's optimizers ends on this model, from lme4's own start."""
+    """End points of lme4's optimizers on this model, from lme4's own start."""
     found = call_on(fit, "all_optimizers")
     theta = found["theta"].reshape(-1, len(fit.theta))
     return Optima(tuple(found["optimizer"]), theta, found["value"])

@@ -22,7 +22,7 @@ class ExtractAIC(NamedTuple):
 
 @dataclass(frozen=True)
 class LlikAIC:
-    """What a summary prints of the fit.
+    """The criteria that a summary prints of the fit.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class OptInfo:
 
 @dataclass(frozen=True)
 class Convergence:
-    """What lme4's ``checkConv`` says of a fit.
+    """Findings of lme4's ``checkConv`` on a fit.
 
     Attributes
     ----------
@@ -115,7 +115,9 @@ def loglik_of(fit: KeptFit, *, reml: bool | None = None) -> LogLik:
 
 
 def deviance_of(fit: KeptFit, *, reml: bool | None = None) -> float:
-    """-2 log-likelihood at the estimates by one criterion, whichever was optimized; None is that one.
+    """-2 log-likelihood at the estimates by one criterion, whichever was optimized.
+
+    Without ``reml`` the criterion is that of the fit.
 
     R's ``deviance(fit)`` of a REML fit is the REML criterion, with a warning; so it is here, without.
     """
@@ -129,13 +131,13 @@ def _criteria(fit: KeptFit, *, reml: bool) -> tuple[float, float]:
 
 
 def extract_aic(fit: KeptFit, *, k: float = 2.0) -> ExtractAIC:
-    """AIC of the model refitted by ML, as ``stats::extractAIC``; ``k`` is the penalty a parameter."""
+    """AIC of the model refitted by ML, as ``stats::extractAIC``, with ``k`` the penalty per parameter."""
     found = ask(fit, "extract_aic", k=float(k)).values
     return ExtractAIC(int(found["edf"][0]), float(found["aic"][0]))
 
 
 def llik_aic(fit: KeptFit) -> LlikAIC:
-    """What a summary prints of the fit, as ``lme4::llikAIC(fit, chkREML = FALSE)``."""
+    """The criteria that a summary prints of the fit, as ``lme4::llikAIC(fit, chkREML = FALSE)``."""
     aic, bic, _, criterion, df = call_on(fit, "llik_aic")["values"]
     return LlikAIC(fit.loglik, float(aic), float(bic), float(criterion), int(df))
 
@@ -165,7 +167,7 @@ def optinfo(fit: KeptFit) -> OptInfo:
 
 
 def convergence(fit: KeptFit) -> Convergence:
-    """What ``lme4::checkConv`` says of the fit.
+    """Findings of ``lme4::checkConv`` on the fit.
 
     Examples
     --------
@@ -183,7 +185,7 @@ def is_singular(fit: KeptFit, *, tol: float = SINGULAR) -> bool:
 
 
 def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
-    """Which random terms are singular, by their names in ``varcorr``.
+    """Whether each random term is singular, by its name in ``varcorr``.
 
     Examples
     --------

@@ -23,7 +23,7 @@ class PCA:
     standard_deviations : ndarray, shape (k,)
         Of each component; R's ``sdev``. One near zero is a dimension the data do not support.
     directions : ndarray, shape (k, k)
-        A component a column; R's ``rotation``.
+        One column per component; R's ``rotation``.
     """
 
     group: str
@@ -43,7 +43,7 @@ class PCA:
 
     @property
     def importance(self) -> pd.DataFrame:
-        """By component: sdev, and its proportion of the variance, alone and together with those before.
+        """Table by component: sdev, and its proportion of the variance, alone and cumulative.
 
         R's ``summary`` rounds the proportions to five decimals; here they are whole.
         """

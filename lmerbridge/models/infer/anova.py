@@ -23,11 +23,11 @@ def summary(
     Parameters
     ----------
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-        "lme4" gives no p-values.
+        Method for the denominator degrees of freedom. "lme4" has none, and no p-values.
     correlation : bool, optional
         Whether the text shows the correlations of the fixed effects; R shows those of up to 20.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -72,20 +72,20 @@ def anova(
     *others : LmerFit
         Fits of the same rows and response. Without any, the terms of this model are tested.
     type : {"I", "II", "III", 1, 2, 3}
-        Of sums of squares: lme4's are sequential, "I"; with a ``ddf`` method, "III" unless told.
+        Of sums of squares: lme4's are sequential, "I"; with a ``ddf`` method, the default is "III".
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-        "lme4" is what R's ``anova`` makes of a fit of lme4: F values, and no p-values.
+        Method for the denominator degrees of freedom. "lme4" has none, and no p-values.
     refit : bool
         Whether fits by REML are compared as fits by ML.
     model_names : sequence of str
-        Of this model and the others; ``m1``, ``m2`` and so on unless told.
+        Of this model and the others; the default is ``m1``, ``m2`` and so on.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
     AnovaTable
-        A row a term: npar (lme4), sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf; or a row a model, by
+        One row per term: npar (lme4), sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf. Or one row per model, by
         number of parameters: formula, npar, aic, bic, loglik, deviance, chisq, df, p_value, where a row is tested
         against the one above it. ``refitted`` tells of a refit.
 
@@ -147,15 +147,16 @@ def drop1(
         "none" (AIC alone) and "Chisq" (likelihood ratio) are lme4's, of fits by ML; "F" is lmerTest's, and wants a
         ``ddf`` method.
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
+        Method for the denominator degrees of freedom. "lme4" has none, and no p-values.
     k : float
-        What a parameter costs in the AIC.
+        Penalty per parameter in the AIC.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
     AnovaTable
-        A row a term, after one for the whole model where lme4 tests: npar, aic and, with "Chisq", lrt and p_value;
+        One row per term, after one for the whole model where lme4 tests: npar, aic and, with "Chisq", lrt and p_value;
         or sum_sq, mean_sq, num_df, den_df, f_value, p_value, ddf.
 
     Source: ``drop1`` of lme4 and of lmerTest. A function of one's own in place of a test is not wrapped.

@@ -20,7 +20,7 @@ Contrasts: TypeAlias = Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[
 
 
 def contrast_matrix(given: Contrasts, terms: Sequence[str]) -> pd.DataFrame:
-    """Return contrasts as a frame of a row a contrast and a column a term.
+    """Return contrasts as a frame with one row per contrast and one column per term.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _check_terms(names: pd.Index, terms: Sequence[str]) -> None:
 
 
 def _numbers(given: object, terms: Sequence[str]) -> NDArray[np.float64]:
-    expected = f"a finite number for each of the {len(terms)} terms is expected"
+    expected = f"one finite number per term is expected, {len(terms)} in all"
     try:
         weights = np.atleast_2d(np.asarray(given, np.float64))
     except (TypeError, ValueError):
@@ -100,10 +100,11 @@ def contest(
     joint : bool
         Test all contrasts by one F test, or each by a t test.
     ddf : {"Satterthwaite", "Kenward-Roger"}
+        Method for the denominator degrees of freedom.
     level : float
-        Of the confidence intervals that go with t tests.
+        Confidence level, between 0 and 1.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -160,17 +161,18 @@ def ls_means(
     pairwise : bool
         The differences of each two levels, R's ``difflsmeans``.
     ddf : {"Satterthwaite", "Kenward-Roger"}
+        Method for the denominator degrees of freedom.
     level : float
-        Of the confidence intervals.
+        Confidence level, between 0 and 1.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
     DataFrame
-        A row a level or pair: term, level, estimate, std_error, df, t_value, conf_low, conf_high, p_value, ddf.
+        One row per level or pair: term, level, estimate, std_error, df, t_value, conf_low, conf_high, p_value, ddf.
 
-    Source: ``ls_means`` of lmerTest. Marginal means of whatever kind are emmeans'.
+    Source: ``ls_means`` of lmerTest. `emmeans` has marginal means of all kinds.
 
     Examples
     --------

@@ -31,7 +31,7 @@ class ModComp:
     Attributes
     ----------
     method : {"Kenward-Roger", "Satterthwaite", "parametric bootstrap"}
-        What the degrees of freedom, or the reference distribution, are by.
+        Method for the degrees of freedom, or for the reference distribution.
     statistic : float
         F, scaled where the method scales it; the likelihood ratio of a bootstrap.
     ndf, ddf : float
@@ -42,7 +42,7 @@ class ModComp:
     tests : DataFrame
         All of pbkrtest's tests.
     restriction : DataFrame
-        The contrasts that are zero under the hypothesis, a row each; none of a bootstrap.
+        The contrasts that are zero under the hypothesis, one row per contrast, none of a bootstrap.
     reference : ndarray
         Simulated likelihood ratios of a bootstrap; else empty.
     text : str
@@ -75,7 +75,8 @@ def kr_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | N
         A fit of the same rows with the same random terms, whose fixed part is a part of this one's; or contrasts
         that are all zero under the hypothesis.
     timeout : float, optional
-        Seconds that R may take, which inverts a matrix of a row and a column a row of the data.
+        Seconds after which R is stopped. The default is no limit. R inverts a matrix with one row and one column per
+        row of the data.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def pb_modcomp(
     seed : int, optional
         Of R's random numbers: the same as after ``set.seed(seed)`` in R.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -167,7 +168,7 @@ def pb_modcomp(
 
 
 def vcov_kr(fit: KeptFit, *, timeout: float | None = None) -> pd.DataFrame:
-    """Return Kenward and Roger's covariance of the fixed effects, term by term; ``vcovAdj`` of pbkrtest.
+    """Return Kenward and Roger's covariance of the fixed effects, term by term: ``vcovAdj`` of pbkrtest.
 
     Examples
     --------

@@ -22,7 +22,7 @@ FIXED = ["eliminated", "sum_sq", "mean_sq", "num_df", "den_df", "f_value", "p_va
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Steps(Generic[Kept]):
-    """How a model was reduced.
+    """The steps by which a model was reduced.
 
     Attributes
     ----------
@@ -36,6 +36,7 @@ class Steps(Generic[Kept]):
     mixed : bool
         Whether it has a random term left.
     ddf : {"Satterthwaite", "Kenward-Roger"}
+        Method for the denominator degrees of freedom.
     text : str
         The tables as R prints them, which is what ``str`` gives.
     conditions : tuple of Condition
@@ -81,12 +82,12 @@ def ranova(fit: KeptFit, *, reduce_terms: bool = True, timeout: float | None = N
     reduce_terms : bool
         Whether ``(x | g)`` is tested against ``(1 | g)``, or against none.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
     AnovaTable
-        A row a term, after one for the whole model: npar, loglik, aic, lrt, df, p_value, by the fit's own
+        One row per term, after one for the whole model: npar, loglik, aic, lrt, df, p_value, by the fit's own
         criterion, ML or REML. The p-values take no account of a variance of zero lying on the boundary.
 
     Source: ``ranova`` of lmerTest, also called ``rand``.
@@ -128,6 +129,7 @@ def step(
     Parameters
     ----------
     ddf : {"Satterthwaite", "Kenward-Roger"}
+        Method for the denominator degrees of freedom.
     alpha_random, alpha_fixed : float
         A term whose p-value is larger is eliminated.
     reduce_random, reduce_fixed : bool
@@ -135,7 +137,7 @@ def step(
     keep : sequence of str
         Terms of the fixed part that stay.
     timeout : float, optional
-        Seconds that R may take.
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -181,7 +183,10 @@ def step(
 
 
 def _fixed_table(values: Mapping[str, Any], ddf: ApproximateDdf) -> pd.DataFrame:
-    """Return the table of fixed terms; R's has other columns where the model has become one of ``lm``."""
+    """Return the table of fixed terms.
+
+    R's table has other columns where the model has become one of ``lm``.
+    """
     table = frame(values, ddf, prefix="fixed.")
     if "RSS" in table.columns:
         table = table.rename(columns={"df": "num_df", "Sum of Sq": "sum_sq"}).assign(ddf="residual")

@@ -1,4 +1,4 @@
-"""What R's summary of a fit tells."""
+"""R's summary of a fit as values."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ TESTED = ["estimate", "std_error", "df", "t_value", "p_value"]
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Summary:
-    """A fit as R's ``summary`` tells it; ``str`` gives R's own text.
+    """R's ``summary`` of a fit.
+
+    ``str`` gives R's own text.
 
     Attributes
     ----------
     coefficients : DataFrame
         By term: estimate, std_error, t_value; with a method for degrees of freedom also df, p_value and ddf.
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-        The method that df and p_value are by.
+        Method for the denominator degrees of freedom of df and p_value. "lme4" has none, and no p-values.
     varcorr : VarCorr
     sigma : float
     residual_quantiles : Series
@@ -60,7 +62,7 @@ class Summary:
 
 
 def summary_from_r(fit: Fit, values: Mapping[str, Any], ddf: Ddf, conditions: tuple[Condition, ...]) -> Summary:
-    """Return the summary of a fit of which R's ``summary_of`` told the rest."""
+    """Return the summary of a fit from the reply of R's ``summary_of``."""
     terms, p = labels(fit.terms), len(fit.terms)
     columns = [COLUMNS.get(name, name) for name in values["column"]]
     found = pd.DataFrame(values["value"].reshape((p, len(columns)), order="F"), terms, columns)

@@ -1,4 +1,4 @@
-"""R's tables of tests as frames, the method for the denominator degrees of freedom beside each p-value."""
+"""R's tables of tests as frames, with the method for the denominator degrees of freedom beside each p-value."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ COLUMNS = {  # R's, of lme4, lmerTest and pbkrtest
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class AnovaTable:
-    """A table of tests, a row a term or a model.
+    """A table of tests, with one row per term or model.
 
     Attributes
     ----------
     frame : DataFrame
         R's table, by its row names; its columns in snake_case.
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
-        The method for denominator degrees of freedom; "lme4" where there are none. The frame's column ``ddf`` has it
-        beside each p-value of an F test.
+        Method for the denominator degrees of freedom. "lme4" has none, and no p-values. The frame's column ``ddf`` has
+        it beside each p-value of an F test.
     refitted : bool
         Whether the models were fitted again, by maximum likelihood, for their comparison.
     hypotheses : mapping of str to DataFrame
-        The contrasts that a row's F tests, a column a term of the model: lmerTest's ``show_tests``.
+        The contrasts that a row's F tests, one column per term of the model: lmerTest's ``show_tests``.
     text : str
         The table as R prints it, which is what ``str`` gives.
     conditions : tuple of Condition
@@ -86,7 +86,7 @@ def frame(values: Mapping[str, Any], ddf: Ddf = "lme4", prefix: str = "table.") 
     """Return one of R's tables, its columns named in snake_case and followed by the ddf method where there is one."""
     described = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
     table = frame_from_r(described).rename(columns=COLUMNS)
-    numbers = table.select_dtypes("number").astype(float).fillna(float("nan"))  # R's NA is a NaN that signals
+    numbers = table.select_dtypes("number").astype(float).fillna(float("nan"))  # R's NA is a signalling NaN
     table[numbers.columns] = numbers
     if "npar" in table and table["npar"].notna().all():
         table["npar"] = table["npar"].astype(int)

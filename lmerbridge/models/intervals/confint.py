@@ -38,7 +38,7 @@ def confint(
     jobs: int | None = None,
     timeout: float | None = None,
 ) -> pd.DataFrame:
-    """Confidence intervals: ``confint``.
+    """Confidence intervals of the parameters: R's ``confint``.
 
     Parameters
     ----------
@@ -46,14 +46,15 @@ def confint(
         Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects;
         `parameters` lists them.
     level : float
+        Confidence level, between 0 and 1.
     method : {"profile", "Wald", "boot"}
-        By likelihood profile; by the normal distribution, which gives the random part none; by parametric
-        bootstrap.
+        Method for the confidence intervals: the likelihood profile, the normal distribution, which has none for the
+        random part, or the parametric bootstrap.
     boot_type : {"perc", "basic", "norm"}
     nsim, seed, jobs
         Of the bootstrap; see `bootstrap`.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -114,9 +115,9 @@ def profile(
     progress: bool | None = None,
     timeout: float | None = None,
 ) -> Profile:
-    """Profile of the likelihood: ``profile``.
+    """Profile of the likelihood: R's ``profile``.
 
-    It takes a fit or two for each of some 20 points a parameter. It is always of maximum likelihood: a REML fit
+    It takes one or two fits for each of some 20 points per parameter. It is always of maximum likelihood: a REML fit
     is refitted first.
 
     Parameters
@@ -141,10 +142,10 @@ def profile(
     prof_scale : {"sdcor", "varcov"}
         Standard deviations and correlations, or variances and covariances; names change accordingly, and
         ``which`` takes those of the former.
-    progress : bool
-        Whether to show a bar; by default where standard error is a terminal.
-    timeout : float
-        Seconds after which R is stopped.
+    progress : bool, optional
+        Whether to show a progress bar. The default shows it where standard error is a terminal.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------

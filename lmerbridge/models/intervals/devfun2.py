@@ -20,7 +20,7 @@ ROUNDING = 1e-12  # by how much a computed eigenvalue of a correlation matrix of
 
 @dataclass(frozen=True, eq=False)
 class Devfun2:
-    """lme4's ``devfun2`` of one model: call it with values of the random part's parameters.
+    """lme4's ``devfun2`` of one model, a function of the random part's parameters.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def _check_sizes(at: pd.Series) -> None:
 
 
 def _check_correlations(block: CovarianceBlock, at: pd.Series) -> None:
-    """See that there is a matrix of these correlations: from other numbers lme4 makes something."""
+    """Refuse correlations of which there is no correlation matrix, since lme4 takes any numbers."""
     matrix = np.eye(len(block.terms))
     for (i, one), (j, other) in combinations(enumerate(block.terms), 2):
         matrix[i, j] = matrix[j, i] = at.get(f"cor_{other}.{one}|{block.name}", 0.0)

@@ -42,7 +42,7 @@ def parameters(fit: KeptFit) -> pd.DataFrame:
 
 
 def parameter_places(fit: KeptFit) -> Places:
-    """Where each of `parameters` stands in the order of the lme4 that is installed, from 0."""
+    """Place of each of `parameters` in the order of the installed lme4, from 0."""
     return parameter_table(fit)["place"].to_numpy()
 
 
@@ -71,7 +71,7 @@ def select_parameters(fit: KeptFit, which: Which) -> pd.DataFrame:
 
 
 def _take_place(names: list[str], name: str) -> int:
-    """Return where a name is first, and put nothing in its place."""
+    """Return the first place of a name, and blank the name there."""
     place = names.index(name)
     names[place] = ""
     return place
@@ -146,7 +146,7 @@ def rename_parameters(parameters: pd.DataFrame, names: Sequence[str], rename: Ca
 
 
 def variance_name(name: str) -> str:
-    """Return what a standard deviation or correlation is called as a variance or covariance.
+    """Return the name of a standard deviation or correlation as a variance or covariance.
 
     Examples
     --------

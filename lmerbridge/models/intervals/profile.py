@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
-from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.errors import InvalidArgument, RWarning, amount
 from lmerbridge.models.intervals.parameters import (
     Which,
     interval_table,
@@ -77,7 +77,7 @@ def options(**given: Value) -> dict[str, Value]:
 
 @dataclass(frozen=True)
 class Trace:
-    """The profile of one parameter as R tells it: the values of all, parameter by parameter in lme4's order."""
+    """R's profile of one parameter: the values of all parameters, one after another in lme4's order."""
 
     zeta: Array
     values: Array
@@ -88,7 +88,10 @@ class Trace:
 
 
 def profile_from_r(parameters: pd.DataFrame, replies: Mapping[str, Mapping[str, Any]], scale: Scale) -> Profile:
-    """Return the profile of which R told the parts by parameter; `parameters` has the place of each in lme4's order."""
+    """Return the profile from R's replies by parameter.
+
+    ``parameters`` has the place of each in lme4's order.
+    """
     traced = {name: build(Trace, values) for name, values in replies.items()}
     if scale == "varcov":
         random = list(parameters.index[parameters["effect"] == "ran_pars"])
@@ -113,7 +116,7 @@ def _frame(parameters: pd.DataFrame, traced: Mapping[str, Trace]) -> pd.DataFram
 
 
 def rename_conditions(parameters: pd.DataFrame, conditions: Iterable[Condition]) -> Iterator[Condition]:
-    """Yield R's conditions with the names of parameters where lme4 has its short ones, ``.sig01`` and ``.sigma``."""
+    """Yield R's conditions with names of parameters in place of lme4's short ones, ``.sig01`` and ``.sigma``."""
     short = {f".sig{place + 1:02d}": name for name, place in parameters["place"].items()} | {".sigma": "sigma"}
     for condition in conditions:
         text = re.sub(r"\.sig(\d+|ma)\b", lambda found: str(short.get(found[0], found[0])), condition.text)
@@ -149,7 +152,7 @@ class Profile:
     reml: bool = False
 
     def __repr__(self) -> str:
-        return f"<profile of {', '.join(self.forward)}: {len(self.frame)} points>"
+        return f"<profile of {', '.join(self.forward)}: {amount(len(self.frame), 'point')}>"
 
     def confint(self, parm: Which = None, level: float = 0.95) -> pd.DataFrame:
         """Intervals by profile likelihood: ``confint`` of a profile.
@@ -159,6 +162,7 @@ class Profile:
         parm : str or sequence of str
             Names of parameters, ``"theta_"`` for those of the random part, ``"beta_"`` for the fixed effects.
         level : float
+            Confidence level, between 0 and 1.
 
         Returns
         -------
@@ -207,12 +211,12 @@ class Profile:
 
         Parameters
         ----------
-        axes : sequence of Axes
-            One a parameter; without them, those of a new figure of pyplot's.
+        axes : sequence of Axes, optional
+            One per parameter. The default is a new figure of pyplot's.
         absolute : bool
             The absolute value of zeta.
         level : float
-            Of the interval that is drawn.
+            Confidence level, between 0 and 1.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from lmerbridge.results.covariance import Array
 
 @dataclass(frozen=True, eq=False)
 class Spline:
-    """A function in cubic pieces, R's ``polySpline``: call it with numbers.
+    """A function in cubic pieces: R's ``polySpline``.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Spline:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A spline as R tells it, its coefficients column by column."""
+    """R's description of a spline, its coefficients column by column."""
 
     knots: Array
     coefficients: Array
@@ -70,8 +70,8 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class ThereAndBack:
-    """A spline and its inverse, as R tells them."""
+class SplinePair:
+    """R's description of a spline and its inverse."""
 
     forward: Pieces
     backward: Pieces
@@ -79,5 +79,5 @@ class ThereAndBack:
 
 def interpolate(parameter: Array, zeta: Array) -> tuple[Spline, Spline]:
     """Return the splines from parameter to zeta and back through points of a profile, as lme4 makes them."""
-    found = build(ThereAndBack, host.call("interpolated", parameter=parameter, zeta=zeta).values)
+    found = build(SplinePair, host.call("interpolated", parameter=parameter, zeta=zeta).values)
     return found.forward.spline(), found.backward.spline()

@@ -12,14 +12,16 @@ from lmerbridge.bridge.wire import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.syntax import Call, Node, tree_names
+from lmerbridge.models.infer.tables import check_ddf
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
 from lmerbridge.models.means.methods import Names, name_list
 
-MeansDdf = Literal["kenward-roger", "satterthwaite", "asymptotic"]
+MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
+MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
-METHODS: tuple[str, ...] = get_args(MeansDdf)
+SPELLINGS: dict[str, str] = {name.lower(): name for name in get_args(MeansMethod)}
 WEIGHTS: tuple[str, ...] = get_args(Weights)
 LIMIT = 3000  # rows, emmeans' own
 
@@ -63,17 +65,17 @@ def emmeans(
     at : mapping
         Values at which covariates are held, or levels that factors are confined to: ``{"Days": [0, 9]}``. Without
         it, covariates are at their means.
-    ddf : {"kenward-roger", "satterthwaite", "asymptotic"}
-        The method for degrees of freedom; Kenward and Roger's (pbkrtest) adjusts the covariance, too. The grid's
-        ``ddf`` tells the one that was used.
+    ddf : {"Kenward-Roger", "Satterthwaite", "asymptotic"}
+        Method for the denominator degrees of freedom, in capitals or without, as emmeans writes it. "Kenward-Roger"
+        adjusts the covariance too. The grid's ``ddf`` is the method that was used.
     weights : {"equal", "proportional", "outer", "cells", "flat"}
         How levels of the other factors are averaged.
     level : float
-        Of the confidence limits.
+        Confidence level, between 0 and 1.
     limit : int
         Rows up to which emmeans computes degrees of freedom; with more they are asymptotic, and a warning says so.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -211,7 +213,9 @@ def _start(
     fit: KeptFit, verb: str, at: At | None, ddf: str, limit: int, arguments: Mapping[str, Value] | None = None
 ) -> Step:
     """Return the step that begins with the model."""
-    given: dict[str, Value] = {**(arguments or {}), "lmer.df": _one_of("ddf", str(ddf).lower(), METHODS)}
+    method = str(ddf).lower()
+    check_ddf(SPELLINGS.get(method, ddf), MeansMethod)
+    given: dict[str, Value] = {**(arguments or {}), "lmer.df": method}
     if at is not None:
         name_list("at", list(at), _factors(fit))
         given["at"] = {name: _values(name, values) for name, values in at.items()}
@@ -228,7 +232,7 @@ def _factors(fit: KeptFit) -> list[str]:
 
 
 def _split(specs: Names, by: Names | None) -> tuple[Names, Names | None]:
-    """Return the factors of a formula and those behind its bar; names as they are."""
+    """Return the factors of a formula and those behind its bar, or names as they are."""
     if not (isinstance(specs, str) and "~" in specs):
         return specs, by
     match read_expression(specs):

@@ -12,7 +12,7 @@ from lmerbridge.bridge.from_r import notices
 from lmerbridge.bridge.from_r.frame import frame_from_r
 from lmerbridge.bridge.wire import Value
 from lmerbridge.drawing import interval_plot, one_panel
-from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.errors import InvalidArgument, RWarning, amount
 from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Step: TypeAlias = "Mapping[str, Value]"
 
-DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "P value adjustment: "  # its notes
+DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "P value adjustment: "  # emmeans' notes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +45,7 @@ class EmmGrid:
     steps : tuple
         How the grid is made from the fit, to make it again where R has gone.
     level : float
-        Of the confidence limits.
+        Confidence level, between 0 and 1.
     grid : DataFrame
         What each row is: levels of factors, values of covariates, names of contrasts.
     frame : DataFrame
@@ -55,11 +55,12 @@ class EmmGrid:
     estimate_name : str
         What emmeans calls the estimates: ``"emmean"``, ``"Days.trend"``, ``"estimate"``.
     linfct : DataFrame, shape (k, p)
-        The linear functions, a column a coefficient; of the estimates themselves after `regrid`.
+        The linear functions, one column per coefficient; of the estimates themselves after `regrid`.
     vcov : DataFrame, shape (k, k)
         Covariance of the estimates, adjusted by Kenward and Roger where that is the method.
     ddf : str
-        The method that the degrees of freedom are by: ``"kenward-roger"``, ``"satterthwaite"`` or ``"asymptotic"``.
+        Method for the denominator degrees of freedom, as emmeans writes it: ``"kenward-roger"``, ``"satterthwaite"`` or
+        ``"asymptotic"``.
     by : tuple of str
         Columns of ``grid`` whose values part it into families.
     notes : tuple of str
@@ -82,9 +83,14 @@ class EmmGrid:
     conditions: tuple[Condition, ...]
 
     @classmethod
-    def of(cls, fit: KeptFit, steps: Sequence[Step], told: int, level: float, timeout: float | None) -> EmmGrid:
-        """Take steps from the model to a grid; what the first ``told`` of them say has been said."""
-        reply = ask(fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=told, level=check_level(level))
+    def of(cls, fit: KeptFit, steps: Sequence[Step], silent: int, level: float, timeout: float | None) -> EmmGrid:
+        """Compute the grid to which steps lead from the model.
+
+        Messages of the first ``silent`` steps are not given again.
+        """
+        reply = ask(
+            fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=check_level(level)
+        )
         _tell(reply.conditions)
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
@@ -112,15 +118,15 @@ class EmmGrid:
         return "\n".join([self.frame.to_string(index=False), "", *self.notes])
 
     def __repr__(self) -> str:
-        return f"<EmmGrid of {len(self.grid)} rows of {self.estimate_name}, df by {self.ddf}>"
+        return f"<EmmGrid of {amount(len(self.grid), 'row')} of {self.estimate_name}, df by {self.ddf}>"
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Estimates with their intervals, a row each: R's ``plot`` of a grid.
+        """Plot of the estimates with their intervals, one line per row: R's ``plot`` of a grid.
 
         Parameters
         ----------
-        ax : Axes
-            Where to draw; without it, in a new figure of pyplot's.
+        ax : Axes, optional
+            Where to draw. The default is a new figure of pyplot's.
 
         Returns
         -------
@@ -147,15 +153,15 @@ class EmmGrid:
         ----------
         method : str, mapping of str to weights, or DataFrame
             One of emmeans' families, such as ``"pairwise"``, ``"trt.vs.ctrl"``, ``"consec"``, ``"poly"`` or ``"eff"``;
-            or contrasts of your own, each a name and a weight a row, as a mapping or as columns.
+            or contrasts of your own, each a name and one weight per row, as a mapping or as columns.
         by : str or sequence of str
             Columns of the grid; without it, `by`; an empty sequence is none.
         adjust : str
             For multiplicity: ``"tukey"``, ``"holm"``, ``"none"`` ...; without it, emmeans' choice for the method.
         interaction : bool, str or sequence of str
             Contrasts of contrasts: by ``method`` in each factor, or by these methods.
-        timeout : float
-            Seconds after which R is stopped.
+        timeout : float, optional
+            Seconds after which R is stopped. The default is no limit.
 
         Returns
         -------
@@ -188,7 +194,10 @@ class EmmGrid:
         reverse: bool = False,
         timeout: float | None = None,
     ) -> EmmGrid:
-        """Contrast every two rows: emmeans' ``pairs``; see `contrast`."""
+        """Contrast every two rows: emmeans' ``pairs``.
+
+        The arguments are those of `contrast`.
+        """
         return self.contrast("revpairwise" if reverse else "pairwise", by=by, adjust=adjust, timeout=timeout)
 
     def test(
@@ -209,8 +218,8 @@ class EmmGrid:
             "right" is that the estimate is larger.
         adjust : str
             For multiplicity, as in `contrast`.
-        timeout : float
-            Seconds after which R is stopped.
+        timeout : float, optional
+            Seconds after which R is stopped. The default is no limit.
 
         Returns
         -------
@@ -240,19 +249,22 @@ class EmmGrid:
         return frame
 
     def joint_tests(self, by: Names | None = None, *, timeout: float | None = None) -> pd.DataFrame:
-        """F tests of each term of the grid's factors: emmeans' ``joint_tests``; see `LmerFit.joint_tests`."""
+        """F tests of each term of the grid's factors: emmeans' ``joint_tests``.
+
+        The columns are those of `LmerFit.joint_tests`.
+        """
         by = () if by is None else self._names("by", by)
         return test_jointly(self.fit, self.steps, len(self.steps), by, timeout)
 
     def regrid(self, transform: str = "response", *, timeout: float | None = None) -> EmmGrid:
-        """Estimates on another scale, on which what follows is done: emmeans' ``regrid``.
+        """The grid with its estimates on another scale: emmeans' ``regrid``.
 
         Parameters
         ----------
         transform : {"response", "none", "log", "logit", "pass"}
             "response" undoes a transformation of the response, such as ``log(y)``.
-        timeout : float
-            Seconds after which R is stopped.
+        timeout : float, optional
+            Seconds after which R is stopped. The default is no limit.
         """
         check_one("transform", transform, TRANSFORMATIONS)
         return self._then("regrid", {"transform": transform}, timeout)
@@ -268,8 +280,8 @@ class EmmGrid:
             Its degrees of freedom.
         method : str
             As in `contrast`.
-        timeout : float
-            Seconds after which R is stopped.
+        timeout : float, optional
+            Seconds after which R is stopped. The default is no limit.
         """
         given: dict[str, Value] = {"sigma": float(sigma), "edf": float(edf)}
         return self._then("eff_size", given | {"method": contrasts_for(method, len(self.grid))}, timeout)
@@ -287,9 +299,9 @@ class EmmGrid:
         return name_list(argument, given, self.grid.columns)
 
 
-def test_jointly(fit: KeptFit, steps: Sequence[Step], told: int, by: Names, timeout: float | None) -> pd.DataFrame:
+def test_jointly(fit: KeptFit, steps: Sequence[Step], silent: int, by: Names, timeout: float | None) -> pd.DataFrame:
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
-    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=told, by=list(by))
+    reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=silent, by=list(by))
     _tell(reply.conditions)
     return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0])
 
@@ -304,11 +316,11 @@ def _table(found: Mapping[str, Any], start: str) -> pd.DataFrame:
 
 
 def _read_note(notes: Sequence[str], start: str, otherwise: str) -> str:
-    """Return what one of emmeans' notes says."""
+    """Return the text of one of emmeans' notes, or ``otherwise``."""
     return next((note.removeprefix(start) for note in notes if note.startswith(start)), otherwise)
 
 
 def _tell(conditions: Sequence[Condition]) -> None:
-    """Give R's messages, too, as warnings: that another method was used than the one that was asked for is one."""
+    """Give R's messages as warnings too, since one says that another method was used than the one asked for."""
     said = (c for c in dict.fromkeys(conditions) if c.kind == "message" and notices.category(c) is None)
     notices.give((RWarning(condition.text) for condition in said), stacklevel=4)

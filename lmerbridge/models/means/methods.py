@@ -1,4 +1,4 @@
-"""What emmeans is asked for: families of contrasts, adjustments for multiplicity, names of a grid's columns."""
+"""Arguments of emmeans: families of contrasts, adjustments for multiplicity, names of a grid's columns."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def _weights(name: str, given: object, rows: int) -> Array:
         weights = np.empty((0, 0))
     if weights.shape != (rows,) or not np.isfinite(weights).all():
         raise InvalidArgument(
-            f"the contrast {name!r} is {given!r}; {rows} numbers, one a row of the grid, are expected."
+            f"the contrast {name!r} is {given!r}; one number per row of the grid is expected, {rows} in all."
         )
     return weights
 
 
 def interactions(given: bool | Names) -> Value:
-    """Return the families of contrasts of contrasts, or True for the one that is asked for beside."""
+    """Return the families of contrasts of contrasts, or True for that of ``method``."""
     if given is True:
         return True
     methods = [given] if isinstance(given, str) else list(given or ())
@@ -71,6 +71,6 @@ def interactions(given: bool | Names) -> Value:
 
 
 def check_one(argument: str, given: object, known: Sequence[str]) -> None:
-    """See that an argument is None or one of some words."""
+    """Check that an argument is None or one of some words."""
     if given is not None and given not in known:
         raise InvalidArgument(f"{argument} is {given!r}; one of {', '.join(known)} is expected.")

@@ -1,4 +1,4 @@
-"""What a prediction is made of: random effects, and parameters other than the fit's."""
+"""Random effects and parameters of a prediction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge.session import need
-from lmerbridge.errors import FormulaError, InvalidArgument
+from lmerbridge.errors import FormulaError, InvalidArgument, amount
 from lmerbridge.formula.formula import Formula, parse
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
@@ -64,7 +64,7 @@ def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ())
 
 
 def _check_terms(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
-    """See that each random term has a grouping factor of the fit, and varies by what the fit's terms of it vary by."""
+    """Check that each random term has a grouping factor of the fit, and only columns of the fit's terms by it."""
     known = dict.fromkeys(bar.group_name for bar in fitted)
     for bar in chosen:
         if bar.group_name not in known:
@@ -83,7 +83,7 @@ def _left_side(bar: Bar) -> set[str]:
 
 
 def check_whole(effects: Effects, formula: Formula) -> None:
-    """See that each random term is one of the fit's, as lme4 writes it: `simulate` draws the effects of all others."""
+    """Check that each random term is one of the fit's as a whole, since `simulate` draws the effects of all others."""
     terms = {(deparse(bar.lhs), bar.group_name) for bar in formula.random}
     for bar in effects.bars:
         if (deparse(bar.lhs), bar.group_name) not in terms:
@@ -105,7 +105,9 @@ def grouping_columns(bars: Sequence[Bar]) -> list[str]:
 
 
 def new_parameters(given: Parameters | None, fit: Fit) -> dict[str, Array] | None:
-    """Return other parameters for a model as R is to see them; a Series of fixed effects goes by its index.
+    """Return other parameters for a model as R is to see them.
+
+    A Series of fixed effects goes by its index.
 
     Raises
     ------
@@ -140,5 +142,5 @@ def _numbers(name: str, given: float | Sequence[float] | Array | pd.Series, size
     except (TypeError, ValueError):
         values = np.empty((0, 0))
     if values.shape != (size,) or not np.isfinite(values).all():
-        raise InvalidArgument(f"newparams[{name!r}] is {given!r}; {size} finite number{'s' * (size > 1)} expected.")
+        raise InvalidArgument(f"newparams[{name!r}] is {given!r}; {amount(size, 'finite number')} expected.")
     return values

@@ -19,7 +19,7 @@ NewDataAction = Literal["pass", "omit", "exclude", "fail"]
 
 
 class Options(TypedDict, total=False):
-    """Arguments of `predict` that do not decide what it returns."""
+    """Arguments of `predict` that do not decide the type of its result."""
 
     re_form: str | None
     random_only: bool
@@ -73,8 +73,8 @@ def predict(
     newparams : mapping
         Other parameters than the fit's: ``beta`` (a Series goes by its index), ``theta``, ``sigma``; from lme4
         2.0-1 on ``par`` in place of theta.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------

@@ -34,7 +34,7 @@ def columns_of_fit(fit: KeptFit) -> Mapping[str, Value]:
 
 
 def rows_of_fit(fit: KeptFit) -> tuple[pd.Index, Places]:
-    """The index of `fitted`, and where the rows used are in it."""
+    """The index of `fitted`, and the places of the rows used in it."""
     kept = fit._padded_rows
     return fit.fitted.index, slice(None) if kept is None else np.searchsorted(kept, fit.rows)
 
@@ -67,7 +67,7 @@ def check_levels(fit: KeptFit, frame: pd.DataFrame, found: Table, bars: Sequence
 
 
 def pad(values: Array, places: Places, index: pd.Index) -> Array:
-    """Return values a row of an index, NaN but at some places."""
+    """Return one value per row of an index, NaN where there is none."""
     whole = np.full((len(index), *values.shape[1:]), np.nan)
     whole[places] = values
     return whole

@@ -61,13 +61,13 @@ def simulate(
     cluster_rand : str
         The function of R that draws the standardized random effects, ``"package::function"`` of their number, in
         place of the normal one (lme4 1.1-37 or later).
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
     DataFrame
-        A row a row of ``newdata`` or of `fitted`, NaN where that has NaN; columns ``sim_1``, ``sim_2``, ...;
+        One row per row of ``newdata`` or of `fitted`, NaN where that has NaN; columns ``sim_1``, ``sim_2``, ...;
         ``attrs["seed"]`` is the seed.
 
     Raises
@@ -123,21 +123,21 @@ def simulate(
 
 
 def choose_re_form(re_form: str | None, use_u: bool) -> str | None:
-    """Return which random effects are kept, of two words for it."""
+    """Return ``re_form`` from the two arguments that may give it."""
     if use_u and re_form != "~0":
         raise InvalidArgument(f"use_u is True and re_form {re_form!r}; one of them is expected.")
     return None if use_u else re_form
 
 
 def check_count(nsim: object) -> int:
-    """Return a number of simulations."""
+    """Check a number of simulations, and return it as an int."""
     if not isinstance(nsim, int | np.integer) or isinstance(nsim, bool) or nsim < 1:
         raise InvalidArgument(f"nsim is {nsim!r}; a whole number of at least 1 is expected.")
     return int(nsim)
 
 
 def check_seed(seed: object) -> int:
-    """Return a seed for R: the one given, or one drawn where there is none."""
+    """Check a seed for R, and draw one where there is none."""
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1)[0]) % SEEDS
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or abs(int(seed)) >= SEEDS:

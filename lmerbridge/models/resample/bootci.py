@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.errors import InvalidArgument, RWarning, amount
 from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.results.covariance import Array
 
@@ -16,7 +16,7 @@ EXTREME = "extreme order statistics used as endpoints"
 
 
 def interval(t0: float, t: Array, level: float, type: Interval) -> tuple[float, float]:
-    """Return the interval of one statistic: ``boot::boot.ci``; NaN where the replicates are all alike.
+    """Return the interval of one statistic, NaN where the replicates are all alike: ``boot::boot.ci``.
 
     Examples
     --------
@@ -49,7 +49,11 @@ def quantile(t: Array, alpha: float) -> float:
     n = len(t)
     rank = (n + 1) * alpha
     if not 1 < rank < n:
-        warnings.warn(f"{EXTREME}: {n} replicates are too few for the level", RWarning, stacklevel=4)
+        warnings.warn(
+            f"{EXTREME}: {amount(n, 'replicate')} {'is' if n == 1 else 'are'} too few for the level",
+            RWarning,
+            stacklevel=4,
+        )
     ordered, k = np.sort(t), int(rank)
     if k == 0 or k == n:
         return float(ordered[k and n - 1])

@@ -1,4 +1,4 @@
-"""The bootstrap, and power, by refitting simulated responses."""
+"""The bootstrap, by refitting simulated responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
@@ -22,7 +22,7 @@ from lmerbridge.models.resample import bootci, refits
 from lmerbridge.models.resample.replicates import (
     Replicates,
     Statistic,
-    evaluate,
+    compute_statistic,
     iterate_replicates,
     original,
     tabulate,
@@ -108,6 +108,7 @@ class Bootstrap:
         Parameters
         ----------
         level : float
+            Confidence level, between 0 and 1.
         type : {"perc", "basic", "norm"}
             Percentiles, interpolated on the normal scale; percentiles turned round the statistic; or the normal
             distribution, with the bias taken off.
@@ -148,8 +149,8 @@ class Bootstrap:
 
         Parameters
         ----------
-        axes : sequence of Axes
-            One a statistic; without them, those of a new figure of pyplot's.
+        axes : sequence of Axes, optional
+            One per statistic. The default is a new figure of pyplot's.
         parm, level, type
             As of `confint`.
 
@@ -181,11 +182,12 @@ class Bootstrap:
     def __str__(self) -> str:
         counts = {"failed": self.n_failed, "singular": self.n_singular, "not converged": self.n_unconverged}
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        head = f"{self.type.capitalize()} bootstrap, {self.nsim} replicates, seed {self.seed}"
+        head = f"{self.type.capitalize()} bootstrap, {amount(self.nsim, 'replicate')}, seed {self.seed}"
         return f"{head}{f' ({told})' if told else ''}\n\n{self.frame.to_string()}"
 
     def __repr__(self) -> str:
-        return f"<{self.type} bootstrap: {len(self.t0)} statistics, {self.nsim} replicates, seed {self.seed}>"
+        statistics, replicates = amount(len(self.t0), "statistic"), amount(self.nsim, "replicate")
+        return f"<{self.type} bootstrap: {statistics}, {replicates}, seed {self.seed}>"
 
 
 def bootstrap(
@@ -225,15 +227,15 @@ def bootstrap(
         Keep the random effects as they are, all of them.
     re_form : str or None
         Which random effects to keep, as `simulate` has it: ``"~0"`` none, None all, ``"~ (1 | g)"`` these.
-    jobs : int
-        Processes, each with an R of its own; by default one, or what `joblib.parallel_config` says.
-    backend : str
-        ``loky``, ``threading``, ``sequential``, or ``dask://HOST:PORT``; by default joblib's own choice.
-        Numbers do not depend on it.
-    progress : bool
-        Whether to show a bar; by default where standard error is a terminal.
-    timeout : float
-        Seconds after which R is stopped.
+    jobs : int, optional
+        Processes to compute in, -1 for one per core. Numbers do not depend on it. Each process has an R of its own.
+        The default is one, or what `joblib.parallel_config` says.
+    backend : str, optional
+        ``loky``, ``threading``, ``sequential`` or ``dask://HOST:PORT``. The default is joblib's own choice.
+    progress : bool, optional
+        Whether to show a progress bar. The default shows it where standard error is a terminal.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -260,7 +262,7 @@ def bootstrap(
     kept = _effects_to_keep(fit, type, use_u, re_form)
     with time_limit(timeout):
         common, response = refits.common(fit)
-        t0 = pd.Series(dtype=float) if statistic is None else evaluate(statistic, original(common, response))
+        t0 = pd.Series(dtype=float) if statistic is None else compute_statistic(statistic, original(common, response))
         drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "type": type, "re_form": kept}
         responses = refits.draw(fit, **drawn)
         try:
@@ -279,7 +281,7 @@ def bootstrap(
 
 
 def _effects_to_keep(fit: KeptFit, type: str, use_u: bool, re_form: str | None) -> str | None:
-    """Return which random effects are kept, as R reads it."""
+    """Return the formula, in R's words, of the random effects to keep."""
     if type not in ("parametric", "semiparametric"):
         raise InvalidArgument(f"type is {type!r}; 'parametric' or 'semiparametric' is expected.")
     kept = choose_re_form(re_form, use_u)

@@ -15,8 +15,10 @@ from lmerbridge.models.kept import KeptFit
 from lmerbridge.results.covariance import Array
 
 
-def extend(fit: KeptFit, along: str, size: int) -> Spec:
-    """Return the fit's specification with ``size`` levels of a grouping column: its own, again and again, or the first.
+def resize(fit: KeptFit, along: str, size: int) -> Spec:
+    """Return the fit's specification with ``size`` levels of a grouping column.
+
+    The column's own levels are taken in order, from the first again where there are too few.
 
     A copy of a level is a level of its own. So are the levels of other grouping columns in it, of those that have each
     level within one of ``along`` only. All else is copied.

@@ -1,4 +1,4 @@
-"""How often a test finds what is there: a number, and along a curve."""
+"""Power of a test by simulation, of one design or along a curve."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lmerbridge.bridge.limit import time_limit
 from lmerbridge.bridge.wire import Value
 from lmerbridge.models.predict import effects
 from lmerbridge.models.predict.simulate import check_count, check_seed
-from lmerbridge.models.resample.groups import extend
+from lmerbridge.models.resample.groups import resize
 from lmerbridge.models.resample.refits import How
 from lmerbridge.models.resample.replicates import iterate_replicates
 from lmerbridge.results.covariance import Array
@@ -39,7 +39,7 @@ Test: TypeAlias = "str | Callable[[Replicate], bool]"
 
 @dataclass(frozen=True, eq=False)
 class Power:
-    """How often a test rejected, of how many simulated data sets.
+    """Number of simulated data sets, and of those in which a test rejected.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Power:
 
     @property
     def power(self) -> float:
-        """The part of the trials that are successes; NaN where all failed."""
+        """Share of the trials that are successes, NaN where all refits failed."""
         return self.successes / self.trials if self.trials else np.nan
 
     def confint(self, level: float = 0.95) -> tuple[float, float]:
@@ -111,8 +111,8 @@ class PowerCurve:
 
         Parameters
         ----------
-        ax : Axes
-            Where to draw; without it, in a new figure of pyplot's.
+        ax : Axes, optional
+            Where to draw. The default is a new figure of pyplot's.
 
         Returns
         -------
@@ -152,7 +152,7 @@ def wald(term: str, fit: Fit, alpha: float, df: float) -> Callable[[Replicate], 
 
 
 class Others(TypedDict, total=False):
-    """Arguments of `Powering.power` that do not vary along a curve."""
+    """Arguments of `power` that do not vary along a curve."""
 
     beta: Mapping[str, float] | None
     sigma: float | None
@@ -241,7 +241,7 @@ def power_curve(
     timeout: float | None = None,
     **others: Unpack[Others],
 ) -> PowerCurve:
-    """Power along effect sizes, or along numbers of groups: see `power`.
+    """Power of a test along effect sizes, or along numbers of groups.
 
     Parameters
     ----------
@@ -253,8 +253,8 @@ def power_curve(
         Number of data sets at each value.
     seed : int
         The same at each value, so that points along effect sizes differ by the effect alone.
-    timeout : float
-        Seconds for all of it.
+    timeout : float, optional
+        Seconds after which R is stopped, all points together. The default is no limit.
     **others
         All other arguments of `power`.
 
@@ -286,7 +286,7 @@ def _of_size(fit: K, groups: Mapping[str, int]) -> K:
     """Return the model with other numbers of groups."""
     sized = fit
     for along, size in groups.items():
-        sized = fit_spec(type(fit), extend(sized, along, size))
+        sized = fit_spec(type(fit), resize(sized, along, size))
     if sized.terms != fit.terms:
         raise InvalidArgument(
             f"with {dict(groups)} the model has the terms {', '.join(sized.terms)}, not {', '.join(fit.terms)}; "

@@ -1,4 +1,4 @@
-"""A model refitted to many responses, here or by other processes: the numbers are the same wherever that is."""
+"""Refits of a model to many responses, in this process or in others."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from lmerbridge.models.resample.replicates import Common, Replicates
 from lmerbridge.parallel import progress_bar
 from lmerbridge.results.covariance import Array
 
-WORK = 1.0  # seconds of it in a chunk, where there is so much: a process that gets one may have to start R first
-FIRST = 8  # replicates, to see how long one takes
+WORK = 1.0  # seconds of work in a chunk at least, as a process may have to start R first
+FIRST = 8  # replicates that show how long one takes
 TRIES = 2
 
 Rows = NDArray[np.int64]
@@ -31,7 +31,7 @@ Chunk = tuple[Rows, Array, list[str]]
 
 
 class How(TypedDict):
-    """How refits are to be computed; their numbers do not depend on it."""
+    """Where refits are computed, on which their numbers do not depend."""
 
     jobs: int | None
     backend: str | None
@@ -39,7 +39,7 @@ class How(TypedDict):
 
 
 class SharedFit:
-    """A fit that a process unpickles once: chunks that come later find it, and its model in R, by its content."""
+    """A fit that a process unpickles once, so that later chunks find it and its model in R by its content."""
 
     def __init__(self, fit: KeptFit) -> None:
         self.fit = fit
@@ -58,7 +58,10 @@ def _unpickle(pickled: bytes) -> SharedFit:
 
 
 def refit_chunk(shared: SharedFit, rows: Rows, responses: Array, theta: Array, until: float) -> Chunk:
-    """Refit to some responses; where R dies of it, once more, and if it dies again they have failed."""
+    """Refit to some responses, a second time where R dies of it.
+
+    If R dies again, these refits have failed.
+    """
     with time_limit(None if until == inf else max(1e-3, until - time.time())):
         for _ in range(TRIES):
             try:
@@ -70,7 +73,9 @@ def refit_chunk(shared: SharedFit, rows: Rows, responses: Array, theta: Array, u
 
 
 class Refits:
-    """Refits of a model, done and yet to be done; what broke off can be gone on with.
+    """Refits of a model, those done and those to be done.
+
+    A run that broke off can be continued.
 
     Parameters
     ----------
@@ -85,11 +90,11 @@ class Refits:
 
     @property
     def remaining(self) -> Rows:
-        """Numbers of those yet to be done."""
+        """Numbers of the refits to be done."""
         return np.flatnonzero([error is None for error in self._errors])
 
     def replicates(self, ntheta: int) -> Replicates:
-        """What has been found, when none is left."""
+        """Return the replicates, once no refit remains."""
         return Replicates.of_values(self._values, [str(error) for error in self._errors], ntheta)
 
     def run(
@@ -101,30 +106,30 @@ class Refits:
         backend: str | None = None,
         progress: bool | None = None,
     ) -> None:
-        """Do what is left, starting each at theta."""
+        """Do the remaining refits, each from theta on."""
         if not len(self.remaining):
             return
         with progress_bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
             advance(len(self._errors) - len(self.remaining))
             shared = SharedFit(fit)
 
-            def done(chunk: Chunk) -> None:
+            def add(chunk: Chunk) -> None:
                 self._keep(chunk)
                 advance(len(chunk[0]))
 
             began, first = time.perf_counter(), self.remaining[:FIRST]
-            done(refit_chunk(shared, first, responses[first], theta, inf))
+            add(refit_chunk(shared, first, responses[first], theta, inf))
             size = max(1, round(WORK * len(first) / (time.perf_counter() - began)))
             for attempt in range(TRIES):
                 try:
                     for chunk in self._chunks(shared, responses, theta, size, jobs):
-                        done(chunk)
+                        add(chunk)
                 except Exception as error:
                     if not _is_process_death(error):
                         raise
                     if attempt == TRIES - 1:
                         rows = self.remaining
-                        done((rows, np.empty((len(rows), 0)), [f"its process died {TRIES} times: {error}"] * len(rows)))
+                        add((rows, np.empty((len(rows), 0)), [f"its process died {TRIES} times: {error}"] * len(rows)))
 
     def _keep(self, chunk: Chunk) -> None:
         rows, values, errors = chunk
@@ -170,10 +175,10 @@ def draw(fit: KeptFit, **arguments: Value) -> Array:
 def refit_all(
     fit: KeptFit, responses: Array, drawn: dict[str, Value], theta: Array | None = None, **how: Unpack[How]
 ) -> Replicates:
-    """Refit to all responses, or to those left of them where the same were begun before."""
+    """Refit to all responses, or to those that remain of an earlier call."""
     key = pickle.dumps(drawn)
     if key not in open_refits(fit):
-        open_refits(fit).clear()  # of what is kept for another call, one is enough
+        open_refits(fit).clear()  # the refits of one call are kept, no more
         width = 4 + len(fit.theta) + len(fit.beta) * (1 + len(fit.beta))
         open_refits(fit)[key] = Refits(len(responses), width)
     refits = open_refits(fit)[key]

@@ -1,4 +1,4 @@
-"""Refits of one model to other responses: their numbers, replicate by replicate, and what a statistic makes of them."""
+"""Replicates of a model, which are refits to other responses, and statistics of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Statistic: TypeAlias = "Callable[[Replicate], float | Sequence[float] | Array | 
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """The numbers of refits, a row a replicate; NaN where one failed.
+    """The numbers of refits, one row per replicate, NaN where a refit failed.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Replicates:
 
     @cached_property
     def failures(self) -> pd.DataFrame:
-        """Table of what failed: replicate (from 0), message."""
+        """Table of the replicates that failed: replicate (from 0), message."""
         failed = [(i, error) for i, error in enumerate(self.errors) if error]
         frame = pd.DataFrame(failed, columns=["replicate", "message"])
         return frame.astype({"replicate": "int64", "message": "str"})
@@ -133,7 +133,7 @@ def _sdcor(block: CovarianceBlock, covariance: Array) -> Iterator[tuple[str, Arr
 
 @dataclass(frozen=True, eq=False)
 class Replicate:
-    """One refit, as a statistic gets it; the fit itself, where its own value is asked for.
+    """One refit, or the fit itself, as a statistic gets it.
 
     Attributes
     ----------
@@ -181,7 +181,10 @@ class Replicate:
         return VarCorr(tuple(block.with_factor(root[0], self.sigma) for block, root in blocks), self.sigma)
 
     def refit(self) -> KeptFit:
-        """Return the model refitted to the response by lme4, with every verb of a fit; it takes as long as `lmer`."""
+        """Refit the model to the response by lme4, for a fit with every verb.
+
+        It takes as long as `lmer`.
+        """
         return refit(self.common.fit, self.response)
 
     @property
@@ -217,7 +220,7 @@ def iterate_replicates(common: Common, replicates: Replicates, responses: Array)
 
 
 def call_user_function(function: Callable[[Replicate], T], replicate: Replicate) -> T:
-    """Call a user's function; what it raises says of which replicate."""
+    """Call a user's function, and name the replicate on an error that it raises."""
     try:
         return function(replicate)
     except Exception as error:
@@ -225,7 +228,7 @@ def call_user_function(function: Callable[[Replicate], T], replicate: Replicate)
         raise
 
 
-def evaluate(statistic: Statistic, replicate: Replicate) -> pd.Series:
+def compute_statistic(statistic: Statistic, replicate: Replicate) -> pd.Series:
     """Return a statistic of a replicate, by name.
 
     Raises
@@ -254,7 +257,7 @@ def _label(replicate: Replicate) -> str:
 
 
 def tabulate(statistic: Statistic, t0: pd.Series, replicates: Iterator[Replicate], nsim: int) -> pd.DataFrame:
-    """Table of replicates by statistics; NaN where a refit failed.
+    """Table of replicates by statistics, NaN where a refit failed.
 
     Raises
     ------
@@ -263,7 +266,7 @@ def tabulate(statistic: Statistic, t0: pd.Series, replicates: Iterator[Replicate
     """
     table = np.full((nsim, len(t0)), np.nan)
     for replicate in replicates:
-        value = evaluate(statistic, replicate)
+        value = compute_statistic(statistic, replicate)
         if not value.index.equals(t0.index):
             raise InvalidArgument(
                 f"the statistic of {_label(replicate)} holds {', '.join(value.index)}; that of the fit itself "

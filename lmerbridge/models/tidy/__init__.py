@@ -1,1 +1,1 @@
-"""Tables in broom's words, and pictures."""
+"""Tables in broom's words, and plots."""

@@ -1,4 +1,4 @@
-"""Pictures of a fit: matplotlib's Axes in, the same out."""
+"""Plots of a fit on matplotlib's Axes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def plot_residuals(
 
     Parameters
     ----------
-    ax : Axes
-        Where to draw; without it, in a new figure of pyplot's.
+    ax : Axes, optional
+        Where to draw. The default is a new figure of pyplot's.
     type : {"pearson", "response", "working", "deviance"}
     scaled : bool
         Divided by sigma.
@@ -60,7 +60,9 @@ def plot_residuals(
 
 
 def plot_qq(fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = True) -> Axes:
-    """Residuals against normal quantiles: R's ``qqmath(fit)``; parameters as of `plot_residuals`.
+    """Residuals against normal quantiles: R's ``qqmath(fit)``.
+
+    The arguments are those of `plot_residuals`.
 
     Examples
     --------
@@ -82,17 +84,17 @@ def plot_ranef(
     Parameters
     ----------
     group : str
-    axes : sequence of Axes
-        One a term; without them, those of a new figure of pyplot's.
+    axes : sequence of Axes, optional
+        One per term. The default is a new figure of pyplot's.
     level : float
-        Of the intervals.
+        Confidence level, between 0 and 1.
     normal : bool
-        Against normal quantiles, as R's ``qqmath(ranef(fit))``, instead of a line a level.
+        Against normal quantiles, as R's ``qqmath(ranef(fit))``, instead of one line per level.
 
     Returns
     -------
     ndarray of Axes
-        A panel a term, its levels in the order of their effects.
+        One panel per term, its levels in the order of their effects.
 
     Examples
     --------
@@ -120,5 +122,5 @@ def plot_ranef(
 
 
 def residual_name(kind: str, scaled: bool) -> str:
-    """Return what an axis of residuals is called."""
+    """Return the label of an axis of residuals."""
     return f"scaled {kind} residuals" if scaled else f"{kind} residuals"

@@ -39,7 +39,7 @@ ENDS = ["conf_low", "conf_high"]
 
 @dataclass(frozen=True)
 class Interval:
-    """Which confidence intervals are wanted."""
+    """The confidence intervals that are asked for."""
 
     level: float
     method: Method
@@ -66,7 +66,7 @@ class Interval:
 
 
 def complete_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns that all have, text as objects and numbers as doubles."""
+    """Return a table with all columns of `tidy`, text as objects and numbers as doubles."""
     whole = table.reindex(columns=COLUMNS)
     whole[TEXTS] = whole[TEXTS].astype(object).where(whole[TEXTS].notna(), None)
     return whole.astype({name: float for name in COLUMNS if name not in TEXTS})
@@ -94,7 +94,7 @@ def tidy(
     seed: int | None = None,
     timeout: float | None = None,
 ) -> pd.DataFrame:
-    """A row for each estimate: ``tidy`` of R's broom.mixed.
+    """Table with one row per estimate: ``tidy`` of R's broom.mixed.
 
     Parameters
     ----------
@@ -105,15 +105,16 @@ def tidy(
         Of ``ran_pars``: standard deviations and correlations, or variances and covariances.
     conf_int : bool
     conf_level : float
+        Confidence level, between 0 and 1.
     conf_method : {"Wald", "profile", "boot"}
-        As of `confint`; "Wald" has t where ``ddf_method`` gives degrees of freedom. Intervals of ``ran_vals`` are
-        always by their conditional standard deviations.
+        Method for the confidence intervals, as in `confint`. "Wald" is by t where ``ddf_method`` gives degrees of
+        freedom. Intervals of ``ran_vals`` are always by their conditional standard deviations.
     ddf_method : {"Satterthwaite", "Kenward-Roger"}
-        How to approximate degrees of freedom. lme4 itself has none, so without it there are no p-values.
+        Method for the denominator degrees of freedom. Without it there are none, and no p-values.
     nsim, seed
         Of intervals by bootstrap.
-    timeout : float
-        Seconds after which R is stopped.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
 
     Returns
     -------
@@ -202,7 +203,7 @@ def _ran_coefs(fit: KeptFit) -> pd.DataFrame:
 
 
 def glance(fit: KeptFit) -> pd.DataFrame:
-    """The fit in one row: ``glance`` of R's broom.mixed.
+    """Table of the fit in one row: ``glance`` of R's broom.mixed.
 
     Returns
     -------
@@ -232,12 +233,12 @@ def glance(fit: KeptFit) -> pd.DataFrame:
 
 
 def augment(fit: KeptFit, data: Frame | None = None, *, prefix: str = "") -> pd.DataFrame:
-    """The data with what the fit says of each row: ``augment`` of R's broom.mixed.
+    """The data with the fit's numbers for each row: ``augment`` of R's broom.mixed.
 
     Parameters
     ----------
     data : DataFrame
-        The data of the fit, with whatever columns to keep. Without it, the columns that the fit was given, and
+        The data of the fit, with any columns to keep. Without it, the columns that the fit was given, and
         the rows of `fitted`: those used, and under ``na_action="exclude"`` those left out for a missing value.
     prefix : str
         Before the name of each new column; ``"."`` makes them broom's.
