@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -20,18 +21,22 @@ from lmerbridge.formula.formula import Formula, parse_list
 from lmerbridge.formula.syntax import names
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.models.intervals.parameters import checked_level
-from lmerbridge.models.kept import InR, ask
+from lmerbridge.models.kept import InR, ask, state_of
 from lmerbridge.results.grouped import Estimates, GroupedFit, long_table
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LmList(GroupedFit, InR):
+class LmList(GroupedFit):
     """A linear model in each group, lme4's ``lmList``: its numbers, and what R has to be asked for.
 
     The numbers need no R, and they are all that is pickled; a verb fits the list again where it is gone.
     """
 
     allow: tuple[str, ...] = ()
+    _in_r: InR = field(repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self)
 
     def confint(self, level: float = 0.95, *, pool: bool = False) -> pd.DataFrame:
         """Return confidence intervals of the coefficients.
@@ -92,9 +97,6 @@ class LmList(GroupedFit, InR):
             raise InvalidArgument(f"newdata has the groups {given} of {group!r}, for which the list has no model.")
         return table
 
-    def _rebuild(self) -> host.Model:
-        return _model(self._formula(), self.data, self.pool, self.allow)
-
     def _formula(self) -> Formula:
         return parse_list(self.formula, self.allow)
 
@@ -150,7 +152,7 @@ def lm_list(
         data=kept,
         allow=allowed,
         conditions=model.reply.conditions,
-        _model=model,
+        _in_r=InR(partial(_model, parsed, kept, bool(pool), allowed), model),
     )
     notices.give(chain(_left_out(kept), notices.of_conditions(found.conditions)))
     return found

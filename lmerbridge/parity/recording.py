@@ -15,7 +15,7 @@ from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find
 from lmerbridge.engines.recorded import FORMAT, column, data_hash
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import call
+from lmerbridge.models.kept import call, model_of
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.cases import Case
 
@@ -76,8 +76,8 @@ def write(recording: Mapping[str, Any], path: Path) -> None:
 
 
 def _fit(fit: LmerFit) -> dict[str, Any]:
-    assert fit._model is not None  # noqa: S101 - it has just been fitted
-    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(fit._model.reply.values)}
+    described = model_of(fit).reply.values
+    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(described)}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, list[Any]]:

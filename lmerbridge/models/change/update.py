@@ -22,7 +22,7 @@ from lmerbridge.inputs.control import LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
 from lmerbridge.models.change.refit import by_row, refitted, refitted_ml, with_response
-from lmerbridge.models.kept import K, describe, fit_spec, notices_of
+from lmerbridge.models.kept import K, describe, fit_spec, notices_of, without_model
 from lmerbridge.results.covariance import Array
 
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
@@ -153,7 +153,7 @@ def refit(
     spec, name = with_response(fit.spec, response, weights, rename_response)
     with time_limit(timeout):
         model = refitted(fit, name, response, weights)
-    remake = partial(refitted, replace(fit, _model=None), name, response, weights)
+    remake = partial(refitted, without_model(fit), name, response, weights)
     return _changed(fit, spec, model, remake)
 
 
@@ -183,7 +183,7 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
         return fit
     with time_limit(timeout):
         model = refitted_ml(fit)
-    return _changed(fit, replace(fit.spec, reml=False), model, partial(refitted_ml, replace(fit, _model=None)))
+    return _changed(fit, replace(fit.spec, reml=False), model, partial(refitted_ml, without_model(fit)))
 
 
 def _changed(fit: K, spec: Spec, model: host.Model, remake: partial[host.Model]) -> K:
