@@ -38,7 +38,7 @@ bytes_of <- function(data) list(bytes = sum(vapply(data, function(column) as.dou
 
 # Seconds of lme4's own bootstrap of a kept model, of its estimates.
 time_boot_mer <- function(handle, nsim, seed) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   estimates <- function(m) c(lme4::fixef(m), lme4::getME(m, "theta"), stats::sigma(m))
   started <- Sys.time()
   suppressMessages(suppressWarnings(lme4::bootMer(model, estimates, nsim, seed = seed)))

@@ -4,12 +4,12 @@
 # as they are; `parameters` may hold a beta, theta and sigma to simulate from.
 draw_responses <- function(handle, nsim, seed, type = "parametric", re_form = "~0", parameters = NULL) {
   drawn <- switch(type, parametric = draw_parametric, semiparametric = draw_semiparametric)
-  list(response = as.vector(drawn(kept(handle), nsim, seed, re_form, parameters)))
+  list(response = as.vector(drawn(entry_of(handle), nsim, seed, re_form, parameters)))
 }
 
 # By the model's own variances, as simulate_model() draws them.
 draw_parametric <- function(entry, nsim, seed, re_form, parameters) {
-  draw(predictable(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
+  draw(prediction_model(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
 }
 
 # The conditional means, and residuals drawn with replacement: standardized ones, where there are weights.
@@ -24,7 +24,7 @@ draw_semiparametric <- function(entry, nsim, seed, ...) {
 # Refit a kept model to responses, one after another, starting at theta. What a response gives does not depend on those
 # before it. Numbers come replicate by replicate; one that failed has NaN, and says why in `error`.
 refit_responses <- function(handle, response, theta) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
   response <- matrix(response, nrow = length(entry$model@resp$y))
   scale <- par_scale(entry$model)
@@ -43,7 +43,7 @@ refit_responses <- function(handle, response, theta) {
 }
 
 refit_one <- function(devfun, response, theta, scale) {
-  rho <- environment(devfun)
+  rho <- devfun_parts(devfun)
   rho$resp$setResp(response)
   found <- minimum(devfun, to_par(devfun, theta), scale)
   criterion <- devfun(found$par)
@@ -56,7 +56,7 @@ refit_one <- function(devfun, response, theta, scale) {
 # the objective is flat, also bobyqa from a point off zero, and of both the better. A column of a Cholesky factor may
 # change its sign, so zero need be no wall, at which either optimizer may get stuck; bounds of a correlation are.
 minimum <- function(devfun, start, scale) {
-  least <- environment(devfun)$lower
+  least <- devfun_parts(devfun)$lower
   bounded <- !all(least %in% c(0, -Inf))
   lower <- if (bounded) least * scale else -Inf
   upper <- if (bounded) upper_of(devfun) * scale else Inf
@@ -80,7 +80,7 @@ minimum <- function(devfun, start, scale) {
 
 # As lmer does: what is zero but for the optimizer's last digits is zero.
 at_zero <- function(devfun, par, tolerance = 1e-5) {
-  zero <- environment(devfun)$lower == 0 & par < tolerance
+  zero <- devfun_parts(devfun)$lower == 0 & par < tolerance
   if (!any(zero)) return(par)
   changed <- replace(par, zero, 0)
   if (devfun(changed) <= devfun(par) + 1e-9) changed else par
@@ -88,7 +88,7 @@ at_zero <- function(devfun, par, tolerance = 1e-5) {
 
 # As lme4::isSingular has it.
 at_bound <- function(devfun, par, tolerance = 1e-4) {
-  any(par - environment(devfun)$lower < tolerance, upper_of(devfun) - par < tolerance)
+  any(par - devfun_parts(devfun)$lower < tolerance, upper_of(devfun) - par < tolerance)
 }
 
 residual_sd <- function(rho) {
@@ -98,7 +98,7 @@ residual_sd <- function(rho) {
 # What refits of a kept model have in common: the response it was fitted to, and which theta stands where in the factor
 # of each random term's covariance, 0 where none does. Matrices column by column.
 describe_refits <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   lambdat <- model@pp$Lambdat
   lambdat@x <- as.double(lme4::getME(model, "Lind"))
   factor_of <- function(term) {

@@ -2,9 +2,6 @@
 
 lme4_since <- function(version) utils::packageVersion("lme4") >= version
 
-# The covariance structure of each random term; NULL before 2.0-1. Their accessor is not exported before 2.0-6.
-structures_of <- function(model) attr(model, "reCovs")
-
 # Where an optimizer is to start so that it starts at the fit.
 start_at <- function(model) {
   if (is.null(structures_of(model))) list(theta = model@theta) else list(par = lme4::getME(model, "par"))
@@ -41,7 +38,7 @@ on_varcov <- function(values, zeta, which, model) {
 # The spline from parameter to zeta through points of a profile, and the one back. lme4 2.1 makes others where these are
 # not monotonic.
 splines_through <- function(parameter, zeta) {
-  own <- get0("profSplines", asNamespace("lme4"), inherits = FALSE)
+  own <- profile_splines()
   if (!is.null(own)) return(own(.zeta ~ parameter, data.frame(parameter = parameter, .zeta = zeta)))
   forward <- tryCatch(splines::interpSpline(parameter, zeta, na.action = stats::na.omit), error = identity)
   list(forward = forward, backward = tryCatch(splines::backSpline(forward), error = identity))

@@ -5,7 +5,7 @@
 read_lmer <- function(handle, formula, data, reml, na_action, contrasts, allow) {
   scope <- formula_scope(data, allow)
   call <- lmer_call(eval(str2lang(formula), scope), data, reml, na_action, contrasts, NULL, list(optimizer = NULL))
-  model <- suppressMessages(eval(call, opened(new.env(parent = scope))))
+  model <- suppressMessages(eval(call, open_scope(new.env(parent = scope))))
   keep(handle, model, scope)
   model
 }

@@ -3,14 +3,14 @@
 # Names of the parameters in the order of lme4's confint() and profile(), which is another before 2.0: the standard
 # deviations and correlations as in "sd_(Intercept)|Subject", "sigma", the fixed effects.
 parameter_names <- function(handle) {
-  names <- rownames(wald_intervals(kept(handle)$model))
+  names <- rownames(wald_intervals(model_of(handle)))
   list(name = names[!is.na(names)]) # lme4 2.1 names correlations that a homogeneous term has not
 }
 
 # The profile of the `which`-th of all parameters: zeta and the values of all, column by column; splines from the
 # parameter to zeta (forward) and back; and its bounds. By short names: lme4's long ones do not fit a homogeneous term.
 profile_parameter <- function(handle, which, prof.scale, ...) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   found <- stats::profile(model, which, signames = TRUE, prof.scale = prof.scale, ...)
   values <- as.matrix(as.data.frame(found)[seq(2L, length(found) - 1L)])
   if (prof.scale == "varcov") values <- on_varcov(values, found$.zeta, which, model)
@@ -42,7 +42,7 @@ devfun2_of <- function(entry) {
 }
 
 devfun2_optimum <- function(handle) {
-  found <- devfun2_of(kept(handle))
+  found <- devfun2_of(entry_of(handle))
   lapply(found$warnings, warning)
   devfun <- found$value
   list(optimum = as.double(attr(devfun, "optimum")), deviance = as.double(attr(devfun, "basedev")),
@@ -50,6 +50,6 @@ devfun2_optimum <- function(handle) {
 }
 
 devfun2_at <- function(handle, point) {
-  entry <- kept(handle)
-  renewing(entry$scope, ".devfun2", list(value = as.double(devfun2_of(entry)$value(point))))
+  entry <- entry_of(handle)
+  renew_unless_finite(entry$scope, ".devfun2", list(value = as.double(devfun2_of(entry)$value(point))))
 }

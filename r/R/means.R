@@ -3,18 +3,18 @@
 
 # The grid after some steps, and as `rest` the steps from there on. Only the last grid whose steps were told is kept.
 grid_after <- function(handle, steps, told = 0L) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   known <- seq_len(told)
   grid <- if (told && identical(entry$emmeans$steps, steps[known])) entry$emmeans$grid
-  if (told && is.null(grid)) grid <- suppressMessages(suppressWarnings(taken(model_of_means(handle, steps), steps[known])))
-  grid <- taken(if (told) grid else model_of_means(handle, steps), steps[setdiff(seq_along(steps), known)])
-  entry <- kept(handle)
+  if (told && is.null(grid)) grid <- suppressMessages(suppressWarnings(take_steps(model_of_means(handle, steps), steps[known])))
+  grid <- take_steps(if (told) grid else model_of_means(handle, steps), steps[setdiff(seq_along(steps), known)])
+  entry <- entry_of(handle)
   entry$emmeans <- list(steps = steps, grid = grid)
   assign(handle, entry, envir = models)
   grid
 }
 
-taken <- function(grid, steps) {
+take_steps <- function(grid, steps) {
   quiet <- utils::modifyList(as.list(getOption("emmeans")), list(save.ref_grid = FALSE)) # else it assigns globally
   before <- options(emmeans = quiet)
   on.exit(options(before))
@@ -34,14 +34,14 @@ model_of_means <- function(handle, steps) {
 
 # For Satterthwaite's method it is lmerTest's, made once: emmeans would make it for each row.
 model_for_ddf <- function(handle, asked) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   if (asked$lmer.df == "kenward-roger") {
     check_ddf(entry$model, "Kenward-Roger")
     need_reml(entry$model)
   } else if (asked$lmer.df == "satterthwaite" && stats::nobs(entry$model) <= asked$lmerTest.limit) {
-    return(tested(handle, "Satterthwaite"))
+    return(lmerTest_model(handle, "Satterthwaite"))
   }
-  self_contained(entry)
+  with_whole_call(entry)
 }
 
 # A grid with its estimates and their confidence limits.
@@ -70,7 +70,7 @@ describe_means <- function(grid, ...) {
   }
   limits <- attr(table, "clNames")
   levels <- as.data.frame(table)[c(attr(table, "pri.vars"), attr(table, "by.vars"))]
-  c(prefixed("grid", describe_frame(levels)), list(
+  c(prefix_names("grid", describe_frame(levels)), list(
     estimate_name = attr(table, "estName"), estimate = column(attr(table, "estName")), std_error = column("SE"),
     df = column("df"), conf_low = column(limits[1L]), conf_high = column(limits[2L]),
     statistic = column("t.ratio", "z.ratio"), p_value = column("p.value"), notes = as.character(attr(table, "mesg"))
@@ -81,11 +81,11 @@ describe_means <- function(grid, ...) {
 # own values.
 means_joint_tests <- function(handle, steps, told, by = NULL) {
   if (!told) {
-    steps[[1L]]$arguments$cov.reduce <- eval(formals(emmeans::joint_tests)$cov.reduce, asNamespace("emmeans"))
+    steps[[1L]]$arguments$cov.reduce <- joint_tests_reduction()
   }
   grid <- grid_after(handle, steps, told)
   table <- as.data.frame(emmeans::joint_tests(grid, by = if (length(by)) by))
   table <- table[c("model term", if (length(by)) by, "df1", "df2", "F.ratio", "p.value")]
   names(table)[names(table) %in% c("model term", "F.ratio", "p.value")] <- c("term", "statistic", "p_value")
-  c(prefixed("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))
+  c(prefix_names("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))
 }

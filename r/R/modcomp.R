@@ -28,15 +28,15 @@ sat_modcomp <- function(handle, ...) {
 
 # pbkrtest's parametric bootstrap of the likelihood ratio.
 pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
-  large <- kept(handle)$model
-  small <- kept(smaller)$model
+  large <- model_of(handle)
+  small <- model_of(smaller)
   refuse_unlike(large, small, "the model", "the smaller one")
   refuse_weights(small, "lme4's simulate() leaves out of the variance of the errors")
   if (!holds(large, small) || free_parameters(small) >= free_parameters(large)) {
     refuse("the smaller model is not a part of this one, or is all of it")
   }
   if (!ncol(small@pp$X)) refuse("pbkrtest's bootstrap wants a fixed effect in the smaller model, an intercept at least")
-  models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(self_contained(kept(h)))))
+  models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(with_whole_call(entry_of(h)))))
   found <- with_seed(seed, pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L))
   found$ctime <- NULL
   tests <- describe_tests(summary(found)$test, found)
@@ -46,33 +46,33 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
 
 free_parameters <- function(model) attr(stats::logLik(model), "df")
 
-vcov_kr <- function(handle) list(value = as.vector(as.matrix(pbkrtest::vcovAdj(adjustable(handle)))))
+vcov_kr <- function(handle) list(value = as.vector(as.matrix(pbkrtest::vcovAdj(kr_model(handle)))))
 
 # Kenward-Roger's degrees of freedom of contrasts, which are the rows of a matrix, one after another.
 ddf_lb <- function(handle, weights) {
-  model <- adjustable(handle)
+  model <- kr_model(handle)
   rows <- matrix(weights, ncol = length(model@beta), byrow = TRUE)
   adjusted <- pbkrtest::vcovAdj(model)
   list(value = apply(rows, 1L, function(row) pbkrtest::Lb_ddf(row, stats::vcov(model), adjusted)))
 }
 
-adjustable <- function(handle) {
+kr_model <- function(handle) {
   model <- for_pbkrtest(handle, "Kenward-Roger")
   need_reml(model)
   model
 }
 
 for_pbkrtest <- function(handle, ddf) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   check_ddf(entry$model, ddf)
-  self_contained(entry)
+  with_whole_call(entry)
 }
 
 # What the smaller model restricts: itself, or the rows of a matrix, one after another. pbkrtest would exchange the two
 # models where the first is the smaller, and it takes none without fixed effects.
 restriction <- function(model, what, smaller = NULL, weights = NULL) {
   if (is.null(smaller)) return(matrix(weights, ncol = length(model@beta), byrow = TRUE))
-  small <- self_contained(kept(smaller))
+  small <- with_whole_call(entry_of(smaller))
   refuse_unlike(model, small, "the model", "the smaller one")
   if (!identical(model@cnms, small@cnms) || !identical(names(model@flist), names(small@flist))) {
     refuse(what, " compares fixed parts, and the two models have other random terms; use anova() or pb_modcomp()")

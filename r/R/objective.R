@@ -9,14 +9,14 @@ deviance_function <- function(entry) {
 }
 
 # Between theta and what that function takes: `par`, from lme4 2.0-1 on. They differ where a term has a structure.
-to_par <- function(devfun, theta) between(environment(devfun)$mkPar, theta)
+to_par <- function(devfun, theta) convert_by(devfun_parts(devfun)$mkPar, theta)
 
-to_theta <- function(devfun, par) between(environment(devfun)$mkTheta, par)
+to_theta <- function(devfun, par) convert_by(devfun_parts(devfun)$mkTheta, par)
 
-between <- function(convert, values) if (is.null(convert)) values else convert(values)
+convert_by <- function(convert, values) if (is.null(convert)) values else convert(values)
 
 # A structure's theta holds more numbers than it has parameters: not every theta is one.
-checked_par <- function(devfun, theta) {
+valid_par <- function(devfun, theta) {
   par <- to_par(devfun, theta)
   if (!identical(par, theta) && !isTRUE(all.equal(to_theta(devfun, par), theta))) {
     refuse("theta has the point (", toString(signif(theta, 4L)), "), which no diag(), cs() or ar1() covariance gives")
@@ -26,13 +26,13 @@ checked_par <- function(devfun, theta) {
 
 # Call `use` with the objective of a kept model and the model.
 with_objective <- function(handle, use, ...) {
-  entry <- kept(handle)
-  renewing(entry$scope, ".devfun", use(deviance_function(entry), entry$model, ...))
+  entry <- entry_of(handle)
+  renew_unless_finite(entry$scope, ".devfun", use(deviance_function(entry), entry$model, ...))
 }
 
 # Evaluate what a kept function of lme4's found. It does not recover from a point where it has no value, so after an
 # error or a value that is not finite the next use makes it anew.
-renewing <- function(scope, name, found) {
+renew_unless_finite <- function(scope, name, found) {
   sound <- FALSE
   on.exit(if (!sound) scope[[name]] <- NULL)
   sound <- all(is.finite(found$value))
@@ -44,7 +44,7 @@ each_point <- function(theta, model) split(theta, (seq_along(theta) - 1L) %/% le
 # Values of the objective; `theta` holds the points one after another.
 deviance_at <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    pars <- lapply(each_point(theta, model), checked_par, devfun = devfun)
+    pars <- lapply(each_point(theta, model), valid_par, devfun = devfun)
     list(value = vapply(pars, devfun, 0, USE.NAMES = FALSE))
   })
 }
@@ -70,7 +70,7 @@ par_scale <- function(model) {
 # Returns the end points, one after another, and the values there.
 polish <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    starts <- lapply(each_point(theta, model), checked_par, devfun = devfun)
+    starts <- lapply(each_point(theta, model), valid_par, devfun = devfun)
     ends <- lapply(starts, polish_from, devfun, par_scale(model), lme4::getME(model, "lower"), upper_of(devfun))
     list(theta = unlist(lapply(ends, to_theta, devfun = devfun), use.names = FALSE),
          value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
@@ -92,7 +92,7 @@ polish_from <- function(start, devfun, scale, lower, upper = Inf) {
 
 # A correlation has a bound above; lme4 2.1 has no value at that of a cs() of three columns, so it stays below.
 upper_of <- function(devfun) {
-  rho <- environment(devfun)
+  rho <- devfun_parts(devfun)
   upper <- if (is.null(rho$upper)) rep(Inf, length(rho$lower)) else rho$upper
   upper - 1e-8
 }
@@ -115,7 +115,7 @@ end_of <- function(devfun, model, name) {
 
 # The matrices of a kept model. Z comes as the compressed columns of its transpose, a column a row of the data.
 design <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   groups <- attr(model@flist, "assign")
   list(
     terms = colnames(model@pp$X),

@@ -1,6 +1,6 @@
 # The model as predict() and simulate() are to see it. For the rows of the fit lme4 takes the random terms' variables from
 # the data of the call, where the rows that the fit left out still are; and it pads by those what it makes of new data.
-predictable <- function(entry) {
+prediction_model <- function(entry) {
   model <- entry$model
   rows <- attr(model@frame, "row.names")
   if (length(rows) < nrow(entry$scope$data)) model@call$data <- entry$scope$data[rows, , drop = FALSE]
@@ -22,7 +22,7 @@ check_safe <- function(entry, model) {
 # Refuse new data where lme4's predict() fails of the fit's own, as it does of log(`the days`).
 check_predicts <- function(entry, model) {
   tryCatch(stats::predict(model, entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE]), error = function(e) {
-    quoted <- backticked(all.vars(stats::formula(model)))
+    quoted <- names_in_backticks(all.vars(stats::formula(model)))
     refuse("new data cannot be predicted: lme4's predict() fails of the fit's own rows (", conditionMessage(e), ")",
            if (length(quoted)) "; rename columns whose names need backticks: ", toString(quoted))
   })
@@ -40,7 +40,7 @@ has_own_value <- function(i, entry, model) {
 chosen_effects <- function(re_form, scope) if (!is.null(re_form)) eval(str2lang(re_form), scope)
 
 # Evaluate a prediction; random effects that are not the fit's are the caller's mistake.
-predicting <- function(expr) {
+predict_or_refuse <- function(expr) {
   tryCatch(expr, error = function(e) {
     if (grepl("specified in re.form", conditionMessage(e))) refuse(conditionMessage(e)) else stop(e)
   })
@@ -57,13 +57,13 @@ complete_rows <- function(model, newdata) {
 # `se_fit` where it is asked for, and `row`. lme4 would add the offset of all rows to the predictions of the complete ones.
 predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = FALSE, allow_new_levels = FALSE,
                           complete = FALSE, se_fit = FALSE, newparams = NULL) {
-  entry <- kept(handle)
-  model <- predictable(entry)
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
   if (!is.null(newdata)) check_safe(entry, model)
   rows <- if (complete) complete_rows(model, newdata) else seq_len(NROW(newdata))
   newdata <- newdata[rows, , drop = FALSE]
   form <- chosen_effects(re_form, entry$scope)
-  fit <- predicting(stats::predict(model, newdata, newparams, form, random.only = random_only,
+  fit <- predict_or_refuse(stats::predict(model, newdata, newparams, form, random.only = random_only,
                                    allow.new.levels = allow_new_levels))
   se <- if (se_fit) standard_errors(model, entry, newdata, form, random_only)
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
@@ -85,7 +85,7 @@ prediction_variance <- function(model, x, random) {
   get <- function(name) lme4::getME(model, name)
   b <- get("Lambdat") %*% random$known
   u <- Matrix::solve(get("L"), Matrix::solve(get("L"), b, system = "P"), system = "L")
-  beta <- solved(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
+  beta <- solve_any(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
   of_new <- Matrix::colSums(random$new * (random$covariance %*% random$new))
   stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
 }
@@ -111,7 +111,7 @@ random_design <- function(model, data, form) {
   known <- Matrix::sparseMatrix(own$b[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new))) %*% own$Zt
   own$Lambdat@x[] <- 1
   list(known = known, new = Matrix::Diagonal(x = as.numeric(is_new)) %*% own$Zt,
-       covariance = relabelled(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first$b))
+       covariance = relabel(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first$b))
 }
 
 # What lme4's mkNewReTrms() makes of data, with, for the random effects, their places among those of the fit, or 0 for those
@@ -120,7 +120,7 @@ numbered_terms <- function(model, data, form, level = NULL) {
   modes <- lme4::ranef(model, condVar = FALSE)
   for (name in names(modes)) modes[[name]][] <- t(mode_positions(model, name))
   own <- list(ranef = function(...) modes)
-  with_own(lme4::mkNewReTrms, c(own, levelfun = level))(model, data, form, allow.new.levels = TRUE)
+  mkNewReTrms_with(c(own, levelfun = level))(model, data, form, allow.new.levels = TRUE)
 }
 
 first_level <- function(x, nl.n, ...) {
@@ -129,14 +129,8 @@ first_level <- function(x, nl.n, ...) {
   found
 }
 
-# A function of lme4's that finds some functions of ours before lme4's.
-with_own <- function(fun, own) {
-  environment(fun) <- list2env(own, parent = asNamespace("lme4"))
-  fun
-}
-
 # A sparse matrix with the values that `from` has where the terms of its rows and columns have their first level.
-relabelled <- function(matrix, from, first) {
+relabel <- function(matrix, from, first) {
   entries <- methods::as(methods::as(matrix, "generalMatrix"), "TsparseMatrix")
   entries@x <- from[cbind(first[entries@i + 1L], first[entries@j + 1L])]
   entries
@@ -145,11 +139,11 @@ relabelled <- function(matrix, from, first) {
 # Simulated responses, one after another, and whether lme4's own would have other variances.
 simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, allow_new_levels = FALSE,
                            newparams = NULL, cluster_rand = NULL) {
-  entry <- kept(handle)
-  model <- predictable(entry)
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
   if (!is.null(newdata)) check_safe(entry, model)
   drawn <- draw(model, nsim, seed, newdata, newparams, chosen_effects(re_form, entry$scope), allow_new_levels,
-                if (!is.null(cluster_rand)) exported(cluster_rand))
+                if (!is.null(cluster_rand)) find_export(cluster_rand))
   list(value = as.vector(drawn), differs = attr(drawn, "differs"))
 }
 
@@ -161,7 +155,7 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
   differs <- random <- FALSE
   own_terms <- function(object, newdata, form, ...) {
     found <- numbered_terms(object, newdata, form, first_level)
-    right <- relabelled(found$Lambdat, lme4::getME(object, "Lambdat"), found$b)
+    right <- relabel(found$Lambdat, lme4::getME(object, "Lambdat"), found$b)
     random <<- TRUE
     differs <<- differs || any(right != found$Lambdat)
     list(Zt = found$Zt, Lambdat = right)
@@ -170,7 +164,7 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
                   allow.new.levels = allow_new_levels)
     given$cluster.rand <- cluster_rand
-    unname(as.matrix(with_seed(seed, do.call(with_own(lme4::.simulateFun, list(mkNewReTrms = own_terms)), given))))
+    unname(as.matrix(with_seed(seed, do.call(simulateFun_with(list(mkNewReTrms = own_terms)), given))))
   }
   responses <- simulated(TRUE)
   weights <- model@resp$weights
@@ -185,7 +179,7 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
 # Values that the fit has not seen of its grouping factors, which `groups` gives as text by name: `group`, `level`, and
 # `row` from 1.
 unseen_levels <- function(handle, newdata, groups) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   found <- Map(function(name, text) {
     group <- str2lang(text)
     value <- as.character(eval(group, lapply(newdata[all.vars(group)], as.factor), entry$scope))

@@ -19,21 +19,31 @@ C_of_offered <- function(object, contr, ...) {
   stats::C(object, contr, ...)
 }
 
-# Made when first used: lme4 takes a second to load, and what else the worker does must not need it.
-delayedAssign("sealed", {
+# The locked environment of all these functions. It is made when it is first used: lme4 takes a second to load, and what
+# else the worker does must not need it.
+root_scope <- local({
+  root <- NULL
+  function() {
+    if (is.null(root)) root <<- make_root_scope()
+    root
+  }
+})
+
+make_root_scope <- function() {
   offered <- c(functions_offered, list(base = operators_offered))
-  found <- Map(function(package, names) mget(names, getNamespace(package)), names(offered), offered)
+  find <- function(package, names) sapply(names, getExportedValue, ns = package, simplify = FALSE)
+  found <- Map(find, names(offered), offered)
   scope <- list2env(c(do.call(c, unname(found)), C = C_of_offered), parent = emptyenv())
   lockEnvironment(scope, bindings = TRUE)
   scope
-})
+}
 
 # The names of all of it but the operators.
 formula_functions <- function() list(name = c(unlist(functions_offered, use.names = FALSE), "C"))
 
 # The environment of a model's formula; `allow` names further functions, "package::function".
 formula_scope <- function(data, allow = character()) {
-  scope <- new.env(parent = sealed)
+  scope <- new.env(parent = root_scope())
   scope$data <- data
   if (length(allow)) scope$`::` <- only(allow)
   scope
@@ -41,11 +51,11 @@ formula_scope <- function(data, allow = character()) {
 
 # A `::` that finds these functions and no others.
 only <- function(allow) {
-  found <- list2env(stats::setNames(lapply(allow, exported), allow), parent = emptyenv())
+  found <- list2env(stats::setNames(lapply(allow, find_export), allow), parent = emptyenv())
   function(package, name) get(paste(substitute(package), substitute(name), sep = "::"), found)
 }
 
-exported <- function(name) {
+find_export <- function(name) {
   parts <- strsplit(name, "::", fixed = TRUE)[[1L]]
   found <- tryCatch(getExportedValue(parts[1L], parts[2L]), error = function(e) {
     refuse("allow names ", name, ", which R does not find: ", conditionMessage(e))
@@ -56,7 +66,7 @@ exported <- function(name) {
 
 # Add what lme4 needs to evaluate its own call: to a child of a formula's scope while a model is fitted, and to the
 # scope itself from then on, so that update, drop1 and others find it. Summaries show lmerControl by name.
-opened <- function(scope) {
+open_scope <- function(scope) {
   scope$`::` <- `::`
   scope$lmerControl <- lme4::lmerControl
   scope$weights <- stats::weights # lmer gets them by name from where it was called, as it does offset
