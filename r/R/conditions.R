@@ -1,4 +1,4 @@
-# Conditions are data: whatever is signalled while a function runs comes back in its result.
+# Conditions as data: whatever a function signals comes back in its result.
 
 class_text <- function(condition) paste(class(condition), collapse = "\x1f")
 
@@ -12,9 +12,9 @@ as_row <- function(kind, condition) {
     call = call_text(condition))
 }
 
-# Call a function of this package. Returns a flat list: `status` where it is not well, "error" or "interrupt"; the
-# vectors `condition.kind`, `.text`, `.classes` and `.call` with one element a condition in the order they arose,
-# where there are any; and the elements of the function's own flat list.
+# Call a function of this package. Returns a flat list with the elements of the function's own flat list. Where the
+# function did not end well, `status` is "error" or "interrupt". Where there are conditions, the vectors
+# `condition.kind`, `.text`, `.classes` and `.call` have one element per condition, in their order.
 call_named <- function(fun, args, released = NULL) {
   if (length(released)) release(released)
   rows <- list()

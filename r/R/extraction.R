@@ -1,4 +1,4 @@
-# What a kept model holds, as describe() tells it.
+# The contents of a kept model, in the form of describe().
 
 me_part <- function(handle, name) describe(lme4::getME(model_of(handle), name))
 
@@ -9,7 +9,7 @@ coef_tables <- function(handle) describe(unclass(stats::coef(model_of(handle))))
 fixef_all <- function(handle) describe(lme4::fixef(model_of(handle), add.dropped = TRUE))
 
 # The conditional covariance of the modes of each factor: terms by terms by levels. Where a factor has several terms,
-# lme4 cuts it from that of all modes, and leaves out what lies between two terms.
+# lme4 cuts its blocks from the covariance of all modes and leaves out the covariances between two terms.
 cond_var <- function(handle) {
   model <- model_of(handle)
   found <- lapply(lme4::ranef(model, condVar = TRUE), attr, "postVar")
@@ -21,13 +21,13 @@ cond_var <- function(handle) {
   describe(found)
 }
 
-# The covariance of all modes given the estimates of the variances and of beta, as lme4 computes it.
+# The covariance of all modes given beta and the estimated variances, as lme4 computes it.
 mode_covariance <- function(model) {
   lambdat <- lme4::getME(model, "Lambdat")
   stats::sigma(model)^2 * Matrix::crossprod(lambdat, Matrix::solve(lme4::getME(model, "L"), lambdat, system = "A"))
 }
 
-# Where a factor's modes lie among all: a column a level, a row a term.
+# The places of a factor's modes among all modes: a column per level, a row per term.
 mode_positions <- function(model, factor) {
   terms <- which(names(model@flist)[attr(model@flist, "assign")] == factor)
   of_term <- function(t) matrix(seq(model@Gp[t] + 1L, model@Gp[t + 1L]), nrow = length(model@cnms[[t]]))
@@ -45,8 +45,8 @@ vcov_of <- function(handle, correlation, sigm = NULL) {
   describe(as.matrix(if (correlation) found@factors$correlation else found))
 }
 
-# The joint covariance of modes and fixed effects. lme4's own forgets that L is permuted, so that its numbers are wrong
-# wherever the permutation changes anything.
+# The joint covariance of modes and fixed effects. lme4's own leaves out the permutation of L, so that its numbers are
+# wrong wherever the permutation changes anything.
 vcov_full <- function(handle) {
   model <- model_of(handle)
   factor <- lme4::getME(model, "L")
@@ -54,15 +54,16 @@ vcov_full <- function(handle) {
   random <- Matrix::solve(factor, lambdat, system = "L")
   fixed <- solve_any(t(lme4::getME(model, "RX")))
   between <- -fixed %*% t(lme4::getME(model, "RZX")) %*% random
-  half <- stats::sigma(model) * rbind(cbind(random, Matrix::Matrix(0, nrow(factor), ncol(fixed))), cbind(between, fixed))
+  none <- Matrix::Matrix(0, nrow(factor), ncol(fixed))
+  half <- stats::sigma(model) * rbind(cbind(random, none), cbind(between, fixed))
   found <- unname(as.matrix(Matrix::crossprod(half)))
   describe(if (is.null(attr(model@pp$X, "scaled:scale"))) found else unscale(found, model@pp$X))
 }
 
-# As solve(), also where there is no fixed effect.
+# solve(), which also takes a matrix without rows.
 solve_any <- function(a, b = diag(nrow(a))) if (nrow(a)) solve(a, b) else b
 
-# The joint covariance of an autoscaled model, in the units of its columns.
+# Change the joint covariance of an autoscaled model to the units of its columns.
 unscale <- function(joint, x) {
   scale <- attr(x, "scaled:scale")
   at <- seq(to = nrow(joint), length.out = ncol(x))
@@ -73,7 +74,8 @@ unscale <- function(joint, x) {
   units %*% joint %*% t(units)
 }
 
-# Of an autoscaled model the columns themselves; lme4's model.matrix() stops where there is but one.
+# The columns of the fixed part. Those of an autoscaled model have their own units; lme4's model.matrix() stops where
+# there is one column only.
 model_matrix <- function(handle) {
   x <- model_of(handle)@pp$X
   scale <- attr(x, "scaled:scale")
@@ -118,7 +120,7 @@ working_weights <- function(handle) {
   list(values = if (length(values) == length(model@resp$y)) values else values[!is.na(values)])
 }
 
-# The log-likelihood at the estimates under both criteria, whichever was optimized.
+# The log-likelihood at the estimates under both criteria, whichever of them was optimized.
 criteria <- function(handle) {
   model <- model_of(handle)
   list(loglik = c(stats::logLik(model, REML = TRUE), stats::logLik(model, REML = FALSE)),
@@ -149,7 +151,7 @@ optinfo <- function(handle) {
   )
 }
 
-# lme4's checks of convergence, made anew with the fit's own control.
+# lme4's checks of convergence, repeated with the fit's own control.
 convergence <- function(handle) {
   entry <- entry_of(handle)
   control <- entry$model@call$control
@@ -169,7 +171,8 @@ singular_terms <- function(handle, tol) list(value = singular_by_term(model_of(h
 varcorr_of <- function(handle, sigma) {
   bare <- function(block) matrix(as.vector(block), nrow(block))
   describe(lapply(lme4::VarCorr(model_of(handle), sigma = sigma), function(block) {
-    list(covariance = bare(block), stddev = unname(attr(block, "stddev")), correlation = bare(attr(block, "correlation")))
+    list(covariance = bare(block), stddev = unname(attr(block, "stddev")),
+         correlation = bare(attr(block, "correlation")))
   }))
 }
 
@@ -178,5 +181,6 @@ varcorr_text <- function(handle, comp) {
 }
 
 re_pca <- function(handle) {
-  describe(lapply(lme4::rePCA(model_of(handle)), function(pca) list(sdev = pca$sdev, rotation = as.matrix(pca$rotation))))
+  part <- function(pca) list(sdev = pca$sdev, rotation = as.matrix(pca$rotation))
+  describe(lapply(lme4::rePCA(model_of(handle)), part))
 }

@@ -1,11 +1,14 @@
-# Tests of terms, of models and of contrasts: lme4's own, and lmerTest's and pbkrtest's, which are loaded when asked for.
+# Tests of terms, of models and of contrasts. They are lme4's own, and those of lmerTest and pbkrtest, which are loaded
+# at first use.
 
-# A table of tests, how R prints it, and the contrasts that lmerTest tests in its rows, column by column.
+# Describe a table of tests: its values, its printed form, and the contrasts that lmerTest tests in its rows, column by
+# column.
 describe_tests <- function(tests, printed = tests) {
   contrasts <- attr(tests, "hypotheses")
   contrasts <- contrasts[names(contrasts)]
+  height <- function(rows) if (is.matrix(rows)) nrow(rows) else 1L
   c(list(text = printout(printed), hypotheses.name = names(contrasts),
-         hypotheses.rows = vapply(contrasts, function(rows) if (is.matrix(rows)) nrow(rows) else 1L, 1L, USE.NAMES = FALSE),
+         hypotheses.rows = vapply(contrasts, height, 1L, USE.NAMES = FALSE),
          hypotheses.weights = as.double(unlist(contrasts, use.names = FALSE))),
     prefix_names("table", describe_frame(tests)))
 }
@@ -14,8 +17,8 @@ prefix_names <- function(prefix, flat) structure(flat, names = paste(prefix, nam
 
 printout <- function(object, ...) paste(utils::capture.output(print(object, ...)), collapse = "\n")
 
-# The model with what its call needs in the call itself, so that lmerTest and pbkrtest, which evaluate it in frames of their
-# own, find it there.
+# Put what a model's call needs into the call itself. lmerTest and pbkrtest evaluate the call in frames of their own,
+# and find it there.
 with_whole_call <- function(entry) {
   model <- entry$model
   model@call$data <- eval(model@call$data, entry$scope)
@@ -23,7 +26,7 @@ with_whole_call <- function(entry) {
   model
 }
 
-# A response such as log(y) as a column of that name: lmerTest 3.2 and pbkrtest 0.5.5 take the response for a name.
+# Make a response such as log(y) a column of that name. lmerTest 3.2 and pbkrtest 0.5.5 take the response for a name.
 with_named_response <- function(model) {
   response <- model@call$formula[[2L]]
   if (!is.call(response)) return(model)
@@ -37,13 +40,14 @@ with_plain_response <- function(text, model) {
   gsub(paste0("`", name, "`"), name, text, fixed = TRUE)
 }
 
-# A model whose call fits one with fewer random effects, too: its `start` is for a theta of its own.
+# Leave `start` out of a model's call, so that the call can fit a model with fewer random effects, whose theta is
+# another.
 without_start <- function(model) {
   model@call$start <- NULL
   model
 }
 
-# The model as lmerTest's, made once. What lmerTest has to say of it is said whenever it is used.
+# The model as an object of lmerTest's. It is made once; the warnings of its making are repeated at each use.
 lmerTest_model <- function(handle, ddf) {
   entry <- entry_of(handle)
   check_ddf(entry$model, ddf)
@@ -64,12 +68,12 @@ with_warnings <- function(expr) {
   list(value = value, warnings = found)
 }
 
-# What the methods for the denominator degrees of freedom cannot do, and would not tell of.
+# Refuse a model to which a method for the denominator degrees of freedom would give wrong numbers without a warning.
 check_ddf <- function(model, ddf) {
   refuse_structured(model, ddf)
   if (!is.null(attr(model@pp$X, "scaled:scale"))) {
-    refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, which ",
-           "lmerTest and pbkrtest do not know; fit it without")
+    refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, ",
+           "which lmerTest and pbkrtest do not know; fit it without")
   }
   if (ddf != "Kenward-Roger") return(invisible())
   loadNamespace("pbkrtest")
@@ -95,7 +99,8 @@ need_reml <- function(model) {
   }
 }
 
-# Where pbkrtest fails, lmerTest takes Satterthwaite's method instead; a p-value is to be by the method it was asked by.
+# Refuse a p-value by another method than the one asked for. Where pbkrtest fails, lmerTest takes Satterthwaite's
+# method instead.
 refuse_substitute <- function(expr) {
   withCallingHandlers(expr, warning = function(w) {
     if (grepl("using Satterthwaite instead", conditionMessage(w), fixed = TRUE)) {
@@ -113,7 +118,8 @@ by_method <- function(handle, ddf) {
 summary_of <- function(handle, ddf, correlation = NULL) {
   model <- by_method(handle, ddf)
   model@call <- model_of(handle)@call
-  given <- c(list(model), if (ddf != "lme4") list(ddf = ddf), if (!is.null(correlation)) list(correlation = correlation))
+  given <- c(list(model), if (ddf != "lme4") list(ddf = ddf),
+             if (!is.null(correlation)) list(correlation = correlation))
   found <- refuse_substitute(do.call(summary, given, quote = TRUE))
   covariance <- as.matrix(found$vcov)
   list(
@@ -126,9 +132,12 @@ summary_of <- function(handle, ddf, correlation = NULL) {
 }
 
 anova_one <- function(handle, type, ddf) {
-  if (!ncol(model_of(handle)@pp$X)) refuse("anova() of one model tests its fixed effects, and this one has none")
+  if (!ncol(model_of(handle)@pp$X)) {
+    refuse("anova() of one model tests its fixed effects, and this one has none; give other models to compare it with")
+  }
   model <- by_method(handle, ddf)
-  describe_tests(if (ddf == "lme4") stats::anova(model) else refuse_substitute(stats::anova(model, type = type, ddf = ddf)))
+  if (ddf == "lme4") return(describe_tests(stats::anova(model)))
+  describe_tests(refuse_substitute(stats::anova(model, type = type, ddf = ddf)))
 }
 
 # Likelihood ratio tests of several models, in the order of their numbers of parameters.
@@ -138,17 +147,20 @@ anova_several <- function(handle, others, names, refit) {
   describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
 }
 
-# Stop for models of other rows, responses or values; lme4 looks for the name of the data, which is always the same here.
+# Refuse models of other rows, responses or values. lme4 compares the name of the data only, which is always the same
+# here.
 refuse_unlike <- function(a, b, name_a, name_b) {
   both <- paste(name_a, "and", name_b)
   if (!identical(attr(a@frame, "row.names"), attr(b@frame, "row.names"))) {
     refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(b@frame), " of them); ",
            "fit both where every variable has a value")
   }
-  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) refuse(both, " have different responses")
+  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) {
+    refuse(both, " have different responses; fit both to the same one")
+  }
   shared <- setdiff(intersect(names(a@frame), names(b@frame)), c("(weights)", "(offset)"))
   other <- Filter(function(name) !identical(as.vector(a@frame[[name]]), as.vector(b@frame[[name]])), shared)
-  if (length(other)) refuse(both, " are fitted to different values of ", toString(other))
+  if (length(other)) refuse(both, " are fitted to different values of ", toString(other), "; fit both to the same data")
 }
 
 drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
@@ -158,7 +170,8 @@ drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
   if (length(wrong)) {
     refuse("scope names ", toString(wrong), "; the terms that can be dropped are ", toString(marginal))
   }
-  given <- c(list(model), if (length(scope)) list(scope), if (ddf == "lme4") list(test = test, k = k) else list(ddf = ddf))
+  given <- c(list(model), if (length(scope)) list(scope),
+             if (ddf == "lme4") list(test = test, k = k) else list(ddf = ddf))
   found <- refuse_substitute(do.call(stats::drop1, given, quote = TRUE))
   if (ddf == "lme4") row.names(found)[1L] <- "<none>" # which is lost where it is the only row
   describe_tests(found)
@@ -177,17 +190,17 @@ step_of <- function(handle, ddf, alpha_random, alpha_fixed, reduce_random, reduc
   model <- by_method(handle, ddf)
   unknown <- setdiff(keep, attr(stats::terms(model), "term.labels"))
   if (length(unknown)) refuse("keep names ", toString(unknown), ", which is no term of the fixed part")
-  found <- refuse_substitute(lmerTest::step(with_named_response(without_start(model)), ddf = ddf, alpha.random = alpha_random,
-                                   alpha.fixed = alpha_fixed, reduce.random = reduce_random,
-                                   reduce.fixed = reduce_fixed, keep = keep))
+  start <- with_named_response(without_start(model))
+  found <- refuse_substitute(lmerTest::step(start, ddf = ddf, alpha.random = alpha_random, alpha.fixed = alpha_fixed,
+                                            reduce.random = reduce_random, reduce.fixed = reduce_fixed, keep = keep))
   last <- lmerTest::get_model(found)
-  told <- with_plain_response(c(printout(found), deparse1(stats::formula(last))), model)
-  c(list(text = told[1L], formula = told[2L], mixed = methods::is(last, "merMod")),
+  texts <- with_plain_response(c(printout(found), deparse1(stats::formula(last))), model)
+  c(list(text = texts[1L], formula = texts[2L], mixed = methods::is(last, "merMod")),
     prefix_names("random", describe_frame(found$random)), prefix_names("fixed", describe_frame(found$fixed)))
 }
 
-# Contrasts of the fixed effects, all in one F test or each by its t test. `weights` are the rows of the matrix, one
-# after another.
+# Test contrasts of the fixed effects, all in one F test or each in a t test. `weights` holds the rows of the matrix,
+# one after another.
 contest_of <- function(handle, weights, rhs, joint, level, ddf) {
   model <- by_method(handle, ddf)
   contrasts <- matrix(weights, length(rhs), byrow = TRUE)
@@ -223,7 +236,7 @@ all_in <- function(terms, label) {
   rownames(factors)[factors[, label] > 0]
 }
 
-# lmerTest takes names with backticks for those of the columns.
+# Refuse names that need backticks. lmerTest takes them, backticks and all, for the names of columns.
 refuse_backticks <- function(model) {
   quoted <- names_in_backticks(all.vars(stats::delete.response(stats::terms(model))))
   if (length(quoted)) {

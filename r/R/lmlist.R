@@ -1,4 +1,4 @@
-# A linear model in each group. Kept like a fit, described by describe_lmlist().
+# Fit a linear model in each group and keep it, as fit_lmer() does. Returns the flat list of describe_lmlist().
 fit_lmlist <- function(handle, formula, data, pool = TRUE, allow = character()) {
   scope <- formula_scope(data, allow)
   list <- eval(as.call(list(lme4::lmList, formula = eval(str2lang(formula), scope), data = quote(data), pool = pool)))
@@ -11,7 +11,7 @@ fit_lmlist <- function(handle, formula, data, pool = TRUE, allow = character()) 
 
 is_empty <- function(list) vapply(list, is.null, NA, USE.NAMES = FALSE)
 
-# Tables by group, one column after another; fitted values and residuals with the rows they belong to.
+# Describe the fits by group: tables column by column, then fitted values and residuals with the numbers of their rows.
 describe_lmlist <- function(list) {
   coef <- stats::coef(list)
   summary <- summary(list)
@@ -40,7 +40,7 @@ lmlist_loglik <- function(list) {
   list(loglik = as.numeric(loglik), df = as.integer(attr(loglik, "df")), nobs = as.integer(attr(loglik, "nobs")))
 }
 
-# Intervals of the groups that could be fitted, by group, bound and term: lme4 takes the first group for a template.
+# Intervals of the groups that could be fitted, by group, bound and term. lme4 takes the first group for a template.
 lmlist_confint <- function(handle, level, pool) {
   list <- model_of(handle)
   fitted <- methods::new(class(list), Filter(Negate(is.null), as.list(list)), call = list@call, pool = list@pool,
@@ -49,7 +49,7 @@ lmlist_confint <- function(handle, level, pool) {
   list(groups = dimnames(bounds)[[1L]], terms = dimnames(bounds)[[3L]], bound = as.vector(bounds@.Data))
 }
 
-# Predictions, with the rows of `newdata` they belong to.
+# Predictions, with the numbers of their rows in `newdata`.
 lmlist_predict <- function(handle, newdata) {
   parts <- Filter(Negate(is.null), stats::predict(model_of(handle), newdata, asList = TRUE))
   list(rows = as.integer(unlist(lapply(parts, names))), value = as.double(unlist(parts, use.names = FALSE)))

@@ -1,6 +1,6 @@
 # Comparisons of a model with a smaller one by pbkrtest.
 
-# The test of the fixed effects that the smaller model lacks, or of the rows of a matrix.
+# Test the fixed effects that the smaller model lacks, or the rows of a matrix.
 kr_modcomp <- function(handle, ...) {
   model <- for_pbkrtest(handle, "Kenward-Roger")
   found <- pbkrtest::KRmodcomp(model, restriction(model, "kr_modcomp()", ...))
@@ -8,7 +8,7 @@ kr_modcomp <- function(handle, ...) {
   c(describe_tests(found$test, found), list(restriction = as.double(found$L)))
 }
 
-# pbkrtest prints this with its summary alone.
+# Warn of an unreliable scaling. pbkrtest prints this with its summary only.
 warn_of_scaling <- function(scaling) {
   if (scaling <= 0.2) {
     warning("the scaling factor of the F statistic is ", if (scaling > 0) "smaller than 0.2" else "negative",
@@ -26,7 +26,7 @@ sat_modcomp <- function(handle, ...) {
   c(describe_tests(found$test, found), list(restriction = as.double(found$L)))
 }
 
-# pbkrtest's parametric bootstrap of the likelihood ratio.
+# Test the likelihood ratio by pbkrtest's parametric bootstrap.
 pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   large <- model_of(handle)
   small <- model_of(smaller)
@@ -68,8 +68,9 @@ for_pbkrtest <- function(handle, ddf) {
   with_whole_call(entry)
 }
 
-# What the smaller model restricts: itself, or the rows of a matrix, one after another. pbkrtest would exchange the two
-# models where the first is the smaller, and it takes none without fixed effects.
+# The restriction that the smaller model puts on the larger one: the smaller model itself, or a matrix whose rows come
+# one after another. pbkrtest would exchange two models of which the first is the smaller, and accepts no model without
+# fixed effects.
 restriction <- function(model, what, smaller = NULL, weights = NULL) {
   if (is.null(smaller)) return(matrix(weights, ncol = length(model@beta), byrow = TRUE))
   small <- with_whole_call(entry_of(smaller))
@@ -83,12 +84,12 @@ restriction <- function(model, what, smaller = NULL, weights = NULL) {
   if (ncol(small@pp$X)) small else diag(length(model@beta))
 }
 
-# Whether the fixed part of a model holds that of another.
+# Whether the fixed part of a model contains that of another.
 holds <- function(large, small) rank_of(cbind(large@pp$X, small@pp$X)) == rank_of(large@pp$X)
 
 rank_of <- function(matrix) qr(matrix)$rank
 
-# pbkrtest simulates responses for all rows of the data: a model of some of them is made one of all rows of less data.
+# Make a model of some rows a model of all rows of less data. pbkrtest simulates responses for all rows of the data.
 of_rows_used <- function(model) {
   rows <- attr(model@frame, "row.names")
   if (length(rows) == nrow(model@call$data)) return(model)

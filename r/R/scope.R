@@ -1,5 +1,6 @@
-# Where formulas are evaluated: environments that hold the functions a formula may call, by the package that
-# exports them, and nothing else. The Python package refuses all others before R sees them; what got past it finds none here.
+# The environments in which formulas are evaluated. They hold the functions that a formula may call, here by the
+# package that exports them, and nothing else. The Python package refuses all other functions first; R does not find
+# those that it missed.
 functions_offered <- list(
   base = c("I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan", "scale", "pmin",
            "pmax", "ifelse", "round", "floor", "ceiling", "is.na", "c", "factor", "ordered", "cut", "interaction",
@@ -11,7 +12,7 @@ functions_offered <- list(
 operators_offered <- c("~", "(", "+", "-", "*", "/", "^", "%%", "%/%", ":", "!", "&", "==", "!=", "<", "<=", ">", ">=",
                        "list") # stats::model.frame makes a call of list() of the variables
 
-# stats::C calls the function of any name that it is given as text.
+# C() for R's own contrasts only. stats::C calls any function whose name it is given as text.
 C_of_offered <- function(object, contr, ...) {
   if (!missing(contr) && is.character(contr) && !all(contr %in% functions_offered$stats)) {
     refuse("C() is given ", toString(dQuote(contr, FALSE)), ", which is not one of R's contrasts")
@@ -19,8 +20,8 @@ C_of_offered <- function(object, contr, ...) {
   stats::C(object, contr, ...)
 }
 
-# The locked environment of all these functions. It is made when it is first used: lme4 takes a second to load, and what
-# else the worker does must not need it.
+# The locked environment of all these functions. It is made at first use: lme4 takes a second to load, and the calls
+# that need no formula do not wait for it.
 root_scope <- local({
   root <- NULL
   function() {
@@ -38,10 +39,10 @@ make_root_scope <- function() {
   scope
 }
 
-# The names of all of it but the operators.
+# The names of these functions, without the operators.
 formula_functions <- function() list(name = c(unlist(functions_offered, use.names = FALSE), "C"))
 
-# The environment of a model's formula; `allow` names further functions, "package::function".
+# The environment of a model's formula. `allow` names further functions as "package::function".
 formula_scope <- function(data, allow = character()) {
   scope <- new.env(parent = root_scope())
   scope$data <- data
@@ -49,7 +50,7 @@ formula_scope <- function(data, allow = character()) {
   scope
 }
 
-# A `::` that finds these functions and no others.
+# A `::` that finds the allowed functions and no others.
 only <- function(allow) {
   found <- list2env(stats::setNames(lapply(allow, find_export), allow), parent = emptyenv())
   function(package, name) get(paste(substitute(package), substitute(name), sep = "::"), found)
@@ -64,8 +65,9 @@ find_export <- function(name) {
   found
 }
 
-# Add what lme4 needs to evaluate its own call: to a child of a formula's scope while a model is fitted, and to the
-# scope itself from then on, so that update, drop1 and others find it. Summaries show lmerControl by name.
+# Add the functions with which lme4 evaluates its own call. While a model is fitted they are in a child of the
+# formula's scope, and afterwards in the scope itself, so that update, drop1 and others find them. Summaries show
+# lmerControl by name.
 open_scope <- function(scope) {
   scope$`::` <- `::`
   scope$lmerControl <- lme4::lmerControl
@@ -73,5 +75,5 @@ open_scope <- function(scope) {
   scope
 }
 
-# Stop for what the caller gave; Python raises it as InvalidArgument.
+# Stop because of an argument of the caller. Python raises it as InvalidArgument.
 refuse <- function(...) stop(errorCondition(paste0(...), class = "lmerbridge_refusal"))
