@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lmerbridge.setup.compat import SUPPORTED
 from lmerbridge.setup.environment import environment
 from lmerbridge.setup.installation import find_rscript
 
@@ -120,6 +121,8 @@ def test_the_description_says_what_the_python_package_says():
     fields = description()
     assert fields["Version"] == project["version"]
     assert fields["License"].split()[0] == project["license"]
+    assert fields["Depends"] == f"R (>= {SUPPORTED['R'].first})"
+    assert f"lme4 (>= {SUPPORTED['lme4'].first})" in fields["Imports"]
     assert re.search(r"Copyright \(c\) (\d+) (.*)", text(ROOT / "LICENSE")).groups() == tuple(
         re.findall(r": (.*)", text(ROOT / "r" / "LICENSE"))
     )
