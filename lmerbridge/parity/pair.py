@@ -14,6 +14,7 @@ from lmerbridge.parity.criterion import Criterion, Lme4Criterion, SparseCriterio
 from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, Profile
+from lmerbridge.parity.words import Code
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Fit
@@ -74,12 +75,12 @@ class Trial:
         return self.restated or self.as_given
 
     @property
-    def defect(self) -> str:
-        """What makes the candidate's answer no point of the objective, or ""."""
+    def defect(self) -> Code | None:
+        """What makes the candidate's answer no point of the objective, or None."""
         fit = self.candidate
         if fit.theta.shape != self.reference.theta.shape or not np.all(np.isfinite(fit.theta)):
-            return "a variance that is not a number"
-        return "" if np.isfinite(fit.criterion) else "a criterion that is not a number"
+            return Code.NO_THETA
+        return None if np.isfinite(fit.criterion) else Code.NO_CRITERION
 
     @property
     def thetas(self) -> Array:

@@ -19,7 +19,8 @@ from lmerbridge.parity.accuracy import Row
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
-from lmerbridge.parity.verdict import Comparison, Evidence, Known, Line, QuantityRow, Verdict
+from lmerbridge.parity.verdict import Comparison, Evidence, Judged, Known, Line, QuantityRow, Verdict
+from lmerbridge.parity.words import Code
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text, write
 from lmerbridge.report.outcome import GLYPHS
 from lmerbridge.report.render import _environment
@@ -99,40 +100,47 @@ def quantities(by=1e-9) -> tuple[QuantityRow, ...]:
 
 
 def evidence(verdict: Verdict) -> tuple[Evidence, ...]:
-    rows = verdict is not Verdict.SPEC_MISMATCH
-    objective = verdict is not Verdict.OTHER_OBJECTIVE
-    optimum = verdict not in (Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP)
-    return (
-        Evidence("rows", rows, "180 rows in both." if rows else "lme4 has row 17, statsmodels has not."),
-        Evidence("model_space", True, "X has rank 2 in both and the projectors differ by 3e-16."),
-        Evidence(
-            "objective",
-            objective,
-            "lme4's criterion at statsmodels' theta is its -2 log-likelihood to 1e-12.",
-        ),
-        Evidence("optimum", optimum, "statsmodels ends at theta (0.2, 0, 0), the optimum is (0.967, 0.015, 0.231)."),
-    )
+    names = {"reference": "lme4", "candidate": "statsmodels"}
+    data = Evidence(Code.SAME_DATA, {"rows": 180, "dropped": 0})
+    if verdict is Verdict.SPEC_MISMATCH:
+        rows = {"only_reference": 1, "only_candidate": 0, "rows_differing": {}}
+        data = Evidence(Code.OTHER_DATA, names | rows)
+    space = {"columns": 2, "same_columns": True, "dropped": (), "random": ("((Intercept), Days | Subject)",)}
+    objective = Evidence(Code.SAME_OBJECTIVE, {"candidate": "statsmodels", "difference": 1e-12})
+    if verdict is Verdict.OTHER_OBJECTIVE:
+        constant = {"reported": 1751.9, "common": 1743.6, "difference": 8.3, "constant": "other_method"}
+        objective = Evidence(Code.OTHER_OBJECTIVE, names | constant | {"method": "REML"})
+    at = {"minimum": 1743.6282722, "marks": ()}
+    optimum = Evidence(Code.SAME_OPTIMUM, at | {"reach": 1e-8})
+    if verdict in (Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP):
+        gaps = {"worse": "statsmodels", "gap": 92.4, "converged": True, "better": "lme4", "better_gap": 2e-12}
+        optimum = Evidence(Code.STOPPED_ABOVE, at | gaps)
+    return data, Evidence(Code.SAME_SPACE, space), objective, optimum
 
 
 def comparison(
-    verdict=Verdict.SAME_OPTIMUM, candidate="statsmodels", gap=1e-8, worse=None, by=1e-9, **changes
+    verdict=Verdict.SAME_OPTIMUM, candidate="statsmodels", gap=1e-8, worse=None, by=1e-9, lines=(), **changes
 ) -> Comparison:
+    judged = Judged(
+        gap={"lme4": 2e-12, candidate: gap},
+        worse=worse or (candidate if not verdict.agrees else None),
+        minimum=1743.6282722,
+        noise=2e-12,
+        lines=lines,
+    )
+    reason = changes.pop("reason", REASONS[verdict].replace("statsmodels", candidate))
     told = Comparison(
         formula="Reaction ~ Days + (Days | Subject)",
         reml=True,
         reference="lme4",
         candidate=candidate,
         verdict=verdict,
-        reason=REASONS[verdict].replace("statsmodels", candidate),
-        gap={"lme4": 2e-12, candidate: gap} if verdict.compared else {},
-        worse=worse or (candidate if not verdict.agrees else None),
-        minimum=1743.6282722 if verdict.compared else NAN,
-        noise=2e-12 if verdict.compared else NAN,
-        marks=(),
+        cause=Evidence(Code.NO_FIT, {"message": reason}),
+        judged=judged if verdict.compared else None,
         rows=quantities(by) if verdict.compared else (),
         evidence=evidence(verdict) if verdict.compared else (),
         definitions=("se_joint_information",) if verdict is Verdict.OTHER_DEFINITION else (),
-        reference_fit=fit("lme4", "1.1-31"),
+        reference_fit=None if worse == "lme4" and not verdict.compared else fit("lme4", "1.1-31"),
         candidate_fit=fit(candidate) if verdict.compared else None,
     )
     return replace(told, **changes)
@@ -341,7 +349,7 @@ def test_a_named_definition_is_a_note_and_an_unnamed_difference_is_not():
 
 def test_a_fault_of_the_reference_is_not_painted_as_the_candidates():
     told = comparison(Verdict.OTHER_OPTIMUM, gap=1e-12, worse="lme4", by=0.01)
-    told = replace(told, gap={"lme4": 0.5, "statsmodels": 1e-12})
+    told = replace(told, judged=replace(told.judged, gap={"lme4": 0.5, "statsmodels": 1e-12}))
     shown = cells(told)
     assert shown["gap"] == ("note", "lme4 0.5")
     assert shown["sd"][0] == "note"
