@@ -146,7 +146,7 @@ def describe(run: SuiteRun, digits: Iterable[Row] = ()) -> Report:
         agreements=tuple(f for v, f in described if v.agrees),
         remarks=tuple(f for r, (v, f) in zip(ordered, described, strict=True) if v.agrees and not plain(r.comparison)),
         not_covered=tuple(f for v, f in described if v in NOT_COVERED),
-        known=tuple(f for _, f in described if f.known),
+        known=tuple(f for _, f in described if f.comparison.known),
         stale=run.stale,
         planted=run.planted,
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),

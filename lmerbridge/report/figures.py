@@ -45,7 +45,7 @@ def pictures(report: Report) -> Pictures:
     return Pictures(
         forest=draw_forest(report.forest) if report.forest else None,
         digits=tuple(draw_digits(panel) for panel in report.digits),
-        lines={f.anchor: tuple(draw_line(f, line) for line in f.lines) for f in report.summary},
+        lines={f.anchor: tuple(draw_line(f, line) for line in f.comparison.lines) for f in report.summary},
     )
 
 
@@ -115,8 +115,8 @@ def draw_line(f: Finding, line: Line) -> Markup:
         axes.plot(line.reference, heights[0], "o", color=REFERENCE, markersize=6, clip_on=False)
         axes.plot(line.candidate, heights[1], "s", mec=CANDIDATE, mfc=PAPER, mew=1.6, markersize=6, clip_on=False)
         _heights(axes, line, above)
-        _ways(axes, line, [brief(name, 20) for name in (f.reference, f.candidate)])
-        told = f"{f.reference} {short(heights[0])}, {f.candidate} {short(heights[1])}"
+        _ways(axes, line, [brief(name, 20) for name in (f.comparison.reference, f.comparison.candidate)])
+        told = f"{f.comparison.reference} {short(heights[0])}, {f.comparison.candidate} {short(heights[1])}"
         return svg(figure, f"Deviance units above the best optimum known {_way(line)}: {told}.")
 
 

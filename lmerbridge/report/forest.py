@@ -46,7 +46,7 @@ def _worst(f: Finding) -> Effect | None:
     row = max(effects, key=lambda r: r.in_se)
     term = row.quantity.removeprefix("fixef")
     shift = math.copysign(row.in_se, row.candidate - row.reference)
-    label = f"{f.candidate}, {f.case}, {term[1:-1]}"
+    label = f"{f.comparison.candidate}, {f.case.name}, {term[1:-1]}"
     return Effect(brief(label, ROOM), f.anchor, f"{short(row.in_se)} SE", shift, _half(f, term))
 
 

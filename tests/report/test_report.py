@@ -20,7 +20,7 @@ from lmerbridge.parity.cases import Case
 from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
 from lmerbridge.parity.verdict import Comparison, Evidence, Judged, Known, Line, QuantityRow, Verdict
-from lmerbridge.parity.words import Code
+from lmerbridge.parity.words import Code, sentence
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text, write
 from lmerbridge.report.outcome import GLYPHS
 from lmerbridge.report.render import _environment
@@ -308,11 +308,11 @@ def test_the_meaning_tells_the_largest_difference_in_standard_errors_among_those
 def test_findings_come_worst_first_and_every_result_has_one_place():
     close, far = (result(n, verdict=Verdict.OTHER_OPTIMUM, gap=g) for n, g in (("close", 0.02), ("far", 92.4)))
     report = describe(run(close, far, *every_verdict().results))
-    order = [f.case for f in report.findings]
+    order = [f.case.name for f in report.findings]
     assert order[:2] == ["case_unexplained", "case_spec_mismatch"]
     assert order.index("far") < order.index("close")
-    assert {f.verdict for f in report.agreements} == {"same_optimum", "loose_stop", "other_definition"}
-    assert {f.verdict for f in report.not_covered} == {"not_expressible", "too_large"}
+    assert {f.comparison.verdict for f in report.agreements} == {"same_optimum", "loose_stop", "other_definition"}
+    assert {f.comparison.verdict for f in report.not_covered} == {"not_expressible", "too_large"}
     places = [f.anchor for f in (*report.findings, *report.agreements, *report.not_covered)]
     assert len(set(places)) == len(places) == len(Verdict) + 2
 
@@ -371,7 +371,7 @@ def test_a_cell_shows_the_difference_that_the_tolerance_bounds():
 def test_a_stage_that_differs_is_as_bad_as_the_verdict(verdict, worse, level):
     report = describe(run(result(verdict=verdict, worse=worse)))
     (finding,) = (*report.findings, *report.agreements)
-    assert {e.stage: e.level for e in finding.evidence}["optimum"] == level
+    assert {e.evidence.stage: e.level for e in finding.evidence}["optimum"] == level
 
 
 def test_a_definition_that_was_needed_is_told_in_full():
@@ -615,6 +615,30 @@ def test_json_holds_the_objective_between_two_answers():
     assert line["above"] == [70.0, 0.0, 40.0, 92.4, None]
     assert (part["along"], part["at"]) == ("Subject.Days", [0.3, 0.231, 0.0])
     assert [r["lines"] for r in data["results"] if r["case"] != "far"] == [[]] * len(Verdict)
+
+
+def test_json_has_the_code_and_the_figures_of_every_sentence():
+    data = json.loads(json_text(describe(every_verdict())))
+    stopped = next(r for r in data["results"] if r["verdict"] == "other_optimum")
+    optimum = next(e for e in stopped["evidence"] if e["stage"] == "optimum")
+    assert (optimum["code"], optimum["agrees"]) == ("stopped_above", False)
+    assert optimum["figures"]["gap"] == 92.4
+    for told in (e for r in data["results"] for e in (*r["evidence"], r["cause"])):
+        assert told["text"] == sentence(Code(told["code"]), told["figures"])
+    assert all(r["reason"] == r["cause"]["text"] for r in data["results"])
+
+
+def test_json_tells_the_cause_once_and_gives_null_for_a_figure_that_is_not_finite():
+    cause = Evidence(Code.OTHER_REPORT, {"candidate": "statsmodels", "differences": {"df": math.inf, "beta": NAN}})
+    told = replace(comparison(Verdict.UNEXPLAINED), cause=cause, evidence=(*evidence(Verdict.UNEXPLAINED), cause))
+    (read,) = json.loads(json_text(describe(run(result(told=told)))), parse_constant=pytest.fail)["results"]
+    assert [e["stage"] for e in read["evidence"]] == ["rows", "model_space", "objective", "optimum"]
+    sizes = read["cause"]["figures"]["differences"]
+    assert sizes == {"df": None, "beta": None, "null": {"df": "it is inf", "beta": "it is nan"}}
+    words = "fixed effects by nan, and no known definition accounts for it."
+    assert (
+        read["reason"] == f"At the same theta statsmodels differs in the number of parameters or rows by inf, {words}"
+    )
 
 
 def test_json_counts_a_fault_of_the_reference_apart():
