@@ -42,10 +42,10 @@ class RPackage:
         try:
             model = host.Model(lambda worker, handle: worker.call(f"fit_{self.name}", handle=handle, **given))
         except RError as error:
-            raise _translated(error, spec, formula) from error
-        return self._described(spec, formula, model)
+            raise _translation(error, spec, formula) from error
+        return self._describe(spec, formula, model)
 
-    def _described(self, spec: Spec, formula: Formula, model: host.Model) -> Fit:
+    def _describe(self, spec: Spec, formula: Formula, model: host.Model) -> Fit:
         values = dict(model.reply.values)
         version, optimizer = values.pop("version")[0], values["optimizer"][0]
         derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
@@ -77,7 +77,7 @@ class GlmmTMB(RPackage):
     name = "glmmTMB"
 
 
-def _translated(error: RError, spec: Spec, formula: Formula) -> LmerBridgeError:
+def _translation(error: RError, spec: Spec, formula: Formula) -> LmerBridgeError:
     if "lmerbridge_not_installed" in error.classes:
         return SetupError(
             f"R has no package {error.text}, which the engine needs; to install it:\n{remedy(error.text)}"

@@ -76,7 +76,7 @@ def suite() -> tuple[Case, ...]:
     )
 
 
-def matching(pattern: str) -> tuple[Case, ...]:
+def pick(pattern: str) -> tuple[Case, ...]:
     """Return the cases whose name matches a glob, such as ``sleepstudy*`` or ``*/ML``.
 
     Raises

@@ -23,7 +23,7 @@ from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.stages import judge
-from lmerbridge.parity.tolerances import Profile
+from lmerbridge.parity.tolerances import ToleranceProfile
 from lmerbridge.parity.verdict import Comparison, Evidence, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results.fit import Fit
@@ -97,7 +97,7 @@ def compare(
 
 
 def judge_candidate(
-    spec: Spec, reference: str, reference_fit: Fit, candidate: Engine, profile: Profile | None = None
+    spec: Spec, reference: str, reference_fit: Fit, candidate: Engine, profile: ToleranceProfile | None = None
 ) -> Comparison:
     """Fit a candidate and judge it against a reference's fit.
 

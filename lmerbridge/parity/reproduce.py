@@ -54,7 +54,7 @@ class Exhibit(Protocol):
 
 def r_code(case: Case, comparison: Exhibit) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
-    return _r_script(_r_data(case, comparison), comparison, case.formula, _given(case))
+    return _r_script(_r_data(case, comparison), comparison, case.formula, _arguments(case))
 
 
 def python_code(case: Case, comparison: Exhibit) -> str:
@@ -67,7 +67,7 @@ def python_code(case: Case, comparison: Exhibit) -> str:
         data = ["from lmerbridge import compare, load_dataset", f"data = {place}"]
     if case.rows:
         data.append(f"data = data.query({case.rows!r})")
-    return _python_script(data, comparison, case.formula, _given(case))
+    return _python_script(data, comparison, case.formula, _arguments(case))
 
 
 def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
@@ -205,7 +205,7 @@ def _python_script(
     return "\n".join(lines) + "\n"
 
 
-def _given(case: Case) -> list[tuple[str, str]]:
+def _arguments(case: Case) -> list[tuple[str, str]]:
     return [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
 
 

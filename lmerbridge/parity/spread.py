@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lmerbridge.models.lmer import LmerFit
-from lmerbridge.parity.at_theta import held
+from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.quantities import Comparer
 
@@ -32,7 +32,7 @@ def spread(trial: Trial) -> dict[str, float]:
     near = trial.reference.optima.theta[np.array(gaps) <= trial.profile.loose]
     found: dict[str, float] = {}
     for theta in near:
-        fit = held(trial.reference, trial.design, theta, trial.objective.at(theta))
+        fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
         for row in Comparer(trial.reference, fit, trial.profile, trial.units).rows():
             if math.isfinite(row.difference):
                 found[row.quantity] = max(found.get(row.quantity, 0.0), row.difference)

@@ -154,7 +154,7 @@ def same_space(trial: Trial) -> Ruling:
         return Ruling(Evidence(Code.OTHER_SPACE, figures), Verdict.SPEC_MISMATCH)
     figures = {
         "columns": trial.design.x.shape[1],
-        "same_columns": trial.coding.same_columns,
+        "same_columns": trial.recoding.same_columns,
         "dropped": trial.reference.dropped_terms,
         "random": _bars(trial.design.random),
     }
@@ -165,8 +165,8 @@ def _space_differences(trial: Trial) -> Iterator[tuple[str, Any]]:
     p, q = len(trial.design.terms), len(trial.as_given.terms)
     if p != q:
         yield from {"reference_columns": p, "candidate_columns": q}.items()
-    elif not trial.coding.distance <= trial.profile.space:
-        yield "distance", trial.coding.distance
+    elif not trial.recoding.distance <= trial.profile.space:
+        yield "distance", trial.recoding.distance
     blocks = trial.as_given.varcorr.blocks
     if align.match(trial.design.random, blocks) is None:
         yield from {"reference_random": _bars(trial.design.random), "candidate_random": _bars(blocks)}.items()
@@ -199,7 +199,7 @@ def same_objective(trial: Trial) -> Ruling:
     reported, common = trial.candidate.criterion, float(trial.answers[1])
     if abs(reported - common) <= trial.rounding:
         return Ruling(Evidence(Code.SAME_OBJECTIVE, name | {"difference": abs(reported - common)}))
-    difference = reported - float(trial.profiled[1])
+    difference = reported - float(trial.profile_values[1])
     figures = {
         "reported": reported,
         "common": common,
@@ -213,7 +213,7 @@ def same_objective(trial: Trial) -> Ruling:
 def _constant(trial: Trial, difference: float) -> str:
     """Name a difference of two objectives: the other criterion, or a constant that some packages leave out, or ""."""
     n, p = trial.design.x.shape
-    other = Objective(trial.design, not trial.reference.reml)(trial.thetas[1]) - float(trial.profiled[1])
+    other = Objective(trial.design, not trial.reference.reml)(trial.thetas[1]) - float(trial.profile_values[1])
     sizes = {
         "log_det_xx": 2 * float(np.log(np.abs(np.diag(np.linalg.qr(trial.design.x, mode="r")))).sum()),
         "p_log_2pi": p * LOG_2PI,

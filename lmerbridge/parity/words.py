@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Self, TypeAlias
 
-from lmerbridge.parity.definitions import table
+from lmerbridge.parity.definitions import definitions
 
 Figures: TypeAlias = Mapping[str, Any]  # numbers, texts, and tables of them, as JSON has them
 TERMS = {  # what of a fit is compared, by its field
@@ -165,7 +165,7 @@ def _pinned(f: Figures) -> str:
 
 
 def _defined(f: Figures) -> str:
-    texts = {entry.name: entry.text for entry in table()}
+    texts = {entry.name: entry.text for entry in definitions()}
     return f"{_pinned(f)}, by definition: {' '.join(dict.fromkeys(texts[name] for name in f['definitions']))}"
 
 

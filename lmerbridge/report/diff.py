@@ -121,7 +121,7 @@ class Diff:
         return "\n".join([*versions, *changed, ", ".join(f"{tally[change]} {change}" for change in Change)])
 
 
-def load(path: Path) -> Run:
+def load_run(path: Path) -> Run:
     """Read the JSON of a run.
 
     Raises
@@ -144,7 +144,7 @@ def load(path: Path) -> Run:
 
 def since(old: Run, report: Report) -> Report:
     """Return the report with what has changed since an older run."""
-    told = diff(old, _run(json.loads(json_text(report))))
+    told = compare_runs(old, _run(json.loads(json_text(report))))
     return replace(report, since=tuple(str(told).splitlines()))
 
 
@@ -158,7 +158,7 @@ def _answer(result: Mapping[str, Any]) -> Answer:
     return Answer(Verdict(result["verdict"]), disagrees, result["gap"].get(result["candidate"]))
 
 
-def diff(old: Run, new: Run) -> Diff:
+def compare_runs(old: Run, new: Run) -> Diff:
     """Compare two runs.
 
     Raises

@@ -14,7 +14,7 @@ from lmerbridge.parity.verdict import Line
 from lmerbridge.report.description import Report
 from lmerbridge.report.digits import Panel
 from lmerbridge.report.findings import Finding
-from lmerbridge.report.forest import Effect
+from lmerbridge.report.forest import EffectShift
 from lmerbridge.report.svg import CANDIDATE, LINE, PANEL, PAPER, REFERENCE, SOFT, canvas, style, svg
 from lmerbridge.report.wording import brief, short
 from lmerbridge.results.covariance import Array
@@ -49,7 +49,7 @@ def pictures(report: Report) -> Pictures:
     )
 
 
-def draw_forest(effects: Sequence[Effect]) -> Markup:
+def draw_forest(effects: Sequence[EffectShift]) -> Markup:
     """Draw each effect as a point with its standard error, the label above it."""
     label = f"Differences of {len(effects)} fixed effects in standard errors, the largest {effects[0].text}."
     with style("forest"):
@@ -65,7 +65,7 @@ def draw_forest(effects: Sequence[Effect]) -> Markup:
         return svg(figure, label)
 
 
-def _effect(axes: Axes, effect: Effect, place: float) -> None:
+def _effect(axes: Axes, effect: EffectShift, place: float) -> None:
     aside = axes.get_yaxis_transform()
     ends = [effect.shift - effect.half, effect.shift + effect.half]
     axes.plot(ends, [place - 0.2] * 2, color=CANDIDATE, linewidth=1.2)

@@ -12,7 +12,7 @@ from lmerbridge.parity.suite import CaseResult
 from lmerbridge.parity.verdict import Comparison, Evidence
 from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
-from lmerbridge.report.quantities import UNITS, in_tolerances, kind, row_level
+from lmerbridge.report.quantities import UNITS, column_of, in_tolerances, row_level
 from lmerbridge.report.wording import pair, short
 from lmerbridge.results.fit import Fit
 
@@ -114,7 +114,7 @@ def finding(result: CaseResult) -> Finding:
         cell=verdict_cell(c),
         fails=fails(c),
         evidence=tuple(_statement(e, c) for e in c.evidence if e != c.cause),
-        said=(*_said(c.reference, c.reference_fit), *_said(c.candidate, c.candidate_fit)),
+        said=(*_claims(c.reference, c.reference_fit), *_claims(c.candidate, c.candidate_fit)),
         gap_short=short(largest_gap(c)) if c.judged else "",
         gap_text=gap_text(c),
         beside=tuple(c.beside()),
@@ -128,8 +128,8 @@ def finding(result: CaseResult) -> Finding:
 def _furthest(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
     """Return of each kind the quantity that is furthest beyond its tolerance."""
     ranked = sorted(quantities, key=lambda q: (ORDER.index(q.level), in_tolerances(q.row)))
-    worst = {kind(q.row): q for q in ranked}
-    return tuple(q for q in quantities if worst[kind(q.row)] is q)
+    worst = {column_of(q.row): q for q in ranked}
+    return tuple(q for q in quantities if worst[column_of(q.row)] is q)
 
 
 def anchor(result: CaseResult) -> str:
@@ -154,7 +154,7 @@ def _statement(evidence: Evidence, comparison: Comparison) -> Statement:
     return Statement(evidence, level, GLYPHS[level])
 
 
-def _said(engine: str, fit: Fit | None) -> list[tuple[str, str]]:
+def _claims(engine: str, fit: Fit | None) -> list[tuple[str, str]]:
     if fit is None:
         return [(engine, "gave no fit")]
     claim = "said that it converged" if fit.converged else "did not say that it converged"

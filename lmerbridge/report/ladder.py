@@ -34,7 +34,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Line:
+class Rule:
     """A horizontal line with its label."""
 
     y: float
@@ -50,8 +50,8 @@ class Ladder:
     left: int
     right: int
     bottom: int
-    ticks: tuple[Line, ...]
-    limits: tuple[Line, ...]
+    ticks: tuple[Rule, ...]
+    limits: tuple[Rule, ...]
     legend: tuple[tuple[str, str, int], ...]
     points: tuple[Point, ...]
     label: str
@@ -86,7 +86,7 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
         WIDTH - RIGHT,
         HEIGHT - BOTTOM,
         tuple(_ticks(top)),
-        tuple(Line(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
+        tuple(Rule(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
         tuple((engine, *_series(i)) for i, engine in enumerate(engines)),
         tuple(_point(g, order[g.case], len(order), engines.index(g.engine), aside[g.engine], top, told) for g in gaps),
         f"Gap to the best optimum known, {len(order)} cases sorted by their largest gap, from "
@@ -115,9 +115,9 @@ def _y(decade: float, top: int) -> float:
     return round(TOP + (top - decade) / (top - FLOOR) * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _ticks(top: int) -> Iterator[Line]:
+def _ticks(top: int) -> Iterator[Rule]:
     for decade in range(FLOOR, top + 1, 2):
-        yield Line(_y(decade, top), f"≤ 1e{decade}" if decade == FLOOR else short(10.0**decade))
+        yield Rule(_y(decade, top), f"≤ 1e{decade}" if decade == FLOOR else short(10.0**decade))
 
 
 def _aside(engines: Sequence[str], cases: int) -> dict[str, float]:

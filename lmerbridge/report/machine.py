@@ -32,7 +32,7 @@ def json_text(report: Report) -> str:
         "engines": [_engine(engine) for engine in report.engines],
         "results": [_result(f) for f in (*report.findings, *report.agreements, *report.not_covered)],
         "planted": [{"fault": name, "planted": n, "caught": caught} for name, n, caught in report.planted],
-        "stale": [{"entry": _known(entry.entry), "why": entry.why} for entry in report.stale],
+        "stale": [{"entry": _entry(entry.entry), "why": entry.why} for entry in report.stale],
         "definitions": [{"name": name, "text": text} for name, text in report.definitions],
         "tolerances": [
             {"quantity": t.quantity, "measure": t.measure, "limit": t.limit, "reason": t.reason}
@@ -76,7 +76,7 @@ def _result(f: Finding) -> dict[str, Any]:
         "reason": c.reason,
         "cause": _evidence(c.cause),
         "fails": f.fails,
-        "known": c.known and _known(c.known),
+        "known": c.known and _entry(c.known),
         "worse": c.worse or "",
         "gap": _gaps(c.gap),
         "objective": _gaps({"minimum": c.minimum, "noise": c.noise}),
@@ -121,7 +121,7 @@ def _native(row: Native) -> dict[str, Any]:
     return {"quantity": row.quantity} | _finite(numbers)
 
 
-def _known(entry: Known) -> dict[str, str]:
+def _entry(entry: Known) -> dict[str, str]:
     return {name: str(getattr(entry, name)) for name in Known.__dataclass_fields__}
 
 

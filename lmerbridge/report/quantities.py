@@ -33,7 +33,7 @@ UNITS = {
 }
 
 
-def kind(row: QuantityRow) -> str:
+def column_of(row: QuantityRow) -> str:
     """Return the column that a quantity belongs to."""
     head = row.quantity.split("[")[0]
     return KINDS.get(head, head)

@@ -21,8 +21,8 @@ from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.nesting import Block
 
 Indices: TypeAlias = NDArray[np.intp]
-Model: TypeAlias = Any  # statsmodels has no types: MixedLM
-Result: TypeAlias = Any  # and MixedLMResults
+_Model: TypeAlias = Any  # statsmodels has no types: MixedLM
+_Result: TypeAlias = Any  # and MixedLMResults
 
 RANK = 1e-7  # tol of the qr() by which lmer drops columns
 
@@ -51,7 +51,7 @@ class Built:
         Fixed columns that depend on those before them.
     """
 
-    model: Model
+    model: _Model
     terms: tuple[str, ...]
     order: Indices
     blocks: tuple[Block, ...]
@@ -110,13 +110,13 @@ def independent(x: Array) -> list[int]:
     return kept
 
 
-def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -> Fit:
+def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result) -> Fit:
     """Give the fit, its conditions not yet among it."""
     covariances = _covariances(built, result)
     roots = [covariance.factor(c / result.scale) for c in covariances]
     theta = covariance.join(roots)
     n, p = len(used.rows), len(built.terms)
-    fitted = _fitted(result) + used.offset
+    fitted = _fitted_values(result) + used.offset
     varcorr = VarCorr(covariance_blocks(built.blocks, covariances), float(np.sqrt(result.scale)))
     inside = spec.rows_in_subset()
     return Fit(
@@ -142,13 +142,13 @@ def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -
         converged=bool(result.converged),
         dropped_terms=built.dropped,
         provenance=_provenance(name),
-        covariance_given_theta=_given_theta(built, result),
+        covariance_given_theta=_covariance_given_theta(built, result),
         native={"AIC": float(result.aic), "BIC": float(result.bic)} | _variance_errors(built, result, varcorr),
         own_design=_design(built, used),
     )
 
 
-def _given_theta(built: Built, result: Result) -> Array | None:
+def _covariance_given_theta(built: Built, result: _Result) -> Array | None:
     """lme4's covariance of the fixed effects: their own block of the information, the variance parameters held."""
     p = len(built.terms)
     try:
@@ -159,7 +159,7 @@ def _given_theta(built: Built, result: Result) -> Array | None:
     return inverse
 
 
-def _variance_errors(built: Built, result: Result, varcorr: VarCorr) -> dict[str, float]:
+def _variance_errors(built: Built, result: _Result, varcorr: VarCorr) -> dict[str, float]:
     """Give ``bse_re`` for the variances: the covariances of the outer term by rows of the triangle, then components."""
     try:
         errors = np.asarray(result.bse_re, float)
@@ -180,7 +180,7 @@ def _provenance(name: str) -> Provenance:
     return Provenance(name, version("statsmodels"), versions=others)
 
 
-def _covariances(built: Built, result: Result) -> list[Array]:
+def _covariances(built: Built, result: _Result) -> list[Array]:
     """Covariance matrices block by block; ``params`` has them over the scale, so they are not from there."""
     found = {
         i: np.atleast_2d(v) for i, v in zip(built.components.values(), _in_order(built, result.vcomp), strict=True)
@@ -195,7 +195,7 @@ def _in_order(built: Built, vcomp: Array) -> Array:
     return np.asarray([vcomp[names.index(name)] for name in built.components])
 
 
-def _effects(built: Built, result: Result) -> list[Array]:
+def _effects(built: Built, result: _Result) -> list[Array]:
     """Conditional modes block by block, NaN where statsmodels cannot tell them."""
     found = [np.full((len(b.levels), b.width), np.nan) for b in built.blocks]
     try:
@@ -216,7 +216,7 @@ def _effects(built: Built, result: Result) -> list[Array]:
     return found
 
 
-def _fitted(result: Result) -> Array:
+def _fitted_values(result: _Result) -> Array:
     try:
         return np.asarray(result.fittedvalues)
     except (ValueError, np.linalg.LinAlgError):

@@ -134,7 +134,7 @@ def lme4_order(sizes: Sequence[int]) -> list[int]:
     return [int(i) for i in reversed(np.argsort(sizes, kind="stable"))]
 
 
-def filled(blocks: Sequence[Block]) -> list[Block]:
+def fill(blocks: Sequence[Block]) -> list[Block]:
     """Give a level to rows of zeros: that of another term of the factor, or else any, which adds nothing."""
     known: dict[str, Codes] = {}
     for b in blocks:

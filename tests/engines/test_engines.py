@@ -15,7 +15,7 @@ from lmerbridge.engines.r import Nlme, _translated
 from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, RError, SetupError, UnfitData
 from lmerbridge.formula.formula import parse
 from lmerbridge.inputs.spec import Spec
-from lmerbridge.parity.cases import matching
+from lmerbridge.parity.cases import pick
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.setup.compat import Range
 from lmerbridge.setup.installation import ask_r
@@ -55,7 +55,7 @@ OPTIMIZERS = ("bobyqa", "Nelder_Mead", "nlminbwrap", "nloptwrap")  # those that 
 
 @cache
 def reference(name, engine="lme4"):
-    (case,) = matching(name)
+    (case,) = pick(name)
     spec = case.spec()
     return spec, engines.find(engine).fit(spec)
 
@@ -120,7 +120,7 @@ def test_what_an_engine_does_wrong_is_found_and_what_it_does_right_is_not(case, 
 
 
 def test_lme4_by_bobyqa_against_nlme_has_no_finding():
-    names = [case.name for pattern in QUICK for case in matching(pattern)]
+    names = [case.name for pattern in QUICK for case in pick(pattern)]
     found = [judged(name, "nlme", "lme4[bobyqa]") for name in names]
     assert {comparison.verdict for comparison in found} == {Verdict.SAME_OPTIMUM}, found
     assert all(comparison.candidate_fit.converged for comparison in found)

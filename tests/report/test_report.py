@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 from markupsafe import escape
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.parity.accuracy import Row
+from lmerbridge.parity.accuracy import DigitRow
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
@@ -183,12 +183,12 @@ def pictured() -> SuiteRun:
 
 
 EXACT = (
-    Row("rail", "lme4", "fixef[a]", 13.2, 7.0),
-    Row("rail", "lme4", "fixef[b]", 12.0, 7.0),
-    Row("oats", "lme4", "fixef[a]", 14.0, 7.0),
-    Row("rail", "statsmodels", "fixef[a]", 6.5, 7.0),
-    Row("rail", "lme4", "sigma", 15.0, 4.5),
-    Row("rail", "statsmodels", "sigma", NAN, 4.5),
+    DigitRow("rail", "lme4", "fixef[a]", 13.2, 7.0),
+    DigitRow("rail", "lme4", "fixef[b]", 12.0, 7.0),
+    DigitRow("oats", "lme4", "fixef[a]", 14.0, 7.0),
+    DigitRow("rail", "statsmodels", "fixef[a]", 6.5, 7.0),
+    DigitRow("rail", "lme4", "sigma", 15.0, 4.5),
+    DigitRow("rail", "statsmodels", "sigma", NAN, 4.5),
 )
 PAGE_COLOURS = ("soft", "line", "bg", "panel", "s0", "s1")
 
