@@ -79,9 +79,10 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Engine:
-    """Return an engine by its name; where its class has ``options``, one may follow in brackets: ``lme4[bobyqa]``.
+    """Return an engine by its name.
 
-    ``recorded:FILE`` is what ``lmerbridge record`` wrote to a file.
+    An option may follow in brackets where its class has ``options``: ``lme4[bobyqa]``. ``recorded:FILE`` is what
+    ``lmerbridge record`` wrote to a file.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def _recording(source: str) -> Engine:
 
 
 def _make(factory: Any, name: str, *option: str) -> Engine:  # noqa: ANN401 - anybody's class
-    """Make an engine; an option is one of those that its class lists."""
+    """Make an engine, with one of the options that its class lists or with none."""
     options = getattr(factory, "options", ())
     if not set(option) <= set(options):
         known = f"has {', '.join(options)}" if options else "takes no option"

@@ -1,4 +1,7 @@
-"""The package interlace-lme as an engine; it reads the fixed part with formulaic and codes factors itself."""
+"""The package interlace-lme as an engine.
+
+It reads the fixed part with formulaic, and codes factors itself.
+"""
 
 from __future__ import annotations
 

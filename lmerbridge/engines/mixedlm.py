@@ -1,4 +1,7 @@
-"""The package mixedlm as an engine; it reads lme4's formula language and codes factors itself."""
+"""The package mixedlm as an engine.
+
+It reads lme4's formula language, and codes factors itself.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,10 @@ class RPackage:
 
 
 class Nlme(RPackage):
-    """``nlme::lme``, to tolerances of rounding level; crossed factors go into a constant group."""
+    """``nlme::lme``, to tolerances of rounding level.
+
+    Crossed factors go into one constant group.
+    """
 
     name = "nlme"
 

@@ -117,7 +117,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
-    """Read a recording once; a file written anew is another one."""
+    """Read a recording once, and again when the file has changed."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

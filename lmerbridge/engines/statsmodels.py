@@ -164,7 +164,7 @@ def _from_design(design: Design) -> Built:
 
 
 def _indicators(block: Block, rows: Indices) -> Array:
-    """Give a component's matrix over some rows: a column a level that occurs there."""
+    """Return a component's matrix over some rows, with one column per level that occurs there."""
     levels, column = np.unique(block.codes[rows], return_inverse=True)
     return np.where(column[:, None] == np.arange(len(levels)), block.columns[rows], 0.0)
 
@@ -184,7 +184,10 @@ def _levels_within(codes: Indices, cells: Indices) -> Array:
 
 
 def _fit(name: str, spec: Spec, used: Used, build: Callable[[], Built], methods: Sequence[str] = METHODS) -> Fit:
-    """Build and fit; what statsmodels says while it does tells which optimizers it tried."""
+    """Build a model and fit it.
+
+    The optimizers that were tried are read from the warnings of statsmodels.
+    """
 
     def fitted() -> Fit:
         built = full_rank(build())

@@ -37,7 +37,7 @@ class DigitRow(NamedTuple):
 
     @property
     def enough(self) -> bool:
-        """Whether the digits are as many as they should be; NaN never is."""
+        """Whether the digits reach the floor, which NaN never does."""
         return self.digits >= self.floor
 
 
@@ -73,7 +73,9 @@ def score(engines: Sequence[str], cases: str = "*", timeout: float | None = None
 
 
 def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
-    """Log relative error: how many decimal digits are right, not more than are known; absolute where exact is zero.
+    """Log relative error: how many decimal digits are right, not more than are known.
+
+    The error is absolute where the exact value is zero.
 
     Examples
     --------

@@ -83,7 +83,10 @@ def recoding_by_name(a: tuple[str, ...], b: tuple[str, ...]) -> Recoding:
 
 
 def match(random: Sequence[RandomTerm], others: Sequence[CovarianceBlock | RandomTerm]) -> list[int] | None:
-    """For each random term the position of its counterpart, by group and terms; None where one has none."""
+    """Return for each random term the position of its counterpart, by group and terms.
+
+    The whole is None where one term has none, or where a counterpart is left over.
+    """
     free = list(range(len(others)))
     found = []
     for term in random:
@@ -150,9 +153,9 @@ def _block(block: CovarianceBlock, name: str, term: RandomTerm) -> CovarianceBlo
 
 
 def _modes(fit: Fit, place: int, term: RandomTerm) -> Array:
-    """Conditional modes of one block, level by level and term by term; NaN where the fit has none.
+    """Return the conditional modes of one block, level by level and term by term.
 
-    A group's table has the columns of all its blocks, one block after another.
+    They are NaN where the fit has none. A group's table has the columns of all its blocks, one block after another.
     """
     block = fit.varcorr.blocks[place]
     before = sum(len(b.terms) for b in fit.varcorr.blocks[:place] if b.group == block.group)

@@ -21,10 +21,11 @@ from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import NaAction, RowVector, Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
+from lmerbridge.parity.evidence import Evidence
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import ToleranceProfile
-from lmerbridge.parity.verdict import Comparison, Evidence, Verdict
+from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results.fit import Fit
 
@@ -49,12 +50,10 @@ def compare(
     Parameters
     ----------
     formula : str
-        R's formula text.
     data : DataFrame
     reference, candidate : str or Engine
         Names of installed engines (see `lmerbridge.engines.names`), or engines.
-    reml : bool
-    weights, offset, subset, na_action, contrasts, allow
+    reml, weights, offset, subset, na_action, contrasts, allow
         As for `lmerbridge.lmer`.
     profile : {"default", "strict", "screening"}
         How close is close enough: see ``tolerances.toml``.
@@ -89,10 +88,14 @@ def compare(
         contrasts=contrasts,
         allow=allow,
     )
+    return _compare(spec, reference, candidate, tolerances.profile(profile))
+
+
+def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
-    result = judge_candidate(spec, first.name, first.fit(spec), second, tolerances.profile(profile))
+    result = judge_candidate(spec, first.name, first.fit(spec), second, profile)
     return replace(result, spec=spec)
 
 

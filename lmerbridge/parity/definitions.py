@@ -20,7 +20,10 @@ class Definition:
     borne_out_by: str
 
     def covers(self, engine: str, kind: str) -> bool:
-        """Whether the entry speaks of a kind of quantity of an engine; ``statsmodels[shared]`` is statsmodels."""
+        """Whether the entry is about a kind of quantity of an engine.
+
+        An engine with an option, such as ``statsmodels[shared]``, has the definitions of the engine without it.
+        """
         return kind in self.kinds and ("*" in self.engines or engine.partition("[")[0] in self.engines)
 
 

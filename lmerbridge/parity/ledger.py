@@ -38,7 +38,7 @@ FIELDS: dict[str, type] = {  # of an entry
 }
 OPTIONAL = "quantity"
 VERDICTS = [str(verdict) for verdict in Verdict if verdict is not Verdict.SAME_OPTIMUM]
-Comparisons: TypeAlias = Mapping[tuple[str, str], Comparison]  # by case and engine under test
+CaseComparisons: TypeAlias = Mapping[tuple[str, str], Comparison]  # by case and engine under test
 
 
 def load_ledger(path: Path) -> tuple[Known, ...]:
@@ -146,7 +146,7 @@ class Reading:
     stale: tuple[Stale, ...]
 
 
-def hold(entries: Sequence[Known], found: Comparisons, today: date) -> Reading:
+def hold(entries: Sequence[Known], found: CaseComparisons, today: date) -> Reading:
     """Hold a ledger against what a run found.
 
     Parameters
@@ -162,7 +162,7 @@ def hold(entries: Sequence[Known], found: Comparisons, today: date) -> Reading:
     return Reading(known, tuple(Stale(*pair) for pair in stale.items()))
 
 
-def _staleness(entry: Known, found: Comparisons, today: date) -> str:
+def _staleness(entry: Known, found: CaseComparisons, today: date) -> str:
     """Return why an entry does not hold, or ""."""
     comparison = found.get((entry.case, entry.engine))
     if comparison is None:

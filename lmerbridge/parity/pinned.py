@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, lookup
+from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.tolerances import ZERO_SD
-from lmerbridge.parity.verdict import Evidence, Ruling, Verdict
+from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import covariance
 from lmerbridge.results.covariance import Array

@@ -19,9 +19,9 @@ from scipy.optimize import minimize
 from lmerbridge.engines import find
 from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.cases import Case, suite
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.sparse import Objective
-from lmerbridge.parity.stages import judge
 from lmerbridge.parity.tolerances import ToleranceProfile
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import covariance
@@ -127,7 +127,10 @@ def _one_a_model(cases: Sequence[Case]) -> Iterator[Case]:
 
 
 def plant(fault: Fault, ground: Ground, profile: ToleranceProfile) -> Planting | None:
-    """Plant a fault in a model and judge it; None where the model has no place for it."""
+    """Plant a fault in a model and judge it.
+
+    The result is None where the model has no place for the fault.
+    """
     fit = fault.plant(ground)
     if fit is None:
         return None

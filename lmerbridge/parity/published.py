@@ -128,7 +128,10 @@ def _by_position(name: str, values: Iterable[float]) -> dict[str, float]:
 
 
 def _modes(fit: LmerFit) -> Iterator[tuple[str, float]]:
-    """Conditional modes by group, level and term; the first level is also called so, and a sole term left out."""
+    """Yield the conditional modes by group, level and term.
+
+    The first level has the name ``first`` too, and each level has a mode without a term: that of the first term.
+    """
     for group in fit.modes:
         for label, modes in [*zip(group.levels, group.modes, strict=True), ("first", group.modes[0])]:
             for term, mode in zip(group.terms, modes, strict=True):

@@ -66,7 +66,9 @@ class QuantityRow:
 
 
 class Comparer:
-    """Every quantity of two fits, side by side; one that a fit lacks, or that is NaN, does not agree.
+    """Every quantity of two fits, side by side.
+
+    A quantity that a fit lacks, or that is NaN, does not agree.
 
     Parameters
     ----------
@@ -131,7 +133,10 @@ class Comparer:
 
 
 def ratio(part: float, whole: float) -> float:
-    """Divide; nothing over zero is nothing, something over zero is infinite."""
+    """Divide, with a result where the divisor is zero.
+
+    Zero over zero is zero, and any other number over zero is infinite.
+    """
     if whole:
         return part / whole
     return 0.0 if part == 0 else math.nan if math.isnan(part) else math.inf

@@ -61,7 +61,7 @@ def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
 
 
 def write_recording(recording: Mapping[str, Any], path: Path) -> None:
-    """Write a recording as JSON; what is written twice is the same bytes.
+    """Write a recording as JSON, the same bytes every time.
 
     Raises
     ------

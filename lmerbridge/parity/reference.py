@@ -1,4 +1,7 @@
-"""The models whose numbers are known: exact by algebra, or printed by others; and the data they are of."""
+"""The models of which numbers are known, and their data.
+
+The numbers are exact by algebra, or were printed by others.
+"""
 
 from __future__ import annotations
 

@@ -215,7 +215,10 @@ def _criterion(comparison: Exhibit) -> str:
 
 
 def _r_data(case: Case, comparison: Exhibit) -> list[str]:
-    """Lines of R that load the case's rows; rows picked in Python are named by their position."""
+    """Return the lines of R that load the case's rows.
+
+    Rows that a query of pandas picks are named by their positions.
+    """
     if case.package == "statsmodels":
         load = [f'd <- read.csv("{case.dataset}.csv")  # statsmodels/regression/tests/results/{case.dataset}.csv']
     else:

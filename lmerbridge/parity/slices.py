@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmerbridge.parity.verdict import Line
+from lmerbridge.parity.evidence import Line
 from lmerbridge.results.covariance import Array, triangle
 
 if TYPE_CHECKING:

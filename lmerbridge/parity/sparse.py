@@ -49,7 +49,7 @@ class Solution:
 
 
 class Objective:
-    """The criterion of one design; call it with a theta.
+    """The criterion of one design as a function of theta.
 
     Parameters
     ----------

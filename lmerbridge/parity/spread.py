@@ -13,7 +13,10 @@ from lmerbridge.parity.quantities import Comparer
 
 
 def optimizer_gaps(trial: Trial) -> dict[str, float]:
-    """Return for each of lme4's optimizers what its end lies above the minimum; nothing for another reference."""
+    """Return for each of lme4's optimizers what its end lies above the minimum.
+
+    A reference other than lme4 has none.
+    """
     if not isinstance(trial.reference, LmerFit):
         return {}
     optima = trial.reference.optima

@@ -118,7 +118,10 @@ def run_case(
     timeout: float | None = None,
     profile: str = "default",
 ) -> tuple[CaseResult, ...]:
-    """Fit the reference once and judge every candidate against it; what fails, crashes or hangs costs only itself."""
+    """Fit the reference once and judge every candidate against it.
+
+    A candidate that fails, crashes or hangs costs only its own result.
+    """
     try:
         return tuple(_result_apart(case, (reference, name), timeout, profile) for name in candidates)
     except LmerBridgeError as error:  # the reference's: a candidate's is a verdict

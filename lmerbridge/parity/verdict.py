@@ -1,10 +1,10 @@
-"""The verdict on one pair of fits, and the records it rests on."""
+"""The verdict on one pair of fits, what a stage rules, and what is known of a difference."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -14,9 +14,10 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.parity.evidence import Evidence, Judged, Line, Native
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
-from lmerbridge.parity.words import Code, Figures, definition_sentence, optimizer_sentence, sentence
+from lmerbridge.parity.words import definition_sentence, optimizer_sentence
 from lmerbridge.results.fit import Fit
 
 SAME_NUMBER = 1e-5  # relative: numbers of two definitions that agree to more are printed once
@@ -48,88 +49,12 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What one stage of the procedure found.
-
-    Attributes
-    ----------
-    code : Code
-        What was found; it knows its stage, and whether the engines agree there.
-    figures : mapping
-        The numbers and names that its sentence has.
-    """
-
-    code: Code
-    figures: Figures = field(default_factory=dict)
-
-    @property
-    def stage(self) -> str:
-        """The stage: see `Code`."""
-        return self.code.stage
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the engines agree at this stage."""
-        return self.code.agrees
-
-    @property
-    def text(self) -> str:
-        """The sentence, with the figures in it."""
-        return sentence(self.code, self.figures)
-
-
-@dataclass(frozen=True)
 class Ruling:
     """What one stage found, the verdict if it is a cause, and the definitions it verified by kind of quantity."""
 
     evidence: Evidence
     verdict: Verdict | None = None
     accounted: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Line:
-    """The common objective along a straight line through theta.
-
-    Attributes
-    ----------
-    along : str
-        What changes: "" for the line through both answers, else the name of one element of theta; the others are
-        held where the better answer has them.
-    reference, candidate : float
-        Where the two answers lie: 0 and 1 on the line through both, else their values of that element.
-    at : tuple of float
-    above : tuple of float
-        Deviance units above the lowest value found by anyone; NaN where the objective has none.
-    """
-
-    along: str
-    reference: float
-    candidate: float
-    at: tuple[float, ...]
-    above: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Native:
-    """One number by two definitions.
-
-    Attributes
-    ----------
-    quantity : str
-        Its name, as in `Fit.quantities`; ``var_se[group.term]`` is the standard error of a variance.
-    reference : float
-        The reference's; for ``var_se``, which lme4 does not print, that of the common objective at its estimates.
-    native : float
-        As the candidate itself prints it.
-    corrected : float
-        By the reference's definition, from the candidate's own estimates.
-    """
-
-    quantity: str
-    reference: float
-    native: float
-    corrected: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,44 +90,6 @@ class Known:
     def covers(self, quantity: str) -> bool:
         """Whether the entry speaks of a quantity."""
         return self.quantity in ("", quantity, kind_of(quantity))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Judged:
-    """What one objective says of two fits of the same model.
-
-    Attributes
-    ----------
-    gap : dict of str to float
-        For each engine, deviance units above the best optimum known.
-    worse : str or None
-        The engine at fault.
-    minimum : float
-        The lowest value of the objective found by anyone.
-    noise : float
-        Rounding error of the objective at the minimum, in deviance units.
-    marks : tuple of str
-        ``boundary`` (a variance is zero, or a correlation is one), ``flat`` (the criterion hardly moves between two
-        answers that differ).
-    theta : tuple of float
-        The candidate's theta in the reference's order.
-    optimizers : dict of str to float
-        For each of lme4's own optimizers, deviance units above the best optimum known.
-    native : tuple of Native
-        What the candidate defines in its own way, by its definition and by the reference's.
-    lines : tuple of Line
-        The objective along the line through both answers, and a slice of it; empty where no gap is above tolerance.
-    """
-
-    gap: dict[str, float]
-    worse: str | None
-    minimum: float
-    noise: float
-    marks: tuple[str, ...] = ()
-    theta: tuple[float, ...] = ()
-    optimizers: dict[str, float] = field(default_factory=dict)
-    native: tuple[Native, ...] = ()
-    lines: tuple[Line, ...] = ()
 
 
 NOT_JUDGED = Judged(gap={}, worse=None, minimum=math.nan, noise=math.nan)
@@ -268,7 +155,10 @@ class Comparison:
 
     @property
     def gap(self) -> dict[str, float]:
-        """For each engine, deviance units above the best optimum known; empty where no objective was evaluated."""
+        """For each engine, deviance units above the best optimum known.
+
+        It is empty where no objective was evaluated.
+        """
         return self._judged.gap
 
     @property
@@ -278,7 +168,7 @@ class Comparison:
 
     @property
     def minimum(self) -> float:
-        """The lowest value of the objective found by anyone; NaN where there is none."""
+        """The lowest value of the objective found by anyone, or NaN."""
         return self._judged.minimum
 
     @property
@@ -308,7 +198,7 @@ class Comparison:
 
     @property
     def candidate_theta(self) -> tuple[float, ...]:
-        """The candidate's theta in the reference's order; empty where it has none."""
+        """The candidate's theta in the reference's order, empty where it has none."""
         return self._judged.theta
 
     @property

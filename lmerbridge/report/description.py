@@ -28,7 +28,7 @@ NOT_COVERED = (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE)
 
 
 @dataclass(frozen=True)
-class Limit:
+class LimitRow:
     """What was asked of a quantity, and why."""
 
     quantity: str
@@ -74,7 +74,7 @@ class Report:
         Of the verdicts that occur, the worst first.
     definitions : tuple of (name, text)
         The entries of the definition table that the results need.
-    tolerances : tuple of Limit
+    tolerances : tuple of LimitRow
     provenance : tuple of (name, value) pairs
     """
 
@@ -96,7 +96,7 @@ class Report:
     legend: tuple[tuple[str, str, str], ...]
     words: tuple[str, ...]
     definitions: tuple[tuple[str, str], ...]
-    tolerances: tuple[Limit, ...]
+    tolerances: tuple[LimitRow, ...]
     provenance: tuple[tuple[str, str], ...]
     since: tuple[str, ...] = ()
 
@@ -152,7 +152,7 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),
         words=tuple(dict.fromkeys(f.cell.text for _, f in described)),
         definitions=_definitions(run),
-        tolerances=tuple(Limit(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
+        tolerances=tuple(LimitRow(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,
     )
 

@@ -32,7 +32,10 @@ BADNESS = (  # the least first
 
 
 class Change(StrEnum):
-    """What became of a case and engine from one run to the next; a known difference counts as what it is."""
+    """What became of a case and engine from one run to the next.
+
+    A known difference counts as the difference that it is.
+    """
 
     NEW = "new"  # disagrees, and did not before or was not run
     WORSE = "worse"  # a worse verdict than before, or a larger gap
@@ -58,7 +61,10 @@ class Answer:
 
     @property
     def badness(self) -> int:
-        """Rank of the verdict; what the reference is at fault for counts as agreement, or as no comparison."""
+        """Rank of the verdict, the least first.
+
+        A fault of the reference counts as agreement, or as no comparison.
+        """
         rank = BADNESS.index(self.verdict)
         if self.disagrees or rank < BADNESS.index(Verdict.OTHER_OPTIMUM):
             return rank

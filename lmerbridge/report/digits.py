@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """Digits of one engine, a number a case: its worst there; 0 where it gives none.
+    """Correct digits of one engine, one number per case.
+
+    It is the engine's worst in the case, and 0 where it gives none.
 
     Attributes
     ----------

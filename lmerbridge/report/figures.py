@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from lmerbridge.parity.verdict import Line
+from lmerbridge.parity.evidence import Line
 from lmerbridge.report.description import Report
 from lmerbridge.report.digits import Panel
 from lmerbridge.report.findings import Finding
@@ -41,7 +41,10 @@ class Pictures:
 
 
 def pictures(report: Report) -> Pictures:
-    """Draw a report's pictures; the same for the same report."""
+    """Draw a report's pictures.
+
+    The same report gives the same pictures, byte for byte.
+    """
     return Pictures(
         forest=draw_forest(report.forest) if report.forest else None,
         digits=tuple(draw_digits(panel) for panel in report.digits),
@@ -86,7 +89,10 @@ def _signed_scale(axes: Axes, reach: float) -> None:
 
 
 def draw_digits(panel: Panel) -> Markup:
-    """Draw each engine's correct digits of one kind of quantity, a mark a case, the worst in figures."""
+    """Draw each engine's correct digits of one kind of quantity.
+
+    There is one mark per case, and the worst is filled and in figures.
+    """
     names = [brief(score.engine, 20) for score in panel.scores]
     with style(f"digits {panel.kind}"):
         figure, axes = canvas(3.8, 0.8 + 0.24 * len(names), left=1.4, top=0.25)

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 
 from lmerbridge.parity.cases import Case
+from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import CaseResult
-from lmerbridge.parity.verdict import Comparison, Evidence
+from lmerbridge.parity.verdict import Comparison
 from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
 from lmerbridge.report.quantities import UNITS, column_of, in_tolerances, row_level
@@ -145,7 +146,7 @@ def badness(result: CaseResult) -> tuple[int, float, str, str]:
 
 
 def largest_gap(comparison: Comparison) -> float:
-    """Return the larger of the engines' gaps; NaN where there is none."""
+    """Return the larger of the engines' gaps, or NaN where there is none."""
     return max((g for g in comparison.gap.values() if not math.isnan(g)), default=math.nan)
 
 

@@ -33,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class CaseRow:
-    """One case; ``anchor`` is where its evidence is: the row itself where it is `plain`."""
+    """One case of a heatmap.
+
+    ``anchor`` is where its evidence is: the row itself where it is `plain`.
+    """
 
     case: str
     anchor: str

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from lmerbridge.parity.evidence import Evidence, Line, Native
 from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.parity.verdict import Comparison, Evidence, Known, Line, Native
+from lmerbridge.parity.verdict import Comparison, Known
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
@@ -145,7 +146,10 @@ def _quantity(row: QuantityRow, c: Comparison) -> dict[str, Any]:
 
 
 def _finite(numbers: Mapping[str, tuple[float, str]]) -> dict[str, Any]:
-    """Return the numbers; one that JSON has no form for is null, and its reason is under ``"null"``."""
+    """Return the numbers in a form that JSON has.
+
+    One that is not finite is null, and the object under ``"null"`` has the reason.
+    """
     values: dict[str, Any] = {k: float(x) if math.isfinite(x) else None for k, (x, _) in numbers.items()}
     reasons = {k: reason for k, (_, reason) in numbers.items() if values[k] is None}
     return values | ({"null": reasons} if reasons else {})

@@ -47,7 +47,10 @@ KEPT = ("fill", "stroke", "stroke-width", "stroke-dasharray", "text-anchor")
 
 
 def style(name: str) -> AbstractContextManager[None]:
-    """Return the settings to draw in; the name makes the ids of a picture its own."""
+    """Return the settings to draw in.
+
+    The name goes into the ids of a picture, so that two pictures on a page have no id in common.
+    """
     return mpl.rc_context(STYLE | {"svg.hashsalt": name})
 
 

@@ -1,4 +1,7 @@
-"""A statsmodels MixedLM result in R's words and lme4's order; knows its attributes, imports nothing of it."""
+"""A fit of statsmodels' MixedLM in R's words and lme4's order.
+
+The module reads the attributes of a result, and imports nothing of statsmodels.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ class Used:
 
 
 def full_rank(built: Built) -> Built:
-    """Leave out the fixed columns that lmer would leave out: MixedLM needs full rank."""
+    """Leave out the fixed columns that lmer would leave out.
+
+    MixedLM needs full rank.
+    """
     x = built.model.exog[:, built.order]
     keep = independent(x)
     if len(keep) == x.shape[1]:
@@ -111,7 +117,7 @@ def independent(x: Array) -> list[int]:
 
 
 def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result) -> Fit:
-    """Give the fit, its conditions not yet among it."""
+    """Return the fit, without the conditions that statsmodels raised."""
     covariances = _covariances(built, result)
     roots = [covariance.factor(c / result.scale) for c in covariances]
     theta = covariance.join(roots)
@@ -149,7 +155,10 @@ def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result
 
 
 def _covariance_given_theta(built: Built, result: _Result) -> Array | None:
-    """lme4's covariance of the fixed effects: their own block of the information, the variance parameters held."""
+    """Return lme4's covariance of the fixed effects.
+
+    It is the inverse of their own block of the information, the variance parameters held.
+    """
     p = len(built.terms)
     try:
         information = -np.asarray(result.model.hessian(result.params_object)[0])[:p, :p]
@@ -160,7 +169,10 @@ def _covariance_given_theta(built: Built, result: _Result) -> Array | None:
 
 
 def _variance_errors(built: Built, result: _Result, varcorr: VarCorr) -> dict[str, float]:
-    """Give ``bse_re`` for the variances: the covariances of the outer term by rows of the triangle, then components."""
+    """Return the standard errors of the variances, by name.
+
+    ``bse_re`` has first the covariances of the outer term, by rows of the triangle, then the components.
+    """
     try:
         errors = np.asarray(result.bse_re, float)
     except ValueError:  # statsmodels 0.15.0 cannot name them where there are components beside a group
@@ -181,7 +193,10 @@ def _provenance(name: str) -> Provenance:
 
 
 def _covariances(built: Built, result: _Result) -> list[Array]:
-    """Covariance matrices block by block; ``params`` has them over the scale, so they are not from there."""
+    """Return the covariance matrices block by block.
+
+    They are read from ``cov_re`` and ``vcomp``, because ``params`` has them over the scale.
+    """
     found = {
         i: np.atleast_2d(v) for i, v in zip(built.components.values(), _in_order(built, result.vcomp), strict=True)
     }
@@ -196,7 +211,10 @@ def _in_order(built: Built, vcomp: Array) -> Array:
 
 
 def _effects(built: Built, result: _Result) -> list[Array]:
-    """Conditional modes block by block, NaN where statsmodels cannot tell them."""
+    """Return the conditional modes block by block.
+
+    They are NaN where statsmodels cannot compute them.
+    """
     found = [np.full((len(b.levels), b.width), np.nan) for b in built.blocks]
     try:
         effects = result.random_effects
@@ -224,7 +242,10 @@ def _fitted_values(result: _Result) -> Array:
 
 
 def _design(built: Built, used: Used) -> Design:
-    """Give the matrices statsmodels worked with, its variance components a column a term again."""
+    """Return the matrices that statsmodels worked with.
+
+    A variance component has one column per term there, as in lme4.
+    """
     model, blocks = built.model, list(built.blocks)
     if built.outer is not None:
         blocks[built.outer] = replace(blocks[built.outer], columns=model.exog_re[:, built.outer_order])

@@ -141,14 +141,20 @@ def _check_rows(spec: Spec, inside: int, used: int) -> None:
 
 
 def _take(values: Variable, rows: RowPositions) -> Variable:
-    """Pick rows; a factor loses the levels that none of them has."""
+    """Pick rows of a variable.
+
+    A factor loses the levels that none of the rows has.
+    """
     taken = values[rows]
     keep = not isinstance(taken, pd.Categorical) or tuple(taken.categories) == LOGICAL
     return taken if keep else as_factor(taken)
 
 
 def _grouping(bar: Bar, factors: Mapping[str, pd.Categorical], rows: RowPositions) -> Grouping:
-    """Cross the factors of a random term; as in lme4, levels go by the first factor, then the second."""
+    """Cross the factors of a random term.
+
+    As in lme4, the levels are ordered by the first factor, then by the second.
+    """
     parts = [factors[to_r(node)][rows] for node in bar.group]
     codes, level = np.unique(np.stack([part.codes for part in parts]), axis=1, return_inverse=True)
     names = (":".join(_labels(parts, combination)) for combination in codes.T)

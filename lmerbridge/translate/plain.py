@@ -87,7 +87,7 @@ class Plain:
 
     @cached_property
     def data(self) -> pd.DataFrame:
-        """All columns, over the rows used; the response is ``y_``."""
+        """All columns over the rows used, the response under the name ``y_``."""
         found: dict[str, Any] = {"y_": self.frame.response, **self._values}
         for i, block in enumerate(self.blocks):
             found[f"g{i}_"] = block.codes
@@ -95,7 +95,10 @@ class Plain:
         return pd.DataFrame(found)
 
     def fixed(self, factor: Callable[[str], str] = str) -> str:
-        """Write the fixed part; ``factor`` may dress the name of a variable."""
+        """Write the fixed part.
+
+        ``factor`` writes the name of a variable in the package's own way.
+        """
         terms = self.frame.formula.terms
         products = [
             ":".join(map(factor, names))

@@ -52,7 +52,7 @@ def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:
     rows = {len(column) for column in columns.values()}
     is_numeric = isinstance(found, np.ndarray) and found.dtype.kind == "f"
     if not (is_numeric or isinstance(found, pd.Categorical)) or {*found.shape[:1]} != rows:
-        raise NotExpressible(f"{shown(node)} is no column of numbers or levels, one a row.")
+        raise NotExpressible(f"{shown(node)} is no column of one number or level per row.")
     return cast("Variable", found)
 
 
@@ -86,7 +86,7 @@ def as_number(value: Operand) -> Operand:
 
 
 def make_factor(codes: NDArray[Any], levels: Sequence[str], *, ordered: bool = False) -> pd.Categorical:
-    """Make a factor; a code of -1 is a missing value."""
+    """Make a factor, in which a code of -1 is a missing value."""
     return cast("pd.Categorical", pd.Categorical.from_codes(codes, pd.Index(levels), ordered=ordered))
 
 
@@ -177,7 +177,7 @@ def _ifelse(test: Variable, yes: Operand, no: Operand) -> Array:
 
 
 def _as_numeric(x: Variable) -> Array:
-    """Numbers; of a factor its codes from 1, as R gives them."""
+    """R's ``as.numeric``: numbers, and of a factor its codes from 1."""
     if isinstance(x, pd.Categorical) and tuple(x.categories) != LOGICAL:
         return np.where(x.codes < 0, np.nan, x.codes + 1.0)
     return np.asarray(as_number(x), dtype=float)

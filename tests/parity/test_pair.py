@@ -10,8 +10,8 @@ from lmerbridge.errors import EngineFailed
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.compare import judge_candidate
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.stages import judge
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.parity.words import Code
 

@@ -7,8 +7,8 @@ import pytest
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import planted, tolerances
 from lmerbridge.parity.cases import suite
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.stages import judge
 from lmerbridge.parity.verdict import Verdict
 
 NAMES = [fault.name for fault in planted.FAULTS]

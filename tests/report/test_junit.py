@@ -9,9 +9,11 @@ from datetime import date
 import jsonschema
 import pytest
 
+from lmerbridge.parity.evidence import Line
 from lmerbridge.parity.ledger import Stale
+from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import SuiteRun
-from lmerbridge.parity.verdict import Known, Line, QuantityRow, Verdict
+from lmerbridge.parity.verdict import Known, Verdict
 from lmerbridge.report import describe, json_text, junit, schema_text
 from tests.report.test_report import comparison, every_verdict, result, run
 

@@ -17,9 +17,11 @@ from markupsafe import escape
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.accuracy import DigitRow
 from lmerbridge.parity.cases import Case
+from lmerbridge.parity.evidence import Evidence, Judged, Line
 from lmerbridge.parity.ledger import Stale
+from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import CaseResult, SuiteRun
-from lmerbridge.parity.verdict import Comparison, Evidence, Judged, Known, Line, QuantityRow, Verdict
+from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.parity.words import Code, sentence
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text, write
 from lmerbridge.report.outcome import GLYPHS
