@@ -189,10 +189,10 @@ def _fit(name: str, spec: Spec, used: Used, build: Callable[[], Built], methods:
     The optimizers that were tried are read from the warnings of statsmodels.
     """
 
-    def fitted() -> Fit:
+    def build_and_fit() -> Fit:
         built = full_rank(build())
         return mixedlm_fit(name, spec, used, built, built.model.fit(reml=bool(spec.reml), method=list(methods)))
 
-    fit = fit_foreign("statsmodels", fitted)
+    fit = fit_foreign("statsmodels", build_and_fit)
     tried = methods[: 1 + sum("Retrying MixedLM optimization" in c.text for c in fit.conditions)]
     return replace(fit, provenance=replace(fit.provenance, optimizer=", then ".join(tried)))

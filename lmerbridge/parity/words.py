@@ -159,14 +159,14 @@ def _in_brackets(marks: Sequence[str]) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _pinned(f: Figures) -> str:
+def _sizes(f: Figures) -> str:
     sizes = ", ".join(f"{TERMS[what]} by {size:.1e}" for what, size in f["differences"].items())
     return f"At the same theta {f['candidate']} differs in {sizes}"
 
 
-def _defined(f: Figures) -> str:
+def _definition(f: Figures) -> str:
     texts = {entry.name: entry.text for entry in definitions()}
-    return f"{_pinned(f)}, by definition: {' '.join(dict.fromkeys(texts[name] for name in f['definitions']))}"
+    return f"{_sizes(f)}, by definition: {' '.join(dict.fromkeys(texts[name] for name in f['definitions']))}"
 
 
 SENTENCES: dict[Code, Callable[[Figures], str]] = {
@@ -189,9 +189,9 @@ SENTENCES: dict[Code, Callable[[Figures], str]] = {
     Code.SAME_OPTIMUM: _same_optimum,
     Code.STOPPED_ABOVE: _stopped_above,
     Code.SAME_REPORT: "Held at the theta of {candidate}, the common code gives every number it reports.".format_map,
-    Code.DEFINED_WITHIN: lambda f: f"{_defined(f)} It stays within tolerance here.",
-    Code.DEFINED_BEYOND: _defined,
-    Code.OTHER_REPORT: lambda f: f"{_pinned(f)}, and no known definition accounts for it.",
+    Code.DEFINED_WITHIN: lambda f: f"{_definition(f)} It stays within tolerance here.",
+    Code.DEFINED_BEYOND: _definition,
+    Code.OTHER_REPORT: lambda f: f"{_sizes(f)}, and no known definition accounts for it.",
     Code.ALL_WITHIN: lambda _: "Every quantity agrees within its tolerance.",
     Code.SOME_BEYOND: lambda f: f"Beyond tolerance: {', '.join(f['quantities'])}.",
     Code.SOME_MISSING: lambda f: f"There is no number to compare for {', '.join(f['quantities'])}.",

@@ -11,7 +11,7 @@ from lmerbridge import Verdict, engines
 from lmerbridge.engines.interlace import Interlace
 from lmerbridge.engines.lme4 import Lme4
 from lmerbridge.engines.mixedlm import Mixedlm
-from lmerbridge.engines.r import Nlme, _translated
+from lmerbridge.engines.r import Nlme, _translation
 from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, RError, SetupError, UnfitData
 from lmerbridge.formula.formula import parse
 from lmerbridge.inputs.spec import Spec
@@ -312,7 +312,7 @@ def test_a_python_package_that_is_not_installed_is_told_with_the_remedy(engine, 
 )
 def test_an_error_in_r_is_ours_by_its_class(of_r, ours, text, sleepstudy):
     formula = "Reaction ~ Days + (1 | Subject)"
-    error = _translated(RError("glmmTMB", (of_r, "error")), Spec(formula=formula, data=sleepstudy), parse(formula))
+    error = _translation(RError("glmmTMB", (of_r, "error")), Spec(formula=formula, data=sleepstudy), parse(formula))
     assert type(error) is ours
     with pytest.raises(ours, match=text):
         raise error
