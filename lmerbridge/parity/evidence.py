@@ -14,9 +14,9 @@ class Evidence:
     Attributes
     ----------
     code : Code
-        What was found; it knows its stage, and whether the engines agree there.
+        What was found. It has its stage, and whether the engines agree there.
     figures : mapping
-        The numbers and names that its sentence has.
+        The numbers and names in the sentence.
     """
 
     code: Code

@@ -107,8 +107,8 @@ class Trial:
     def answers(self) -> Array:
         """The objective at both engines' answers.
 
-        An answer is its theta. Only where the candidate's own criterion is that of its beta and sigma, which are
-        not the best for its theta, are they held too.
+        An answer is its theta, with beta and sigma profiled out. The candidate's beta and sigma are held too where they
+        are not the best for its theta and its own criterion counts them.
         """
         reference, profiled = self.profile_values
         reported, held = self.candidate.criterion, profiled + self._excess
