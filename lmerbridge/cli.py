@@ -120,20 +120,20 @@ def parity(
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import diff as runs
     from lmerbridge.report.description import describe
-    from lmerbridge.report.render import checked, write
+    from lmerbridge.report.render import check_formats, write
 
     with _told():
-        wanted = checked(formats.split(","), templates)
-        engines, chosen = tuple(engine or CANDIDATES), cases.matching(case)
-        entries = known.load(ledger) if ledger else ()
-        asked = known.within(entries, [c.name for c in chosen], engines)
-        older = runs.load(since) if since else None
+        wanted = check_formats(formats.split(","), templates)
+        engines, chosen = tuple(engine or CANDIDATES), cases.pick(case)
+        entries = known.load_ledger(ledger) if ledger else ()
+        asked = known.select(entries, [c.name for c in chosen], engines)
+        older = runs.load_run(since) if since else None
         _make(out)
         faults = _plant(profile) if planted else ()
         with parallel.backend(backend):
             run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
             results = list(_watched(run, len(chosen)))
-        digits = accuracy.rows([reference, *engines], timeout=timeout) if exact else []
+        digits = accuracy.score([reference, *engines], timeout=timeout) if exact else []
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
         report = runs.since(older, report) if older else report
         paths = write(report, out, wanted, templates)
@@ -176,7 +176,7 @@ def record(
     from lmerbridge.parity import cases, recording
 
     with _told():
-        recording.write(recording.record(cases.matching(case), engine), out)
+        recording.write_recording(recording.record_cases(cases.pick(case), engine), out)
     console.print(f"Written: {out}", highlight=False)
 
 
@@ -189,7 +189,7 @@ def diff(
     from lmerbridge.report import diff as runs
 
     with _told():
-        told = runs.diff(runs.load(old), runs.load(new))
+        told = runs.compare_runs(runs.load_run(old), runs.load_run(new))
     typer.echo(str(told))
     raise typer.Exit(told.exit_code)
 
