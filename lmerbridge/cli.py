@@ -122,19 +122,19 @@ def parity(
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import diff as runs
     from lmerbridge.report.description import describe
-    from lmerbridge.report.render import checked, write
+    from lmerbridge.report.render import check_formats, write
 
     with _exit_on_error():
-        wanted = checked(formats.split(","), templates)
-        engines, chosen = tuple(engine or CANDIDATES), cases.matching(case)
-        entries = known.load(ledger) if ledger else ()
-        asked = known.within(entries, [c.name for c in chosen], engines)
-        older = runs.load(since) if since else None
+        wanted = check_formats(formats.split(","), templates)
+        engines, chosen = tuple(engine or CANDIDATES), cases.pick(case)
+        entries = known.load_ledger(ledger) if ledger else ()
+        asked = known.select(entries, [c.name for c in chosen], engines)
+        older = runs.load_run(since) if since else None
         _make(out)
         faults = _plant(profile) if planted else ()
         run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
         results = _finish(run, len(chosen), backend)
-        digits = accuracy.rows([reference, *engines], timeout=timeout) if exact else []
+        digits = accuracy.score([reference, *engines], timeout=timeout) if exact else []
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
         report = runs.since(older, report) if older else report
         paths = write(report, out, wanted, templates)
@@ -163,8 +163,8 @@ def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
     return found
 
 
-@app.command("record")
-def write_recording(
+@app.command()
+def record(
     out: Annotated[Path, typer.Option(help="The file to write.")],
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
     engine: Annotated[str, typer.Option(help="lme4, or with another optimizer: lme4[bobyqa].")] = "lme4",
@@ -176,12 +176,12 @@ def write_recording(
     from lmerbridge.parity import cases, recording
 
     with _exit_on_error():
-        recording.write(recording.record(cases.matching(case), engine), out)
+        recording.write_recording(recording.record_cases(cases.pick(case), engine), out)
     console.print(f"Written: {out}", highlight=False)
 
 
-@app.command("diff")
-def compare_runs(
+@app.command()
+def diff(
     old: Annotated[Path, typer.Argument(help="parity.json of one run.")],
     new: Annotated[Path, typer.Argument(help="parity.json of a later one.")],
 ) -> None:
@@ -192,7 +192,7 @@ def compare_runs(
     from lmerbridge.report import diff as runs
 
     with _exit_on_error():
-        told = runs.diff(runs.load(old), runs.load(new))
+        told = runs.compare_runs(runs.load_run(old), runs.load_run(new))
     typer.echo(str(told))
     raise typer.Exit(told.exit_code)
 

@@ -118,9 +118,9 @@ def parametrize_parity(
 
 
 def _cases(cases: str | Sequence[Case]) -> Sequence[Case]:
-    from lmerbridge.parity.cases import matching
+    from lmerbridge.parity.cases import pick
 
-    return matching(cases) if isinstance(cases, str) else cases
+    return pick(cases) if isinstance(cases, str) else cases
 
 
 def _known_differences(expected: Expected | None, engine: str, cases: Sequence[str]) -> tuple[Known, ...]:
@@ -129,8 +129,10 @@ def _known_differences(expected: Expected | None, engine: str, cases: Sequence[s
 
     if expected is None:
         return ()
-    entries = ledger.expected(expected, engine) if isinstance(expected, Mapping) else ledger.load(Path(expected))
-    mine = [entry for entry in ledger.within(entries, cases, [engine]) if entry.engine == engine]
+    entries = (
+        ledger.expectations(expected, engine) if isinstance(expected, Mapping) else ledger.load_ledger(Path(expected))
+    )
+    mine = [entry for entry in ledger.select(entries, cases, [engine]) if entry.engine == engine]
     if unused := [entry.case for entry in mine if entry.case not in cases]:
         raise InvalidArgument(f"expected names {', '.join(unused)}; the cases are {', '.join(cases)}.")
     return tuple(mine)
@@ -163,11 +165,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
 def _check_agreement(result: CaseResult, known: Sequence[Known]) -> Comparison:
     """Return a comparison, unless the test ends with it."""
-    from lmerbridge.parity.ledger import read
+    from lmerbridge.parity.ledger import hold
     from lmerbridge.report.outcome import fails
 
     mine = [entry for entry in known if (entry.case, entry.engine) == result.key]
-    reading = read(mine, {result.key: result.comparison}, date.today())
+    reading = hold(mine, {result.key: result.comparison}, date.today())
     comparison = replace(result.comparison, known=reading.known.get(result.key))
     if reading.stale or fails(comparison):
         told = [*(f"expected {stale}" for stale in reading.stale), comparison.explain(), "", result.python_code]

@@ -26,7 +26,7 @@ def fitted(name, *, reml=True):
 
 
 IN_R = """local({
-  m <- get("kept", environment(sys.function(1L)))("%s")$model
+  m <- get("model_of", environment(sys.function(1L)))("%s")
   %s
 }, new.env(parent = asNamespace("lme4")))"""
 

@@ -33,23 +33,27 @@ MODULES = {
 }
 
 
-def imports(source):
-    """Full names of the modules that a source imports, relative to our package where they are ours."""
+def imports(source, package=None):
+    """Full names of the modules that a source imports; relative imports are for the stub of a package."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "imports are absolute here"
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            assert package or not node.level, "imports are absolute here"
+            module = f"{package}.{node.module}" if node.level else node.module
+            inner = {f"{module}.{alias.name}" for alias in node.names}
             modules = {name for name in inner if name.removeprefix("lmerbridge.") in MODULES}
-            found |= modules | ({node.module} if inner - modules else set())
+            found |= modules | ({module} if inner - modules else set())
     return found
 
 
 def ours(name):
-    """Modules of our own that a module imports."""
+    """Modules of our own that a module imports, at once or, as its stub says, when a name is first used."""
     found = imports(MODULES[name].read_text())
+    stub = MODULES[name].with_suffix(".pyi")
+    if stub.exists():
+        found |= imports(stub.read_text(), ".".join(("lmerbridge", *stub.relative_to(PACKAGE).parts[:-1])))
     return {module.removeprefix("lmerbridge.") for module in found if module.startswith("lmerbridge.")}
 
 

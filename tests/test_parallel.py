@@ -26,7 +26,7 @@ def cluster():
 @pytest.fixture(scope="module")
 def here():
     """The report of the same run without a cluster."""
-    return describe(suite.collect(list(suite.run_cases(cases.matching(FEW), [ENGINE]))))
+    return describe(suite.collect(list(suite.run_cases(cases.pick(FEW), [ENGINE]))))
 
 
 def runs_engines():
@@ -50,7 +50,7 @@ def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(clu
 
 def test_a_run_follows_the_joblib_configuration_it_is_in(cluster, here):
     with Client(cluster, set_as_default=False) as client, parallel_config(backend="dask", client=client):
-        results = list(suite.run_cases(cases.matching(FEW), [ENGINE]))
+        results = list(suite.run_cases(cases.pick(FEW), [ENGINE]))
     assert json_text(describe(suite.collect(results))) == json_text(here)
 
 
@@ -68,5 +68,5 @@ def test_a_backend_there_is_not_is_an_error(name, words):
 
 @pytest.mark.parametrize("jobs", [0, "2", 1.5])
 def test_a_number_of_jobs_that_is_none_is_refused(jobs):
-    with pytest.raises(InvalidArgument, match="a number of processes, -1 for one a core"), backend(None, jobs):
+    with pytest.raises(InvalidArgument, match="a number of processes, -1 for one per core"), backend(None, jobs):
         pass

@@ -26,7 +26,7 @@ def test_expired(comparison): ...
 EXPECTED = """
 import lmerbridge
 from lmerbridge.engines.statsmodels import Statsmodels
-from lmerbridge.parity.cases import Case, matching
+from lmerbridge.parity.cases import Case, pick
 
 class Mine(Statsmodels):
     name = "mine"

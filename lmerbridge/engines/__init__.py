@@ -79,9 +79,10 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Engine:
-    """Return an engine by its name; where its class has ``options``, one may follow in brackets: ``lme4[bobyqa]``.
+    """Return an engine by its name.
 
-    ``recorded:FILE`` is what ``lmerbridge record`` wrote to a file.
+    An option may follow in brackets where its class has ``options``: ``lme4[bobyqa]``. ``recorded:FILE`` is what
+    ``lmerbridge record`` wrote to a file.
 
     Raises
     ------
@@ -91,22 +92,22 @@ def find(name: str) -> Engine:
     if not isinstance(name, str):
         raise InvalidArgument(f"an engine is given as {name!r}; a name, or an object with fit() is expected.")
     if name.startswith(RECORDED):
-        return _recorded(name.removeprefix(RECORDED))
+        return _recording(name.removeprefix(RECORDED))
     with_option = re.fullmatch(r"(.+)\[(.*)\]", name)
     for wanted, *option in ((name,), *([with_option.groups()] if with_option else [])):
         for entry in entry_points(group=GROUP, name=wanted):
-            return _made(entry.load(), wanted, *option)
+            return _make(entry.load(), wanted, *option)
     raise InvalidArgument(f"no engine {name!r} is installed; there are {', '.join(names())}.")
 
 
-def _recorded(source: str) -> Engine:
+def _recording(source: str) -> Engine:
     from lmerbridge.engines.recorded import Recorded
 
     return Recorded(source)
 
 
-def _made(factory: Any, name: str, *option: str) -> Engine:  # noqa: ANN401 - anybody's class
-    """Make an engine; an option is one of those that its class lists."""
+def _make(factory: Any, name: str, *option: str) -> Engine:  # noqa: ANN401 - anybody's class
+    """Make an engine, with one of the options that its class lists or with none."""
     options = getattr(factory, "options", ())
     if not set(option) <= set(options):
         known = f"has {', '.join(options)}" if options else "takes no option"

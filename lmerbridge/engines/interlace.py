@@ -1,4 +1,7 @@
-"""The package interlace-lme as an engine; it reads the fixed part with formulaic and codes factors itself."""
+"""The package interlace-lme as an engine.
+
+It reads the fixed part with formulaic, and codes factors itself.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from lmerbridge.errors import SetupError
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Fit
-from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
-from lmerbridge.translate.plain import Estimates, Plain
+from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
+from lmerbridge.translate.plain import Plain, PlainEstimates
 
 
 class Interlace:
@@ -25,10 +28,10 @@ class Interlace:
         refuse_lme4s(spec, self.name)
         refuse_structures(spec, self.name)
         model = Plain(spec)
-        return told(self.name, lambda: model.fit(self.name, "interlace-lme", _fitted(model)))
+        return fit_foreign(self.name, lambda: model.fit(self.name, "interlace-lme", _estimates(model)))
 
 
-def _fitted(model: Plain) -> Estimates:
+def _estimates(model: Plain) -> PlainEstimates:
     try:
         import interlace
     except ModuleNotFoundError as error:
@@ -43,7 +46,7 @@ def _fitted(model: Plain) -> Estimates:
         offset=model.offset,
     )
     keys = [f"g{i}_" for i in range(len(model.blocks))]
-    return Estimates(
+    return PlainEstimates(
         terms=list(result.fe_params.index),
         x=np.asarray(result.model.exog, dtype=np.float64),
         beta=result.fe_params.to_numpy(),

@@ -1,4 +1,7 @@
-"""The package mixedlm as an engine; it reads lme4's formula language and codes factors itself."""
+"""The package mixedlm as an engine.
+
+It reads lme4's formula language, and codes factors itself.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from lmerbridge.errors import NotExpressible, SetupError
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Fit
-from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
+from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
 from lmerbridge.translate.nesting import Block
-from lmerbridge.translate.plain import Estimates, Plain
+from lmerbridge.translate.plain import Plain, PlainEstimates
 
 CONTRASTS = {"contr.treatment": "treatment", "contr.sum": "sum", "contr.helmert": "helmert", "contr.poly": "poly"}
 
@@ -28,10 +31,10 @@ class Mixedlm:
         refuse_lme4s(spec, self.name)
         refuse_structures(spec, self.name)
         model = Plain(spec)
-        return told(self.name, lambda: model.fit(self.name, "mixedlm", _fitted(model)))
+        return fit_foreign(self.name, lambda: model.fit(self.name, "mixedlm", _estimates(model)))
 
 
-def _fitted(model: Plain) -> Estimates:
+def _estimates(model: Plain) -> PlainEstimates:
     try:
         import mixedlm
     except ModuleNotFoundError as error:
@@ -48,7 +51,7 @@ def _fitted(model: Plain) -> Estimates:
     places = [s.grouping_factor for s in matrices.random_structures]
     covariances = [group.cov for group in result.VarCorr().groups.values()]
     keys = [f"g{i}_" for i in range(len(model.blocks))]
-    return Estimates(
+    return PlainEstimates(
         terms=list(matrices.fixed_names),
         x=matrices.X,
         beta=result.beta,

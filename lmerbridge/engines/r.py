@@ -40,10 +40,10 @@ class RPackage:
         try:
             model = host.keep(f"fit_{self.name}", **given)
         except RError as error:
-            raise _translated(error, spec) from error
-        return self._read(spec, model)
+            raise _translation(error, spec) from error
+        return self._describe(spec, model)
 
-    def _read(self, spec: Spec, model: host.RModel) -> Fit:
+    def _describe(self, spec: Spec, model: host.RModel) -> Fit:
         values = dict(model.reply.values)
         version, optimizer = values.pop("version")[0], values["optimizer"][0]
         derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
@@ -64,7 +64,10 @@ class RPackage:
 
 
 class Nlme(RPackage):
-    """``nlme::lme``, to tolerances of rounding level; crossed factors go into a constant group."""
+    """``nlme::lme``, to tolerances of rounding level.
+
+    Crossed factors go into one constant group.
+    """
 
     name = "nlme"
 
@@ -75,7 +78,7 @@ class GlmmTMB(RPackage):
     name = "glmmTMB"
 
 
-def _translated(error: RError, spec: Spec) -> LmerBridgeError:
+def _translation(error: RError, spec: Spec) -> LmerBridgeError:
     if "lmerbridge_not_installed" in error.classes:
         return SetupError(
             f"R has no package {error.text}, which the engine needs; to install it:\n{remedy(error.text)}"

@@ -116,7 +116,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
-    """Read a recording once; a file written anew is another one."""
+    """Read a recording once, and again when the file has changed."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -133,12 +133,12 @@ def data_hash(spec: Spec, formula: Formula) -> str:
     arguments: tuple[Literal["weights", "offset", "subset"], ...] = ("weights", "offset", "subset")
     rows = {name: values for name in arguments if (values := spec.per_row(name)) is not None}
     taken = {f"column {name}": spec.data[name] for name in formula.variables} | rows
-    told = {name: column(values) | {"dtype": None} for name, values in taken.items()}
+    told = {name: json_column(values) | {"dtype": None} for name, values in taken.items()}
     text = json.dumps([told, dict(spec.contrasts or {})], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def column(series: pd.Series) -> dict[str, Any]:
+def json_column(series: pd.Series) -> dict[str, Any]:
     """A column as JSON has it: numbers that read back to the same doubles, null where one is missing."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         told = {"categories": series.cat.categories.tolist(), "ordered": bool(series.cat.ordered)}

@@ -17,11 +17,11 @@ from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Fit
-from lmerbridge.translate.coding import Coding, key_of, quoted
-from lmerbridge.translate.foreign import refuse_lme4s, refuse_structures, told
-from lmerbridge.translate.mixedlm import Built, Indices, Used, described, full_rank
+from lmerbridge.translate.coding import Coding, key_of, quote
+from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
+from lmerbridge.translate.mixedlm import Built, Indices, Used, full_rank, mixedlm_fit
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
-from lmerbridge.translate.nesting import Block, Nesting, filled, lme4_order, nesting
+from lmerbridge.translate.nesting import Block, Nesting, fill, lme4_order, nesting
 
 METHODS = ("bfgs", "lbfgs", "cg")  # MixedLM.fit's own, each tried where the one before did not converge
 MAX_BYTES = 200e6
@@ -114,7 +114,7 @@ def _from_formula(frame: ModelFrame, contrasts: Mapping[str, str] | None) -> Bui
     components = {f"{blocks[i].group}: {blocks[i].terms[0]}": i for i in found.inner}
     outer = None if found.outer is None else coded[order[found.outer]]
     model = MixedLM.from_formula(
-        f"{quoted(response)} ~ {fixed.text}",
+        f"{quote(response)} ~ {fixed.text}",
         data,
         re_formula=outer and outer.text,
         vc_formula={name: _component(data, keys, blocks[i]) for name, i in components.items()} or None,
@@ -127,8 +127,8 @@ def _from_formula(frame: ModelFrame, contrasts: Mapping[str, str] | None) -> Bui
 
 def _component(data: pd.DataFrame, keys: Mapping[str, str], block: Block) -> str:
     """One coefficient a level, with one variance."""
-    factor, (term,) = f"0 + C({quoted(keys[block.group])})", block.terms
-    return factor if term == "(Intercept)" else f"{factor}:{quoted(_add(data, term, block.columns[:, 0]))}"
+    factor, (term,) = f"0 + C({quote(keys[block.group])})", block.terms
+    return factor if term == "(Intercept)" else f"{factor}:{quote(_add(data, term, block.columns[:, 0]))}"
 
 
 def _add(data: pd.DataFrame, name: str, values: NDArray[Any]) -> str:
@@ -143,7 +143,7 @@ def _add(data: pd.DataFrame, name: str, values: NDArray[Any]) -> str:
 def _from_design(design: Design) -> Built:
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
-    blocks = filled([Block.of(term) for term in design.random])
+    blocks = fill([Block.of(term) for term in design.random])
     found = nesting(blocks)
     _check_size(blocks, found)
     outer = None if found.outer is None else blocks[found.outer]
@@ -164,7 +164,7 @@ def _from_design(design: Design) -> Built:
 
 
 def _indicators(block: Block, rows: Indices) -> Array:
-    """Give a component's matrix over some rows: a column a level that occurs there."""
+    """Return a component's matrix over some rows, with one column per level that occurs there."""
     levels, column = np.unique(block.codes[rows], return_inverse=True)
     return np.where(column[:, None] == np.arange(len(levels)), block.columns[rows], 0.0)
 
@@ -184,12 +184,15 @@ def _levels_within(codes: Indices, cells: Indices) -> Array:
 
 
 def _fit(name: str, spec: Spec, used: Used, build: Callable[[], Built], methods: Sequence[str] = METHODS) -> Fit:
-    """Build and fit; what statsmodels says while it does tells which optimizers it tried."""
+    """Build a model and fit it.
 
-    def fitted() -> Fit:
+    The optimizers that were tried are read from the warnings of statsmodels.
+    """
+
+    def build_and_fit() -> Fit:
         built = full_rank(build())
-        return described(name, spec, used, built, built.model.fit(reml=bool(spec.reml), method=list(methods)))
+        return mixedlm_fit(name, spec, used, built, built.model.fit(reml=bool(spec.reml), method=list(methods)))
 
-    fit = told("statsmodels", fitted)
+    fit = fit_foreign("statsmodels", build_and_fit)
     tried = methods[: 1 + sum("Retrying MixedLM optimization" in c.text for c in fit.conditions)]
     return replace(fit, provenance=replace(fit.provenance, optimizer=", then ".join(tried)))

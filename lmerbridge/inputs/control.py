@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -30,6 +30,14 @@ DOTTED = {  # where R's name is not ours with dots for underscores
     "check_formula_lhs": "check.formula.LHS",
     "opt_ctrl": "optCtrl",
 }
+
+
+class Control(Protocol):
+    """How R is to fit a kind of model."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what is given, by R's names."""
+        ...
 
 
 @dataclass(frozen=True)

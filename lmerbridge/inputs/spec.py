@@ -16,7 +16,7 @@ from pandas.api.types import is_bool_dtype
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
 from lmerbridge.formula.formula import Formula, parse
 from lmerbridge.inputs import control
-from lmerbridge.inputs.control import LmerControl
+from lmerbridge.inputs.control import Control
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.kind import LMM, Kind
@@ -67,7 +67,7 @@ class Spec:
     na_action: NaAction | None = None
     contrasts: Mapping[str, str] | None = None
     start: Start | None = None
-    control: LmerControl | Mapping[str, Any] | None = None
+    control: Control | Mapping[str, Any] | None = None
     allow: Sequence[str] = ()
     double_bar: DoubleBar = "split"
     design: Design | None = None
@@ -109,7 +109,7 @@ class Spec:
     @property
     def controls(self) -> Mapping[str, Any]:
         """Arguments of ``lme4::lmerControl`` by R's names, none where the defaults hold."""
-        return self.control.arguments() if isinstance(self.control, LmerControl) else self.control or {}
+        return self.control or {} if isinstance(self.control, Mapping | None) else self.control.arguments()
 
     def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
         """Return one value per row of the frame for an argument given as a column name or an array, or None.

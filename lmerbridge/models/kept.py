@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, wraps
-from typing import Any, Literal, TypeVar
+from functools import cached_property, partial, wraps
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,32 +24,43 @@ from lmerbridge.inputs.spec import RowVector, Spec
 from lmerbridge.results.fit import Fit, Provenance
 from lmerbridge.setup import packages
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 K = TypeVar("K", bound="KeptFit")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(eq=False)
 class InR:
-    """A value whose model stays in R.
+    """A model in R, which is made again where its process has gone.
 
-    The model is not pickled. It is rebuilt where it is gone.
+    Attributes
+    ----------
+    rebuild : callable
+        Makes the model, and can be pickled.
+    model : Model or None
     """
 
-    _model: host.RModel | None = field(default=None, repr=False)
+    rebuild: Callable[[], host.RModel]
+    model: host.RModel | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"_model": None}
+    def current(self) -> host.RModel:
+        """Return the model, rebuilt first where its process has gone."""
+        if self.model is None or not self.model.alive:
+            self.model = self.rebuild()
+        return self.model
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
 
-    def _rebuild(self) -> host.RModel:
-        """Make the model again."""
-        raise NotImplementedError
+class HasModel(Protocol):
+    """A value that has a model in R."""
+
+    @property
+    def _in_r(self) -> InR: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class KeptFit(Fit, InR):
+class KeptFit(Fit):
     """The numbers of a fit of lme4, and the model in R behind them.
 
     Attributes
@@ -59,10 +70,10 @@ class KeptFit(Fit, InR):
     """
 
     spec: Spec = field(repr=False)
-    _remake: Callable[[], host.RModel] | None = field(default=None, repr=False)
+    _in_r: InR = field(repr=False)
 
-    def _rebuild(self) -> host.RModel:
-        return fit_in_r(self.spec)[1] if self._remake is None else self._remake()
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self)
 
     def __str__(self) -> str:
         return self._summary_text
@@ -76,6 +87,12 @@ class KeptFit(Fit, InR):
     def left_out(self) -> pd.Index:
         """Labels, in the frame's index, of the rows left out for a missing value."""
         return self.index.take(np.setdiff1d(self.spec.rows_in_subset(), self.rows))
+
+
+def state_of(fit: DataclassInstance) -> dict[str, Any]:
+    """Return the state that is pickled of a value with a model in R: its fields, and how to make the model."""
+    state = {f.name: getattr(fit, f.name) for f in fields(fit)}
+    return state | {"_in_r": InR(state["_in_r"].rebuild)}
 
 
 def fit_spec(model: type[K], spec: Spec) -> K:
@@ -101,6 +118,11 @@ def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
     return kept[0], model
 
 
+def rebuild(spec: Spec) -> host.RModel:
+    """Make the model of a fit again."""
+    return fit_in_r(spec)[1]
+
+
 def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[], host.RModel] | None = None) -> K:
     """Return the fit whose numbers R gave when it made a model.
 
@@ -119,25 +141,27 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
         spec=spec,
         _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
-        _model=model,
-        _remake=remake,
+        _in_r=InR(remake or partial(rebuild, spec), model),
         **replies.fit_fields(described),
     )
 
 
-def model_of(fit: InR) -> host.RModel:
-    """Return the model in R, rebuilt first if its process has gone."""
-    if fit._model is None or not fit._model.alive:
-        object.__setattr__(fit, "_model", fit._rebuild())
-    return fit._model  # type: ignore[return-value]  # set above
+def model_of(fit: HasModel) -> host.RModel:
+    """Return a fit's model in R, rebuilt first where its process has gone."""
+    return fit._in_r.current()
 
 
-def call_on(fit: InR, function: str, **arguments: Value) -> dict[str, Any]:
+def without_model(fit: K) -> K:
+    """Return the fit without its model in R, which can then be released, and is rebuilt when it is needed."""
+    return replace(fit, _in_r=InR(fit._in_r.rebuild))
+
+
+def call_on(fit: HasModel, function: str, **arguments: Value) -> dict[str, Any]:
     """Call a function of the R package on a fit's model."""
     return model_of(fit).call(function, **arguments)
 
 
-def ask(fit: InR, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
+def ask(fit: HasModel, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
     """Call a function of the R package for a verb, and give R's warnings to the verb's caller.
 
     Raises

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,18 +22,22 @@ from lmerbridge.formula.formula import Formula, parse_list
 from lmerbridge.formula.syntax import tree_names
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.models.intervals.parameters import check_level
-from lmerbridge.models.kept import InR, ask
+from lmerbridge.models.kept import InR, ask, state_of
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LmList(GroupedFit, InR):
+class LmList(GroupedFit):
     """A linear model in each group, lme4's ``lmList``: its numbers and its verbs.
 
     The numbers need no R, and they are all that is pickled; a verb fits the list again where it is gone.
     """
 
     allow: tuple[str, ...] = ()
+    _in_r: InR = field(repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self)
 
     def confint(self, level: float = 0.95, *, pool: bool = False) -> pd.DataFrame:
         """Return confidence intervals of the coefficients.
@@ -94,9 +100,6 @@ class LmList(GroupedFit, InR):
             raise InvalidArgument(f"newdata has the groups {given} of {group!r}, for which the list has no model.")
         return table
 
-    def _rebuild(self) -> host.RModel:
-        return _model(self._formula(), self.data, self.pool, self.allow)
-
     def _formula(self) -> Formula:
         return parse_list(self.formula, self.allow)
 
@@ -152,7 +155,7 @@ def lm_list(
         data=kept,
         allow=allowed,
         conditions=model.reply.conditions,
-        _model=model,
+        _in_r=InR(partial(_model, parsed, kept, bool(pool), allowed), model),
     )
     notices.give(chain(_row_notices(kept), notices.of_conditions(found.conditions)))
     return found

@@ -20,14 +20,14 @@ from lmerbridge.models.kept import fit_spec
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import align, process, reference
 from lmerbridge.parity.quantities import kind_of
-from lmerbridge.parity.reference import Model, Number
+from lmerbridge.parity.reference import KnownModel, KnownNumber
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Fit
 
 DOUBLE = 15  # decimal digits that every double keeps
 
 
-class Row(NamedTuple):
+class DigitRow(NamedTuple):
     """One quantity of one model by one engine, against its exact value."""
 
     case: str
@@ -37,12 +37,12 @@ class Row(NamedTuple):
     floor: float
 
     @property
-    def reached(self) -> bool:
-        """Whether the digits are as many as they should be; NaN never is."""
+    def enough(self) -> bool:
+        """Whether the digits reach the floor, which NaN never does."""
         return self.digits >= self.floor
 
 
-def rows(engines: Sequence[str], cases: str = "*", timeout: float | None = None) -> list[Row]:
+def score(engines: Sequence[str], cases: str = "*", timeout: float | None = None) -> list[DigitRow]:
     """Hold engines against exact values: model by model, engine by engine, quantity by quantity.
 
     Parameters
@@ -56,7 +56,7 @@ def rows(engines: Sequence[str], cases: str = "*", timeout: float | None = None)
 
     Returns
     -------
-    list of Row
+    list of DigitRow
         ``digits`` is the log relative error, and NaN where the engine gave no number.
 
     Raises
@@ -70,11 +70,13 @@ def rows(engines: Sequence[str], cases: str = "*", timeout: float | None = None)
     if not models:
         names = ", ".join(model.case for model in reference.models("exact"))
         raise InvalidArgument(f"no exact model matches {cases!r}; there are {names}.")
-    return [row for model in models for name in engines for row in _scored(model, name, timeout)]
+    return [row for model in models for name in engines for row in _scores(model, name, timeout)]
 
 
 def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
-    """Log relative error: how many decimal digits are right, not more than are known; absolute where exact is zero.
+    """Log relative error: how many decimal digits are right, not more than are known.
+
+    The error is absolute where the exact value is zero.
 
     Examples
     --------
@@ -87,25 +89,25 @@ def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
     return min(float(digits), -math.log10(error)) if math.isfinite(error) else math.nan
 
 
-def _scored(model: Model, engine: str, timeout: float | None) -> Iterator[Row]:
+def _scores(model: KnownModel, engine: str, timeout: float | None) -> Iterator[DigitRow]:
     try:
-        found = process.call(_quantities, model, engine, seconds=timeout)
+        found = process.call_apart(_quantities, model, engine, seconds=timeout)
     except Exception:  # an engine is anybody's code, and no number is its result
         found = {}
     for number in model.numbers:
         if kind_of(number.quantity) in _table()["floors"]:
             digits = _digits(number, found)
-            yield Row(model.case, engine, number.quantity, digits, _floor(model.case, number))
+            yield DigitRow(model.case, engine, number.quantity, digits, _floor(model.case, number))
 
 
-def _digits(number: Number, found: dict[str, float]) -> float:
+def _digits(number: KnownNumber, found: dict[str, float]) -> float:
     value = found.get(number.quantity, math.nan)
     if number.value == 0:
         return lre(value / (found.get("sigma2") or math.nan), 0.0)
     return lre(value, number.value, min(number.digits, DOUBLE))
 
 
-def _floor(case: str, number: Number) -> float:
+def _floor(case: str, number: KnownNumber) -> float:
     kind = kind_of(number.quantity) if number.value else "zero"
     for exception in _table()["exception"]:
         if fnmatchcase(case, exception["case"]) and kind in exception["quantities"]:
@@ -113,24 +115,24 @@ def _floor(case: str, number: Number) -> float:
     return float(_table()["floors"][kind])
 
 
-def _quantities(model: Model, engine: str) -> dict[str, float]:
-    spec, lme4 = _fitted(model)
+def _quantities(model: KnownModel, engine: str) -> dict[str, float]:
+    spec, lme4 = _lme4_fit(model)
     fitter, design = find(engine), lme4.design()
     fit = fitter.fit(replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
-    told = align.restated(fit, design, [block.name for block in lme4.varcorr], _coding(design, fit))
+    told = align.restate(fit, design, [block.name for block in lme4.varcorr], _recoding(design, fit))
     return told.quantities() if told else {}
 
 
-def _coding(design: Design, fit: Fit) -> align.Coding:
+def _recoding(design: Design, fit: Fit) -> align.Recoding:
     """How the engine's fixed effects are written in lme4's, in whose words the exact values are."""
     other = fit.design()
     if other is None:
-        return align.coding_by_name(design.terms, fit.terms)
-    return align.coding(design.x, other.x[np.argsort(fit.rows)])
+        return align.recoding_by_name(design.terms, fit.terms)
+    return align.recoding(design.x, other.x[np.argsort(fit.rows)])
 
 
 @lru_cache(maxsize=1)
-def _fitted(model: Model) -> tuple[Spec, LmerFit]:
+def _lme4_fit(model: KnownModel) -> tuple[Spec, LmerFit]:
     spec = model.spec()
     return spec, fit_spec(LmerFit, spec)
 

@@ -37,7 +37,7 @@ def levels_as(group: str, other: str, levels: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Coding:
+class Recoding:
     """How one design's fixed part is written in another's: ``X_b = X_a T``.
 
     Attributes
@@ -63,27 +63,30 @@ class Coding:
         return bool(np.all(ones | zeros) and np.all(ones.sum(axis=0) == 1))
 
 
-def coding(a: Array, b: Array) -> Coding:
+def recoding(a: Array, b: Array) -> Recoding:
     """Solve ``b = a T`` for two model matrices and measure how far their column spaces are apart."""
     if a.shape != b.shape or not np.all(np.isfinite(b)):
-        return Coding(np.eye(a.shape[1]), 1.0)
+        return Recoding(np.eye(a.shape[1]), 1.0)
     qa, qb = np.linalg.qr(a)[0], np.linalg.qr(b)[0]
     distance = float(np.linalg.norm(qb - qa @ (qa.T @ qb), 2))
     scale = np.linalg.norm(a, axis=0)
     transform = np.linalg.lstsq(a / scale, b, rcond=None)[0] / scale[:, None]
-    found = Coding(transform, distance)
-    return Coding(np.round(transform), distance) if found.same_columns else found
+    found = Recoding(transform, distance)
+    return Recoding(np.round(transform), distance) if found.same_columns else found
 
 
-def coding_by_name(a: tuple[str, ...], b: tuple[str, ...]) -> Coding:
+def recoding_by_name(a: tuple[str, ...], b: tuple[str, ...]) -> Recoding:
     """The coding of an engine that keeps its matrices to itself: the same terms in another order, or another space."""
     if sorted(a) != sorted(b):
-        return Coding(np.eye(len(a)), 1.0)
-    return Coding(np.array([[float(x == y) for y in b] for x in a]), 0.0)
+        return Recoding(np.eye(len(a)), 1.0)
+    return Recoding(np.array([[float(x == y) for y in b] for x in a]), 0.0)
 
 
 def match(random: Sequence[RandomTerm], others: Sequence[CovarianceBlock | RandomTerm]) -> list[int] | None:
-    """For each random term the position of its counterpart, by group and terms; None where one has none."""
+    """Return for each random term the position of its counterpart, by group and terms.
+
+    The whole is None where one term has none, or where a counterpart is left over.
+    """
     free = list(range(len(others)))
     found = []
     for term in random:
@@ -95,7 +98,7 @@ def match(random: Sequence[RandomTerm], others: Sequence[CovarianceBlock | Rando
     return None if free else found
 
 
-def restated(fit: Fit, design: Design, names: Sequence[str], code: Coding) -> Fit | None:
+def restate(fit: Fit, design: Design, names: Sequence[str], code: Recoding) -> Fit | None:
     """Say a fit in a design's words, or None where its random terms have no counterparts.
 
     Parameters
@@ -105,7 +108,7 @@ def restated(fit: Fit, design: Design, names: Sequence[str], code: Coding) -> Fi
         The reference's.
     names : sequence of str
         The reference's names of its covariance blocks.
-    code : Coding
+    code : Recoding
         How the fit's fixed part is written in the design's.
     """
     places = match(design.random, fit.varcorr.blocks)
@@ -150,9 +153,9 @@ def _block(block: CovarianceBlock, name: str, term: RandomTerm) -> CovarianceBlo
 
 
 def _modes(fit: Fit, place: int, term: RandomTerm) -> Array:
-    """Conditional modes of one block, level by level and term by term; NaN where the fit has none.
+    """Return the conditional modes of one block, level by level and term by term.
 
-    A group's table has the columns of all its blocks, one block after another.
+    They are NaN where the fit has none. A group's table has the columns of all its blocks, one block after another.
     """
     block = fit.varcorr.blocks[place]
     before = sum(len(b.terms) for b in fit.varcorr.blocks[:place] if b.group == block.group)

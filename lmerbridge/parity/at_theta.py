@@ -14,7 +14,7 @@ from lmerbridge.translate.described import group_modes
 from lmerbridge.translate.nesting import Block
 
 
-def held(fit: Fit, design: Design, theta: Array, solution: Solution) -> Fit:
+def fit_at_theta(fit: Fit, design: Design, theta: Array, solution: Solution) -> Fit:
     """Return the fit with every number that follows from theta replaced.
 
     Parameters

@@ -52,7 +52,10 @@ class Case:
         return frame.query(self.rows) if self.rows else frame
 
     def spec(self, load: Callable[[str, str], pd.DataFrame] = load_dataset) -> Spec:
-        """Return what is to be fitted; a recording loads its own data sets."""
+        """Return what is to be fitted.
+
+        A recording gives a ``load`` of its own, which reads the data sets that it holds.
+        """
         return Spec(
             formula=self.formula,
             data=self.data(load),
@@ -76,7 +79,7 @@ def suite() -> tuple[Case, ...]:
     )
 
 
-def matching(pattern: str) -> tuple[Case, ...]:
+def pick(pattern: str) -> tuple[Case, ...]:
     """Return the cases whose name matches a glob, such as ``sleepstudy*`` or ``*/ML``.
 
     Raises

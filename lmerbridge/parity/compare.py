@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -22,15 +21,13 @@ from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import NaAction, RowVector, Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
+from lmerbridge.parity.evidence import Evidence
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.stages import judge
-from lmerbridge.parity.tolerances import Profile
+from lmerbridge.parity.tolerances import ToleranceProfile
 from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity.words import Code
 from lmerbridge.results.fit import Fit
-
-STRUCTURED = (
-    "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."
-)
 
 
 def compare(
@@ -53,12 +50,10 @@ def compare(
     Parameters
     ----------
     formula : str
-        R's formula text.
     data : DataFrame
     reference, candidate : str or Engine
         Names of installed engines (see `lmerbridge.engines.names`), or engines.
-    reml : bool
-    weights, offset, subset, na_action, contrasts, allow
+    reml, weights, offset, subset, na_action, contrasts, allow
         As for `lmerbridge.lmer`.
     profile : {"default", "strict", "screening"}
         How close is close enough: see ``tolerances.toml``.
@@ -93,60 +88,62 @@ def compare(
         contrasts=contrasts,
         allow=allow,
     )
+    return _compare(spec, reference, candidate, tolerances.profile(profile))
+
+
+def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
-    result = judge_candidate(spec, first.name, first.fit(spec), second, tolerances.profile(profile))
+    result = judge_candidate(spec, first.name, first.fit(spec), second, profile)
     return replace(result, spec=spec)
 
 
 def judge_candidate(
-    spec: Spec, reference: str, reference_fit: Fit, candidate: Engine, profile: Profile | None = None
+    spec: Spec, reference: str, reference_fit: Fit, candidate: Engine, profile: ToleranceProfile | None = None
 ) -> Comparison:
-    """Fit a candidate and judge it against a reference's fit; whatever the candidate cannot do is a verdict."""
+    """Fit a candidate and judge it against a reference's fit.
+
+    Whatever the candidate cannot do is a verdict: the reference has fitted the model, so the input itself is not wrong.
+    """
     names = (reference, candidate.name)
     shared = "shared_design" in candidate.capabilities
     try:
         fit = candidate.fit(replace(spec, design=reference_fit.design()) if shared else spec)
     except TooLarge as error:
         return no_fit(spec, names, Verdict.TOO_LARGE, str(error), reference_fit)
-    except (NotExpressible, InputError) as error:  # the reference has fitted it, so the input is not wrong in itself
+    except (NotExpressible, InputError) as error:
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, str(error), reference_fit)
     except Exception as error:  # an engine is anybody's code, and its failure is a result
-        return no_fit(spec, names, Verdict.ENGINE_FAILED, _told(error), reference_fit)
+        return no_fit(spec, names, Verdict.ENGINE_FAILED, _message(error), reference_fit)
     if any(block.kind != "us" for block in reference_fit.varcorr):
-        return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, STRUCTURED, reference_fit)
+        return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, "", reference_fit, Code.STRUCTURED)
     try:
         return judge(Trial(reference_fit, fit, names, profile or tolerances.default()))
     except (EngineFailed, RError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
-        return no_fit(
-            spec, names, Verdict.ENGINE_FAILED, f"the answers cannot be judged: {_told(error)}", reference_fit
-        )
+        return no_fit(spec, names, Verdict.ENGINE_FAILED, _message(error), reference_fit, Code.NOT_JUDGED)
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
 
 
 def no_fit(
-    model: Spec | Case, names: tuple[str, str], verdict: Verdict, reason: str, reference_fit: Fit | None
+    model: Spec | Case,
+    names: tuple[str, str],
+    verdict: Verdict,
+    message: str,
+    reference_fit: Fit | None,
+    code: Code = Code.NO_FIT,
 ) -> Comparison:
-    """Return the comparison where an engine gave no fit: the reference, if there is no fit of it."""
+    """Return the comparison where an engine gave no fit to judge: the reference, if there is no fit of it."""
     return Comparison(
         formula=model.formula,
         reml=model.reml,
         reference=names[0],
         candidate=names[1],
         verdict=verdict,
-        reason=reason,
-        gap={},
-        worse=names[0] if reference_fit is None else None,
-        minimum=math.nan,
-        noise=math.nan,
-        marks=(),
-        rows=(),
-        evidence=(),
-        definitions=(),
+        cause=Evidence(code, {"message": message} if message else {}),
         reference_fit=reference_fit,
         candidate_fit=None,
     )

@@ -20,12 +20,15 @@ class Definition:
     borne_out_by: str
 
     def covers(self, engine: str, kind: str) -> bool:
-        """Whether the entry speaks of a kind of quantity of an engine; ``statsmodels[shared]`` is statsmodels."""
+        """Whether the entry is about a kind of quantity of an engine.
+
+        An engine with an option, such as ``statsmodels[shared]``, has the definitions of the engine without it.
+        """
         return kind in self.kinds and ("*" in self.engines or engine.partition("[")[0] in self.engines)
 
 
 @cache
-def table() -> tuple[Definition, ...]:
+def definitions() -> tuple[Definition, ...]:
     """Return all entries, in the order of the file."""
     data = tomllib.loads(files(__package__).joinpath("definitions.toml").read_text())
     return tuple(
@@ -36,9 +39,9 @@ def table() -> tuple[Definition, ...]:
 
 def lookup(engine: str, kind: str) -> Definition | None:
     """Find the entry for a kind of quantity of an engine, or None."""
-    return next((entry for entry in table() if entry.covers(engine, kind)), None)
+    return next((entry for entry in definitions() if entry.covers(engine, kind)), None)
 
 
 def title(name: str) -> str:
     """Return the title of the entry of this name."""
-    return next(entry.title for entry in table() if entry.name == name)
+    return next(entry.title for entry in definitions() if entry.name == name)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lmerbridge.parity.evidence import Native
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.verdict import Native
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import Fit
 

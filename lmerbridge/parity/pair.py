@@ -13,7 +13,8 @@ from lmerbridge.parity import align
 from lmerbridge.parity.criterion import Criterion, Lme4Criterion, SparseCriterion
 from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
-from lmerbridge.parity.tolerances import ZERO_SD, Profile
+from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
+from lmerbridge.parity.words import Code
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Fit
@@ -30,7 +31,7 @@ class Trial:
         The reference must give its design.
     names : (str, str)
         What reports call the two.
-    profile : Profile
+    profile : ToleranceProfile
 
     Raises
     ------
@@ -40,7 +41,7 @@ class Trial:
         The reference keeps its design to itself, or its fit has no likelihood to compare.
     """
 
-    def __init__(self, reference: Fit, candidate: Fit, names: tuple[str, str], profile: Profile) -> None:
+    def __init__(self, reference: Fit, candidate: Fit, names: tuple[str, str], profile: ToleranceProfile) -> None:
         if names[0] == names[1]:
             raise InvalidArgument(f"both engines are named {names[0]!r}; two different names are expected.")
         self.reference, self.names, self.profile = reference, names, profile
@@ -55,31 +56,31 @@ class Trial:
         return sorter[np.searchsorted(self.as_given.rows, self.reference.rows, sorter=sorter)]
 
     @cached_property
-    def coding(self) -> align.Coding:
+    def recoding(self) -> align.Recoding:
         """How the candidate's fixed part is written in the reference's."""
         if self.other is None:
-            return align.coding_by_name(self.design.terms, self.as_given.terms)
-        return align.coding(self.design.x, self.other.x[self.order])
+            return align.recoding_by_name(self.design.terms, self.as_given.terms)
+        return align.recoding(self.design.x, self.other.x[self.order])
 
     @cached_property
-    def restated(self) -> Fit | None:
+    def restatement(self) -> Fit | None:
         """The candidate in the reference's words, or None where its terms have no counterparts."""
-        if not self.coding.distance <= self.profile.space:
+        if not self.recoding.distance <= self.profile.space:
             return None
-        return align.restated(self.as_given, self.design, [b.name for b in self.reference.varcorr], self.coding)
+        return align.restate(self.as_given, self.design, [b.name for b in self.reference.varcorr], self.recoding)
 
     @property
     def candidate(self) -> Fit:
         """The candidate, in the reference's words where it can be said in them."""
-        return self.restated or self.as_given
+        return self.restatement or self.as_given
 
     @property
-    def defect(self) -> str:
-        """What makes the candidate's answer no point of the objective, or ""."""
+    def defect(self) -> Code | None:
+        """What makes the candidate's answer no point of the objective, or None."""
         fit = self.candidate
         if fit.theta.shape != self.reference.theta.shape or not np.all(np.isfinite(fit.theta)):
-            return "a variance that is not a number"
-        return "" if np.isfinite(fit.criterion) else "a criterion that is not a number"
+            return Code.NO_THETA
+        return None if np.isfinite(fit.criterion) else Code.NO_CRITERION
 
     @property
     def thetas(self) -> Array:
@@ -98,7 +99,7 @@ class Trial:
         return Lme4Criterion(fit) if isinstance(fit, LmerFit) else SparseCriterion(self.objective)
 
     @cached_property
-    def profiled(self) -> Array:
+    def profile_values(self) -> Array:
         """The objective at both engines' theta, everything else profiled out."""
         return self.criterion.values(self.thetas)
 
@@ -106,10 +107,10 @@ class Trial:
     def answers(self) -> Array:
         """The objective at both engines' answers.
 
-        An answer is its theta. Only where the candidate's own criterion is that of its beta and sigma, which are
-        not the best for its theta, are they held too.
+        An answer is its theta, with beta and sigma profiled out. The candidate's beta and sigma are held too where they
+        are not the best for its theta and its own criterion counts them.
         """
-        reference, profiled = self.profiled
+        reference, profiled = self.profile_values
         reported, held = self.candidate.criterion, profiled + self._excess
         close = abs(reported - held) <= self.rounding < abs(reported - profiled)
         return np.array([reference, held if close else profiled])
@@ -124,19 +125,19 @@ class Trial:
     @cached_property
     def rounding(self) -> float:
         """How far two right values of the objective may lie apart at the candidate's theta."""
-        stated = self.profile.objective.bound(float(self.profiled[1]))
+        stated = self.profile.objective.bound(float(self.profile_values[1]))
         return max(stated, 10 * self._noise_at(self.thetas[1]))
 
     @cached_property
     def minimum(self) -> float:
         """The lowest value found by either engine, or by a polish from them or from the criterion's own starts."""
         starts = np.array([*self.thetas, *self.criterion.starts()])
-        return float(min(*self.profiled, *self.criterion.minima(starts)[1]))
+        return float(min(*self.profile_values, *self.criterion.minima(starts)[1]))
 
     @cached_property
     def noise(self) -> float:
         """Rounding error of the objective at the better theta, in deviance units."""
-        return self._noise_at(self.thetas[int(np.argmin(self.profiled))])
+        return self._noise_at(self.thetas[int(np.argmin(self.profile_values))])
 
     def _noise_at(self, theta: Array) -> float:
         values = self.criterion.values(np.array([theta, theta * (1 + 1e-9), theta * (1 - 1e-9)]))

@@ -8,35 +8,33 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, lookup
+from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.tolerances import ZERO_SD
-from lmerbridge.parity.verdict import WORDS, Evidence, Ruling, Verdict
+from lmerbridge.parity.verdict import Ruling, Verdict
+from lmerbridge.parity.words import Code
 from lmerbridge.results import covariance
 from lmerbridge.results.covariance import Array
 
 
-def pinned(trial: Trial) -> Ruling:
+def same_report(trial: Trial) -> Ruling:
     """Stage 4: the candidate's report against the common code held at the candidate's theta."""
-    sizes = _pinned_differences(trial)
+    sizes = _differences(trial)
     over = {what: size for what, size in sizes.items() if not size <= trial.profile.pinned[what].limit}
     if not over:
-        text = f"Held at the theta of {trial.names[1]}, the common code gives every number it reports."
-        return Ruling(Evidence("pinned", True, text))
-    listed = ", ".join(f"{WORDS[what]} by {size:.1e}" for what, size in over.items())
-    known = {what: entry for what in over if (entry := _definition(trial, what))}
-    accounted = tuple((what, entry.name) for what, entry in known.items())
-    if len(known) < len(over):
-        text = f"At the same theta {trial.names[1]} differs in {listed}, and no known definition accounts for it."
-        return Ruling(Evidence("pinned", False, text), Verdict.UNEXPLAINED, accounted)
-    why = " ".join(dict.fromkeys(entry.text for entry in known.values()))
-    text = f"At the same theta {trial.names[1]} differs in {listed}, by definition: {why}"
+        return Ruling(Evidence(Code.SAME_REPORT, {"candidate": trial.names[1]}))
+    accounted = {what: entry.name for what in over if (entry := _definition(trial, what))}
+    figures = {"candidate": trial.names[1], "differences": over, "definitions": tuple(accounted.values())}
+    if len(accounted) < len(over):
+        return Ruling(Evidence(Code.OTHER_REPORT, figures), Verdict.UNEXPLAINED, tuple(accounted.items()))
     if all(size <= trial.profile.quantities[what].limit for what, size in over.items()):
-        return Ruling(Evidence("pinned", True, text + " It stays within tolerance here."), None, accounted)
-    return Ruling(Evidence("pinned", False, text), Verdict.OTHER_DEFINITION, accounted)
+        return Ruling(Evidence(Code.DEFINED_WITHIN, figures), None, tuple(accounted.items()))
+    return Ruling(Evidence(Code.DEFINED_BEYOND, figures), Verdict.OTHER_DEFINITION, tuple(accounted.items()))
 
 
-def _pinned_differences(trial: Trial) -> dict[str, float]:
+def _differences(trial: Trial) -> dict[str, float]:
+    """Size up each reported quantity against the common code at the same theta, in the unit of its limit."""
     held, fit = trial.solution, trial.candidate
     se = np.sqrt(np.diag(held.covariance))
     own_modes, own_fitted = trial.objective.effects(trial.thetas[1], fit.beta)  # theirs, so that beta counts once

@@ -17,12 +17,12 @@ import pandas as pd
 from scipy.optimize import minimize
 
 from lmerbridge.engines import find
-from lmerbridge.parity.at_theta import held
+from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.cases import Case, suite
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.sparse import Objective
-from lmerbridge.parity.stages import judge
-from lmerbridge.parity.tolerances import Profile
+from lmerbridge.parity.tolerances import ToleranceProfile
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import covariance
 from lmerbridge.results.covariance import Array
@@ -48,18 +48,18 @@ class Ground:
     @cached_property
     def sound(self) -> Fit:
         """The same fit as another engine would tell it, with nothing wrong."""
-        return _told(self.fit)
+        return _as_another_engine(self.fit)
 
     def again(self, **changed: Any) -> Fit:  # noqa: ANN401  # what a Spec holds
         """Fit another specification with lme4."""
-        return _told(find("lme4").fit(replace(self.spec, **changed)))
+        return _as_another_engine(find("lme4").fit(replace(self.spec, **changed)))
 
     def with_column(self, name: str, values: pd.Series) -> Fit:
         """Fit with one column replaced."""
         return self.again(data=self.spec.data.assign(**{name: values}))
 
 
-def _told(fit: Fit) -> Fit:
+def _as_another_engine(fit: Fit) -> Fit:
     return replace(fit.numbers(), engine=ENGINE, _design=fit.design())
 
 
@@ -100,12 +100,12 @@ class Planting:
         return found.verdict is self.fault.verdict and self.fault.words in found.reason and blamed
 
 
-def plantings(profile: Profile, models: int = MODELS) -> Iterator[Planting]:
+def plantings(profile: ToleranceProfile, models: int = MODELS) -> Iterator[Planting]:
     """Plant every fault in the first models of the suite that have a place for it, each on a data set of its own.
 
     Parameters
     ----------
-    profile : Profile
+    profile : ToleranceProfile
     models : int
         How many for each fault.
 
@@ -115,7 +115,7 @@ def plantings(profile: Profile, models: int = MODELS) -> Iterator[Planting]:
     """
     grounds = [Ground(case) for case in _one_a_model(suite())]
     for fault in FAULTS:
-        found = (p for ground in grounds if (p := planted(fault, ground, profile)))
+        found = (p for ground in grounds if (p := plant(fault, ground, profile)))
         yield from (p for p, _ in zip(found, range(models), strict=False))
 
 
@@ -126,8 +126,11 @@ def _one_a_model(cases: Sequence[Case]) -> Iterator[Case]:
         yield cases[2 * i + i % 2]
 
 
-def planted(fault: Fault, ground: Ground, profile: Profile) -> Planting | None:
-    """Plant a fault in a model and judge it; None where the model has no place for it."""
+def plant(fault: Fault, ground: Ground, profile: ToleranceProfile) -> Planting | None:
+    """Plant a fault in a model and judge it.
+
+    The result is None where the model has no place for the fault.
+    """
     fit = fault.plant(ground)
     if fit is None:
         return None
@@ -215,7 +218,7 @@ def _saddle(ground: Ground) -> Fit | None:
 
     if free.any():
         theta[free] = minimize(of_the_rest, fit.theta[free], method="Nelder-Mead", tol=1e-10).x
-    found = held(ground.sound, design, theta, objective.at(theta))
+    found = fit_at_theta(ground.sound, design, theta, objective.at(theta))
     return found if found.criterion - fit.criterion > 0.1 else None
 
 
@@ -230,7 +233,7 @@ def three_digits(values: Array) -> Array:
     return np.array([float(f"{value:.3g}") for value in np.ravel(values)]).reshape(np.shape(values))
 
 
-def _rounded(ground: Ground) -> Fit | None:
+def _three_digits(ground: Ground) -> Fit | None:
     fit = ground.sound
     rounded = replace(fit, beta=three_digits(fit.beta), covariance=three_digits(fit.covariance))
     return None if np.allclose(rounded.beta, fit.beta, rtol=1e-6) else rounded
@@ -258,7 +261,7 @@ FAULTS = (
     Fault("an SD reported as a variance", _sd_as_variance, Verdict.UNEXPLAINED, "variances or correlations"),
     Fault("a correlation's sign flipped", _sign_flipped, Verdict.UNEXPLAINED, "variances or correlations"),
     Fault("theta at a saddle", _saddle, Verdict.OTHER_OPTIMUM, "planted stopped"),
-    Fault("numbers rounded to three digits", _rounded, Verdict.UNEXPLAINED, "fixed effects"),
+    Fault("numbers rounded to three digits", _three_digits, Verdict.UNEXPLAINED, "fixed effects"),
     Fault("nested read as crossed", _nested_as_crossed, Verdict.SPEC_MISMATCH, "Not the same model"),
     Fault("a NaN", _not_a_number, Verdict.UNEXPLAINED, "fixed effects"),
 )

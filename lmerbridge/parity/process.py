@@ -40,7 +40,7 @@ class Process:
         return self._owner == os.getpid() and self._process.poll() is None
 
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None) -> Any:  # noqa: ANN401  # what the function returns
-        """Call a function there: see `call`."""
+        """Call a function there: see `call_apart`."""
         try:
             self._pipe.send((function, arguments))
             if not self._pipe.poll(seconds):
@@ -57,11 +57,11 @@ class Process:
         return value
 
 
-_SCRIPT = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({descriptor})"
+_SCRIPT = "import sys; sys.path[:] = {path!r}; from {module} import serve_calls; serve_calls({descriptor})"
 _local = threading.local()
 
 
-def call(function: Callable[..., Any], *arguments: object, seconds: float | None = None) -> Any:  # noqa: ANN401  # what the function returns
+def call_apart(function: Callable[..., Any], *arguments: object, seconds: float | None = None) -> Any:  # noqa: ANN401  # what the function returns
     """Call a function in this thread's process for such calls, and start another one if the last call ended it.
 
     Raises
@@ -87,7 +87,7 @@ def _end(pipe: Connection, process: subprocess.Popen[bytes], owner: int) -> None
         process.wait()
 
 
-def serve(descriptor: int) -> NoReturn:
+def serve_calls(descriptor: int) -> NoReturn:
     """Run what the host asks for until it closes its end, or dies."""
     threading.Thread(target=_end_with_host, args=(descriptor,), daemon=True).start()
     pipe = Connection(descriptor)

@@ -18,7 +18,7 @@ from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity import reference
 from lmerbridge.parity.accuracy import DOUBLE, lre
 from lmerbridge.parity.quantities import kind_of
-from lmerbridge.parity.reference import Model, Number
+from lmerbridge.parity.reference import KnownModel, KnownNumber
 
 TIGHT = {"optimizer": "bobyqa", "optCtrl": {"rhoend": 1e-9, "maxfun": 100_000}}  # theta to the noise of the criterion
 
@@ -51,7 +51,7 @@ class Printed:
     reason: str = ""
 
 
-def rows(cases: str = "*") -> list[Printed]:
+def reproduce_printed(cases: str = "*") -> list[Printed]:
     """Fit the models of the published numbers with lme4 and hold its answers against what was printed.
 
     Parameters
@@ -59,23 +59,23 @@ def rows(cases: str = "*") -> list[Printed]:
     cases : str
         Only the models whose names match this glob.
     """
-    return [row for model in reference.models("published", cases) for row in _printed(model)]
+    return [row for model in reference.models("published", cases) for row in _printed_numbers(model)]
 
 
-def unused(found: Iterable[Printed]) -> list[str]:
+def unused_reasons(found: Iterable[Printed]) -> list[str]:
     """Return the reasons of the exceptions that explain no number of those found."""
     used = {row.reason for row in found}
     return [entry["reason"] for entry in _table()["exception"] if entry["reason"] not in used]
 
 
-def uncovered(quantity: str) -> str:
+def exclusion(quantity: str) -> str:
     """Return why a published quantity is not compared, or ""."""
     kind = kind_of(quantity)
     return next((entry["reason"] for entry in _table()["uncovered"] if kind in entry["quantities"]), "")
 
 
-def _printed(model: Model) -> Iterator[Printed]:
-    numbers = [number for number in model.numbers if not uncovered(number.quantity)]
+def _printed_numbers(model: KnownModel) -> Iterator[Printed]:
+    numbers = [number for number in model.numbers if not exclusion(number.quantity)]
     if numbers:
         spec = model.spec()
         told = [_quantities(fit_spec(LmerFit, s), numbers) for s in (spec, replace(spec, control=TIGHT))]
@@ -83,7 +83,7 @@ def _printed(model: Model) -> Iterator[Printed]:
             yield _row(model.case, number, [quantities.get(number.quantity, math.nan) for quantities in told])
 
 
-def _row(case: str, number: Number, found: list[float]) -> Printed:
+def _row(case: str, number: KnownNumber, found: list[float]) -> Printed:
     best = min(found, key=lambda value: abs(value - number.value))
     digits = lre(best, number.value)
     reproduced = any(_reproduces(value, number) for value in found)
@@ -91,7 +91,7 @@ def _row(case: str, number: Number, found: list[float]) -> Printed:
     return row if reproduced else replace(row, reason=_reason(row))
 
 
-def _reproduces(found: float, number: Number) -> bool:
+def _reproduces(found: float, number: KnownNumber) -> bool:
     most = _table()["most"]
     known = most.get(kind_of(number.quantity), most["other"])
     rounded = float(f"{found:.{min(number.digits, DOUBLE)}g}") == float(f"{number.value:.{DOUBLE}g}")
@@ -106,16 +106,16 @@ def _reason(row: Printed) -> str:
     return ""
 
 
-def _quantities(fit: LmerFit, numbers: Iterable[Number]) -> dict[str, float]:
+def _quantities(fit: LmerFit, numbers: Iterable[KnownNumber]) -> dict[str, float]:
     """Everything of a fit that was printed by somebody, under its name there."""
     error = fit.std_errors
     pairs = [(i, j, f"[{a},{b}]") for i, a in enumerate(fit.terms) for j, b in enumerate(fit.terms)]
     points = [n.quantity for n in numbers if kind_of(n.quantity) == "dev_at_theta"]
     return {
         **fit.quantities(),
-        **_counted("theta", fit.theta),
-        **_counted("fitted", fit.fitted_values),
-        **_counted("resid", fit.residual_values),
+        **_by_position("theta", fit.theta),
+        **_by_position("fitted", fit.fitted_values),
+        **_by_position("resid", fit.residual_values),
         **{f"vcov{name}": float(fit.covariance[i, j]) for i, j, name in pairs},
         **{f"cor_fixef{name}": float(fit.covariance[i, j] / error[i] / error[j]) for i, j, name in pairs},
         **{f"t[{term}]": float(t) for term, t in zip(fit.terms, fit.beta / error, strict=True)},
@@ -124,12 +124,15 @@ def _quantities(fit: LmerFit, numbers: Iterable[Number]) -> dict[str, float]:
     }
 
 
-def _counted(name: str, values: Iterable[float]) -> dict[str, float]:
+def _by_position(name: str, values: Iterable[float]) -> dict[str, float]:
     return {f"{name}[{i}]": float(value) for i, value in enumerate(values, start=1)}
 
 
 def _modes(fit: LmerFit) -> Iterator[tuple[str, float]]:
-    """Conditional modes by group, level and term; the first level is also called so, and a sole term left out."""
+    """Yield the conditional modes by group, level and term.
+
+    The first level has the name ``first`` too, and each level has a mode without a term: that of the first term.
+    """
     for group in fit.modes:
         for label, modes in [*zip(group.levels, group.modes, strict=True), ("first", group.modes[0])]:
             for term, mode in zip(group.terms, modes, strict=True):

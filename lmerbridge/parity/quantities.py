@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lmerbridge.parity.definitions import lookup
-from lmerbridge.parity.tolerances import ZERO_SD, Profile, Tolerance
+from lmerbridge.parity.tolerances import ZERO_SD, Tolerance, ToleranceProfile
 from lmerbridge.results.fit import Fit
 
 UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
@@ -66,18 +66,20 @@ class QuantityRow:
 
 
 class Comparer:
-    """Every quantity of two fits, side by side; one that a fit lacks, or that is NaN, does not agree.
+    """Every quantity of two fits, side by side.
+
+    A quantity that a fit lacks, or that is NaN, does not agree.
 
     Parameters
     ----------
     reference, candidate : Fit
-        In one language: see `align.restated`.
-    profile : Profile
+        In one language: see `align.restate`.
+    profile : ToleranceProfile
     units : mapping
         For each ``group.term`` what a unit of its standard deviation moves in the linear predictor.
     """
 
-    def __init__(self, reference: Fit, candidate: Fit, profile: Profile, units: Mapping[str, float]) -> None:
+    def __init__(self, reference: Fit, candidate: Fit, profile: ToleranceProfile, units: Mapping[str, float]) -> None:
         self._ours, self._theirs = reference.quantities(), candidate.quantities()
         self._pairs, self._units = reference.varcorr.pairs(), units
         self._zero = ZERO_SD * reference.sigma
@@ -95,11 +97,11 @@ class Comparer:
         bound = tolerance.bound(a)
         difference = 0.0 if self._both_zero(kind, name, a, b) else measures[tolerance.measure]
         agrees = difference <= bound
-        known = "" if agrees else self._undefined(kind, name)
+        known = "" if agrees else self._zero_definition(kind, name)
         seen = (measures["abs"], measures["rel"], measures["in_se"])
         return QuantityRow(name, a, b, *seen, difference, bound, tolerance.measure, agrees, known)
 
-    def _undefined(self, kind: str, name: str) -> str:
+    def _zero_definition(self, kind: str, name: str) -> str:
         """Name of the definition by which a correlation with a variance of zero is no number, or ""."""
         entry = lookup(self._engine, kind) if kind == "cor" and self._touches_zero(name) else None
         return entry.name if entry else ""
@@ -131,7 +133,10 @@ class Comparer:
 
 
 def ratio(part: float, whole: float) -> float:
-    """Divide; nothing over zero is nothing, something over zero is infinite."""
+    """Divide, with a result where the divisor is zero.
+
+    Zero over zero is zero, and any other number over zero is infinite.
+    """
     if whole:
         return part / whole
     return 0.0 if part == 0 else math.nan if math.isnan(part) else math.inf

@@ -13,14 +13,14 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find
-from lmerbridge.engines.recorded import FORMAT, column, data_hash
+from lmerbridge.engines.recorded import FORMAT, data_hash, json_column
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import call_on
+from lmerbridge.models.kept import call_on, model_of
 from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.cases import Case
 
 
-def record(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
+def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
     """Fit cases with lme4 and gather its answers.
 
     Parameters
@@ -60,8 +60,8 @@ def record(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
     return {"format": FORMAT, "engine": engine, "versions": versions, "data": data, "models": [*models.values()]}
 
 
-def write(recording: Mapping[str, Any], path: Path) -> None:
-    """Write a recording as JSON; what is written twice is the same bytes.
+def write_recording(recording: Mapping[str, Any], path: Path) -> None:
+    """Write a recording as JSON, the same bytes every time.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def write(recording: Mapping[str, Any], path: Path) -> None:
 
 
 def _fit(fit: LmerFit) -> dict[str, Any]:
-    assert fit._model is not None  # noqa: S101 - it has just been fitted
-    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(fit._model.reply.values)}
+    described = model_of(fit).reply.values
+    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(described)}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -96,5 +96,5 @@ def _frame(data: pd.DataFrame) -> dict[str, Any]:
     return {
         "rows": len(data),
         "labels": None if numbered else data.index.tolist(),
-        "columns": {name: column(values) for name, values in data.items()},
+        "columns": {name: json_column(values) for name, values in data.items()},
     }

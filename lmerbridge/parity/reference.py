@@ -1,4 +1,7 @@
-"""The models whose numbers are known: exact by algebra, or printed by others; and the data they are of."""
+"""The models of which numbers are known, and their data.
+
+The numbers are exact by algebra, or were printed by others.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ CENTRES = (4, 3, 5, 3, 5, 3, 5, 3, 5)  # tenths: the groups of NIST's simulated 
 
 
 @dataclass(frozen=True)
-class Number:
+class KnownNumber:
     """One known number.
 
     Attributes
@@ -39,7 +42,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Model:
+class KnownModel:
     """A model of which numbers are known."""
 
     case: str
@@ -47,7 +50,7 @@ class Model:
     package: str
     formula: str
     reml: bool
-    numbers: tuple[Number, ...]
+    numbers: tuple[KnownNumber, ...]
     weights: str = ""
 
     def spec(self) -> Spec:
@@ -60,21 +63,21 @@ class Model:
 
 
 @cache
-def models(source: str, pattern: str = "*") -> tuple[Model, ...]:
+def models(source: str, pattern: str = "*") -> tuple[KnownModel, ...]:
     """Return the models of a shipped recording, ``exact`` or ``published``, whose names match a glob."""
     told = Recorded(source).content["numbers"]
     return tuple(_model(model) for model in told if fnmatchcase(model["case"], pattern))
 
 
-def _model(model: dict[str, Any]) -> Model:
-    numbers = (Number(n["quantity"], float(n["value"]), n["digits"], n["source"]) for n in model["numbers"])
-    return Model(**model | {"numbers": tuple(numbers)})
+def _model(model: dict[str, Any]) -> KnownModel:
+    numbers = (KnownNumber(n["quantity"], float(n["value"]), n["digits"], n["source"]) for n in model["numbers"])
+    return KnownModel(**model | {"numbers": tuple(numbers)})
 
 
 @cache
 def _table(name: str) -> pd.DataFrame:
     told = tomllib.loads((RECORDINGS / "data.toml").read_text(encoding="utf-8"))[name]
-    columns = told.get("columns") or _one_way(told.get("groups") or _simulated(**told))
+    columns = told.get("columns") or _one_way(told.get("groups") or _simulation(**told))
     frame = pd.DataFrame(columns)
     texts = [column for column in frame if frame[column].dtype.kind not in "iuf"]
     return frame.astype({column: pd.CategoricalDtype(list(frame[column].unique())) for column in texts})
@@ -85,7 +88,7 @@ def _one_way(groups: list[list[float]]) -> dict[str, list[Any]]:
     return {"y": [y for values in groups for y in values], "g": labels}
 
 
-def _simulated(whole: str, rows: int, source: str) -> list[list[float]]:
+def _simulation(whole: str, rows: int, source: str) -> list[list[float]]:
     """Write the decimals, so that each is the double nearest to what NIST prints."""
     pairs = (rows - 1) // 2
     tenths = [[centre, *[centre - 1, centre + 1] * pairs] for centre in CENTRES]

@@ -21,8 +21,11 @@ DATA = "finding.csv"
 Given = Sequence[tuple[str, str]]
 
 
-class Comparison(Protocol):
-    """What a script tells of two fits; `verdict.Comparison` is one."""
+class Exhibit(Protocol):
+    """Two fits as a script shows them.
+
+    `verdict.Comparison` is one. It stands above this module, so that a comparison can write its own scripts.
+    """
 
     @property
     def reference(self) -> str:
@@ -49,12 +52,12 @@ class Comparison(Protocol):
         """The reference's fit, where it gave one."""
 
 
-def r_code(case: Case, comparison: Comparison) -> str:
+def r_code(case: Case, comparison: Exhibit) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
-    return _r_script(_r_data(case, comparison), comparison, case.formula, _given(case))
+    return _r_script(_r_data(case, comparison), comparison, case.formula, _arguments(case))
 
 
-def python_code(case: Case, comparison: Comparison) -> str:
+def python_code(case: Case, comparison: Exhibit) -> str:
     """The same comparison through this package."""
     place = f"load_dataset({case.dataset!r}, {case.package!r})"
     if comparison.reference.startswith(RECORDED):
@@ -64,15 +67,15 @@ def python_code(case: Case, comparison: Comparison) -> str:
         data = ["from lmerbridge import compare, load_dataset", f"data = {place}"]
     if case.rows:
         data.append(f"data = data.query({case.rows!r})")
-    return _python_script(data, comparison, case.formula, _given(case))
+    return _python_script(data, comparison, case.formula, _arguments(case))
 
 
-def reproduce(comparison: Comparison, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
+def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
     """Write a script and a data file that show a finding with nothing else.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : Exhibit
     spec : Spec
         What was fitted.
     language : {"r", "python"}
@@ -166,7 +169,7 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _r_script(
-    data: Sequence[str], comparison: Comparison, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
+    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
 ) -> str:
     criterion = "REMLcrit(m)" if comparison.reml else "deviance(m)"
     more = "".join(f", {argument} = {column}" for argument, column in given)
@@ -188,7 +191,7 @@ def _r_script(
 
 
 def _python_script(
-    data: Sequence[str], comparison: Comparison, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
+    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
 ) -> str:
     more = "".join(f", {argument}={column!r}" for argument, column in given)
     more += f", contrasts={dict(contrasts)!r}" if contrasts else ""
@@ -202,17 +205,20 @@ def _python_script(
     return "\n".join(lines) + "\n"
 
 
-def _given(case: Case) -> list[tuple[str, str]]:
+def _arguments(case: Case) -> list[tuple[str, str]]:
     return [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
 
 
-def _criterion(comparison: Comparison) -> str:
+def _criterion(comparison: Exhibit) -> str:
     fit = comparison.reference_fit
     return repr(fit.criterion) if fit else comparison.reason
 
 
-def _r_data(case: Case, comparison: Comparison) -> list[str]:
-    """Lines of R that load the case's rows; rows picked in Python are named by their position."""
+def _r_data(case: Case, comparison: Exhibit) -> list[str]:
+    """Return the lines of R that load the case's rows.
+
+    Rows that a query of pandas picks are named by their positions.
+    """
     if case.package == "statsmodels":
         load = [f'd <- read.csv("{case.dataset}.csv")  # statsmodels/regression/tests/results/{case.dataset}.csv']
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmerbridge.parity.verdict import Line
+from lmerbridge.parity.evidence import Line
 from lmerbridge.results.covariance import Array, triangle
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def lines(trial: Trial) -> tuple[Line, ...]:
     apart = np.abs(b - a) * trial.objective.scale
     if max(trial.gap.values()) <= trial.profile.loose or not apart.any():
         return ()
-    worst, better = int(np.argmax(apart)), trial.thetas[int(np.argmin(trial.profiled))]
+    worst, better = int(np.argmax(apart)), trial.thetas[int(np.argmin(trial.profile_values))]
     held = np.array([better, better])
     held[:, worst] = a[worst], b[worst]
     name = theta_names(trial.design)[worst]

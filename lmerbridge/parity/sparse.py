@@ -49,7 +49,7 @@ class Solution:
 
 
 class Objective:
-    """The criterion of one design; call it with a theta.
+    """The criterion of one design as a function of theta.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Objective:
         moves = np.diag(steps)
         ends = [(self.at(theta + move), self.at(theta - move)) for move in moves]
         slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / steps
-        hessian = np.array([[_mixed(self, theta, a, b) for b in moves] for a in moves])
+        hessian = np.array([[_mixed_difference(self, theta, a, b) for b in moves] for a in moves])
         hessian /= 4 * np.outer(steps, steps)
         if not np.all(np.linalg.eigvalsh(hessian * np.outer(1 / self.scale, 1 / self.scale)) > 0):
             return None
@@ -159,7 +159,7 @@ class Objective:
         steps = step * np.append(covariance.join(roots), sigma**2)
         moves = np.diag(steps)
         try:
-            hessian = np.array([[_mixed(self._given, point, a, b) for b in moves] for a in moves])
+            hessian = np.array([[_mixed_difference(self._value_at, point, a, b) for b in moves] for a in moves])
             hessian /= 4 * np.outer(steps, steps)
             inverse = np.linalg.inv(hessian / 2)
         except (EngineFailed, np.linalg.LinAlgError):
@@ -167,7 +167,7 @@ class Objective:
         errors = np.diag(inverse)[diagonal]
         return np.sqrt(errors) if np.all(errors > 0) else None
 
-    def _given(self, point: Array) -> float:
+    def _value_at(self, point: Array) -> float:
         """Value of the criterion at given covariances and a given residual variance, the last element."""
         widths, sigma2 = self.design.widths, float(point[-1])
         lower = covariance.split(point[:-1], widths)
@@ -246,7 +246,7 @@ class Objective:
         return tuple(part.reshape(-1, term.width) for part, term in zip(parts, self.design.random, strict=True))
 
 
-def _mixed(function: Callable[[Array], float], at: Array, a: Array, b: Array) -> float:
+def _mixed_difference(function: Callable[[Array], float], at: Array, a: Array, b: Array) -> float:
     """Difference of a function along two moves, centred."""
     return function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b)
 

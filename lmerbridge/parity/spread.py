@@ -8,13 +8,16 @@ import numpy as np
 
 from lmerbridge.models.extract import objective
 from lmerbridge.models.lmer import LmerFit
-from lmerbridge.parity.at_theta import held
+from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.quantities import Comparer
 
 
 def optimizer_gaps(trial: Trial) -> dict[str, float]:
-    """Return for each of lme4's optimizers what its end lies above the minimum; nothing for another reference."""
+    """Return for each of lme4's optimizers what its end lies above the minimum.
+
+    A reference other than lme4 has none.
+    """
     if not isinstance(trial.reference, LmerFit):
         return {}
     optima = objective.optima(trial.reference)
@@ -33,7 +36,7 @@ def spread(trial: Trial) -> dict[str, float]:
     near = objective.optima(trial.reference).theta[np.array(gaps) <= trial.profile.loose]
     found: dict[str, float] = {}
     for theta in near:
-        fit = held(trial.reference, trial.design, theta, trial.objective.at(theta))
+        fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
         for row in Comparer(trial.reference, fit, trial.profile, trial.units).rows():
             if math.isfinite(row.difference):
                 found[row.quantity] = max(found.get(row.quantity, 0.0), row.difference)

@@ -19,7 +19,7 @@ from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity import process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
-from lmerbridge.parity.ledger import Stale, read
+from lmerbridge.parity.ledger import Stale, hold
 from lmerbridge.parity.reproduce import python_code, r_code
 from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.results.fit import Fit
@@ -118,31 +118,34 @@ def run_case(
     timeout: float | None = None,
     profile: str = "default",
 ) -> tuple[CaseResult, ...]:
-    """Fit the reference once and judge every candidate against it; what fails, crashes or hangs costs only itself."""
+    """Fit the reference once and judge every candidate against it.
+
+    A candidate that fails, crashes or hangs costs only its own result.
+    """
     try:
-        return tuple(_told(case, (reference, name), timeout, profile) for name in candidates)
+        return tuple(_result_apart(case, (reference, name), timeout, profile) for name in candidates)
     except LmerBridgeError as error:  # the reference's: a candidate's is a verdict
-        return tuple(_failed(case, (reference, name), str(error), None) for name in candidates)
+        return tuple(_failure(case, (reference, name), str(error), None) for name in candidates)
 
 
-def _told(case: Case, names: tuple[str, str], timeout: float | None, profile: str) -> CaseResult:
-    fit = process.call(_reference_fit, case, names[0], seconds=timeout)
+def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, profile: str) -> CaseResult:
+    fit = process.call_apart(_reference_fit, case, names[0], seconds=timeout)
     try:
-        result: CaseResult = process.call(_judged, case, names, profile, seconds=timeout)
+        result: CaseResult = process.call_apart(_judge_here, case, names, profile, seconds=timeout)
     except LmerBridgeError as error:
-        return _failed(case, names, f"{names[1]}: {error}", fit)
+        return _failure(case, names, f"{names[1]}: {error}", fit)
     return result
 
 
-def _failed(case: Case, names: tuple[str, str], reason: str, reference_fit: Fit | None) -> CaseResult:
+def _failure(case: Case, names: tuple[str, str], reason: str, reference_fit: Fit | None) -> CaseResult:
     failed = no_fit(case, names, Verdict.ENGINE_FAILED, reason, reference_fit)
-    result: CaseResult = process.call(_result, case, failed)
+    result: CaseResult = process.call_apart(_result, case, failed)
     return result
 
 
 def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
     """Fit the reference and judge one candidate, an object, against it in this process."""
-    spec, fit = _fitted(case, reference)
+    spec, fit = _spec_and_fit(case, reference)
     return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile)))
 
 
@@ -152,19 +155,19 @@ def _result(case: Case, comparison: Comparison) -> CaseResult:
 
 def _reference_fit(case: Case, reference: str) -> Fit:
     try:
-        return _fitted(case, reference)[1]
+        return _spec_and_fit(case, reference)[1]
     except LmerBridgeError:
         raise
     except Exception as error:  # an engine is anybody's code, and its failure is a result
         raise EngineFailed(f"{type(error).__name__}: {error}") from error
 
 
-def _judged(case: Case, names: tuple[str, str], profile: str) -> CaseResult:
+def _judge_here(case: Case, names: tuple[str, str], profile: str) -> CaseResult:
     return run_here(case, find(names[1]), names[0], profile)
 
 
 @lru_cache(maxsize=1)
-def _fitted(case: Case, reference: str) -> tuple[Spec, Fit]:
+def _spec_and_fit(case: Case, reference: str) -> tuple[Spec, Fit]:
     engine = find(reference)
     spec = case.spec(getattr(engine, "load_dataset", load_dataset))
     return spec, engine.fit(spec)
@@ -179,7 +182,7 @@ def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:
         return {}
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     return any(True for _ in distributions(name=package))
 
 
@@ -188,8 +191,8 @@ def collect(
 ) -> SuiteRun:
     """Gather the results of a run with its provenance and tolerances, and hold a ledger against them."""
     facts = _session_facts(results) | {"Python": platform.python_version()}
-    facts |= {name: version(name) for name in PYTHON_PACKAGES if _installed(name)}
+    facts |= {name: version(name) for name in PYTHON_PACKAGES if _is_installed(name)}
     flat = [result for group in results for result in group]
-    reading = read(ledger, {r.key: r.comparison for r in flat}, date.today())
+    reading = hold(ledger, {r.key: r.comparison for r in flat}, date.today())
     marked = tuple(replace(r, comparison=replace(r.comparison, known=reading.known.get(r.key))) for r in flat)
     return SuiteRun(marked, tuple(facts.items()), tolerances.profile(profile).rows(), reading.stale)

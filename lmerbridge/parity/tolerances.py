@@ -29,7 +29,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Profile:
+class ToleranceProfile:
     """All limits of one profile, and what it is for."""
 
     name: str
@@ -64,13 +64,13 @@ def profiles() -> tuple[str, ...]:
     return tuple(_data()["profile"])
 
 
-def default() -> Profile:
+def default() -> ToleranceProfile:
     """Return the profile ``default``."""
     return profile("default")
 
 
 @cache
-def profile(name: str) -> Profile:
+def profile(name: str) -> ToleranceProfile:
     """Return a profile by its name.
 
     Raises
@@ -88,7 +88,7 @@ def profile(name: str) -> Profile:
         raise InvalidArgument(f"the profile is {name!r}; one of {', '.join(data['profile'])} is expected.")
     own, objective = data["profile"][name], data["objective"]
     compared, held = own.get("quantities", 1.0), own.get("pinned", 1.0)
-    return Profile(
+    return ToleranceProfile(
         name=name,
         reason=own["reason"],
         **own.get("gap", data["gap"]),

@@ -1,10 +1,10 @@
-"""What the referee says of one pair of fits, and the evidence it says it on."""
+"""The verdict on one pair of fits, what a stage rules, and what is known of a difference."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -14,11 +14,13 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
+from lmerbridge.parity.evidence import Evidence, Judged, Line, Native
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
+from lmerbridge.parity.words import definition_sentence, optimizer_sentence
 from lmerbridge.results.fit import Fit
 
-SHOWN = 1e-5  # relative: numbers of two definitions that agree to more are told once
+SAME_NUMBER = 1e-5  # relative: numbers of two definitions that agree to more are printed once
 
 
 class Verdict(StrEnum):
@@ -47,66 +49,12 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What one stage of the procedure found.
+class Ruling:
+    """What one stage found, the verdict if it is a cause, and the definitions it verified by kind of quantity."""
 
-    Attributes
-    ----------
-    stage : str
-        ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned`` or ``quantities``.
-    agrees : bool
-    text : str
-        One sentence with the figures in it.
-    """
-
-    stage: str
-    agrees: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """The common objective along a straight line through theta.
-
-    Attributes
-    ----------
-    along : str
-        What changes: "" for the line through both answers, else the name of one element of theta; the others are
-        held where the better answer has them.
-    reference, candidate : float
-        Where the two answers lie: 0 and 1 on the line through both, else their values of that element.
-    at : tuple of float
-    above : tuple of float
-        Deviance units above the lowest value found by anyone; NaN where the objective has none.
-    """
-
-    along: str
-    reference: float
-    candidate: float
-    at: tuple[float, ...]
-    above: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Native:
-    """One number by two definitions.
-
-    Attributes
-    ----------
-    quantity : str
-        Its name, as in `Fit.quantities`; ``var_se[group.term]`` is the standard error of a variance.
-    reference : float
-        The reference's; for ``var_se``, which lme4 does not print, that of the common objective at its estimates.
-    native : float
-        As the candidate itself prints it.
-    corrected : float
-        By the reference's definition, from the candidate's own estimates.
-    """
-
-    quantity: str
-    reference: float
-    native: float
-    corrected: float
+    evidence: Evidence
+    verdict: Verdict | None = None
+    accounted: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +92,15 @@ class Known:
         return self.quantity in ("", quantity, kind_of(quantity))
 
 
+NOT_JUDGED = Judged(gap={}, worse=None, minimum=math.nan, noise=math.nan)
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Comparison:
-    """Two fits of one model, judged.
+    """Two fits of one model, with a verdict.
+
+    The attributes of `Judged` can be read from it too: ``gap``, ``worse``, ``minimum``, ``noise``, ``marks``,
+    ``optimizers``, ``native``, ``lines``. They are empty, None or NaN where the fits could not be judged.
 
     Attributes
     ----------
@@ -155,38 +109,21 @@ class Comparison:
     reference, candidate : str
         Names of the engines.
     verdict : Verdict
-    reason : str
-        One sentence: why this verdict.
-    gap : dict of str to float
-        For each engine, deviance units above the best optimum known, under one objective; empty where
-        no objective could be evaluated.
-    worse : str or None
-        The engine at fault.
-    minimum : float
-        The lowest value of the objective found by anyone; NaN where there is none.
-    noise : float
-        Rounding error of the objective at the minimum, in deviance units.
-    marks : tuple of str
-        ``boundary`` (a variance is zero, or a correlation is one), ``flat`` (the criterion hardly moves between two
-        answers that differ).
+    cause : Evidence
+        What the verdict rests on; ``reason`` is its sentence.
+    judged : Judged or None
+        None where an engine gave no fit, or the two are not of one model.
     rows : tuple of QuantityRow
     evidence : tuple of Evidence
+        Of every stage reached, the cause among them.
     definitions : tuple of str
         Names of the entries of the definition table that were needed.
-    candidate_theta : tuple of float
-        The candidate's theta in the reference's order; empty where it has none.
-    lines : tuple of Line
-        The objective along the line through both answers, and a slice of it; empty where no gap is above tolerance.
-    optimizers : dict of str to float
-        For each of lme4's own optimizers, deviance units above the best optimum known.
-    native : tuple of Native
-        What the candidate defines in its own way, by its definition and by the reference's.
-    spec : Spec or None
-        What was fitted, where `lmerbridge.compare` was asked to.
     reference_fit, candidate_fit : Fit or None
         None where that engine gave no fit.
     known : Known or None
         The entry of the ledger that explains the difference.
+    spec : Spec or None
+        What was fitted, where `lmerbridge.compare` was asked to.
     """
 
     formula: str
@@ -194,19 +131,11 @@ class Comparison:
     reference: str
     candidate: str
     verdict: Verdict
-    reason: str
-    gap: dict[str, float]
-    worse: str | None
-    minimum: float
-    noise: float
-    marks: tuple[str, ...]
-    rows: tuple[QuantityRow, ...]
-    evidence: tuple[Evidence, ...]
-    definitions: tuple[str, ...]
-    candidate_theta: tuple[float, ...] = ()
-    optimizers: dict[str, float] = field(default_factory=dict)
-    native: tuple[Native, ...] = ()
-    lines: tuple[Line, ...] = ()
+    cause: Evidence
+    judged: Judged | None = None
+    rows: tuple[QuantityRow, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    definitions: tuple[str, ...] = ()
     reference_fit: Fit | None
     candidate_fit: Fit | None
     known: Known | None = None
@@ -216,26 +145,80 @@ class Comparison:
         return f"<{self.candidate} against {self.reference}: {self.verdict}. {self.reason}>"
 
     @property
-    def frame(self) -> pd.DataFrame:
-        """Long table, a row a quantity: see `QuantityRow`."""
-        return pd.DataFrame(self.rows, columns=list(QuantityRow.__dataclass_fields__))
+    def reason(self) -> str:
+        """One sentence: why this verdict."""
+        return self.cause.text
 
-    def explain(self) -> str:
-        """Tell the verdict and the evidence of every stage, a sentence a line."""
-        told = [e.text for e in self.evidence if e.text != self.reason]
-        return "\n".join([f"{self.verdict}: {self.reason}", *told, *self.beside()])
+    @property
+    def _judged(self) -> Judged:
+        return self.judged or NOT_JUDGED
+
+    @property
+    def gap(self) -> dict[str, float]:
+        """For each engine, deviance units above the best optimum known.
+
+        It is empty where no objective was evaluated.
+        """
+        return self._judged.gap
+
+    @property
+    def worse(self) -> str | None:
+        """The engine at fault: one that stopped short, or a reference that gave no fit."""
+        return self.reference if self.reference_fit is None else self._judged.worse
+
+    @property
+    def minimum(self) -> float:
+        """The lowest value of the objective found by anyone, or NaN."""
+        return self._judged.minimum
+
+    @property
+    def noise(self) -> float:
+        """Rounding error of the objective at the minimum, in deviance units."""
+        return self._judged.noise
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """``boundary`` and ``flat``: see `Judged`."""
+        return self._judged.marks
+
+    @property
+    def optimizers(self) -> dict[str, float]:
+        """For each of lme4's own optimizers, deviance units above the best optimum known."""
+        return self._judged.optimizers
+
+    @property
+    def native(self) -> tuple[Native, ...]:
+        """What the candidate defines in its own way, by its definition and by the reference's."""
+        return self._judged.native
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The objective between the two answers: see `Judged`."""
+        return self._judged.lines
+
+    @property
+    def candidate_theta(self) -> tuple[float, ...]:
+        """The candidate's theta in the reference's order, empty where it has none."""
+        return self._judged.theta
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Long table with one row per quantity: see `QuantityRow`."""
+        return pd.DataFrame(self.rows, columns=list(QuantityRow.__dataclass_fields__))
 
     def beside(self) -> Iterator[str]:
         """Tell what a difference is to be seen against: lme4's own optimizers, and other definitions."""
         if self.optimizers:
-            ends = ", ".join(f"{name} {gap:.1e}" for name, gap in sorted(self.optimizers.items()))
-            yield f"lme4's own optimizers end above the best optimum known by: {ends}."
+            yield optimizer_sentence(self.optimizers)
         for row in self.native:
-            if not math.isclose(row.native, row.corrected, rel_tol=SHOWN):
-                yield (
-                    f"{row.quantity}: {self.candidate} prints {row.native:.6g}; by the definition of {self.reference} "
-                    f"its fit gives {row.corrected:.6g}, and {self.reference} {row.reference:.6g}."
-                )
+            if not math.isclose(row.native, row.corrected, rel_tol=SAME_NUMBER):
+                numbers = row.native, row.corrected, row.reference
+                yield definition_sentence(row.quantity, (self.reference, self.candidate), numbers)
+
+    def explain(self) -> str:
+        """Tell the verdict and the evidence of every stage, one sentence per line."""
+        others = [e.text for e in self.evidence if e != self.cause]
+        return "\n".join([f"{self.verdict}: {self.reason}", *others, *self.beside()])
 
     def reproduce(self, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
         """Write a script and a data file that show the finding on their own.
@@ -260,27 +243,3 @@ class Comparison:
         if self.spec is None:
             raise InvalidArgument("the comparison does not know its data; make it with lmerbridge.compare.")
         return reproduce(self, self.spec, language, folder)
-
-
-WORDS = {
-    "y": "the response",
-    "weights": "weights",
-    "offset": "offset",
-    "beta": "fixed effects",
-    "sigma": "sigma",
-    "se": "standard errors",
-    "varcorr": "variances or correlations",
-    "fitted": "fitted values",
-    "ranef": "random effects",
-    "logLik": "the log-likelihood",
-    "df": "the number of parameters or rows",
-}
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """What one stage found, the verdict if it is a cause, and the definitions it verified by kind of quantity."""
-
-    evidence: Evidence
-    verdict: Verdict | None = None
-    accounted: tuple[tuple[str, str], ...] = ()

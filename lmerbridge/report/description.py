@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lmerbridge.parity.definitions import table
+from lmerbridge.parity.definitions import definitions
 from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.suite import CaseResult, SuiteRun
 from lmerbridge.parity.verdict import Verdict
-from lmerbridge.report.digits import Panel, panels
+from lmerbridge.report.digits import Panel, digit_panels
 from lmerbridge.report.findings import Finding, anchor, badness, finding
-from lmerbridge.report.forest import Effect, forest
+from lmerbridge.report.forest import EffectShift, forest
 from lmerbridge.report.headline import NOTHING_COMPARED, Headline, headline
 from lmerbridge.report.heatmap import Heatmap, heatmap, plain
 from lmerbridge.report.ladder import Ladder, ladder
@@ -21,14 +21,14 @@ from lmerbridge.report.outcome import GLYPHS, LEVELS
 from lmerbridge.report.wording import short
 
 if TYPE_CHECKING:
-    from lmerbridge.parity.accuracy import Row
+    from lmerbridge.parity.accuracy import DigitRow
 
 IN_SUMMARY = 40  # findings; GitHub cuts a job summary at 1 MB
 NOT_COVERED = (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE)
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class LimitRow:
     """What was asked of a quantity, and why."""
 
     quantity: str
@@ -51,7 +51,7 @@ class Report:
     heatmaps : tuple of Heatmap
         One for each engine under test.
     ladder : Ladder or None
-    forest : tuple of Effect
+    forest : tuple of EffectShift
         Of the worst findings the fixed effect that differs most.
     digits : tuple of Panel
         Correct digits against exact values; empty where none were given.
@@ -74,7 +74,7 @@ class Report:
         Of the verdicts that occur, the worst first.
     definitions : tuple of (name, text)
         The entries of the definition table that the results need.
-    tolerances : tuple of Tolerance
+    tolerances : tuple of LimitRow
     provenance : tuple of (name, value) pairs
     """
 
@@ -82,7 +82,7 @@ class Report:
     engines: tuple[Headline, ...]
     heatmaps: tuple[Heatmap, ...]
     ladder: Ladder | None
-    forest: tuple[Effect, ...]
+    forest: tuple[EffectShift, ...]
     digits: tuple[Panel, ...]
     findings: tuple[Finding, ...]
     summary: tuple[Finding, ...]
@@ -96,7 +96,7 @@ class Report:
     legend: tuple[tuple[str, str, str], ...]
     words: tuple[str, ...]
     definitions: tuple[tuple[str, str], ...]
-    tolerances: tuple[Tolerance, ...]
+    tolerances: tuple[LimitRow, ...]
     provenance: tuple[tuple[str, str], ...]
     since: tuple[str, ...] = ()
 
@@ -114,14 +114,14 @@ class Report:
         return f"{sum(n for _, n, _ in self.planted)} planted, {sum(c for _, _, c in self.planted)} caught."
 
 
-def describe(run: SuiteRun, digits: Iterable[Row] = ()) -> Report:
+def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
     """Describe a run.
 
     Parameters
     ----------
     run : SuiteRun
-    digits : iterable of Row
-        What `lmerbridge.parity.accuracy.rows` gave, if it was asked.
+    digits : iterable of DigitRow
+        What `lmerbridge.parity.accuracy.score` gave, if it was asked.
 
     Returns
     -------
@@ -139,20 +139,20 @@ def describe(run: SuiteRun, digits: Iterable[Row] = ()) -> Report:
         heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for rs in engines),
         ladder=ladder(run.results, _gap_limits(run)),
         forest=forest(findings),
-        digits=panels(digits),
+        digits=digit_panels(digits),
         findings=findings,
         summary=findings[:IN_SUMMARY],
         summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings." if len(findings) > IN_SUMMARY else "",
         agreements=tuple(f for v, f in described if v.agrees),
         remarks=tuple(f for r, (v, f) in zip(ordered, described, strict=True) if v.agrees and not plain(r.comparison)),
         not_covered=tuple(f for v, f in described if v in NOT_COVERED),
-        known=tuple(f for _, f in described if f.known),
+        known=tuple(f for _, f in described if f.comparison.known),
         stale=run.stale,
         planted=run.planted,
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),
         words=tuple(dict.fromkeys(f.cell.text for _, f in described)),
         definitions=_definitions(run),
-        tolerances=tuple(Tolerance(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
+        tolerances=tuple(LimitRow(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,
     )
 
@@ -164,7 +164,7 @@ def _gap_limits(run: SuiteRun) -> list[tuple[str, float]]:
 
 def _definitions(run: SuiteRun) -> tuple[tuple[str, str], ...]:
     needed = {name for r in run.results for name in (*r.comparison.definitions, *_in_rows(r))}
-    return tuple((entry.name, entry.text) for entry in table() if entry.name in needed)
+    return tuple((entry.name, entry.text) for entry in definitions() if entry.name in needed)
 
 
 def _in_rows(result: CaseResult) -> set[str]:

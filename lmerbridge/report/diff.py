@@ -32,7 +32,10 @@ BADNESS = (  # the least first
 
 
 class Change(StrEnum):
-    """What became of a case and engine from one run to the next; a known difference counts as what it is."""
+    """What became of a case and engine from one run to the next.
+
+    A known difference counts as the difference that it is.
+    """
 
     NEW = "new"  # disagrees, and did not before or was not run
     WORSE = "worse"  # a worse verdict than before, or a larger gap
@@ -58,7 +61,10 @@ class Answer:
 
     @property
     def badness(self) -> int:
-        """Rank of the verdict; what the reference is at fault for counts as agreement, or as no comparison."""
+        """Rank of the verdict, the least first.
+
+        A fault of the reference counts as agreement, or as no comparison.
+        """
         rank = BADNESS.index(self.verdict)
         if self.disagrees or rank < BADNESS.index(Verdict.OTHER_OPTIMUM):
             return rank
@@ -121,7 +127,7 @@ class Diff:
         return "\n".join([*versions, *changed, ", ".join(f"{tally[change]} {change}" for change in Change)])
 
 
-def load(path: Path) -> Run:
+def load_run(path: Path) -> Run:
     """Read the JSON of a run.
 
     Raises
@@ -144,7 +150,7 @@ def load(path: Path) -> Run:
 
 def since(old: Run, report: Report) -> Report:
     """Return the report with what has changed since an older run."""
-    told = diff(old, _run(json.loads(json_text(report))))
+    told = compare_runs(old, _run(json.loads(json_text(report))))
     return replace(report, since=tuple(str(told).splitlines()))
 
 
@@ -158,7 +164,7 @@ def _answer(result: Mapping[str, Any]) -> Answer:
     return Answer(Verdict(result["verdict"]), disagrees, result["gap"].get(result["candidate"]))
 
 
-def diff(old: Run, new: Run) -> Diff:
+def compare_runs(old: Run, new: Run) -> Diff:
     """Compare two runs.
 
     Raises

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from lmerbridge.parity.quantities import kind_of
 
 if TYPE_CHECKING:
-    from lmerbridge.parity.accuracy import Row
+    from lmerbridge.parity.accuracy import DigitRow
 
 
 @dataclass(frozen=True)
 class Score:
-    """Digits of one engine, a number a case: its worst there; 0 where it gives none.
+    """Correct digits of one engine, one number per case.
+
+    It is the engine's worst in the case, and 0 where it gives none.
 
     Attributes
     ----------
@@ -38,18 +40,18 @@ class Panel:
     scores: tuple[Score, ...]
 
 
-def panels(rows: Iterable[Row]) -> tuple[Panel, ...]:
-    """Arrange the rows of `lmerbridge.parity.accuracy.rows` by kind of quantity and engine."""
-    found: dict[str, dict[str, list[Row]]] = {}
+def digit_panels(rows: Iterable[DigitRow]) -> tuple[Panel, ...]:
+    """Arrange the rows of `lmerbridge.parity.accuracy.score` by kind of quantity and engine."""
+    found: dict[str, dict[str, list[DigitRow]]] = {}
     for row in rows:
         found.setdefault(kind_of(row.quantity), {}).setdefault(row.engine, []).append(row)
     return tuple(Panel(kind, tuple(map(_score, engines.values()))) for kind, engines in found.items())
 
 
-def _score(rows: list[Row]) -> Score:
+def _score(rows: list[DigitRow]) -> Score:
     worst: dict[str, float] = {}
     for row in rows:
         digits = 0.0 if math.isnan(row.digits) else max(row.digits, 0.0)
         worst[row.case] = min(digits, worst.get(row.case, math.inf))
     lowest = f"{min(worst.values()):.1f}"
-    return Score(rows[0].engine, tuple(worst.values()), lowest if all(r.reached for r in rows) else f"{lowest} ✗")
+    return Score(rows[0].engine, tuple(worst.values()), lowest if all(r.enough for r in rows) else f"{lowest} ✗")

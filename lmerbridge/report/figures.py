@@ -10,11 +10,11 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from lmerbridge.parity.verdict import Line
+from lmerbridge.parity.evidence import Line
 from lmerbridge.report.description import Report
 from lmerbridge.report.digits import Panel
 from lmerbridge.report.findings import Finding
-from lmerbridge.report.forest import Effect
+from lmerbridge.report.forest import EffectShift
 from lmerbridge.report.svg import CANDIDATE, LINE, PANEL, PAPER, REFERENCE, SOFT, canvas, style, svg
 from lmerbridge.report.wording import brief, short
 from lmerbridge.results.covariance import Array
@@ -41,15 +41,18 @@ class Pictures:
 
 
 def pictures(report: Report) -> Pictures:
-    """Draw a report's pictures; the same for the same report."""
+    """Draw a report's pictures.
+
+    The same report gives the same pictures, byte for byte.
+    """
     return Pictures(
         forest=draw_forest(report.forest) if report.forest else None,
         digits=tuple(draw_digits(panel) for panel in report.digits),
-        lines={f.anchor: tuple(draw_line(f, line) for line in f.lines) for f in report.summary},
+        lines={f.anchor: tuple(draw_line(f, line) for line in f.comparison.lines) for f in report.summary},
     )
 
 
-def draw_forest(effects: Sequence[Effect]) -> Markup:
+def draw_forest(effects: Sequence[EffectShift]) -> Markup:
     """Draw each effect as a point with its standard error, the label above it."""
     label = f"Differences of {len(effects)} fixed effects in standard errors, the largest {effects[0].text}."
     with style("forest"):
@@ -65,7 +68,7 @@ def draw_forest(effects: Sequence[Effect]) -> Markup:
         return svg(figure, label)
 
 
-def _effect(axes: Axes, effect: Effect, place: float) -> None:
+def _effect(axes: Axes, effect: EffectShift, place: float) -> None:
     aside = axes.get_yaxis_transform()
     ends = [effect.shift - effect.half, effect.shift + effect.half]
     axes.plot(ends, [place - 0.2] * 2, color=CANDIDATE, linewidth=1.2)
@@ -86,7 +89,10 @@ def _signed_scale(axes: Axes, reach: float) -> None:
 
 
 def draw_digits(panel: Panel) -> Markup:
-    """Draw each engine's correct digits of one kind of quantity, a mark a case, the worst in figures."""
+    """Draw each engine's correct digits of one kind of quantity.
+
+    There is one mark per case, and the worst is filled and in figures.
+    """
     names = [brief(score.engine, 20) for score in panel.scores]
     with style(f"digits {panel.kind}"):
         figure, axes = canvas(3.8, 0.8 + 0.24 * len(names), left=1.4, top=0.25)
@@ -115,8 +121,8 @@ def draw_line(f: Finding, line: Line) -> Markup:
         axes.plot(line.reference, heights[0], "o", color=REFERENCE, markersize=6, clip_on=False)
         axes.plot(line.candidate, heights[1], "s", mec=CANDIDATE, mfc=PAPER, mew=1.6, markersize=6, clip_on=False)
         _heights(axes, line, above)
-        _ways(axes, line, [brief(name, 20) for name in (f.reference, f.candidate)])
-        told = f"{f.reference} {short(heights[0])}, {f.candidate} {short(heights[1])}"
+        _ways(axes, line, [brief(name, 20) for name in (f.comparison.reference, f.comparison.candidate)])
+        told = f"{f.comparison.reference} {short(heights[0])}, {f.comparison.candidate} {short(heights[1])}"
         return svg(figure, f"Deviance units above the best optimum known {_way(line)}: {told}.")
 
 

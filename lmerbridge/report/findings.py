@@ -6,12 +6,14 @@ import math
 import re
 from dataclasses import dataclass
 
+from lmerbridge.parity.cases import Case
+from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import CaseResult
-from lmerbridge.parity.verdict import Comparison, Evidence, Known, Line, Native
+from lmerbridge.parity.verdict import Comparison
 from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
-from lmerbridge.report.quantities import UNITS, in_tolerances, kind, row_level
+from lmerbridge.report.quantities import UNITS, column_of, in_tolerances, row_level
 from lmerbridge.report.wording import pair, short
 from lmerbridge.results.fit import Fit
 
@@ -32,92 +34,70 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Statement:
-    """What one stage found."""
+    """What one stage found, and how bad it is."""
 
-    stage: str
+    evidence: Evidence
     level: Level
     glyph: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One case of one engine under test, whatever the verdict.
+    """One result of the suite, whatever the verdict, and the words that a reader meets beside its numbers.
 
     Attributes
     ----------
+    result : CaseResult
+        What was found; ``case`` and ``comparison`` are its parts.
     anchor : str
         Unique in the report.
-    case, formula, data, criterion : str
+    data, criterion : str
         ``data`` names package, data set and rows; ``criterion`` is ``REML`` or ``ML``.
-    features : tuple of str
-    reference, candidate : str
-        Names of the engines.
-    verdict : str
     cell : Cell
         The verdict's level, glyph, word and reason.
     fails : bool
         Whether the engine under test fails here.
-    known : Known or None
-        The entry of the ledger because of which it does not.
     evidence : tuple of Statement
+        What the stages found, the cause of the verdict left out: the reason tells it.
     said : tuple of (engine, text)
         What each engine said of its own convergence, and every warning and message.
-    gap : tuple of (engine, float)
-        Deviance units above the best optimum known.
     gap_short, gap_text : str
         The largest gap, and all of them in a clause.
-    worse : str
-        The engine at fault, or "".
-    minimum, noise : float
     beside : tuple of str
         What the differences are to be seen against: lme4's own optimizers, and other definitions.
-    optimizers : tuple of (name, gap)
-    native : tuple of Native
-    lines : tuple of Line
-        The objective between the two answers, where one ends clearly above the optimum.
-    marks, definitions : tuple of str
     quantities : tuple of Quantity
         All that were compared.
     differing : tuple of Quantity
         Those that do not agree, as tables print them.
     worst : tuple of Quantity
         Of those the one of each kind furthest beyond its tolerance; `more` says how many are left out.
-    r_code, python_code : str
     """
 
+    result: CaseResult
     anchor: str
-    case: str
-    formula: str
     data: str
     criterion: str
-    features: tuple[str, ...]
-    reference: str
-    candidate: str
-    verdict: str
     cell: Cell
     fails: bool
-    known: Known | None
     evidence: tuple[Statement, ...]
     said: tuple[tuple[str, str], ...]
-    gap: tuple[tuple[str, float], ...]
     gap_short: str
     gap_text: str
-    worse: str
-    minimum: float
-    noise: float
     beside: tuple[str, ...]
-    optimizers: tuple[tuple[str, float], ...]
-    native: tuple[Native, ...]
-    lines: tuple[Line, ...]
-    marks: tuple[str, ...]
-    definitions: tuple[str, ...]
     quantities: tuple[Quantity, ...]
     differing: tuple[Quantity, ...]
     worst: tuple[Quantity, ...]
     more: str
-    r_code: str
-    python_code: str
+
+    @property
+    def case(self) -> Case:
+        """The case of the suite."""
+        return self.result.case
+
+    @property
+    def comparison(self) -> Comparison:
+        """How the two engines compared."""
+        return self.result.comparison
 
 
 def finding(result: CaseResult) -> Finding:
@@ -128,46 +108,29 @@ def finding(result: CaseResult) -> Finding:
     worst = _furthest(differing)
     more = len(differing) - len(worst)
     return Finding(
+        result=result,
         anchor=anchor(result),
-        case=case.name,
-        formula=c.formula,
         data=f"{case.package}::{case.dataset}" + (f", rows {case.rows}" if case.rows else ""),
         criterion="REML" if c.reml else "ML",
-        features=case.features,
-        reference=c.reference,
-        candidate=c.candidate,
-        verdict=str(c.verdict),
         cell=verdict_cell(c),
         fails=fails(c),
-        known=c.known,
-        evidence=tuple(_statement(e, c) for e in c.evidence if e.text != c.reason),
-        said=(*_said(c.reference, c.reference_fit), *_said(c.candidate, c.candidate_fit)),
-        gap=tuple(sorted(c.gap.items())),
-        gap_short=short(largest_gap(c)) if c.gap else "",
+        evidence=tuple(_statement(e, c) for e in c.evidence if e != c.cause),
+        said=(*_claims(c.reference, c.reference_fit), *_claims(c.candidate, c.candidate_fit)),
+        gap_short=short(largest_gap(c)) if c.judged else "",
         gap_text=gap_text(c),
-        worse=c.worse or "",
-        minimum=c.minimum,
-        noise=c.noise,
         beside=tuple(c.beside()),
-        optimizers=tuple(sorted(c.optimizers.items())),
-        native=c.native,
-        lines=c.lines,
-        marks=c.marks,
-        definitions=c.definitions,
         quantities=quantities,
         differing=differing,
         worst=worst,
         more=f"{more} more of the same kinds are in parity.json" if more else "",
-        r_code=result.r_code,
-        python_code=result.python_code,
     )
 
 
 def _furthest(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
     """Return of each kind the quantity that is furthest beyond its tolerance."""
     ranked = sorted(quantities, key=lambda q: (ORDER.index(q.level), in_tolerances(q.row)))
-    worst = {kind(q.row): q for q in ranked}
-    return tuple(q for q in quantities if worst[kind(q.row)] is q)
+    worst = {column_of(q.row): q for q in ranked}
+    return tuple(q for q in quantities if worst[column_of(q.row)] is q)
 
 
 def anchor(result: CaseResult) -> str:
@@ -183,16 +146,16 @@ def badness(result: CaseResult) -> tuple[int, float, str, str]:
 
 
 def largest_gap(comparison: Comparison) -> float:
-    """Return the larger of the engines' gaps; NaN where there is none."""
+    """Return the larger of the engines' gaps, or NaN where there is none."""
     return max((g for g in comparison.gap.values() if not math.isnan(g)), default=math.nan)
 
 
 def _statement(evidence: Evidence, comparison: Comparison) -> Statement:
     level = stage_level(evidence, comparison)
-    return Statement(evidence.stage, level, GLYPHS[level], evidence.text)
+    return Statement(evidence, level, GLYPHS[level])
 
 
-def _said(engine: str, fit: Fit | None) -> list[tuple[str, str]]:
+def _claims(engine: str, fit: Fit | None) -> list[tuple[str, str]]:
     if fit is None:
         return [(engine, "gave no fit")]
     claim = "said that it converged" if fit.converged else "did not say that it converged"

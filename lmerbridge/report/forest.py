@@ -14,7 +14,7 @@ ROOM = 44  # letters of a label, beside the number
 
 
 @dataclass(frozen=True)
-class Effect:
+class EffectShift:
     """One fixed effect of one case and engine, in units of the reference's standard error.
 
     Attributes
@@ -33,21 +33,21 @@ class Effect:
     half: float
 
 
-def forest(findings: Iterable[Finding]) -> tuple[Effect, ...]:
+def forest(findings: Iterable[Finding]) -> tuple[EffectShift, ...]:
     """Describe the largest difference of each finding, the worst first, as many as a picture holds."""
     effects = [effect for f in findings if (effect := _worst(f))]
     return tuple(sorted(effects, key=lambda e: (-abs(e.shift), e.label))[:SHOWN])
 
 
-def _worst(f: Finding) -> Effect | None:
+def _worst(f: Finding) -> EffectShift | None:
     effects = [q.row for q in f.quantities if math.isfinite(q.row.in_se)]
     if not effects:
         return None
     row = max(effects, key=lambda r: r.in_se)
     term = row.quantity.removeprefix("fixef")
     shift = math.copysign(row.in_se, row.candidate - row.reference)
-    label = f"{f.candidate}, {f.case}, {term[1:-1]}"
-    return Effect(brief(label, ROOM), f.anchor, f"{short(row.in_se)} SE", shift, _half(f, term))
+    label = f"{f.comparison.candidate}, {f.case.name}, {term[1:-1]}"
+    return EffectShift(brief(label, ROOM), f.anchor, f"{short(row.in_se)} SE", shift, _half(f, term))
 
 
 def _half(f: Finding, term: str) -> float:

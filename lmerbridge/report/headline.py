@@ -10,7 +10,7 @@ from typing import Literal
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.report.meaning import meaning
 from lmerbridge.report.outcome import GLYPHS, WORDS, Level, Words, fails, reference_at_fault
-from lmerbridge.report.wording import counted
+from lmerbridge.report.wording import count_phrase
 from lmerbridge.results.fit import Fit
 
 Light = Literal["green", "amber", "red"]
@@ -29,7 +29,7 @@ CLAUSES: tuple[tuple[Verdict, bool, str, str], ...] = (  # verdict, reference at
 
 
 @dataclass(frozen=True)
-class Count:
+class VerdictCount:
     """How many comparisons got one verdict."""
 
     verdict: str
@@ -53,7 +53,7 @@ class Headline:
         Red where a comparison fails or none could be made; amber where none fails and not all agree fully.
     word, glyph : str
         The light for readers who see no colour.
-    counts : tuple of Count
+    counts : tuple of VerdictCount
         The worst verdict first; only those that occur.
     meaning : tuple of str
         What it means for use, a sentence each.
@@ -65,7 +65,7 @@ class Headline:
     light: Light
     word: str
     glyph: str
-    counts: tuple[Count, ...]
+    counts: tuple[VerdictCount, ...]
     meaning: tuple[str, ...]
 
 
@@ -78,8 +78,8 @@ def headline(comparisons: Sequence[Comparison], versions: Mapping[str, str]) -> 
         At least one; all of the same two engines.
     versions : mapping of engine or package name to version
     """
-    candidate = _versioned(comparisons[0].candidate, [c.candidate_fit for c in comparisons], versions)
-    reference = _versioned(comparisons[0].reference, [c.reference_fit for c in comparisons], versions)
+    candidate = _with_version(comparisons[0].candidate, [c.candidate_fit for c in comparisons], versions)
+    reference = _with_version(comparisons[0].reference, [c.reference_fit for c in comparisons], versions)
     light, word = _light(comparisons)
     return Headline(
         candidate,
@@ -93,7 +93,7 @@ def headline(comparisons: Sequence[Comparison], versions: Mapping[str, str]) -> 
     )
 
 
-def _versioned(engine: str, fits: Sequence[Fit | None], versions: Mapping[str, str]) -> str:
+def _with_version(engine: str, fits: Sequence[Fit | None], versions: Mapping[str, str]) -> str:
     package = engine.split("[")[0]
     told = [fit.provenance.version for fit in fits if fit]
     version = next(iter(told), versions.get(engine, versions.get(package, "")))
@@ -108,7 +108,7 @@ def _sentence(comparisons: Sequence[Comparison], candidate: str, reference: str)
     tally = Counter((c.verdict, reference_at_fault(c)) for c in comparisons)
     name = comparisons[0].reference
     clauses = [
-        counted(tally[verdict, at_fault], one, many).replace("REF", name)
+        count_phrase(tally[verdict, at_fault], one, many).replace("REF", name)
         for verdict, at_fault, one, many in CLAUSES
         if tally[verdict, at_fault]
     ]
@@ -119,7 +119,7 @@ def _sentence(comparisons: Sequence[Comparison], candidate: str, reference: str)
 def _share(agreeing: int, total: int) -> str:
     if agreeing == total:
         return "the only fit" if total == 1 else f"all {total} fits"
-    return f"{agreeing or 'none'} of {counted(total, '{n} fit', '{n} fits')}"
+    return f"{agreeing or 'none'} of {count_phrase(total, '{n} fit', '{n} fits')}"
 
 
 def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
@@ -131,13 +131,13 @@ def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
     return ("green", "Agrees") if all(c.verdict in plain for c in comparisons) else ("amber", "Agrees, with remarks")
 
 
-def _counts(comparisons: Sequence[Comparison]) -> tuple[Count, ...]:
+def _counts(comparisons: Sequence[Comparison]) -> tuple[VerdictCount, ...]:
     tally = Counter((c.verdict, reference_at_fault(c)) for c in comparisons)
     reference = comparisons[0].reference
     return tuple(
-        Count(
+        VerdictCount(
             str(verdict),
-            *_told(words, reference if at_fault else ""),
+            *_words(words, reference if at_fault else ""),
             tally[verdict, at_fault],
             words.meaning,
         )
@@ -147,6 +147,6 @@ def _counts(comparisons: Sequence[Comparison]) -> tuple[Count, ...]:
     )
 
 
-def _told(words: Words, at_fault: str) -> tuple[str, Level, str]:
+def _words(words: Words, at_fault: str) -> tuple[str, Level, str]:
     level: Level = "note" if at_fault else words.level
     return words.word + (f" of {at_fault}" if at_fault else ""), level, GLYPHS[level]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.report.outcome import GLYPHS, WORDS, Level, level, reference_at_fault, stage_level
-from lmerbridge.report.quantities import KINDS, in_tolerances, kind, row_level, tooltip
+from lmerbridge.report.quantities import KINDS, column_of, in_tolerances, row_level, tooltip
 from lmerbridge.report.wording import short
 
-STAGES = {
+STAGE_COLUMNS = {
     "rows": "rows",
     "model_space": "model",
     "objective": "objective",
@@ -32,8 +32,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One case; ``anchor`` is where its evidence is: the row itself where it is `plain`."""
+class CaseRow:
+    """One case of a heatmap.
+
+    ``anchor`` is where its evidence is: the row itself where it is `plain`.
+    """
 
     case: str
     anchor: str
@@ -50,20 +53,20 @@ class Heatmap:
     engine: str
     reference: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[CaseRow, ...]
 
 
 def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:
     """Describe the (case, anchor, comparison) triples of one engine."""
     first = cases[0][2]
     kinds = list(dict.fromkeys(KINDS.values()))
-    seen = {kind(row) for _, _, c in cases for row in c.rows}
+    seen = {column_of(row) for _, _, c in cases for row in c.rows}
     columns = [k for k in kinds if k in seen] + sorted(seen - set(kinds))
     rows = tuple(
-        Row(case, anchor, level(c), plain(c), verdict_cell(c), (*_stages(c), *_kinds(c, columns)))
+        CaseRow(case, anchor, level(c), plain(c), verdict_cell(c), (*_stages(c), *_kinds(c, columns)))
         for case, anchor, c in cases
     )
-    return Heatmap(first.candidate, first.reference, (*STAGES.values(), *columns), rows)
+    return Heatmap(first.candidate, first.reference, (*STAGE_COLUMNS.values(), *columns), rows)
 
 
 def plain(comparison: Comparison) -> bool:
@@ -78,7 +81,7 @@ def verdict_cell(comparison: Comparison) -> Cell:
 
 
 def _stages(comparison: Comparison) -> list[Cell]:
-    return [_gap(comparison) if s == "optimum" else _stage(s, comparison) for s in STAGES]
+    return [_gap(comparison) if s == "optimum" else _stage(s, comparison) for s in STAGE_COLUMNS]
 
 
 def _stage(stage: str, comparison: Comparison) -> Cell:
@@ -113,7 +116,7 @@ def gap_text(comparison: Comparison) -> str:
 
 
 def _kinds(comparison: Comparison, columns: Sequence[str]) -> list[Cell]:
-    rows = {column: [r for r in comparison.rows if kind(r) == column] for column in columns}
+    rows = {column: [r for r in comparison.rows if column_of(r) == column] for column in columns}
     return [_kind(comparison, rows[column]) if rows[column] else _absent() for column in columns]
 
 

@@ -27,7 +27,9 @@ def junit(report: Report) -> str:
     findings = (*report.findings, *report.agreements, *report.not_covered)
     root = ET.Element("testsuites", name="lmerbridge parity")
     for heatmap in report.heatmaps:
-        _suite(root, heatmap.engine, sorted((f for f in findings if f.candidate == heatmap.engine), key=_name))
+        _suite(
+            root, heatmap.engine, sorted((f for f in findings if f.comparison.candidate == heatmap.engine), key=_name)
+        )
     if report.stale:
         _ledger(root, report.stale)
     _total(root)
@@ -37,21 +39,25 @@ def junit(report: Report) -> str:
 
 
 def _name(f: Finding) -> str:
-    return f.case
+    return f.case.name
 
 
 def _suite(root: ET.Element, engine: str, findings: Sequence[Finding]) -> None:
     suite = ET.SubElement(root, "testsuite", name=engine)
     for f in findings:
-        test = ET.SubElement(suite, "testcase", classname=engine, name=f.case)
+        test = ET.SubElement(suite, "testcase", classname=engine, name=f.case.name)
         if outcome := _outcome(f):
-            message = f"known until {f.known.expires}: {f.known.reason} ({f.known.link})" if f.known else f.cell.tooltip
-            told = ET.SubElement(test, outcome, message=message, type=f.verdict)
-            told.text = "\n".join([f.gap_text, *(e.text for e in f.evidence), *map(" ".join, f.said)])
-    if not any(Verdict(f.verdict).compared for f in findings):
+            told = ET.SubElement(test, outcome, message=_message(f), type=f.comparison.verdict)
+            told.text = "\n".join([f.gap_text, *(s.evidence.text for s in f.evidence), *map(" ".join, f.said)])
+    if not any(f.comparison.verdict.compared for f in findings):
         test = ET.SubElement(suite, "testcase", classname=engine, name="any case")
         ET.SubElement(test, "error", message=f"{engine} could be compared on no case.", type="not_compared")
     _total(suite)
+
+
+def _message(f: Finding) -> str:
+    known = f.comparison.known
+    return f"known until {known.expires}: {known.reason} ({known.link})" if known else f.comparison.reason
 
 
 def _ledger(root: ET.Element, stale: Sequence[Stale]) -> None:
@@ -63,9 +69,10 @@ def _ledger(root: ET.Element, stale: Sequence[Stale]) -> None:
 
 
 def _outcome(f: Finding) -> str:
-    if f.known or f.verdict in (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE):
+    verdict = f.comparison.verdict
+    if f.comparison.known or verdict in (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE):
         return "skipped"
-    if f.verdict == Verdict.ENGINE_FAILED:
+    if verdict is Verdict.ENGINE_FAILED:
         return "error"
     return "failure" if f.fails else ""
 

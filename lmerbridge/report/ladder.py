@@ -22,7 +22,11 @@ Said = Literal["converged", "not"]
 
 @dataclass(frozen=True)
 class Point:
-    """One engine on one case: where, how, what it says when touched; its evidence, if it is above the lowest limit."""
+    """One engine on one case.
+
+    ``said`` is its own claim, and ``tooltip`` appears when the mark is touched. ``anchor`` is the place of its
+    evidence, or "" where its gap is below the lowest limit.
+    """
 
     x: float
     y: float
@@ -34,7 +38,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Line:
+class Rule:
     """A horizontal line with its label."""
 
     y: float
@@ -43,15 +47,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Coordinates in the units of an SVG of ``width`` by ``height``; ``label`` says what a picture cannot."""
+    """The picture, in the units of an SVG of ``width`` by ``height``.
+
+    ``label`` says in words what the picture shows.
+    """
 
     width: int
     height: int
     left: int
     right: int
     bottom: int
-    ticks: tuple[Line, ...]
-    limits: tuple[Line, ...]
+    ticks: tuple[Rule, ...]
+    limits: tuple[Rule, ...]
     legend: tuple[tuple[str, str, int], ...]
     points: tuple[Point, ...]
     label: str
@@ -67,7 +74,7 @@ class _Gap:
 
 
 def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -> Ladder | None:
-    """Describe the picture; None where no gap is known."""
+    """Describe the picture, or return None where no gap is known."""
     gaps = _gaps(results)
     if not gaps:
         return None
@@ -86,7 +93,7 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
         WIDTH - RIGHT,
         HEIGHT - BOTTOM,
         tuple(_ticks(top)),
-        tuple(Line(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
+        tuple(Rule(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
         tuple((engine, *_series(i)) for i, engine in enumerate(engines)),
         tuple(_point(g, order[g.case], len(order), engines.index(g.engine), aside[g.engine], top, told) for g in gaps),
         f"Gap to the best optimum known, {len(order)} cases sorted by their largest gap, from "
@@ -95,7 +102,10 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
 
 
 def _gaps(results: Sequence[CaseResult]) -> list[_Gap]:
-    """Return the gap of every engine on every case once: the largest, where a case met several engines."""
+    """Return one gap per engine and case.
+
+    The reference meets several engines on a case, and has a gap against each. The largest is kept.
+    """
     found: dict[tuple[str, str], _Gap] = {}
     for result in results:
         c = result.comparison
@@ -115,13 +125,16 @@ def _y(decade: float, top: int) -> float:
     return round(TOP + (top - decade) / (top - FLOOR) * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _ticks(top: int) -> Iterator[Line]:
+def _ticks(top: int) -> Iterator[Rule]:
     for decade in range(FLOOR, top + 1, 2):
-        yield Line(_y(decade, top), f"≤ 1e{decade}" if decade == FLOOR else short(10.0**decade))
+        yield Rule(_y(decade, top), f"≤ 1e{decade}" if decade == FLOOR else short(10.0**decade))
 
 
 def _aside(engines: Sequence[str], cases: int) -> dict[str, float]:
-    """Return how far each engine's marks stand from the middle of their case, in cases, so that none hides another."""
+    """Return how far each engine's marks stand beside the middle of a case.
+
+    The unit is the width of a case. No mark hides another.
+    """
     step = min(0.7 / len(engines), BESIDE * cases / (WIDTH - LEFT - RIGHT))
     return {engine: (i - (len(engines) - 1) / 2) * step for i, engine in enumerate(engines)}
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from lmerbridge.parity.evidence import Evidence, Line, Native
 from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.parity.verdict import Known, Line, Native
+from lmerbridge.parity.verdict import Comparison, Known
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
@@ -32,7 +33,7 @@ def json_text(report: Report) -> str:
         "engines": [_engine(engine) for engine in report.engines],
         "results": [_result(f) for f in (*report.findings, *report.agreements, *report.not_covered)],
         "planted": [{"fault": name, "planted": n, "caught": caught} for name, n, caught in report.planted],
-        "stale": [{"entry": _known(entry.entry), "why": entry.why} for entry in report.stale],
+        "stale": [{"entry": _entry(entry.entry), "why": entry.why} for entry in report.stale],
         "definitions": [{"name": name, "text": text} for name, text in report.definitions],
         "tolerances": [
             {"quantity": t.quantity, "measure": t.measure, "limit": t.limit, "reason": t.reason}
@@ -59,34 +60,60 @@ def _engine(engine: Headline) -> dict[str, Any]:
     }
 
 
+NO_OBJECTIVE = "no common objective could be evaluated"
+
+
 def _result(f: Finding) -> dict[str, Any]:
-    no_objective = "no common objective could be evaluated"
+    case, c = f.case, f.comparison
     return {
-        "case": f.case,
+        "case": case.name,
         "data": f.data,
-        "formula": f.formula,
+        "formula": c.formula,
         "criterion": f.criterion,
-        "features": f.features,
-        "reference": f.reference,
-        "candidate": f.candidate,
-        "verdict": f.verdict,
-        "reason": f.cell.tooltip,
+        "features": case.features,
+        "reference": c.reference,
+        "candidate": c.candidate,
+        "verdict": c.verdict,
+        "reason": c.reason,
+        "cause": _evidence(c.cause),
         "fails": f.fails,
-        "known": f.known and _known(f.known),
-        "worse": f.worse,
-        "gap": _finite({engine: (gap, no_objective) for engine, gap in f.gap}),
-        "objective": _finite({"minimum": (f.minimum, no_objective), "noise": (f.noise, no_objective)}),
-        "optimizers": _finite({name: (gap, no_objective) for name, gap in f.optimizers}),
-        "native": [_native(row) for row in f.native],
-        "lines": [_line(line) for line in f.lines],
-        "marks": f.marks,
-        "definitions": f.definitions,
-        "evidence": [{"stage": e.stage, "agrees": e.level == "ok", "text": e.text} for e in f.evidence],
+        "known": c.known and _entry(c.known),
+        "worse": c.worse or "",
+        "gap": _gaps(c.gap),
+        "objective": _gaps({"minimum": c.minimum, "noise": c.noise}),
+        "optimizers": _gaps(c.optimizers),
+        "native": [_native(row) for row in c.native],
+        "lines": [_line(line) for line in c.lines],
+        "marks": c.marks,
+        "definitions": c.definitions,
+        "evidence": [_evidence(s.evidence) for s in f.evidence],
         "said": [list(pair) for pair in f.said],
-        "quantities": [_quantity(q.row, f) for q in f.quantities],
-        "r_code": f.r_code,
-        "python_code": f.python_code,
+        "quantities": [_quantity(row, c) for row in c.rows],
+        "r_code": f.result.r_code,
+        "python_code": f.result.python_code,
     }
+
+
+def _gaps(values: Mapping[str, float]) -> dict[str, Any]:
+    return _finite({name: (value, NO_OBJECTIVE) for name, value in values.items()})
+
+
+def _evidence(found: Evidence) -> dict[str, Any]:
+    return {
+        "stage": found.stage,
+        "code": found.code,
+        "agrees": found.agrees,
+        "figures": _figures(found.figures),
+        "text": found.text,
+    }
+
+
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures, and the tables among them, as `_finite` does numbers."""
+    numbers = {name: (value, f"it is {value}") for name, value in figures.items() if isinstance(value, float)}
+    others = {name: value for name, value in figures.items() if name not in numbers}
+    tables = {name: _figures(value) for name, value in others.items() if isinstance(value, Mapping)}
+    return _finite(numbers) | others | tables
 
 
 def _native(row: Native) -> dict[str, Any]:
@@ -95,7 +122,7 @@ def _native(row: Native) -> dict[str, Any]:
     return {"quantity": row.quantity} | _finite(numbers)
 
 
-def _known(entry: Known) -> dict[str, str]:
+def _entry(entry: Known) -> dict[str, str]:
     return {name: str(getattr(entry, name)) for name in Known.__dataclass_fields__}
 
 
@@ -104,10 +131,10 @@ def _line(line: Line) -> dict[str, Any]:
     return words | {"above": [x if math.isfinite(x) else None for x in line.above]}
 
 
-def _quantity(row: QuantityRow, f: Finding) -> dict[str, Any]:
+def _quantity(row: QuantityRow, c: Comparison) -> dict[str, Any]:
     numbers = {
-        "reference": (row.reference, f"{f.reference} gives no finite number"),
-        "candidate": (row.candidate, f"{f.candidate} gives no finite number"),
+        "reference": (row.reference, f"{c.reference} gives no finite number"),
+        "candidate": (row.candidate, f"{c.candidate} gives no finite number"),
         "abs": (row.abs, "there are not two finite numbers"),
         "rel": (row.rel, "the reference is zero, or there are not two finite numbers"),
         "in_se": (row.in_se, "not a fixed effect, or there is no standard error"),
@@ -119,7 +146,10 @@ def _quantity(row: QuantityRow, f: Finding) -> dict[str, Any]:
 
 
 def _finite(numbers: Mapping[str, tuple[float, str]]) -> dict[str, Any]:
-    """Return the numbers; one that JSON has no form for is null, and its reason is under ``"null"``."""
+    """Return the numbers in a form that JSON has.
+
+    One that is not finite is null, and the object under ``"null"`` has the reason.
+    """
     values: dict[str, Any] = {k: float(x) if math.isfinite(x) else None for k, (x, _) in numbers.items()}
     reasons = {k: reason for k, (_, reason) in numbers.items() if values[k] is None}
     return values | ({"null": reasons} if reasons else {})

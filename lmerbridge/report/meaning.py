@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from lmerbridge.parity.definitions import title
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.report.outcome import fails, reference_at_fault
-from lmerbridge.report.wording import counted, listed, short
+from lmerbridge.report.wording import count_phrase, enumeration, short
 from lmerbridge.results.fit import Fit
 
 
 def meaning(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     """Return what the comparisons of one engine with one reference mean for use, a sentence each."""
-    told = (say(comparisons) for say in (_use, _distance, _short, _definitions, _reference, _uncovered))
+    told = (say(comparisons) for say in (_use, _distance, _short, _definitions, _reference, _not_compared))
     return tuple(filter(None, told))
 
 
@@ -40,15 +40,15 @@ def _short(comparisons: Sequence[Comparison]) -> str:
     if not stopped:
         return ""
     gap = max((c.gap.get(c.candidate, math.nan) for c in stopped), key=lambda g: (not math.isnan(g), g))
-    silent = sum(c.candidate_fit is not None and said_nothing(c.candidate_fit) for c in stopped)
+    silent = sum(c.candidate_fit is not None and is_silent(c.candidate_fit) for c in stopped)
     return (
-        f"Of {counted(len(stopped), 'the {n} fit that stops', 'the {n} fits that stop')} short, "
+        f"Of {count_phrase(len(stopped), 'the {n} fit that stops', 'the {n} fits that stop')} short, "
         f"{silent or 'none'} said converged without a warning; the worst ends {short(gap)} deviance units "
         "above the best optimum known."
     )
 
 
-def said_nothing(fit: Fit) -> bool:
+def is_silent(fit: Fit) -> bool:
     """Whether a fit claims to have converged and warns of nothing."""
     return fit.converged and all(condition.kind == "message" for condition in fit.conditions)
 
@@ -58,18 +58,20 @@ def _definitions(comparisons: Sequence[Comparison]) -> str:
     number = sum(bool(c.definitions) for c in comparisons)
     if not by_name:
         return ""
-    fits = counted(number, "{n} fit", "{n} fits")
-    return f"On {fits} a number differs by definition, not by error, as told below: {listed(by_name)}."
+    fits = count_phrase(number, "{n} fit", "{n} fits")
+    return f"On {fits} a number differs by definition, not by error, as told below: {enumeration(by_name)}."
 
 
 def _reference(comparisons: Sequence[Comparison]) -> str:
     number = sum(c.verdict is Verdict.OTHER_OPTIMUM and reference_at_fault(c) for c in comparisons)
     if not number:
         return ""
-    fits = counted(number, "{n} fit", "{n} fits")
+    fits = count_phrase(number, "{n} fit", "{n} fits")
     return f"On {fits} it is {comparisons[0].reference} that stopped short, and its numbers that are off."
 
 
-def _uncovered(comparisons: Sequence[Comparison]) -> str:
+def _not_compared(comparisons: Sequence[Comparison]) -> str:
     number = sum(not c.verdict.compared for c in comparisons)
-    return counted(number, "{n} fit was", "{n} fits were") + " not compared; the reasons are below." if number else ""
+    return (
+        count_phrase(number, "{n} fit was", "{n} fits were") + " not compared; the reasons are below." if number else ""
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lmerbridge.parity.verdict import Comparison, Evidence, Verdict
+from lmerbridge.parity.evidence import Evidence
+from lmerbridge.parity.verdict import Comparison, Verdict
 
 Level = Literal["ok", "note", "bad", "missing", "na"]
 
@@ -64,6 +65,9 @@ def fails(comparison: Comparison) -> bool:
 
 
 def level(comparison: Comparison) -> Level:
-    """Return the level of a verdict; a known difference, or a fault of the reference, is a note."""
+    """Return the level of a verdict.
+
+    A known difference, or a fault of the reference, is a note.
+    """
     given = WORDS[comparison.verdict].level
     return "note" if given == "bad" and not fails(comparison) else given

@@ -33,7 +33,7 @@ UNITS = {
 }
 
 
-def kind(row: QuantityRow) -> str:
+def column_of(row: QuantityRow) -> str:
     """Return the column that a quantity belongs to."""
     head = row.quantity.split("[")[0]
     return KINDS.get(head, head)
@@ -51,7 +51,7 @@ def row_level(row: QuantityRow, comparison: Comparison) -> Level:
 
 
 def in_tolerances(row: QuantityRow) -> float:
-    """Return the difference in units of its tolerance; -1 where there is no difference to measure."""
+    """Return the difference in units of its tolerance, or -1 where there is none to measure."""
     if math.isnan(row.difference):
         return -1.0
     return row.difference / row.tolerance if row.tolerance > 0 else row.difference

@@ -34,7 +34,7 @@ def html(report: Report, templates: Path | None = None) -> str:
 
 def markdown(report: Report, templates: Path | None = None) -> str:
     """Return the report as GitHub's Markdown, e.g. for the summary of a CI job; `templates` as in `html`."""
-    return _environment(templates, _marked_down).get_template("parity.md.jinja").render(report=report)
+    return _environment(templates, _markdown_text).get_template("parity.md.jinja").render(report=report)
 
 
 FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
@@ -70,14 +70,15 @@ def write(
     InvalidArgument
         A format that is none of these, or a folder with no template of these names.
     """
-    wanted = checked(formats, templates)
+    wanted = check_formats(formats, templates)
     directory.mkdir(parents=True, exist_ok=True)
     return [
-        _written(directory / f"parity.{ENDINGS.get(name, name)}", FORMATS[name](report, templates)) for name in wanted
+        _write_text(directory / f"parity.{ENDINGS.get(name, name)}", FORMATS[name](report, templates))
+        for name in wanted
     ]
 
 
-def checked(formats: Iterable[str], templates: Path | None = None) -> list[str]:
+def check_formats(formats: Iterable[str], templates: Path | None = None) -> list[str]:
     """Return the names of formats, each once, if all are, and the folder of templates holds one."""
     _loader(templates)
     wanted = list(dict.fromkeys(formats))
@@ -86,7 +87,7 @@ def checked(formats: Iterable[str], templates: Path | None = None) -> list[str]:
     return wanted
 
 
-def _written(path: Path, text: str) -> Path:
+def _write_text(path: Path, text: str) -> Path:
     path.write_bytes(text.encode("utf-8", "backslashreplace"))
     return path
 
@@ -122,7 +123,7 @@ def _prose(text: str) -> Markup:
     return Markup(unbroken)  # noqa: S704 - escaped in the line above
 
 
-def _marked_down(value: object) -> Markup:
+def _markdown_text(value: object) -> Markup:
     """Return text that Markdown prints as it stands, on one line."""
     if isinstance(value, Markup):
         return value

@@ -47,7 +47,10 @@ KEPT = ("fill", "stroke", "stroke-width", "stroke-dasharray", "text-anchor")
 
 
 def style(name: str) -> AbstractContextManager[None]:
-    """Return the settings to draw in; the name makes the ids of a picture its own."""
+    """Return the settings to draw in.
+
+    The name goes into the ids of a picture, so that two pictures on a page have no id in common.
+    """
     return mpl.rc_context(STYLE | {"svg.hashsalt": name})
 
 
@@ -63,7 +66,7 @@ def canvas(width: float, height: float, left: float, top: float = 0.08) -> tuple
 
 def svg(figure: Figure, label: str) -> Markup:
     """Return a figure as SVG to stand in HTML: no more than shapes and text, in the page's colours."""
-    written = NOT_IN_XML.sub("\ufffd", _written(figure))
+    written = NOT_IN_XML.sub("\ufffd", _drawing(figure))
     root = ET.fromstring(written)  # noqa: S314 - matplotlib wrote it
     referenced = set(re.findall(r"#([\w-]+)", written))
     for element in root.iter():
@@ -75,7 +78,7 @@ def svg(figure: Figure, label: str) -> Markup:
     return Markup(text)  # noqa: S704 - escaped by ElementTree
 
 
-def _written(figure: Figure) -> str:
+def _drawing(figure: Figure) -> str:
     file = io.StringIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's own fonts show it
@@ -102,7 +105,9 @@ def _plain(element: ET.Element, referenced: set[str]) -> None:
     element.tag = _local(element.tag)
     attributes = {_local(name): value for name, value in element.attrib.items()}
     given = dict(re.findall(r"([\w-]+): ([^;]+)", attributes.pop("style", "")))
-    kept = [f"{name}:{PAINT.get(given[name], given[name])}" for name in KEPT if _needed(element.tag, given.get(name))]
+    kept = [
+        f"{name}:{PAINT.get(given[name], given[name])}" for name in KEPT if _is_needed(element.tag, given.get(name))
+    ]
     for name in GEOMETRY & attributes.keys():
         attributes[name] = _short(attributes[name])
     unused = {name for name, value in attributes.items() if _useless(name, value, referenced)}
@@ -111,7 +116,7 @@ def _plain(element: ET.Element, referenced: set[str]) -> None:
         element.set("style", ";".join(kept))
 
 
-def _needed(tag: str, value: str | None) -> bool:
+def _is_needed(tag: str, value: str | None) -> bool:
     """Whether the page would not set it anyway: text is soft."""
     return value is not None and (tag != "text" or value != SOFT)
 

@@ -58,23 +58,23 @@ def brief(text: str, letters: int) -> str:
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
-def counted(number: int, one: str, many: str) -> str:
+def count_phrase(number: int, one: str, many: str) -> str:
     """Return the phrase for one or for several, with the number in it.
 
     Examples
     --------
-    >>> counted(1, "{n} fit differs", "{n} fits differ"), counted(2, "{n} fit differs", "{n} fits differ")
+    >>> count_phrase(1, "{n} fit differs", "{n} fits differ"), count_phrase(2, "{n} fit differs", "{n} fits differ")
     ('1 fit differs', '2 fits differ')
     """
     return (one if number == 1 else many).format(n=number)
 
 
-def listed(items: list[str]) -> str:
+def enumeration(items: list[str]) -> str:
     """Return an enumeration in prose.
 
     Examples
     --------
-    >>> listed(["a"]), listed(["a", "b", "c"])
+    >>> enumeration(["a"]), enumeration(["a", "b", "c"])
     ('a', 'a, b and c')
     """
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)

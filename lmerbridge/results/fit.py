@@ -98,7 +98,28 @@ class GroupModes:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Fit:
+class Numbers:
+    """The numbers that a fit has as its engine gives them.
+
+    A new one is a field here, and a line in R.
+    """
+
+    terms: tuple[str, ...]
+    beta: Array
+    theta: Array
+    sigma: float
+    criterion: float
+    reml: bool
+    fitted_values: Array
+    residual_values: Array
+    rows_dropped: int
+    dropped_terms: tuple[str, ...] = ()
+    singular: bool
+    converged: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Fit(Numbers):
     """One fitted model as a value, the same for every engine.
 
     Attributes
@@ -145,30 +166,18 @@ class Fit:
 
     engine: str
     formula: str
-    reml: bool
-    terms: tuple[str, ...]
-    beta: Array
     covariance: Array
     varcorr: VarCorr
     modes: tuple[GroupModes, ...]
-    theta: Array
-    sigma: float
     loglik: LogLik
-    criterion: float
-    fitted_values: Array
-    residual_values: Array
     rows: NDArray[np.int64]
     index: pd.Index
-    rows_dropped: int
-    _padded_rows: NDArray[np.int64] | None = None
-    singular: bool
-    converged: bool
-    dropped_terms: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     provenance: Provenance
     covariance_given_theta: Array | None = None
     native: Mapping[str, float] = field(default_factory=dict)
     kind: Kind = LMM
+    _padded_rows: NDArray[np.int64] | None = None
     _design: Design | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:

@@ -134,7 +134,7 @@ class Coding:
         return kind
 
 
-def quoted(key: str) -> str:
+def quote(key: str) -> str:
     """Name a column of the data in patsy's language: patsy evaluates it, so a name is always text in it, never code."""
     return f"Q({key!r})"
 
@@ -149,7 +149,7 @@ def _python(kind: str) -> str:
 
 
 def _text(key: str, kind: str) -> str:
-    return f"C({quoted(key)}, {_python(kind)})" if kind in PATSY_NAMES else quoted(key)
+    return f"C({quote(key)}, {_python(kind)})" if kind in PATSY_NAMES else quote(key)
 
 
 def _pieces(label: str, values: Variable) -> dict[str, Any]:

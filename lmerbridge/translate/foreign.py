@@ -38,7 +38,7 @@ def refuse_structures(spec: Spec, name: str) -> None:
         raise NotExpressible(f"{structured[0]} is a covariance structure of lme4's that {name} is not given.")
 
 
-def told(name: str, fit: Callable[[], Fit]) -> Fit:
+def fit_foreign(name: str, fit: Callable[[], Fit]) -> Fit:
     """Fit, with every warning of a package kept and every error of it under our name.
 
     Raises

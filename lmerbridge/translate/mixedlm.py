@@ -1,4 +1,7 @@
-"""A statsmodels MixedLM result in R's words and lme4's order; knows its attributes, imports nothing of it."""
+"""A fit of statsmodels' MixedLM in R's words and lme4's order.
+
+The module reads the attributes of a result, and imports nothing of statsmodels.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.nesting import Block
 
 Indices: TypeAlias = NDArray[np.intp]
-Model: TypeAlias = Any  # statsmodels has no types: MixedLM
-Result: TypeAlias = Any  # and MixedLMResults
+_Model: TypeAlias = Any  # statsmodels has no types: MixedLM
+_Result: TypeAlias = Any  # and MixedLMResults
 
 RANK = 1e-7  # tol of the qr() by which lmer drops columns
 
@@ -51,7 +54,7 @@ class Built:
         Fixed columns that depend on those before them.
     """
 
-    model: Model
+    model: _Model
     terms: tuple[str, ...]
     order: Indices
     blocks: tuple[Block, ...]
@@ -72,7 +75,10 @@ class Used:
 
 
 def full_rank(built: Built) -> Built:
-    """Leave out the fixed columns that lmer would leave out: MixedLM needs full rank."""
+    """Leave out the fixed columns that lmer would leave out.
+
+    MixedLM needs full rank.
+    """
     x = built.model.exog[:, built.order]
     keep = independent(x)
     if len(keep) == x.shape[1]:
@@ -110,13 +116,13 @@ def independent(x: Array) -> list[int]:
     return kept
 
 
-def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -> Fit:
-    """Give the fit, its conditions not yet among it."""
+def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result) -> Fit:
+    """Return the fit, without the conditions that statsmodels raised."""
     covariances = _covariances(built, result)
     roots = [covariance.lower_root(c / result.scale) for c in covariances]
     theta = covariance.join(roots)
     n, p = len(used.rows), len(built.terms)
-    fitted = _fitted(result) + used.offset
+    fitted = _fitted_values(result) + used.offset
     varcorr = VarCorr(covariance_blocks(built.blocks, covariances), float(np.sqrt(result.scale)))
     inside = spec.rows_in_subset()
     return Fit(
@@ -142,14 +148,17 @@ def described(name: str, spec: Spec, used: Used, built: Built, result: Result) -
         converged=bool(result.converged),
         dropped_terms=built.dropped,
         provenance=_provenance(name),
-        covariance_given_theta=_given_theta(built, result),
+        covariance_given_theta=_covariance_given_theta(built, result),
         native={"AIC": float(result.aic), "BIC": float(result.bic)} | _variance_errors(built, result, varcorr),
         _design=_design(built, used),
     )
 
 
-def _given_theta(built: Built, result: Result) -> Array | None:
-    """lme4's covariance of the fixed effects: their own block of the information, the variance parameters held."""
+def _covariance_given_theta(built: Built, result: _Result) -> Array | None:
+    """Return lme4's covariance of the fixed effects.
+
+    It is the inverse of their own block of the information, the variance parameters held.
+    """
     p = len(built.terms)
     try:
         information = -np.asarray(result.model.hessian(result.params_object)[0])[:p, :p]
@@ -159,8 +168,11 @@ def _given_theta(built: Built, result: Result) -> Array | None:
     return inverse
 
 
-def _variance_errors(built: Built, result: Result, varcorr: VarCorr) -> dict[str, float]:
-    """Give ``bse_re`` for the variances: the covariances of the outer term by rows of the triangle, then components."""
+def _variance_errors(built: Built, result: _Result, varcorr: VarCorr) -> dict[str, float]:
+    """Return the standard errors of the variances, by name.
+
+    ``bse_re`` has first the covariances of the outer term, by rows of the triangle, then the components.
+    """
     try:
         errors = np.asarray(result.bse_re, float)
     except ValueError:  # statsmodels 0.15.0 cannot name them where there are components beside a group
@@ -180,8 +192,11 @@ def _provenance(name: str) -> Provenance:
     return Provenance(name, version("statsmodels"), versions=others)
 
 
-def _covariances(built: Built, result: Result) -> list[Array]:
-    """Covariance matrices block by block; ``params`` has them over the scale, so they are not from there."""
+def _covariances(built: Built, result: _Result) -> list[Array]:
+    """Return the covariance matrices block by block.
+
+    They are read from ``cov_re`` and ``vcomp``, because ``params`` has them over the scale.
+    """
     found = {
         i: np.atleast_2d(v) for i, v in zip(built.components.values(), _in_order(built, result.vcomp), strict=True)
     }
@@ -195,8 +210,11 @@ def _in_order(built: Built, vcomp: Array) -> Array:
     return np.asarray([vcomp[names.index(name)] for name in built.components])
 
 
-def _effects(built: Built, result: Result) -> list[Array]:
-    """Conditional modes block by block, NaN where statsmodels cannot tell them."""
+def _effects(built: Built, result: _Result) -> list[Array]:
+    """Return the conditional modes block by block.
+
+    They are NaN where statsmodels cannot compute them.
+    """
     found = [np.full((len(b.levels), b.width), np.nan) for b in built.blocks]
     try:
         effects = result.random_effects
@@ -216,7 +234,7 @@ def _effects(built: Built, result: Result) -> list[Array]:
     return found
 
 
-def _fitted(result: Result) -> Array:
+def _fitted_values(result: _Result) -> Array:
     try:
         return np.asarray(result.fittedvalues)
     except (ValueError, np.linalg.LinAlgError):
@@ -224,7 +242,10 @@ def _fitted(result: Result) -> Array:
 
 
 def _design(built: Built, used: Used) -> Design:
-    """Give the matrices statsmodels worked with, its variance components a column a term again."""
+    """Return the matrices that statsmodels worked with.
+
+    A variance component has one column per term there, as in lme4.
+    """
     model, blocks = built.model, list(built.blocks)
     if built.outer is not None:
         blocks[built.outer] = replace(blocks[built.outer], columns=model.exog_re[:, built.outer_order])

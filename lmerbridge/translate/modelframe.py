@@ -18,9 +18,9 @@ from lmerbridge.formula.syntax import Node, deparse
 from lmerbridge.formula.terms import expand
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.results.covariance import Array
-from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, factor
+from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, make_factor
 
-Rows = NDArray[np.int64]
+RowPositions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class ModelFrame:
     rows : ndarray of int, shape (n,)
         Positions of the rows used, from 0.
     rows_dropped : int
-        Rows of the subset that lack a value.
+        RowPositions of the subset that lack a value.
     """
 
     formula: Formula
@@ -61,7 +61,7 @@ class ModelFrame:
     groupings: Mapping[str, Grouping]
     response: Array
     offset: Array
-    rows: Rows
+    rows: RowPositions
     rows_dropped: int
 
 
@@ -80,7 +80,7 @@ def model_frame(spec: Spec) -> ModelFrame:
     response = _number(formula.response, have)
     offset = _offset(spec, formula, have)
     inside = spec.rows_in_subset()
-    complete = ~np.any([_missing(v) for v in (*variables.values(), *factors.values(), response, offset)], axis=0)
+    complete = ~np.any([_is_missing(v) for v in (*variables.values(), *factors.values(), response, offset)], axis=0)
     rows = inside[complete[inside]]
     _check_rows(spec, len(inside), len(rows))
     return ModelFrame(
@@ -103,9 +103,9 @@ def _column(value: Value) -> Variable:
     """Return a column as the bridge sends it: a logical one as a factor of FALSE and TRUE, times as their numbers."""
     match value:
         case Factor():
-            return factor(value.codes, value.labels, ordered=value.ordered)
+            return make_factor(value.codes, value.labels, ordered=value.ordered)
         case Logical():
-            return factor(value.codes, LOGICAL)
+            return make_factor(value.codes, LOGICAL)
         case ClassVector():
             return value.values
     return np.asarray(value)
@@ -126,7 +126,7 @@ def _offset(spec: Spec, formula: Formula, have: Mapping[str, Variable]) -> Array
     return np.asarray(total + sum(_number(node, have) for node in formula.terms.offsets))
 
 
-def _missing(values: Variable) -> NDArray[np.bool_]:
+def _is_missing(values: Variable) -> NDArray[np.bool_]:
     if isinstance(values, pd.Categorical):
         return values.codes < 0
     absent = np.isnan(values).reshape(len(values), -1)
@@ -140,15 +140,21 @@ def _check_rows(spec: Spec, inside: int, used: int) -> None:
         raise InvalidArgument(f"na_action is 'fail' and {inside - used} of {inside} rows lack a value.")
 
 
-def _take(values: Variable, rows: Rows) -> Variable:
-    """Pick rows; a factor loses the levels that none of them has."""
+def _take(values: Variable, rows: RowPositions) -> Variable:
+    """Pick rows of a variable.
+
+    A factor loses the levels that none of the rows has.
+    """
     taken = values[rows]
     keep = not isinstance(taken, pd.Categorical) or tuple(taken.categories) == LOGICAL
     return taken if keep else as_factor(taken)
 
 
-def _grouping(bar: Bar, factors: Mapping[str, pd.Categorical], rows: Rows) -> Grouping:
-    """Cross the factors of a random term; as in lme4, levels go by the first factor, then the second."""
+def _grouping(bar: Bar, factors: Mapping[str, pd.Categorical], rows: RowPositions) -> Grouping:
+    """Cross the factors of a random term.
+
+    As in lme4, the levels are ordered by the first factor, then by the second.
+    """
     parts = [factors[deparse(node)][rows] for node in bar.group]
     codes, level = np.unique(np.stack([part.codes for part in parts]), axis=1, return_inverse=True)
     names = (":".join(_labels(parts, combination)) for combination in codes.T)

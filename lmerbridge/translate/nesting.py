@@ -56,7 +56,10 @@ class Block:
 
     @classmethod
     def of(cls, term: RandomTerm) -> Block:
-        """Read a block back from its matrix; a row of zeros belongs to no level, and gets the code -1."""
+        """Read a block back from its matrix.
+
+        A row of zeros belongs to no level and has the code -1.
+        """
         entries = term.z.tocoo()
         n, k = term.z.shape[0], term.width
         codes = np.full(n, -1)
@@ -134,8 +137,11 @@ def lme4_order(sizes: Sequence[int]) -> list[int]:
     return [int(i) for i in reversed(np.argsort(sizes, kind="stable"))]
 
 
-def filled(blocks: Sequence[Block]) -> list[Block]:
-    """Give a level to rows of zeros: that of another term of the factor, or else any, which adds nothing."""
+def fill(blocks: Sequence[Block]) -> list[Block]:
+    """Give a level to rows of zeros.
+
+    It is the level in another term of the same factor, or else the first. Zeros add nothing to either.
+    """
     known: dict[str, Codes] = {}
     for b in blocks:
         known[b.group] = np.maximum(known.get(b.group, b.codes), b.codes)

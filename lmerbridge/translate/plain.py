@@ -31,7 +31,7 @@ PLAIN = re.compile(r"v(\d+)_")
 
 
 @dataclass(frozen=True, eq=False)
-class Estimates:
+class PlainEstimates:
     """What a package has found, in its own order of fixed terms and in the order of `Plain.blocks`.
 
     Attributes
@@ -87,7 +87,7 @@ class Plain:
 
     @cached_property
     def data(self) -> pd.DataFrame:
-        """All columns, over the rows used; the response is ``y_``."""
+        """All columns over the rows used, the response under the name ``y_``."""
         found: dict[str, Any] = {"y_": self.frame.response, **self._values}
         for i, block in enumerate(self.blocks):
             found[f"g{i}_"] = block.codes
@@ -95,7 +95,10 @@ class Plain:
         return pd.DataFrame(found)
 
     def fixed(self, factor: Callable[[str], str] = str) -> str:
-        """Write the fixed part; ``factor`` may dress the name of a variable."""
+        """Write the fixed part.
+
+        ``factor`` writes the name of a variable in the package's own way.
+        """
         terms = self.frame.formula.terms
         products = [
             ":".join(map(factor, names))
@@ -130,11 +133,11 @@ class Plain:
         given = self.spec.contrasts or {}
         return {key: given[name] for key, name in self.names.items() if name in given}
 
-    def fit(self, engine: str, package: str, found: Estimates) -> Fit:
+    def fit(self, engine: str, package: str, found: PlainEstimates) -> Fit:
         """Say what a package has found in R's words."""
         roots = [covariance.lower_root(c / found.sigma**2) for c in found.covariances]
         spec, frame = self.spec, self.frame
-        terms = tuple(_named(term, self.names) for term in found.terms)
+        terms = tuple(_r_name(term, self.names) for term in found.terms)
         ones = np.ones(len(frame.rows))
         weights = ones if self.weights is None else self.weights
         random = tuple(block.random_term for block in self.blocks)
@@ -169,7 +172,7 @@ def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
     return Provenance(engine, version(package), optimizer, others)
 
 
-def _named(term: str, names: Mapping[str, str]) -> str:
+def _r_name(term: str, names: Mapping[str, str]) -> str:
     """Put R's names of variables into a package's name of a column."""
     return PLAIN.sub(lambda found: names.get(found[0], found[0]), term)
 

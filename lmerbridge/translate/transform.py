@@ -52,7 +52,7 @@ def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:
     rows = {len(column) for column in columns.values()}
     is_numeric = isinstance(found, np.ndarray) and found.dtype.kind == "f"
     if not (is_numeric or isinstance(found, pd.Categorical)) or {*found.shape[:1]} != rows:
-        raise NotExpressible(f"{abbreviate(node)} is no column of numbers or levels, one a row.")
+        raise NotExpressible(f"{abbreviate(node)} is no column of one number or level per row.")
     return cast("Variable", found)
 
 
@@ -76,7 +76,7 @@ def _value(node: Node, args: tuple[Operand, ...], columns: Mapping[str, Variable
     raise NotExpressible(f"{abbreviate(node)} has no counterpart outside R.")
 
 
-def number(value: Operand) -> Operand:
+def as_number(value: Operand) -> Operand:
     """Numbers as they are, logical values as 0 and 1."""
     if not isinstance(value, pd.Categorical):
         return value
@@ -85,22 +85,22 @@ def number(value: Operand) -> Operand:
     return np.where(value.codes < 0, np.nan, value.codes.astype(float))
 
 
-def factor(codes: NDArray[Any], levels: Sequence[str], *, ordered: bool = False) -> pd.Categorical:
-    """Make a factor; a code of -1 is a missing value."""
+def make_factor(codes: NDArray[Any], levels: Sequence[str], *, ordered: bool = False) -> pd.Categorical:
+    """Make a factor, in which a code of -1 is a missing value."""
     return cast("pd.Categorical", pd.Categorical.from_codes(codes, pd.Index(levels), ordered=ordered))
 
 
 def as_factor(x: Variable) -> pd.Categorical:
     """R's ``factor``: a factor without its unused levels, or the sorted distinct numbers as text."""
     if isinstance(x, pd.Categorical):
-        return factor(*_used(x), ordered=bool(x.ordered))
+        return make_factor(*_drop_unused(x), ordered=bool(x.ordered))
     if x.ndim > 1:
         raise NotExpressible("a matrix is no factor.")
     codes, levels = pd.factorize(x, sort=True)
-    return factor(codes, [number_text(v) for v in levels])
+    return make_factor(codes, [number_text(v) for v in levels])
 
 
-def _used(value: pd.Categorical) -> tuple[NDArray[Any], list[str]]:
+def _drop_unused(value: pd.Categorical) -> tuple[NDArray[Any], list[str]]:
     used = value.remove_unused_categories()
     return used.codes, list(used.categories)
 
@@ -110,26 +110,26 @@ def logical(truth: NDArray[np.bool_], *operands: Array) -> pd.Categorical:
     missing = np.zeros(len(truth), dtype=bool)
     for operand in operands:
         missing |= np.isnan(operand)
-    return factor(np.where(missing, -1, truth.astype(int)), LOGICAL)
+    return make_factor(np.where(missing, -1, truth.astype(int)), LOGICAL)
 
 
 def _compare(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Variable]:
-    def compared(a: Operand, b: Operand) -> Variable:
+    def comparison(a: Operand, b: Operand) -> Variable:
         if isinstance(a, pd.Categorical) and isinstance(b, str) and compare in (operator.eq, operator.ne):
             return logical(compare(np.asarray(a, dtype=object), b), np.where(a.codes < 0, np.nan, 0.0))
-        a, b = np.broadcast_arrays(number(a), number(b))
+        a, b = np.broadcast_arrays(as_number(a), as_number(b))
         return logical(compare(a, b), a, b)
 
-    return compared
+    return comparison
 
 
 def _arithmetic(compute: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args: compute(*map(number, args))
+    return lambda *args: compute(*map(as_number, args))
 
 
 def _of_one(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Make a function of one argument: numpy would write its result into a second."""
-    return lambda x: compute(number(x))
+    return lambda x: compute(as_number(x))
 
 
 def _both(a: Array, b: Array) -> pd.Categorical:
@@ -141,7 +141,7 @@ def _scale(x: Variable, center: bool = True, scale: bool = True) -> Array:
     """Centre, then divide by the root of the sum of squares over n - 1, over the values present."""
     if not (isinstance(center, bool) and isinstance(scale, bool)):
         raise TypeError
-    values = number(x) - (np.nanmean(number(x)) if center else 0.0)
+    values = as_number(x) - (np.nanmean(as_number(x)) if center else 0.0)
     present = np.count_nonzero(~np.isnan(values))
     return np.asarray(values / np.sqrt(np.nansum(values**2) / (present - 1)) if scale else values)
 
@@ -150,7 +150,7 @@ def _poly(x: Variable, degree: float = 1.0, *, raw: bool = False) -> Array:
     """R's ``poly``: by QR of the powers of the centred values, each column of length one."""
     if not (isinstance(degree, float) and degree >= 1 and degree.is_integer() and isinstance(raw, bool)):
         raise TypeError
-    values, powers = number(x), np.arange(int(degree) + 1)
+    values, powers = as_number(x), np.arange(int(degree) + 1)
     if raw:
         return _matrix(values[:, None] ** powers[1:])
     if np.isnan(values).any():
@@ -168,25 +168,25 @@ def _matrix(columns: Array) -> Array:
 
 
 def _log(x: Variable, base: float = np.e) -> Array:
-    return np.asarray(np.log(number(x)) if base == np.e else np.log(number(x)) / np.log(base))
+    return np.asarray(np.log(as_number(x)) if base == np.e else np.log(as_number(x)) / np.log(base))
 
 
 def _ifelse(test: Variable, yes: Operand, no: Operand) -> Array:
-    truth = number(test)
-    return np.asarray(np.where(np.isnan(truth), np.nan, np.where(truth != 0, number(yes), number(no))))
+    truth = as_number(test)
+    return np.asarray(np.where(np.isnan(truth), np.nan, np.where(truth != 0, as_number(yes), as_number(no))))
 
 
 def _as_numeric(x: Variable) -> Array:
-    """Numbers; of a factor its codes from 1, as R gives them."""
+    """R's ``as.numeric``: numbers, and of a factor its codes from 1."""
     if isinstance(x, pd.Categorical) and tuple(x.categories) != LOGICAL:
         return np.where(x.codes < 0, np.nan, x.codes + 1.0)
-    return np.asarray(number(x), dtype=float)
+    return np.asarray(as_number(x), dtype=float)
 
 
 def _as_character(x: Variable) -> pd.Categorical:
-    codes, levels = _used(as_factor(x))
+    codes, levels = _drop_unused(as_factor(x))
     order = np.argsort(np.array(levels, dtype=object))
-    return factor(np.append(np.argsort(order), -1)[codes], [levels[i] for i in order])
+    return make_factor(np.append(np.argsort(order), -1)[codes], [levels[i] for i in order])
 
 
 def _relevel(x: pd.Categorical, ref: str) -> pd.Categorical:
@@ -194,12 +194,12 @@ def _relevel(x: pd.Categorical, ref: str) -> pd.Categorical:
         raise NotExpressible(f"relevel() to {ref!r}, which is none of {', '.join(x.categories)}.")
     levels = [ref, *(level for level in x.categories if level != ref)]
     order = [levels.index(level) for level in x.categories]
-    return factor(np.append(order, -1)[x.codes], levels)
+    return make_factor(np.append(order, -1)[x.codes], levels)
 
 
 def _dummy(x: Variable, level: str) -> Array:
     """lme4's ``dummy``: one where the factor has this level."""
-    codes, levels = _used(as_factor(x))
+    codes, levels = _drop_unused(as_factor(x))
     return np.where(codes < 0, np.nan, (codes == levels.index(level)).astype(float))
 
 
@@ -218,8 +218,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "<=": _compare(operator.le),
     ">": _compare(operator.gt),
     ">=": _compare(operator.ge),
-    "&": lambda a, b: _both(number(a), number(b)),
-    "!": lambda a: logical(number(a) == 0, number(a)),
+    "&": lambda a, b: _both(as_number(a), as_number(b)),
+    "!": lambda a: logical(as_number(a) == 0, as_number(a)),
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f: _of_one(getattr(np, f)) for f in ("log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs")},
@@ -236,11 +236,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "is.na": lambda x: logical(x.codes < 0 if isinstance(x, pd.Categorical) else np.isnan(x)),
     "as.numeric": _as_numeric,
     "as.integer": lambda x: np.trunc(_as_numeric(x)),
-    "as.logical": lambda x: logical(number(x) != 0, number(x)),
+    "as.logical": lambda x: logical(as_number(x) != 0, as_number(x)),
     "as.character": _as_character,
     "factor": as_factor,
     "as.factor": as_factor,
-    "ordered": lambda x: factor(*_used(as_factor(x)), ordered=True),
+    "ordered": lambda x: make_factor(*_drop_unused(as_factor(x)), ordered=True),
     "relevel": _relevel,
     "dummy": _dummy,
 }

@@ -1,5 +1,4 @@
-# Seconds that R itself needs for the call the facade makes, and nothing else: what is left of the facade's time is
-# ours.
+# Time R's part of the call that the Python package makes: the fit and its summary.
 time_call <- function(formula, data) {
   started <- Sys.time()
   fit_lmer("bench", formula, data)
@@ -9,8 +8,8 @@ time_call <- function(formula, data) {
   list(seconds = seconds)
 }
 
-# What a person does in R to get the numbers of the face, timed by R itself: fit the model and read, by lme4's
-# own accessors, everything a fit of the Python package holds. Returns the seconds it took.
+# Time what a user of R does to read the numbers that a fit of the Python package holds: fit the model and call lme4's
+# own accessors. Returns the seconds.
 time_face <- function(formula, data) {
   scope <- formula_scope(data)
   formula <- stats::as.formula(str2lang(formula), env = scope)
@@ -24,21 +23,21 @@ time_face <- function(formula, data) {
   list(seconds = as.double(Sys.time() - started, units = "secs"))
 }
 
-# What a call costs that does nothing.
+# An empty call. Its time is the cost of a call itself.
 nothing <- function() list()
 
-# Collect garbage, so that memory measured from here on is what a call takes.
+# Collect garbage, so that memory measured afterwards belongs to the next call.
 collect <- function() {
   gc()
   list()
 }
 
-# Bytes that a data frame's columns take in R's memory.
+# The bytes that the columns of a data frame take in R's memory.
 bytes_of <- function(data) list(bytes = sum(vapply(data, function(column) as.double(utils::object.size(column)), 0)))
 
-# Seconds of lme4's own bootstrap of a kept model, of its estimates.
+# Time lme4's own bootstrap of a kept model's estimates. Returns the seconds.
 time_boot_mer <- function(handle, nsim, seed) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   estimates <- function(m) c(lme4::fixef(m), lme4::getME(m, "theta"), stats::sigma(m))
   started <- Sys.time()
   suppressMessages(suppressWarnings(lme4::bootMer(model, estimates, nsim, seed = seed)))

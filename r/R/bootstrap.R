@@ -1,18 +1,18 @@
 # The bootstrap: simulated responses, and the model refitted to each of them.
 
-# Responses as lme4::bootMer draws them, one after another, over the rows used. `re_form` says which random effects stay
-# as they are; `parameters` may hold a beta, theta and sigma to simulate from.
+# Draw responses as lme4::bootMer does, one after another, over the rows used. `re_form` names the random effects that
+# keep their values. `parameters` may hold a beta, theta and sigma to simulate from.
 draw_responses <- function(handle, nsim, seed, type = "parametric", re_form = "~0", parameters = NULL) {
   drawn <- switch(type, parametric = draw_parametric, semiparametric = draw_semiparametric)
-  list(response = as.vector(drawn(kept(handle), nsim, seed, re_form, parameters)))
+  list(response = as.vector(drawn(entry_of(handle), nsim, seed, re_form, parameters)))
 }
 
-# By the model's own variances, as simulate_model() draws them.
+# Draw by the model's own variances, as simulate_model() does.
 draw_parametric <- function(entry, nsim, seed, re_form, parameters) {
-  draw(predictable(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
+  draw(prediction_model(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
 }
 
-# The conditional means, and residuals drawn with replacement: standardized ones, where there are weights.
+# Add residuals to the conditional means. They are drawn with replacement, and standardized where there are weights.
 draw_semiparametric <- function(entry, nsim, seed, ...) {
   resp <- entry$model@resp
   root <- sqrt(resp$weights)
@@ -21,10 +21,10 @@ draw_semiparametric <- function(entry, nsim, seed, ...) {
   with_seed(seed, replicate(nsim, resp$mu + sample(residuals, length(resp$y), replace = TRUE) / root))
 }
 
-# Refit a kept model to responses, one after another, starting at theta. What a response gives does not depend on those
-# before it. Numbers come replicate by replicate; one that failed has NaN, and says why in `error`.
+# Refit a kept model to responses, one after another, starting at theta. The numbers of a response do not depend on
+# those before it. They come replicate by replicate; a replicate that failed has NaN, and its reason in `error`.
 refit_responses <- function(handle, response, theta) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
   response <- matrix(response, nrow = length(entry$model@resp$y))
   scale <- par_scale(entry$model)
@@ -43,7 +43,7 @@ refit_responses <- function(handle, response, theta) {
 }
 
 refit_one <- function(devfun, response, theta, scale) {
-  rho <- environment(devfun)
+  rho <- devfun_parts(devfun)
   rho$resp$setResp(response)
   found <- minimum(devfun, to_par(devfun, theta), scale)
   criterion <- devfun(found$par)
@@ -52,11 +52,12 @@ refit_one <- function(devfun, response, theta, scale) {
     as.vector(rho$pp$unsc()))
 }
 
-# Where the objective is least: nlminb from the start; where it says that it stopped short, or ended near zero, where
-# the objective is flat, also bobyqa from a point off zero, and of both the better. A column of a Cholesky factor may
-# change its sign, so zero need be no wall, at which either optimizer may get stuck; bounds of a correlation are.
+# Minimize the objective by nlminb. Where nlminb stops early, or ends near zero, where the objective is flat, bobyqa
+# starts from a point off zero, and the better of the two ends counts. A column of a Cholesky factor may change its
+# sign, so zero need not be a bound, at which either optimizer may stop too early. The bounds of a correlation are
+# bounds.
 minimum <- function(devfun, start, scale) {
-  least <- environment(devfun)$lower
+  least <- devfun_parts(devfun)$lower
   bounded <- !all(least %in% c(0, -Inf))
   lower <- if (bounded) least * scale else -Inf
   upper <- if (bounded) upper_of(devfun) * scale else Inf
@@ -78,27 +79,27 @@ minimum <- function(devfun, start, scale) {
   list(par = at_zero(devfun, par), converged = converged)
 }
 
-# As lmer does: what is zero but for the optimizer's last digits is zero.
+# Set to zero what differs from it by the optimizer's last digits, as lmer does.
 at_zero <- function(devfun, par, tolerance = 1e-5) {
-  zero <- environment(devfun)$lower == 0 & par < tolerance
+  zero <- devfun_parts(devfun)$lower == 0 & par < tolerance
   if (!any(zero)) return(par)
   changed <- replace(par, zero, 0)
   if (devfun(changed) <= devfun(par) + 1e-9) changed else par
 }
 
-# As lme4::isSingular has it.
+# Whether a parameter is at a bound, by the rule of lme4::isSingular.
 at_bound <- function(devfun, par, tolerance = 1e-4) {
-  any(par - environment(devfun)$lower < tolerance, upper_of(devfun) - par < tolerance)
+  any(par - devfun_parts(devfun)$lower < tolerance, upper_of(devfun) - par < tolerance)
 }
 
 residual_sd <- function(rho) {
   sqrt((rho$resp$wrss() + rho$pp$sqrL(1)) / (length(rho$resp$y) - rho$resp$REML))
 }
 
-# What refits of a kept model have in common: the response it was fitted to, and which theta stands where in the factor
-# of each random term's covariance, 0 where none does. Matrices column by column.
+# Describe what all refits of a kept model share: the response of the fit, and the number of the theta at each place of
+# the factor of each random term's covariance, 0 where there is none. Matrices come column by column.
 describe_refits <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   lambdat <- model@pp$Lambdat
   lambdat@x <- as.double(lme4::getME(model, "Lind"))
   factor_of <- function(term) {

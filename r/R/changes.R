@@ -1,20 +1,21 @@
-# A formula changed by another, in which '.' stands for what was there; Python reads both, and the result again.
+# Change a formula by another one, in which '.' stands for the part that was there. Python reads both, and the result.
 updated_formula <- function(old, change, allow = character()) {
   scope <- formula_scope(NULL, allow)
   formula <- stats::update.formula(eval(str2lang(old), scope), eval(str2lang(change), scope))
   list(text = paste(deparse(formula, width.cutoff = 500L), collapse = " "))
 }
 
-# Keep the refit of a kept model to another response, whose name in the formula is `name`, and other weights; both have
-# a value for each row of the data. Its formula and call are evaluated in a scope that holds them.
+# Keep the refit of a kept model to another response, whose name in the formula is `name`, and to other weights. Both
+# have a value per row of the data. The formula and the call are evaluated in a scope that holds them.
 refit_model <- function(handle, of, name, response, weights = NULL, defect = FALSE) {
-  entry <- kept(of)
-  scope <- copied(entry$scope)
+  entry <- entry_of(of)
+  scope <- copy_scope(entry$scope)
   scope$data[[name]] <- response
   scope$data$.weights <- if (is.null(weights)) scope$data$.weights else weights
-  model <- renamed_response(within_scope(entry$model, scope), name)
+  model <- rename_response(within_scope(entry$model, scope), name)
   used <- function(values) structure(values[attr(model@frame, "row.names")], na.action = attr(model@frame, "na.action"))
-  model <- refit_method(defect && lme4::isREML(model), weighted = !is.null(weights))(model, used(response), used(weights))
+  refit <- refit_method(defect && lme4::isREML(model), weighted = !is.null(weights))
+  model <- refit(model, used(response), used(weights))
   if (!is.null(weights)) {
     model@call$weights <- quote(.weights)
     rm(.weights, envir = scope) # lme4 puts those of the rows used there
@@ -23,14 +24,13 @@ refit_model <- function(handle, of, name, response, weights = NULL, defect = FAL
   describe_fit(model)
 }
 
-# lme4's own refit. From 1.1-8 to 1.1-32 it asks isREML() how many fixed effects a REML fit has, and TRUE counts as
-# one; here isREML() tells the number, as lme4 does itself from 1.1-33 on.
+# lme4's own refit(). From 1.1-8 to 1.1-32 it takes the answer of isREML(), TRUE or FALSE, for the number of fixed
+# effects of a REML fit. In the copy made here isREML() returns the number, as lme4 does from 1.1-33 on.
 refit_method <- function(defect, weighted) {
-  refit <- utils::getS3method("refit", "merMod", envir = asNamespace("lme4"))
   if (defect) {
     message("before 1.1-33 lme4's refit() counts one fixed effect only in a REML fit; this refit counts them all")
-    environment(refit) <- list2env(list(isREML = function(x) x@resp$REML), parent = asNamespace("lme4"))
   }
+  refit <- refit_merMod(if (defect) list(isREML = function(x) x@resp$REML))
   if (weighted) {
     function(model, response, .weights) refit(model, response, newweights = .weights)
   } else {
@@ -38,38 +38,39 @@ refit_method <- function(defect, weighted) {
   }
 }
 
-renamed_response <- function(model, name) {
+rename_response <- function(model, name) {
   attr(model@frame, "formula")[[2L]] <- model@call$formula[[2L]] <- as.name(name)
   names(model@frame)[attr(attr(model@frame, "terms"), "response")] <- name
   model
 }
 
-# A model whose formula is evaluated in another scope.
+# Let a model's formula be evaluated in another scope.
 within_scope <- function(model, scope) {
   environment(model@call$formula) <- environment(attr(model@frame, "formula")) <- scope
   attr(attr(model@frame, "terms"), ".Environment") <- scope
   model
 }
 
-# A scope with the same contents but for what a dot begins: the objective, and what else was made for its one model.
-copied <- function(scope) list2env(as.list(scope, all.names = FALSE), parent = parent.env(scope))
+# Copy a scope without the entries whose name begins with a dot: the objective, and all else that was made for one
+# model.
+copy_scope <- function(scope) list2env(as.list(scope, all.names = FALSE), parent = parent.env(scope))
 
-# Keep the fit by maximum likelihood that lme4 makes of one by REML.
+# Keep lme4's refit by maximum likelihood of a model fitted by REML.
 refit_model_ml <- function(handle, of) {
-  entry <- kept(of)
+  entry <- entry_of(of)
   model <- lme4::refitML(entry$model)
-  keep(handle, model, copied(entry$scope))
+  keep(handle, model, copy_scope(entry$scope))
   describe_fit(model)
 }
 
-# What the optimizer of a kept model said, and lme4's checks of where it ended.
+# The report of a kept model's optimizer, with lme4's checks of its end point.
 optimizer_report <- function(handle) {
-  info <- kept(handle)$model@optinfo
+  info <- model_of(handle)@optinfo
   list(feval = c(as.double(info$feval), NA)[1L], messages = as.character(unlist(info$conv$lme4$messages)))
 }
 
-# The parameters that lme4 optimizes: theta, and from 2.0-1 on what a structured covariance has instead.
-optimized_parameters <- function(handle, par) list(value = lme4::getME(kept(handle)$model, if (par) "par" else "theta"))
+# The parameters that lme4 optimizes: theta, or from 2.0-1 on the parameters of a structured covariance.
+optimized_parameters <- function(handle, par) list(value = lme4::getME(model_of(handle), if (par) "par" else "theta"))
 
 installed_packages <- function(packages) {
   list(name = packages[vapply(packages, requireNamespace, TRUE, quietly = TRUE)])

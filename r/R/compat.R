@@ -1,30 +1,28 @@
-# What differs between releases of lme4, met here by name. Which release has what: lmerbridge/setup/compat.py.
+# The differences between releases of lme4, each under a name. lmerbridge/setup/compat.py lists which release has what.
 
 lme4_since <- function(version) utils::packageVersion("lme4") >= version
 
-# The covariance structure of each random term; NULL before 2.0-1. Their accessor is not exported before 2.0-6.
-structures_of <- function(model) attr(model, "reCovs")
-
-# Where an optimizer is to start so that it starts at the fit.
+# The start at which an optimizer begins at the fit.
 start_at <- function(model) {
   if (is.null(structures_of(model))) list(theta = model@theta) else list(par = lme4::getME(model, "par"))
 }
 
-# One flag a random term, in lme4's order.
+# Whether each random term is singular, in lme4's order of terms.
 singular_by_term <- function(model, tol) {
   structures <- structures_of(model)
   if (!is.null(structures)) return(vapply(structures, lme4::isSingular, TRUE, tol = tol, USE.NAMES = FALSE))
   vapply(lme4::getME(model, "Tlist"), function(factor) any(diag(factor) < tol), TRUE, USE.NAMES = FALSE)
 }
 
-# Under names as "sd_(Intercept)|Subject"; their order is another before 2.0-1, and so is the argument's name before 1.1-38.
+# Wald's intervals under names such as "sd_(Intercept)|Subject". Before 2.0-1 their order is another, and before 1.1-38
+# the argument has another name.
 wald_intervals <- function(model) {
   if (lme4_since("1.1-38")) return(stats::confint(model, method = "Wald", signames = FALSE))
   stats::confint(model, method = "Wald", oldNames = FALSE)
 }
 
-# The values of a profile on the scale of variances. lme4 before 2.0-1 leaves the rows of a fixed effect's in standard
-# deviations, but for the one of the estimate.
+# The values of a profile on the scale of variances. lme4 before 2.0-1 leaves standard deviations in the profile of a
+# fixed effect, except in the row of the estimate.
 on_varcov <- function(values, zeta, which, model) {
   variances <- seq_len(ncol(values) - ncol(model@pp$X))
   if (lme4_since("2.0-1") || which %in% variances) return(values)
@@ -38,16 +36,16 @@ on_varcov <- function(values, zeta, which, model) {
   values
 }
 
-# The spline from parameter to zeta through points of a profile, and the one back. lme4 2.1 makes others where these are
-# not monotonic.
+# The spline from parameter to zeta through points of a profile, and the spline back. lme4 2.1 makes other splines
+# where the points are not monotonic.
 splines_through <- function(parameter, zeta) {
-  own <- get0("profSplines", asNamespace("lme4"), inherits = FALSE)
+  own <- profile_splines()
   if (!is.null(own)) return(own(.zeta ~ parameter, data.frame(parameter = parameter, .zeta = zeta)))
   forward <- tryCatch(splines::interpSpline(parameter, zeta, na.action = stats::na.omit), error = identity)
   list(forward = forward, backward = tryCatch(splines::backSpline(forward), error = identity))
 }
 
-# lme4::checkConv, which asks for `nobs` and `ndim` from 1.1-38 on.
+# lme4::checkConv, which needs `nobs` and `ndim` from 1.1-38 on.
 check_conv <- function(..., nobs, ndim) {
   newer <- if (lme4_since("1.1-38")) list(nobs = nobs, ndim = ndim)
   do.call(lme4::checkConv, c(list(...), newer))

@@ -1,20 +1,20 @@
-# Conditions are data: whatever is signalled while a function runs comes back in its result.
+# Conditions as data: whatever a function signals comes back in its result.
 
-joined_classes <- function(condition) paste(class(condition), collapse = "\x1f")
+class_text <- function(condition) paste(class(condition), collapse = "\x1f")
 
-deparsed_call <- function(condition) {
+call_text <- function(condition) {
   call <- conditionCall(condition)
   if (is.null(call)) "" else paste(deparse(call, nlines = 1L), collapse = "")
 }
 
 as_row <- function(kind, condition) {
-  c(kind = kind, text = conditionMessage(condition), classes = joined_classes(condition),
-    call = deparsed_call(condition))
+  c(kind = kind, text = conditionMessage(condition), classes = class_text(condition),
+    call = call_text(condition))
 }
 
-# Call a function of this package. Returns a flat list: `status` where it is not well, "error" or "interrupt"; the
-# vectors `condition.kind`, `.text`, `.classes` and `.call` with one element a condition in the order they arose,
-# where there are any; and the elements of the function's own flat list.
+# Call a function of this package. Returns a flat list with the elements of the function's own flat list. Where the
+# function did not end well, `status` is "error" or "interrupt". Where there are conditions, the vectors
+# `condition.kind`, `.text`, `.classes` and `.call` have one element per condition, in their order.
 call_named <- function(fun, args, released = NULL) {
   if (length(released)) release(released)
   rows <- list()
@@ -42,10 +42,10 @@ call_named <- function(fun, args, released = NULL) {
       list()
     }
   )
-  c(if (length(status)) list(status = status), if (length(rows)) described_conditions(rows), value)
+  c(if (length(status)) list(status = status), if (length(rows)) describe_conditions(rows), value)
 }
 
-described_conditions <- function(rows) {
+describe_conditions <- function(rows) {
   field <- function(name) vapply(rows, `[[`, "", name)
   list(condition.kind = field("kind"), condition.text = field("text"), condition.classes = field("classes"),
        condition.call = field("call"))

@@ -1,6 +1,6 @@
 dataset_packages <- c("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")
 
-# A data set of one of the packages, as describe_frame() tells it.
+# A data set of one of the packages, in the form of describe_frame().
 dataset <- function(name, package = NULL) {
   frame <- find_dataset(name, package)
   if (!is.data.frame(frame)) stop("'", name, "' is a ", class(frame)[1L], ", not a data frame", call. = FALSE)
@@ -16,8 +16,9 @@ find_dataset <- function(name, package) {
   stop("no data set '", name, "' in ", paste(from, collapse = ", "), call. = FALSE)
 }
 
-# Any data frame as one flat list of plain vectors: `rows`; `row.name`, empty where rows are just numbered; `column.name`,
-# `column.kind`; and per column i `values.i` and `detail.i`: a factor's levels, a time's zone, a difference's units.
+# Describe any data frame as one flat list of plain vectors: `rows`; `row.name`, empty where rows have numbers only;
+# `column.name`, `column.kind`; and per column i `values.i` and `detail.i`, which is a factor's levels, a time's zone
+# or a difference's units.
 describe_frame <- function(frame) {
   columns <- spread(frame)
   kinds <- vapply(columns, column_kind, "", USE.NAMES = FALSE)
@@ -28,7 +29,8 @@ describe_frame <- function(frame) {
     structure(Map(detail, unname(columns), kinds), names = paste0("detail.", at)[at]))
 }
 
-# The columns of a data frame, a matrix or a frame among them as columns of their own, named as print() names them.
+# Make one list of the columns of a data frame. The columns of a matrix or a frame inside it have the names that
+# print() gives.
 spread <- function(frame) {
   parts <- Map(function(column, name) {
     if (length(dim(column)) != 2L) return(structure(list(column), names = name))
@@ -58,18 +60,19 @@ column_kind <- function(column) {
   kind
 }
 
-# Days of the years 1 to 9999, and seconds of which 64 bits hold the microseconds.
+# The days of the years 1 to 9999, and the seconds whose microseconds 64 bits hold.
 range_limits <- list(date = c(-719162, 2932896), datetime = c(-9.2e12, 9.2e12), difftime = c(-9.2e12, 9.2e12))
 
 check_times <- function(numbers, limits, kind) {
   there <- numbers[!is.na(numbers)]
-  if (any(there < limits[1L] | there > limits[2L])) stop("a ", kind, " out of range has no form in Python", call. = FALSE)
+  outside <- there < limits[1L] | there > limits[2L]
+  if (any(outside)) stop("a ", kind, " out of range has no form in Python", call. = FALSE)
   if (kind == "date" && any(there %% 1 != 0)) stop("a part of a day has no form in Python", call. = FALSE)
 }
 
 plain <- function(column, kind) switch(kind, factor = , ordered = as.integer(column), as.vector(unclass(column)))
 
 detail <- function(column, kind) {
-  switch(kind, factor = , ordered = levels(column), difftime = units(column), datetime = c(attr(column, "tzone"), "")[1L],
-         character())
+  switch(kind, factor = , ordered = levels(column), difftime = units(column),
+         datetime = c(attr(column, "tzone"), "")[1L], character())
 }

@@ -1,4 +1,4 @@
-# Responses of a model that nobody has fitted, one after another in `value`; `formula` has a 0 for its response.
+# Simulate responses of a model that is not fitted, one after another in `value`. `formula` has a 0 for its response.
 simulate_formula <- function(formula, data, beta, theta, sigma, nsim, seed = NULL, allow = character()) {
   formula <- eval(str2lang(formula), formula_scope(data, allow))[-2L]
   found <- with_seed(seed, stats::simulate(formula, nsim = nsim, newdata = data, family = stats::gaussian,
@@ -6,7 +6,7 @@ simulate_formula <- function(formula, data, beta, theta, sigma, nsim, seed = NUL
   list(value = unlist(found, use.names = FALSE))
 }
 
-# The names of a model's parameters, and the values lme4 begins with.
+# The names of a model's parameters, and lme4's initial values.
 params_template <- function(formula, data = NULL, allow = character()) {
   formula <- eval(str2lang(formula), formula_scope(data, allow))[-2L]
   found <- if (is.null(data)) lme4::mkParsTemplate(formula) else lme4::mkParsTemplate(formula, data)
@@ -14,7 +14,7 @@ params_template <- function(formula, data = NULL, allow = character()) {
        sigma = found$sigma)
 }
 
-# A frame with the columns of a formula, as describe_frame() tells it.
+# A frame with the columns of a formula, in the form of describe_frame().
 data_template <- function(formula, groups, per_group, allow = character()) {
   formula <- eval(str2lang(formula), formula_scope(NULL, allow))[-2L]
   describe_frame(lme4::mkDataTemplate(formula, nGrps = groups, nPerGrp = per_group))

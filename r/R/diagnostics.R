@@ -1,31 +1,31 @@
-# Diagnostics a row of the data; under na.exclude with the rows that lack a value, as R pads them.
+# Diagnostics per row of the data. Under na.exclude R pads them for the rows that lack a value.
 
 residuals_of <- function(handle, type, scaled) {
-  list(values = as.double(stats::residuals(kept(handle)$model, type = type, scaled = scaled)))
+  list(values = as.double(stats::residuals(model_of(handle), type = type, scaled = scaled)))
 }
 
-hat_values <- function(handle) list(values = as.double(stats::hatvalues(kept(handle)$model)))
+hat_values <- function(handle) list(values = as.double(stats::hatvalues(model_of(handle))))
 
-# Over the rows used: to pad a matrix lme4 takes it for a vector.
+# The hat matrix over the rows used. To pad it lme4 would take the matrix for a vector.
 hat_matrix <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   attr(model@frame, "na.action") <- NULL
   describe(as.matrix(stats::hatvalues(model, fullHatMatrix = TRUE)))
 }
 
-cooks_distances <- function(handle) list(values = as.double(stats::cooks.distance(kept(handle)$model)))
+cooks_distances <- function(handle) list(values = as.double(stats::cooks.distance(model_of(handle))))
 
-rstudents <- function(handle) list(values = as.double(stats::rstudent(kept(handle)$model)))
+rstudents <- function(handle) list(values = as.double(stats::rstudent(model_of(handle))))
 
-# The model refitted without the rows of which `rows` is FALSE, as lme4's influence() does it: from the estimates, by
-# lmer's own optimizer, whatever the model's was. (Its argument maxfun does not reach that one.)
+# Refit the model without the rows where `rows` is FALSE, as lme4's influence() does: from the estimates, and by lmer's
+# default optimizer, whatever the model's was. (The argument maxfun of influence() does not reach that optimizer.)
 refit_without <- function(handle, rows) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   call <- entry$model@call
   call$subset <- as.name(per_row[["subset"]])
   call$start <- start_at(entry$model)
   call$control <- lme4::lmerControl()
-  scope <- opened(new.env(parent = entry$scope))
+  scope <- open_scope(new.env(parent = entry$scope))
   scope$data <- entry$scope$data
   scope$data[[per_row[["subset"]]]] <- rows
   describe_refit(eval(call, scope))
@@ -45,10 +45,10 @@ describe_refit <- function(model) {
   )
 }
 
-# sigma^2, then the variances and covariances of each random term, column by column.
+# The residual variance, then the variances and covariances of each random term, column by column.
 variance_components <- function(model) {
   lower <- function(v) v[lower.tri(v, diag = TRUE)]
   c(stats::sigma(model)^2, unlist(lapply(lme4::VarCorr(model), lower), use.names = FALSE))
 }
 
-whole_as_refit <- function(handle) describe_refit(kept(handle)$model)
+whole_as_refit <- function(handle) describe_refit(model_of(handle))

@@ -1,16 +1,16 @@
 # Other engines in R. lme4 reads the formula and the data for them, so that all have the same rows, factors and
-# columns; each then fits by itself, and nothing that lme4 has estimated is in what it returns.
+# columns. Each engine then fits by itself, and returns nothing that lme4 has estimated.
 
-# A model as lme4 reads it, kept but not fitted.
+# Keep a model as lme4 reads it, without a fit.
 read_lmer <- function(handle, formula, data, reml, na_action, contrasts, allow) {
   scope <- formula_scope(data, allow)
   call <- lmer_call(eval(str2lang(formula), scope), data, reml, na_action, contrasts, NULL, list(optimizer = NULL))
-  model <- suppressMessages(eval(call, opened(new.env(parent = scope))))
+  model <- suppressMessages(eval(call, open_scope(new.env(parent = scope))))
   keep(handle, model, scope)
   model
 }
 
-# Python raises these by their class: SetupError, NotExpressible, EngineFailed.
+# Python raises these conditions by their class: SetupError, NotExpressible, EngineFailed.
 need <- function(package) {
   if (!requireNamespace(package, quietly = TRUE)) stop(errorCondition(package, class = "lmerbridge_not_installed"))
 }
@@ -23,7 +23,7 @@ by_engine <- function(fit) {
   })
 }
 
-# What all engines tell in one way; `covariances` and `modes` hold a matrix a random term, in lme4's order of terms.
+# Describe what all engines have in one form. `covariances` and `modes` hold a matrix per random term, in lme4's order.
 describe_engine <- function(model, loglik, covariances, modes) {
   blocks <- stats::setNames(lapply(covariances, with_correlation), names(lme4::VarCorr(model)))
   c(list(
@@ -43,7 +43,7 @@ with_correlation <- function(covariance) {
   structure(covariance, stddev = stddev, correlation = covariance / outer(stddev, stddev))
 }
 
-# One table a factor: the columns of all its terms.
+# One table per factor, with the columns of all its terms.
 mode_tables <- function(model, modes) {
   assign <- attr(model@flist, "assign")
   table <- function(factor) {
@@ -56,7 +56,7 @@ mode_tables <- function(model, modes) {
 
 raw_terms <- function(model) lapply(seq_along(model@cnms), raw_term, model = model)
 
-# A random term: its factor's codes, and its columns over the rows.
+# A random term: the codes of its factor, and its columns over the rows.
 raw_term <- function(model, t) {
   factor <- attr(model@flist, "assign")[t]
   codes <- as.integer(model@flist[[factor]])
@@ -67,7 +67,7 @@ raw_term <- function(model, t) {
   list(factor = factor, codes = codes, columns = columns, names = paste0("z", t, "_", seq_len(k)))
 }
 
-# The response without its offset, and the columns of the fixed part, as x1, x2, ...
+# The response without its offset, beside the columns of the fixed part, which are named x1, x2, ...
 plain_frame <- function(model, ...) {
   x <- structure(model@pp$X, dimnames = list(NULL, paste0("x", seq_len(ncol(model@pp$X)))))
   data.frame(y = model@resp$y - model@resp$offset, x, ...)

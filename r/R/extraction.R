@@ -1,17 +1,17 @@
-# What a kept model holds, as describe() tells it.
+# The contents of a kept model, in the form of describe().
 
-me_part <- function(handle, name) describe(lme4::getME(kept(handle)$model, name))
+me_part <- function(handle, name) describe(lme4::getME(model_of(handle), name))
 
-ranef_table <- function(handle) describe(as.data.frame(lme4::ranef(kept(handle)$model, condVar = TRUE)))
+ranef_table <- function(handle) describe(as.data.frame(lme4::ranef(model_of(handle), condVar = TRUE)))
 
-coef_tables <- function(handle) describe(unclass(stats::coef(kept(handle)$model)))
+coef_tables <- function(handle) describe(unclass(stats::coef(model_of(handle))))
 
-fixef_all <- function(handle) describe(lme4::fixef(kept(handle)$model, add.dropped = TRUE))
+fixef_all <- function(handle) describe(lme4::fixef(model_of(handle), add.dropped = TRUE))
 
 # The conditional covariance of the modes of each factor: terms by terms by levels. Where a factor has several terms,
-# lme4 cuts it from that of all modes, and leaves out what lies between two terms.
+# lme4 cuts its blocks from the covariance of all modes and leaves out the covariances between two terms.
 cond_var <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   found <- lapply(lme4::ranef(model, condVar = TRUE), attr, "postVar")
   several <- names(Filter(is.list, found))
   if (length(several)) {
@@ -21,13 +21,13 @@ cond_var <- function(handle) {
   describe(found)
 }
 
-# The covariance of all modes given the estimates of the variances and of beta, as lme4 computes it.
+# The covariance of all modes given beta and the estimated variances, as lme4 computes it.
 mode_covariance <- function(model) {
   lambdat <- lme4::getME(model, "Lambdat")
   stats::sigma(model)^2 * Matrix::crossprod(lambdat, Matrix::solve(lme4::getME(model, "L"), lambdat, system = "A"))
 }
 
-# Where a factor's modes lie among all: a column a level, a row a term.
+# The places of a factor's modes among all modes: a column per level, a row per term.
 mode_positions <- function(model, factor) {
   terms <- which(names(model@flist)[attr(model@flist, "assign")] == factor)
   of_term <- function(t) matrix(seq(model@Gp[t] + 1L, model@Gp[t + 1L]), nrow = length(model@cnms[[t]]))
@@ -40,30 +40,31 @@ blocks_of <- function(whole, positions) {
 }
 
 vcov_of <- function(handle, correlation, sigm = NULL) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm)
   describe(as.matrix(if (correlation) found@factors$correlation else found))
 }
 
-# The joint covariance of modes and fixed effects. lme4's own forgets that L is permuted, so that its numbers are wrong
-# wherever the permutation changes anything.
+# The joint covariance of modes and fixed effects. lme4's own leaves out the permutation of L, so that its numbers are
+# wrong wherever the permutation changes anything.
 vcov_full <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   factor <- lme4::getME(model, "L")
   lambdat <- Matrix::solve(factor, lme4::getME(model, "Lambdat"), system = "P")
   random <- Matrix::solve(factor, lambdat, system = "L")
-  fixed <- solved(t(lme4::getME(model, "RX")))
+  fixed <- solve_any(t(lme4::getME(model, "RX")))
   between <- -fixed %*% t(lme4::getME(model, "RZX")) %*% random
-  half <- stats::sigma(model) * rbind(cbind(random, Matrix::Matrix(0, nrow(factor), ncol(fixed))), cbind(between, fixed))
+  none <- Matrix::Matrix(0, nrow(factor), ncol(fixed))
+  half <- stats::sigma(model) * rbind(cbind(random, none), cbind(between, fixed))
   found <- unname(as.matrix(Matrix::crossprod(half)))
-  describe(if (is.null(attr(model@pp$X, "scaled:scale"))) found else unscaled(found, model@pp$X))
+  describe(if (is.null(attr(model@pp$X, "scaled:scale"))) found else unscale(found, model@pp$X))
 }
 
-# As solve(), also where there is no fixed effect.
-solved <- function(a, b = diag(nrow(a))) if (nrow(a)) solve(a, b) else b
+# solve(), which also takes a matrix without rows.
+solve_any <- function(a, b = diag(nrow(a))) if (nrow(a)) solve(a, b) else b
 
-# The joint covariance of an autoscaled model, in the units of its columns.
-unscaled <- function(joint, x) {
+# Change the joint covariance of an autoscaled model to the units of its columns.
+unscale <- function(joint, x) {
   scale <- attr(x, "scaled:scale")
   at <- seq(to = nrow(joint), length.out = ncol(x))
   units <- diag(nrow(joint))
@@ -73,22 +74,23 @@ unscaled <- function(joint, x) {
   units %*% joint %*% t(units)
 }
 
-# Of an autoscaled model the columns themselves; lme4's model.matrix() stops where there is but one.
+# The columns of the fixed part. Those of an autoscaled model have their own units; lme4's model.matrix() stops where
+# there is one column only.
 model_matrix <- function(handle) {
-  x <- kept(handle)$model@pp$X
+  x <- model_of(handle)@pp$X
   scale <- attr(x, "scaled:scale")
   for (name in names(scale)) x[, name] <- x[, name] * scale[[name]] + attr(x, "scaled:center")[[name]]
   describe(array(x, dim(x), list(NULL, colnames(x))))
 }
 
 model_frame <- function(handle, fixed_only) {
-  frame <- stats::model.frame(kept(handle)$model, fixed.only = fixed_only)
+  frame <- stats::model.frame(model_of(handle), fixed.only = fixed_only)
   attr(frame, "row.names") <- seq_len(nrow(frame))
   describe(frame)
 }
 
 model_terms <- function(handle, fixed_only, random_only) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   terms <- stats::terms(model, fixed.only = fixed_only, random.only = random_only)
   variables <- vapply(as.list(attr(terms, "variables"))[-1L], deparse1, "")
   response <- attr(terms, "response")
@@ -105,35 +107,35 @@ model_terms <- function(handle, fixed_only, random_only) {
 }
 
 formula_of <- function(handle, fixed_only, random_only) {
-  list(text = deparse1(stats::formula(kept(handle)$model, fixed.only = fixed_only, random.only = random_only)))
+  list(text = deparse1(stats::formula(model_of(handle), fixed.only = fixed_only, random.only = random_only)))
 }
 
-call_of <- function(handle) list(text = deparse1(stats::getCall(kept(handle)$model)))
+call_of <- function(handle) list(text = deparse1(stats::getCall(model_of(handle))))
 
-prior_weights <- function(handle) list(values = kept(handle)$model@resp$weights)
+prior_weights <- function(handle) list(values = model_of(handle)@resp$weights)
 
 working_weights <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   values <- stats::weights(model, type = "working")
   list(values = if (length(values) == length(model@resp$y)) values else values[!is.na(values)])
 }
 
-# The log-likelihood at the estimates under both criteria, whichever was optimized.
+# The log-likelihood at the estimates under both criteria, whichever of them was optimized.
 criteria <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   list(loglik = c(stats::logLik(model, REML = TRUE), stats::logLik(model, REML = FALSE)),
        deviance = c(lme4::REMLcrit(model), stats::deviance(model, REML = FALSE)))
 }
 
 extract_aic <- function(handle, k) {
-  found <- stats::extractAIC(kept(handle)$model, k = k)
+  found <- stats::extractAIC(model_of(handle), k = k)
   list(edf = as.integer(found[1L]), aic = found[2L])
 }
 
-llik_aic <- function(handle) list(values = unname(lme4::llikAIC(kept(handle)$model, chkREML = FALSE)$AICtab))
+llik_aic <- function(handle) list(values = unname(lme4::llikAIC(model_of(handle), chkREML = FALSE)$AICtab))
 
 optinfo <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   info <- model@optinfo
   said <- vapply(info$warnings, function(w) if (inherits(w, "condition")) conditionMessage(w) else paste(w), "")
   list(
@@ -149,9 +151,9 @@ optinfo <- function(handle) {
   )
 }
 
-# lme4's checks of convergence, made anew with the fit's own control.
+# lme4's checks of convergence, repeated with the fit's own control.
 convergence <- function(handle) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   control <- entry$model@call$control
   control <- if (is.null(control)) lme4::lmerControl() else eval(control, entry$scope)
   info <- entry$model@optinfo
@@ -162,21 +164,23 @@ convergence <- function(handle) {
   list(optimizer = as.integer(info$conv$opt), code = as.integer(found$code), messages = as.character(found$messages))
 }
 
-is_singular <- function(handle, tol) list(value = lme4::isSingular(kept(handle)$model, tol = tol))
+is_singular <- function(handle, tol) list(value = lme4::isSingular(model_of(handle), tol = tol))
 
-singular_terms <- function(handle, tol) list(value = singular_by_term(kept(handle)$model, tol))
+singular_terms <- function(handle, tol) list(value = singular_by_term(model_of(handle), tol))
 
 varcorr_of <- function(handle, sigma) {
   bare <- function(block) matrix(as.vector(block), nrow(block))
-  describe(lapply(lme4::VarCorr(kept(handle)$model, sigma = sigma), function(block) {
-    list(covariance = bare(block), stddev = unname(attr(block, "stddev")), correlation = bare(attr(block, "correlation")))
+  describe(lapply(lme4::VarCorr(model_of(handle), sigma = sigma), function(block) {
+    list(covariance = bare(block), stddev = unname(attr(block, "stddev")),
+         correlation = bare(attr(block, "correlation")))
   }))
 }
 
 varcorr_text <- function(handle, comp) {
-  list(text = utils::capture.output(print(lme4::VarCorr(kept(handle)$model), comp = comp)))
+  list(text = utils::capture.output(print(lme4::VarCorr(model_of(handle)), comp = comp)))
 }
 
 re_pca <- function(handle) {
-  describe(lapply(lme4::rePCA(kept(handle)$model), function(pca) list(sdev = pca$sdev, rotation = as.matrix(pca$rotation))))
+  part <- function(pca) list(sdev = pca$sdev, rotation = as.matrix(pca$rotation))
+  describe(lapply(lme4::rePCA(model_of(handle)), part))
 }

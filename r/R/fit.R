@@ -1,8 +1,8 @@
-# Columns of the data frame that carry per-row arguments; they travel with the data, so that subset and
-# NA handling treat them as lmer does, whatever lme4's scoping rules are.
+# The columns of the data frame that carry arguments with a value per row. They travel with the data, so that subset
+# and NA handling treat them as lmer does, whatever lme4's scoping rules are.
 per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 
-# The call to lme4::lmer, with symbols for the data, so that printing it stays short.
+# The call to lme4::lmer. It has symbols for the data, so that its printed form stays short.
 lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
   given <- per_row[per_row %in% names(data)]
   optional <- list(contrasts = contrasts, start = start,
@@ -12,29 +12,31 @@ lmer_call <- function(formula, data, reml, na_action, contrasts, start, control)
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
 }
 
-# The call to lme4::lmerControl; R would take a shortened name, and a value without one for the optimizer.
+# The call to lme4::lmerControl. R would accept a shortened name, and would take a value without a name for the
+# optimizer.
 control_call <- function(control) {
   known <- setdiff(names(formals(lme4::lmerControl)), "mod.type")
   unknown <- setdiff(names(control), known)
   if (length(unknown)) {
-    refuse("control has ", toString(dQuote(unknown, FALSE)), "; lmerControl of the lme4 installed takes ", toString(known))
+    refuse("control has ", toString(dQuote(unknown, FALSE)), "; lmerControl of the lme4 installed takes ",
+           toString(known))
   }
   as.call(c(quote(lmerControl), control))
 }
 
-# Fit a model and keep it. `formula` is text, `data` a data frame with automatic row names, `allow` names the functions
-# the formula may call beyond those of formula_scope(). Returns the flat list of describe_fit().
+# Fit a model and keep it. `formula` is text, `data` a data frame with automatic row names, and `allow` names functions
+# that the formula may call beside those of formula_scope(). Returns the flat list of describe_fit().
 fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", contrasts = NULL, start = NULL,
                      control = NULL, allow = character()) {
   scope <- formula_scope(data, allow)
   formula <- eval(str2lang(formula), scope)
   call <- lmer_call(formula, data, reml, na_action, contrasts, start, control)
-  model <- eval(call, opened(new.env(parent = scope)))
-  keep(handle, model, opened(scope))
+  model <- eval(call, open_scope(new.env(parent = scope)))
+  keep(handle, model, open_scope(scope))
   describe_fit(model)
 }
 
-# The numbers of a fitted model as one flat list of plain vectors; matrices column by column.
+# Describe a fitted model as one flat list of plain vectors. Matrices come column by column.
 describe_fit <- function(model) {
   reml <- lme4::isREML(model)
   loglik <- stats::logLik(model)

@@ -1,4 +1,4 @@
-# Fit with glmmTMB::glmmTMB. Returns what fit_nlme() does.
+# Fit with glmmTMB::glmmTMB. Returns the flat list that fit_nlme() returns.
 fit_glmmTMB <- function(handle, formula, data, reml = TRUE, na_action = "omit", contrasts = NULL, allow = character()) {
   need("glmmTMB")
   if (!is.null(data$.weights)) refuse_model("glmmTMB's weights multiply the likelihood; lme4's divide the variance")
@@ -19,7 +19,8 @@ describe_tmb <- function(model, terms, fit) {
 
 fit_tmb <- function(model, terms, reml) {
   columns <- lapply(terms, function(term) structure(term$columns, dimnames = list(NULL, term$names)))
-  groups <- structure(lapply(model@flist, function(f) factor(as.integer(f))), names = paste0("g", seq_along(model@flist)))
+  groups <- lapply(model@flist, function(f) factor(as.integer(f)))
+  names(groups) <- paste0("g", seq_along(groups))
   bars <- vapply(terms, function(term) sprintf("(0 + %s | g%d)", paste(term$names, collapse = " + "), term$factor), "")
   glmmTMB::glmmTMB(stats::reformulate(c(fixed_terms(model), bars), "y"), plain_frame(model, columns, groups),
                    REML = reml)

@@ -1,35 +1,38 @@
-# Tests of terms, of models and of contrasts: lme4's own, and lmerTest's and pbkrtest's, which are loaded when asked for.
+# Tests of terms, of models and of contrasts. They are lme4's own, and those of lmerTest and pbkrtest, which are loaded
+# at first use.
 
-# A table of tests, how R prints it, and the contrasts that lmerTest tests in its rows, column by column.
+# Describe a table of tests: its values, its printed form, and the contrasts that lmerTest tests in its rows, column by
+# column.
 describe_tests <- function(tests, printed = tests) {
   contrasts <- attr(tests, "hypotheses")
   contrasts <- contrasts[names(contrasts)]
-  c(list(text = as_printed(printed), hypotheses.name = names(contrasts),
-         hypotheses.rows = vapply(contrasts, function(rows) if (is.matrix(rows)) nrow(rows) else 1L, 1L, USE.NAMES = FALSE),
+  height <- function(rows) if (is.matrix(rows)) nrow(rows) else 1L
+  c(list(text = printout(printed), hypotheses.name = names(contrasts),
+         hypotheses.rows = vapply(contrasts, height, 1L, USE.NAMES = FALSE),
          hypotheses.weights = as.double(unlist(contrasts, use.names = FALSE))),
-    prefixed("table", describe_frame(tests)))
+    prefix_names("table", describe_frame(tests)))
 }
 
-prefixed <- function(prefix, flat) structure(flat, names = paste(prefix, names(flat), sep = "."))
+prefix_names <- function(prefix, flat) structure(flat, names = paste(prefix, names(flat), sep = "."))
 
-as_printed <- function(object, ...) paste(utils::capture.output(print(object, ...)), collapse = "\n")
+printout <- function(object, ...) paste(utils::capture.output(print(object, ...)), collapse = "\n")
 
-# The model with what its call needs in the call itself, so that lmerTest and pbkrtest, which evaluate it in frames of their
-# own, find it there.
-self_contained <- function(entry) {
+# Put what a model's call needs into the call itself. lmerTest and pbkrtest evaluate the call in frames of their own,
+# and find it there.
+with_whole_call <- function(entry) {
   model <- entry$model
   model@call$data <- eval(model@call$data, entry$scope)
   if (!is.null(model@call$control)) model@call$control <- eval(model@call$control, entry$scope)
   model
 }
 
-# A response such as log(y) as a column of that name: lmerTest 3.2 and pbkrtest 0.5.5 take the response for a name.
+# Make a response such as log(y) a column of that name. lmerTest 3.2 and pbkrtest 0.5.5 take the response for a name.
 with_named_response <- function(model) {
   response <- model@call$formula[[2L]]
   if (!is.call(response)) return(model)
   name <- deparse1(response)
   model@call$data[[name]] <- suppressWarnings(eval(response, model@call$data, environment(model@call$formula)))
-  renamed_response(model, name)
+  rename_response(model, name)
 }
 
 with_plain_response <- function(text, model) {
@@ -37,22 +40,23 @@ with_plain_response <- function(text, model) {
   gsub(paste0("`", name, "`"), name, text, fixed = TRUE)
 }
 
-# A model whose call fits one with fewer random effects, too: its `start` is for a theta of its own.
-startless <- function(model) {
+# Leave `start` out of a model's call, so that the call can fit a model with fewer random effects, whose theta is
+# another.
+without_start <- function(model) {
   model@call$start <- NULL
   model
 }
 
-# The model as lmerTest's, made once. What lmerTest has to say of it is said whenever it is used.
-tested <- function(handle, ddf) {
-  entry <- kept(handle)
+# The model as an object of lmerTest's. It is made once; the warnings of its making are repeated at each use.
+lmerTest_model <- function(handle, ddf) {
+  entry <- entry_of(handle)
   check_ddf(entry$model, ddf)
-  if (is.null(entry$tested)) {
-    entry$tested <- with_warnings(lmerTest::as_lmerModLmerTest(self_contained(entry)))
+  if (is.null(entry$lmerTest)) {
+    entry$lmerTest <- with_warnings(lmerTest::as_lmerModLmerTest(with_whole_call(entry)))
     assign(handle, entry, envir = models)
   }
-  lapply(entry$tested$warnings, warning)
-  entry$tested$value
+  lapply(entry$lmerTest$warnings, warning)
+  entry$lmerTest$value
 }
 
 with_warnings <- function(expr) {
@@ -64,12 +68,12 @@ with_warnings <- function(expr) {
   list(value = value, warnings = found)
 }
 
-# What the methods for the denominator degrees of freedom cannot do, and would not tell of.
+# Refuse a model to which a method for the denominator degrees of freedom would give wrong numbers without a warning.
 check_ddf <- function(model, ddf) {
   refuse_structured(model, ddf)
   if (!is.null(attr(model@pp$X, "scaled:scale"))) {
-    refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, which ",
-           "lmerTest and pbkrtest do not know; fit it without")
+    refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, ",
+           "which lmerTest and pbkrtest do not know; fit it without")
   }
   if (ddf != "Kenward-Roger") return(invisible())
   loadNamespace("pbkrtest")
@@ -95,8 +99,9 @@ need_reml <- function(model) {
   }
 }
 
-# Where pbkrtest fails, lmerTest takes Satterthwaite's method instead; a p-value is to be by the method it was asked by.
-as_asked <- function(expr) {
+# Refuse a p-value by another method than the one asked for. Where pbkrtest fails, lmerTest takes Satterthwaite's
+# method instead.
+refuse_substitute <- function(expr) {
   withCallingHandlers(expr, warning = function(w) {
     if (grepl("using Satterthwaite instead", conditionMessage(w), fixed = TRUE)) {
       refuse("pbkrtest cannot compute Kenward-Roger's method for this model; use Satterthwaite's")
@@ -105,19 +110,20 @@ as_asked <- function(expr) {
 }
 
 by_method <- function(handle, ddf) {
-  model <- if (ddf == "lme4") kept(handle)$model else tested(handle, ddf)
+  model <- if (ddf == "lme4") model_of(handle) else lmerTest_model(handle, ddf)
   if (ddf == "Kenward-Roger") need_reml(model)
   model
 }
 
 summary_of <- function(handle, ddf, correlation = NULL) {
   model <- by_method(handle, ddf)
-  model@call <- kept(handle)$model@call
-  given <- c(list(model), if (ddf != "lme4") list(ddf = ddf), if (!is.null(correlation)) list(correlation = correlation))
-  found <- as_asked(do.call(summary, given, quote = TRUE))
+  model@call <- model_of(handle)@call
+  given <- c(list(model), if (ddf != "lme4") list(ddf = ddf),
+             if (!is.null(correlation)) list(correlation = correlation))
+  found <- refuse_substitute(do.call(summary, given, quote = TRUE))
   covariance <- as.matrix(found$vcov)
   list(
-    text = as_printed(found, correlation = correlation),
+    text = printout(found, correlation = correlation),
     column = colnames(found$coefficients),
     value = as.vector(found$coefficients),
     quantiles = stats::quantile(found$residuals, na.rm = TRUE, names = FALSE),
@@ -126,29 +132,35 @@ summary_of <- function(handle, ddf, correlation = NULL) {
 }
 
 anova_one <- function(handle, type, ddf) {
-  if (!ncol(kept(handle)$model@pp$X)) refuse("anova() of one model tests its fixed effects, and this one has none")
+  if (!ncol(model_of(handle)@pp$X)) {
+    refuse("anova() of one model tests its fixed effects, and this one has none; give other models to compare it with")
+  }
   model <- by_method(handle, ddf)
-  describe_tests(if (ddf == "lme4") stats::anova(model) else as_asked(stats::anova(model, type = type, ddf = ddf)))
+  if (ddf == "lme4") return(describe_tests(stats::anova(model)))
+  describe_tests(refuse_substitute(stats::anova(model, type = type, ddf = ddf)))
 }
 
 # Likelihood ratio tests of several models, in the order of their numbers of parameters.
 anova_several <- function(handle, others, names, refit) {
-  compared <- lapply(c(handle, others), function(h) kept(h)$model)
+  compared <- lapply(c(handle, others), function(h) model_of(h))
   for (i in seq_along(others)) refuse_unlike(compared[[1L]], compared[[i + 1L]], names[1L], names[i + 1L])
   describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
 }
 
-# Stop for models of other rows, responses or values; lme4 looks for the name of the data, which is always the same here.
+# Refuse models of other rows, responses or values. lme4 compares the name of the data only, which is always the same
+# here.
 refuse_unlike <- function(a, b, name_a, name_b) {
   both <- paste(name_a, "and", name_b)
   if (!identical(attr(a@frame, "row.names"), attr(b@frame, "row.names"))) {
     refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(b@frame), " of them); ",
            "fit both where every variable has a value")
   }
-  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) refuse(both, " have different responses")
+  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) {
+    refuse(both, " have different responses; fit both to the same one")
+  }
   shared <- setdiff(intersect(names(a@frame), names(b@frame)), c("(weights)", "(offset)"))
   other <- Filter(function(name) !identical(as.vector(a@frame[[name]]), as.vector(b@frame[[name]])), shared)
-  if (length(other)) refuse(both, " are fitted to different values of ", toString(other))
+  if (length(other)) refuse(both, " are fitted to different values of ", toString(other), "; fit both to the same data")
 }
 
 drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
@@ -158,16 +170,17 @@ drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
   if (length(wrong)) {
     refuse("scope names ", toString(wrong), "; the terms that can be dropped are ", toString(marginal))
   }
-  given <- c(list(model), if (length(scope)) list(scope), if (ddf == "lme4") list(test = test, k = k) else list(ddf = ddf))
-  found <- as_asked(do.call(stats::drop1, given, quote = TRUE))
+  given <- c(list(model), if (length(scope)) list(scope),
+             if (ddf == "lme4") list(test = test, k = k) else list(ddf = ddf))
+  found <- refuse_substitute(do.call(stats::drop1, given, quote = TRUE))
   if (ddf == "lme4") row.names(found)[1L] <- "<none>" # which is lost where it is the only row
   describe_tests(found)
 }
 
 ranova_of <- function(handle, reduce_terms) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   refuse_structured(entry$model, "ranova()")
-  model <- with_named_response(startless(self_contained(entry)))
+  model <- with_named_response(without_start(with_whole_call(entry)))
   found <- describe_tests(lmerTest::ranova(model, reduce.terms = reduce_terms))
   found$text <- with_plain_response(found$text, entry$model)
   found
@@ -177,22 +190,22 @@ step_of <- function(handle, ddf, alpha_random, alpha_fixed, reduce_random, reduc
   model <- by_method(handle, ddf)
   unknown <- setdiff(keep, attr(stats::terms(model), "term.labels"))
   if (length(unknown)) refuse("keep names ", toString(unknown), ", which is no term of the fixed part")
-  found <- as_asked(lmerTest::step(with_named_response(startless(model)), ddf = ddf, alpha.random = alpha_random,
-                                   alpha.fixed = alpha_fixed, reduce.random = reduce_random,
-                                   reduce.fixed = reduce_fixed, keep = keep))
+  start <- with_named_response(without_start(model))
+  found <- refuse_substitute(lmerTest::step(start, ddf = ddf, alpha.random = alpha_random, alpha.fixed = alpha_fixed,
+                                            reduce.random = reduce_random, reduce.fixed = reduce_fixed, keep = keep))
   last <- lmerTest::get_model(found)
-  told <- with_plain_response(c(as_printed(found), deparse1(stats::formula(last))), model)
-  c(list(text = told[1L], formula = told[2L], mixed = methods::is(last, "merMod")),
-    prefixed("random", describe_frame(found$random)), prefixed("fixed", describe_frame(found$fixed)))
+  texts <- with_plain_response(c(printout(found), deparse1(stats::formula(last))), model)
+  c(list(text = texts[1L], formula = texts[2L], mixed = methods::is(last, "merMod")),
+    prefix_names("random", describe_frame(found$random)), prefix_names("fixed", describe_frame(found$fixed)))
 }
 
-# Contrasts of the fixed effects, all in one F test or each by its t test. `weights` are the rows of the matrix, one
-# after another.
+# Test contrasts of the fixed effects, all in one F test or each in a t test. `weights` holds the rows of the matrix,
+# one after another.
 contest_of <- function(handle, weights, rhs, joint, level, ddf) {
   model <- by_method(handle, ddf)
   contrasts <- matrix(weights, length(rhs), byrow = TRUE)
   one <- function(i) lmerTest::contest1D(model, contrasts[i, ], rhs = rhs[i], ddf = ddf, confint = TRUE, level = level)
-  describe_frame(as_asked(if (joint) {
+  describe_frame(refuse_substitute(if (joint) {
     lmerTest::contestMD(model, contrasts, rhs = rhs, ddf = ddf)
   } else {
     do.call(rbind, lapply(seq_along(rhs), one))
@@ -206,7 +219,7 @@ ls_means_of <- function(handle, which = NULL, pairwise = FALSE, level = 0.95, dd
   if (length(wrong)) {
     refuse("which names ", toString(wrong), "; the terms of factors alone are ", toString(factor_terms(model)))
   }
-  found <- as_asked(lmerTest::ls_means(model, which = which, level = level, ddf = ddf, pairwise = pairwise))
+  found <- refuse_substitute(lmerTest::ls_means(model, which = which, level = level, ddf = ddf, pairwise = pairwise))
   describe_frame(if (nrow(found)) as.data.frame(found) else {
     cbind(data.frame(term = character(), levels = character()), as.data.frame(found, add_levels = FALSE))
   })
@@ -223,13 +236,13 @@ all_in <- function(terms, label) {
   rownames(factors)[factors[, label] > 0]
 }
 
-# lmerTest takes names with backticks for those of the columns.
+# Refuse names that need backticks. lmerTest takes them, backticks and all, for the names of columns.
 refuse_backticks <- function(model) {
-  quoted <- backticked(all.vars(stats::delete.response(stats::terms(model))))
+  quoted <- names_in_backticks(all.vars(stats::delete.response(stats::terms(model))))
   if (length(quoted)) {
     refuse("lmerTest's ls_means() cannot read columns whose names need backticks: ", toString(quoted),
            "; rename them, or use emmeans()")
   }
 }
 
-backticked <- function(names) names[make.names(names) != names]
+names_in_backticks <- function(names) names[make.names(names) != names]

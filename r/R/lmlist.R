@@ -1,22 +1,22 @@
-# A linear model in each group. Kept like a fit, described by describe_lmlist().
+# Fit a linear model in each group and keep it, as fit_lmer() does. Returns the flat list of describe_lmlist().
 fit_lmlist <- function(handle, formula, data, pool = TRUE, allow = character()) {
   scope <- formula_scope(data, allow)
   list <- eval(as.call(list(lme4::lmList, formula = eval(str2lang(formula), scope), data = quote(data), pool = pool)))
   keep(handle, list, scope)
-  if (all(unfitted(list))) refuse("no group could be fitted; each needs rows, and two levels of each factor")
+  if (all(is_empty(list))) refuse("no group could be fitted; each needs rows, and two levels of each factor")
   aliased <- names(Filter(function(estimates) all(is.na(estimates)), stats::coef(list)))
   if (length(aliased)) refuse("no group can tell ", toString(aliased), " from the terms before; leave that out")
   describe_lmlist(list)
 }
 
-unfitted <- function(list) vapply(list, is.null, NA, USE.NAMES = FALSE)
+is_empty <- function(list) vapply(list, is.null, NA, USE.NAMES = FALSE)
 
-# Tables by group, one column after another; fitted values and residuals with the rows they belong to.
+# Describe the fits by group: tables column by column, then fitted values and residuals with the numbers of their rows.
 describe_lmlist <- function(list) {
   coef <- stats::coef(list)
   summary <- summary(list)
-  sd <- lme4_internal("pooledSD")(list)
-  by_row <- function(get) unlist(lapply(list[!unfitted(list)], get), use.names = FALSE)
+  sd <- pooled_sd(list)
+  by_row <- function(get) unlist(lapply(list[!is_empty(list)], get), use.names = FALSE)
   c(list(
     groups = names(list),
     terms = names(coef),
@@ -27,7 +27,7 @@ describe_lmlist <- function(list) {
     sigma = as.double(sd),
     df_residual = as.integer(attr(sd, "df")),
     group_sigma = as.double(summary$sigma),
-    failed = names(list)[unfitted(list)],
+    failed = names(list)[is_empty(list)],
     rows = as.integer(by_row(function(fit) names(stats::fitted(fit)))),
     fitted_values = by_row(stats::fitted),
     residual_values = by_row(stats::residuals)
@@ -35,24 +35,22 @@ describe_lmlist <- function(list) {
 }
 
 lmlist_loglik <- function(list) {
-  if (any(unfitted(list))) return(list(loglik = NaN, df = 0L, nobs = 0L))
+  if (any(is_empty(list))) return(list(loglik = NaN, df = 0L, nobs = 0L))
   loglik <- stats::logLik(list)
   list(loglik = as.numeric(loglik), df = as.integer(attr(loglik, "df")), nobs = as.integer(attr(loglik, "nobs")))
 }
 
-lme4_internal <- function(name) get(name, asNamespace("lme4"))
-
-# Intervals of the groups that could be fitted, by group, bound and term: lme4 takes the first group for a template.
+# Intervals of the groups that could be fitted, by group, bound and term. lme4 takes the first group for a template.
 lmlist_confint <- function(handle, level, pool) {
-  list <- kept(handle)$model
+  list <- model_of(handle)
   fitted <- methods::new(class(list), Filter(Negate(is.null), as.list(list)), call = list@call, pool = list@pool,
                          groups = list@groups, origOrder = list@origOrder)
   bounds <- stats::confint(fitted, level = level, pool = pool)
   list(groups = dimnames(bounds)[[1L]], terms = dimnames(bounds)[[3L]], bound = as.vector(bounds@.Data))
 }
 
-# Predictions, with the rows of `newdata` they belong to.
+# Predictions, with the numbers of their rows in `newdata`.
 lmlist_predict <- function(handle, newdata) {
-  parts <- Filter(Negate(is.null), stats::predict(kept(handle)$model, newdata, asList = TRUE))
+  parts <- Filter(Negate(is.null), stats::predict(model_of(handle), newdata, asList = TRUE))
   list(rows = as.integer(unlist(lapply(parts, names))), value = as.double(unlist(parts, use.names = FALSE)))
 }

@@ -1,20 +1,23 @@
-# Estimated marginal means by emmeans, which is loaded when it is asked for. A grid is made from the model by `steps`, each
-# with the name of a function of emmeans, `verb`, and its `arguments`; what the first `told` of them signal has been told.
+# Estimated marginal means by emmeans, which is loaded at first use. `steps` make a grid from the model: each has the
+# name of a function of emmeans, `verb`, and its `arguments`. The caller has the warnings and messages of the first
+# `told` steps already.
 
-# The grid after some steps, and as `rest` the steps from there on. Only the last grid whose steps were told is kept.
+# The grid after all steps. Only the last grid is kept.
 grid_after <- function(handle, steps, told = 0L) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   known <- seq_len(told)
   grid <- if (told && identical(entry$emmeans$steps, steps[known])) entry$emmeans$grid
-  if (told && is.null(grid)) grid <- suppressMessages(suppressWarnings(taken(model_of_means(handle, steps), steps[known])))
-  grid <- taken(if (told) grid else model_of_means(handle, steps), steps[setdiff(seq_along(steps), known)])
-  entry <- kept(handle)
+  if (told && is.null(grid)) {
+    grid <- suppressMessages(suppressWarnings(take_steps(model_of_means(handle, steps), steps[known])))
+  }
+  grid <- take_steps(if (told) grid else model_of_means(handle, steps), steps[setdiff(seq_along(steps), known)])
+  entry <- entry_of(handle)
   entry$emmeans <- list(steps = steps, grid = grid)
   assign(handle, entry, envir = models)
   grid
 }
 
-taken <- function(grid, steps) {
+take_steps <- function(grid, steps) {
   quiet <- utils::modifyList(as.list(getOption("emmeans")), list(save.ref_grid = FALSE)) # else it assigns globally
   before <- options(emmeans = quiet)
   on.exit(options(before))
@@ -25,23 +28,24 @@ taken <- function(grid, steps) {
   grid
 }
 
-# The model as emmeans is to have it, with an offset= argument as the values that emmeans 2.0 looks for in vain.
+# The model in the form that emmeans needs. An argument offset= becomes the values that emmeans 2.0 does not find.
 model_of_means <- function(handle, steps) {
   model <- model_for_ddf(handle, steps[[1L]]$arguments)
   if (!is.null(model@call$offset)) model@call$offset <- model@frame[["(offset)"]]
   model
 }
 
-# For Satterthwaite's method it is lmerTest's, made once: emmeans would make it for each row.
+# The model for a method of the degrees of freedom. For Satterthwaite's it is lmerTest's, made once; emmeans would make
+# it per row.
 model_for_ddf <- function(handle, asked) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   if (asked$lmer.df == "kenward-roger") {
     check_ddf(entry$model, "Kenward-Roger")
     need_reml(entry$model)
   } else if (asked$lmer.df == "satterthwaite" && stats::nobs(entry$model) <= asked$lmerTest.limit) {
-    return(tested(handle, "Satterthwaite"))
+    return(lmerTest_model(handle, "Satterthwaite"))
   }
-  self_contained(entry)
+  with_whole_call(entry)
 }
 
 # A grid with its estimates and their confidence limits.
@@ -60,7 +64,7 @@ means_summary <- function(handle, steps, level, adjust = NULL, null = 0, side = 
   describe_means(grid_after(handle, steps, length(steps)), level = level, adjust = adjust, null = null, side = side)
 }
 
-# emmeans' summary: the levels, estimates, confidence limits and tests, and its notes on how they were made.
+# Describe emmeans' summary of a grid: levels, estimates, confidence limits, tests, and notes on how they were made.
 describe_means <- function(grid, ...) {
   given <- Filter(Negate(is.null), list(...))
   table <- do.call(summary, c(list(grid, infer = TRUE), given))
@@ -70,22 +74,22 @@ describe_means <- function(grid, ...) {
   }
   limits <- attr(table, "clNames")
   levels <- as.data.frame(table)[c(attr(table, "pri.vars"), attr(table, "by.vars"))]
-  c(prefixed("grid", describe_frame(levels)), list(
+  c(prefix_names("grid", describe_frame(levels)), list(
     estimate_name = attr(table, "estName"), estimate = column(attr(table, "estName")), std_error = column("SE"),
     df = column("df"), conf_low = column(limits[1L]), conf_high = column(limits[2L]),
     statistic = column("t.ratio", "z.ratio"), p_value = column("p.value"), notes = as.character(attr(table, "mesg"))
   ))
 }
 
-# Tests of each term of a grid's factors, by the levels of others. From the model alone, covariates are at joint_tests()'s
-# own values.
+# Tests of each term of a grid's factors, by the levels of others. If they begin at the model, covariates have the
+# values that joint_tests() itself gives them.
 means_joint_tests <- function(handle, steps, told, by = NULL) {
   if (!told) {
-    steps[[1L]]$arguments$cov.reduce <- eval(formals(emmeans::joint_tests)$cov.reduce, asNamespace("emmeans"))
+    steps[[1L]]$arguments$cov.reduce <- joint_tests_reduction()
   }
   grid <- grid_after(handle, steps, told)
   table <- as.data.frame(emmeans::joint_tests(grid, by = if (length(by)) by))
   table <- table[c("model term", if (length(by)) by, "df1", "df2", "F.ratio", "p.value")]
   names(table)[names(table) %in% c("model term", "F.ratio", "p.value")] <- c("term", "statistic", "p_value")
-  c(prefixed("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))
+  c(prefix_names("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))
 }

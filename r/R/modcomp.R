@@ -1,6 +1,6 @@
 # Comparisons of a model with a smaller one by pbkrtest.
 
-# The test of the fixed effects that the smaller model lacks, or of the rows of a matrix.
+# Test the fixed effects that the smaller model lacks, or the rows of a matrix.
 kr_modcomp <- function(handle, ...) {
   model <- for_pbkrtest(handle, "Kenward-Roger")
   found <- pbkrtest::KRmodcomp(model, restriction(model, "kr_modcomp()", ...))
@@ -8,7 +8,7 @@ kr_modcomp <- function(handle, ...) {
   c(describe_tests(found$test, found), list(restriction = as.double(found$L)))
 }
 
-# pbkrtest prints this with its summary alone.
+# Warn of an unreliable scaling. pbkrtest prints this with its summary only.
 warn_of_scaling <- function(scaling) {
   if (scaling <= 0.2) {
     warning("the scaling factor of the F statistic is ", if (scaling > 0) "smaller than 0.2" else "negative",
@@ -26,17 +26,17 @@ sat_modcomp <- function(handle, ...) {
   c(describe_tests(found$test, found), list(restriction = as.double(found$L)))
 }
 
-# pbkrtest's parametric bootstrap of the likelihood ratio.
+# Test the likelihood ratio by pbkrtest's parametric bootstrap.
 pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
-  large <- kept(handle)$model
-  small <- kept(smaller)$model
+  large <- model_of(handle)
+  small <- model_of(smaller)
   refuse_unlike(large, small, "the model", "the smaller one")
   refuse_weights(small, "lme4's simulate() leaves out of the variance of the errors")
   if (!holds(large, small) || free_parameters(small) >= free_parameters(large)) {
     refuse("the smaller model is not a part of this one, or is all of it")
   }
   if (!ncol(small@pp$X)) refuse("pbkrtest's bootstrap wants a fixed effect in the smaller model, an intercept at least")
-  models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(self_contained(kept(h)))))
+  models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(with_whole_call(entry_of(h)))))
   found <- with_seed(seed, pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L))
   found$ctime <- NULL
   tests <- describe_tests(summary(found)$test, found)
@@ -46,33 +46,34 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
 
 free_parameters <- function(model) attr(stats::logLik(model), "df")
 
-vcov_kr <- function(handle) list(value = as.vector(as.matrix(pbkrtest::vcovAdj(adjustable(handle)))))
+vcov_kr <- function(handle) list(value = as.vector(as.matrix(pbkrtest::vcovAdj(kr_model(handle)))))
 
 # Kenward-Roger's degrees of freedom of contrasts, which are the rows of a matrix, one after another.
 ddf_lb <- function(handle, weights) {
-  model <- adjustable(handle)
+  model <- kr_model(handle)
   rows <- matrix(weights, ncol = length(model@beta), byrow = TRUE)
   adjusted <- pbkrtest::vcovAdj(model)
   list(value = apply(rows, 1L, function(row) pbkrtest::Lb_ddf(row, stats::vcov(model), adjusted)))
 }
 
-adjustable <- function(handle) {
+kr_model <- function(handle) {
   model <- for_pbkrtest(handle, "Kenward-Roger")
   need_reml(model)
   model
 }
 
 for_pbkrtest <- function(handle, ddf) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   check_ddf(entry$model, ddf)
-  self_contained(entry)
+  with_whole_call(entry)
 }
 
-# What the smaller model restricts: itself, or the rows of a matrix, one after another. pbkrtest would exchange the two
-# models where the first is the smaller, and it takes none without fixed effects.
+# The restriction that the smaller model puts on the larger one: the smaller model itself, or a matrix whose rows come
+# one after another. pbkrtest would exchange two models of which the first is the smaller, and accepts no model without
+# fixed effects.
 restriction <- function(model, what, smaller = NULL, weights = NULL) {
   if (is.null(smaller)) return(matrix(weights, ncol = length(model@beta), byrow = TRUE))
-  small <- self_contained(kept(smaller))
+  small <- with_whole_call(entry_of(smaller))
   refuse_unlike(model, small, "the model", "the smaller one")
   if (!identical(model@cnms, small@cnms) || !identical(names(model@flist), names(small@flist))) {
     refuse(what, " compares fixed parts, and the two models have other random terms; use anova() or pb_modcomp()")
@@ -83,12 +84,12 @@ restriction <- function(model, what, smaller = NULL, weights = NULL) {
   if (ncol(small@pp$X)) small else diag(length(model@beta))
 }
 
-# Whether the fixed part of a model holds that of another.
+# Whether the fixed part of a model contains that of another.
 holds <- function(large, small) rank_of(cbind(large@pp$X, small@pp$X)) == rank_of(large@pp$X)
 
 rank_of <- function(matrix) qr(matrix)$rank
 
-# pbkrtest simulates responses for all rows of the data: a model of some of them is made one of all rows of less data.
+# Make a model of some rows a model of all rows of less data. pbkrtest simulates responses for all rows of the data.
 of_rows_used <- function(model) {
   rows <- attr(model@frame, "row.names")
   if (length(rows) == nrow(model@call$data)) return(model)

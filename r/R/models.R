@@ -1,11 +1,13 @@
-# Fitted models live here under a handle, each with the environment that holds its data, so that update,
-# refit and drop1 find it; Python releases the handle with its last reference.
+# The models that R keeps for Python. Each stands under a handle, with the environment that holds its data, so that
+# update, refit and drop1 find them. Python releases the handle with its last reference.
 
 models <- new.env(parent = emptyenv())
 
 keep <- function(handle, model, scope) assign(handle, list(model = model, scope = scope), envir = models)
 
-kept <- function(handle) get(handle, envir = models, inherits = FALSE)
+entry_of <- function(handle) get(handle, envir = models, inherits = FALSE)
+
+model_of <- function(handle) entry_of(handle)$model
 
 # Forget models. Returns how many are left.
 release <- function(handles) {
@@ -15,5 +17,5 @@ release <- function(handles) {
 
 # R's own summary, as printed.
 summary_text <- function(handle) {
-  list(text = paste(utils::capture.output(print(summary(kept(handle)$model))), collapse = "\n"))
+  list(text = paste(utils::capture.output(print(summary(model_of(handle)))), collapse = "\n"))
 }

@@ -1,4 +1,4 @@
-# Fit with nlme::lme. Returns the flat list of describe_fit(), without what is lme4's own: theta.
+# Fit with nlme::lme. Returns the flat list of describe_fit() without theta, which is lme4's own.
 fit_nlme <- function(handle, formula, data, reml = TRUE, na_action = "omit", contrasts = NULL, allow = character()) {
   need("nlme")
   model <- read_lmer(handle, formula, data, reml, na_action, contrasts, allow)
@@ -19,10 +19,10 @@ describe_lme <- function(model, terms, places, found) {
 
 is_within <- function(inner, outer) nrow(unique(cbind(inner, outer))) == length(unique(inner))
 
-# Where each term goes in lme's nested groups: a list of `groups`, the codes of each from the outermost, and `of`, for
-# each term `at`, its group, and `local`. A term whose factor is a group of its own has local NULL. One of a factor that
-# is crossed with these has one variance, so it is columns within a group that holds each of its levels whole, `local`
-# counting the levels there.
+# The place of each term in lme's nested groups: a list of `groups`, the codes of each group from the outermost, and
+# `of`, which has per term `at`, the number of its group, and `local`. A term whose factor is a group of its own has
+# local NULL. A term whose factor is crossed with these has one variance, so it becomes columns within a group that
+# contains each of its levels whole, and `local` numbers the levels there.
 lme_places <- function(terms) {
   codes <- lapply(terms, `[[`, "codes")
   codes <- codes[!duplicated(vapply(terms, `[[`, 0L, "factor"))]
@@ -47,7 +47,7 @@ lme_places <- function(terms) {
 
 comparable <- function(j, codes, i) is_within(codes[[i]], codes[[j]]) || is_within(codes[[j]], codes[[i]])
 
-# The columns lme is to see for a term: its own, or of a crossed factor one a level.
+# The columns of a term for lme: its own, or, for a crossed factor, one per level.
 lme_columns <- function(term, place) {
   if (is.null(place$local)) return(structure(term$columns, dimnames = list(NULL, term$names)))
   levels <- seq_len(max(place$local))
@@ -60,14 +60,14 @@ lme_matrix <- function(columns, place) {
   class(stats::reformulate(colnames(columns), intercept = FALSE))
 }
 
-# Tolerances beyond nlme's own, so that its answers are compared and not its patience. With its default pdLogChol in
-# place of pdSymm, or a quarter of the EM steps, it stops short near a singular covariance.
+# Tolerances tighter than nlme's defaults, so that the comparison is of optima and not of stopping rules. With nlme's
+# default pdLogChol in place of pdSymm, or with a quarter of the EM steps, lme stops early near a singular covariance.
 lme_control <- function() {
-  nlme::lmeControl(niterEM = 100L, maxIter = 500L, msMaxIter = 500L, msMaxEval = 5000L, tolerance = 1e-10, msTol = 1e-12,
-                   apVar = FALSE, returnObject = TRUE, allow.n.lt.q = TRUE)
+  nlme::lmeControl(niterEM = 100L, maxIter = 500L, msMaxIter = 500L, msMaxEval = 5000L, tolerance = 1e-10,
+                   msTol = 1e-12, apVar = FALSE, returnObject = TRUE, allow.n.lt.q = TRUE)
 }
 
-# The fit, and whether nlme had nothing to say against it.
+# The fit, and whether nlme gave it without a warning.
 fit_lme <- function(model, terms, places, reml) {
   columns <- Map(lme_columns, terms, places$of)
   at <- vapply(places$of, `[[`, 0L, "at")
@@ -88,14 +88,14 @@ fit_lme <- function(model, terms, places, reml) {
 
 group_name <- function(place) paste0("g", place$at)
 
-# The covariance of a term; of one that is columns in a larger matrix, the first of them stands for all.
+# The covariance of a term. Where the term is columns in a larger matrix, its first column stands for all.
 lme_covariance <- function(term, place, fit) {
   covariance <- fit$sigma^2 * as.matrix(fit$modelStruct$reStruct[[group_name(place)]])
   own <- if (is.null(place$local)) term$names else paste0(term$names, "_1")
   unname(covariance[own, own, drop = FALSE])
 }
 
-# Conditional modes of a term, level by level: lme has them in the rows of its group.
+# The conditional modes of a term, level by level. lme has them in the rows of its group.
 lme_modes <- function(term, place, fit) {
   first <- match(seq_len(max(term$codes)), term$codes)
   rows <- as.character(fit$groups[[group_name(place)]][first])

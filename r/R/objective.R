@@ -8,15 +8,17 @@ deviance_function <- function(entry) {
   entry$scope$.devfun
 }
 
-# Between theta and what that function takes: `par`, from lme4 2.0-1 on. They differ where a term has a structure.
-to_par <- function(devfun, theta) between(environment(devfun)$mkPar, theta)
+# Convert theta to the argument of that function and back. From lme4 2.0-1 on the argument is `par`, which differs from
+# theta where a term has a structure.
+to_par <- function(devfun, theta) convert_by(devfun_parts(devfun)$mkPar, theta)
 
-to_theta <- function(devfun, par) between(environment(devfun)$mkTheta, par)
+to_theta <- function(devfun, par) convert_by(devfun_parts(devfun)$mkTheta, par)
 
-between <- function(convert, values) if (is.null(convert)) values else convert(values)
+convert_by <- function(convert, values) if (is.null(convert)) values else convert(values)
 
-# A structure's theta holds more numbers than it has parameters: not every theta is one.
-checked_par <- function(devfun, theta) {
+# Convert theta, or refuse a theta that no structure gives. The theta of a structure has more elements than the
+# structure has parameters.
+valid_par <- function(devfun, theta) {
   par <- to_par(devfun, theta)
   if (!identical(par, theta) && !isTRUE(all.equal(to_theta(devfun, par), theta))) {
     refuse("theta has the point (", toString(signif(theta, 4L)), "), which no diag(), cs() or ar1() covariance gives")
@@ -26,13 +28,13 @@ checked_par <- function(devfun, theta) {
 
 # Call `use` with the objective of a kept model and the model.
 with_objective <- function(handle, use, ...) {
-  entry <- kept(handle)
-  renewing(entry$scope, ".devfun", use(deviance_function(entry), entry$model, ...))
+  entry <- entry_of(handle)
+  renew_unless_finite(entry$scope, ".devfun", use(deviance_function(entry), entry$model, ...))
 }
 
-# Evaluate what a kept function of lme4's found. It does not recover from a point where it has no value, so after an
-# error or a value that is not finite the next use makes it anew.
-renewing <- function(scope, name, found) {
+# Evaluate the result of a kept function of lme4's. The function does not recover from a point where it has no value,
+# so after an error or a value that is not finite the next use makes it again.
+renew_unless_finite <- function(scope, name, found) {
   sound <- FALSE
   on.exit(if (!sound) scope[[name]] <- NULL)
   sound <- all(is.finite(found$value))
@@ -41,17 +43,17 @@ renewing <- function(scope, name, found) {
 
 each_point <- function(theta, model) split(theta, (seq_along(theta) - 1L) %/% length(model@theta))
 
-# Values of the objective; `theta` holds the points one after another.
+# Values of the objective. `theta` holds the points one after another.
 deviance_at <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    pars <- lapply(each_point(theta, model), checked_par, devfun = devfun)
+    pars <- lapply(each_point(theta, model), valid_par, devfun = devfun)
     list(value = vapply(pars, devfun, 0, USE.NAMES = FALSE))
   })
 }
 
-# What a unit of each parameter moves in the linear predictor: the root mean square of the column of Z it scales, of
-# the largest one where it scales several; 1 of a correlation. Optimizers need it: a slope on x in thousands has a
-# theta a thousand times smaller.
+# The effect of a unit of each parameter on the linear predictor: the root mean square of the column of Z that the
+# parameter scales, the largest where it scales several, and 1 for a correlation. Optimizers need it: the theta of a
+# slope on x in thousands is a thousand times smaller.
 par_scale <- function(model) {
   zt <- model@pp$Zt
   squares <- Matrix::rowSums(zt^2)
@@ -66,18 +68,19 @@ par_scale <- function(model) {
          use.names = FALSE)
 }
 
-# Minimize from each of the given points (one after another in `theta`) with minqa's bobyqa at rounding level.
+# Minimize from each of the given points (one after another in `theta`) with minqa's bobyqa down to rounding error.
 # Returns the end points, one after another, and the values there.
 polish <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    starts <- lapply(each_point(theta, model), checked_par, devfun = devfun)
+    starts <- lapply(each_point(theta, model), valid_par, devfun = devfun)
     ends <- lapply(starts, polish_from, devfun, par_scale(model), lme4::getME(model, "lower"), upper_of(devfun))
     list(theta = unlist(lapply(ends, to_theta, devfun = devfun), use.names = FALSE),
          value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
   })
 }
 
-# Never ends above its start: bobyqa moves a start that is close to a bound before it looks.
+# Minimize from one point. The end is never above the start, although bobyqa first moves a start that is close to a
+# bound.
 polish_from <- function(start, devfun, scale, lower, upper = Inf) {
   start <- pmin(pmax(start, lower), upper)
   best <- start * scale
@@ -90,15 +93,16 @@ polish_from <- function(start, devfun, scale, lower, upper = Inf) {
   if (devfun(end) <= devfun(start)) end else start
 }
 
-# A correlation has a bound above; lme4 2.1 has no value at that of a cs() of three columns, so it stays below.
+# The upper bounds of the parameters, which correlations have. lme4 2.1 has no value at the bound of a cs() of three
+# columns, so the search stays below it.
 upper_of <- function(devfun) {
-  rho <- environment(devfun)
+  rho <- devfun_parts(devfun)
   upper <- if (is.null(rho$upper)) rep(Inf, length(rho$lower)) else rho$upper
   upper - 1e-8
 }
 
-# Where each of lme4's optimizers ends from lme4's own start: `optimizer`, the points one after another in `theta`, and
-# the objective there. One that fails is left out.
+# The end of each of lme4's optimizers from lme4's own start: `optimizer`, the points one after another in `theta`, and
+# the objective there. An optimizer that fails is left out.
 all_optimizers <- function(handle) {
   names <- c("bobyqa", "Nelder_Mead", "nlminbwrap", "nloptwrap")
   ends <- lapply(names, function(name) tryCatch(with_objective(handle, end_of, name), error = function(e) NULL))
@@ -113,9 +117,9 @@ end_of <- function(devfun, model, name) {
   list(theta = to_theta(devfun, par), value = devfun(par))
 }
 
-# The matrices of a kept model. Z comes as the compressed columns of its transpose, a column a row of the data.
+# The matrices of a kept model. Z comes as the compressed columns of its transpose, one column per row of the data.
 design <- function(handle) {
-  model <- kept(handle)$model
+  model <- model_of(handle)
   groups <- attr(model@flist, "assign")
   list(
     terms = colnames(model@pp$X),

@@ -1,5 +1,6 @@
-# Any plain R object as one flat list of plain vectors: its `kind`, its values, and its names where it has any. The
-# elements of a list come one after another, those of the i-th under "i."; equal names are numbered, as VarCorr() does.
+# Describe any plain R object as one flat list of plain vectors: its `kind`, its values, and its names where it has
+# any. The elements of a list come one after another, those of the i-th under "i.". Equal names get numbers, as in
+# VarCorr().
 describe <- function(object) {
   if (is.data.frame(object)) c(kind = "frame", describe_frame(object))
   else if (is.factor(object)) c(kind = "frame", describe_frame(data.frame(factor = object)))

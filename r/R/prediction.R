@@ -1,6 +1,7 @@
-# The model as predict() and simulate() are to see it. For the rows of the fit lme4 takes the random terms' variables from
-# the data of the call, where the rows that the fit left out still are; and it pads by those what it makes of new data.
-predictable <- function(entry) {
+# The model in the form that predict() and simulate() need. For the rows of the fit lme4 takes the variables of the
+# random terms from the data of the call, which still have the rows that the fit left out. It also pads results for new
+# data by those rows.
+prediction_model <- function(entry) {
   model <- entry$model
   rows <- attr(model@frame, "row.names")
   if (length(rows) < nrow(entry$scope$data)) model@call$data <- entry$scope$data[rows, , drop = FALSE]
@@ -8,21 +9,22 @@ predictable <- function(entry) {
   model
 }
 
-# Refuse new data where R would not compute a term of them as it did for the fit: of cut(x, 3) it does not know the fit's
-# pieces, nor of I(scale(x)) the fit's mean. Of such a model some row, taken alone, does not have its fitted value.
+# Refuse new data where R would compute a term otherwise than in the fit. Of cut(x, 3) R does not know the fit's
+# intervals, nor of I(scale(x)) the fit's mean. In such a model some row, taken alone, does not have its fitted value.
 check_safe <- function(entry, model) {
   if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(model@resp$mu), has_own_value, NA, entry, model))
   if (!entry$scope$.safe) {
     check_predicts(entry, model)
-    refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such as ",
-           "cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
+    refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
+           "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
   }
 }
 
-# Refuse new data where lme4's predict() fails of the fit's own, as it does of log(`the days`).
+# Refuse new data where lme4's predict() fails on the fit's own rows, as with log(`the days`).
 check_predicts <- function(entry, model) {
-  tryCatch(stats::predict(model, entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE]), error = function(e) {
-    quoted <- backticked(all.vars(stats::formula(model)))
+  data <- entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE]
+  tryCatch(stats::predict(model, data), error = function(e) {
+    quoted <- names_in_backticks(all.vars(stats::formula(model)))
     refuse("new data cannot be predicted: lme4's predict() fails of the fit's own rows (", conditionMessage(e), ")",
            if (length(quoted)) "; rename columns whose names need backticks: ", toString(quoted))
   })
@@ -36,41 +38,41 @@ has_own_value <- function(i, entry, model) {
   isTRUE(all.equal(unname(alone) + sum(data$.offset), model@resp$mu[i]))
 }
 
-# Which random effects count: NULL is all of them, "~0" none, "~ (1 | g)" these.
+# The formula of the random effects that count: NULL is all of them, "~0" none, "~ (1 | g)" those of g.
 chosen_effects <- function(re_form, scope) if (!is.null(re_form)) eval(str2lang(re_form), scope)
 
-# Evaluate a prediction; random effects that are not the fit's are the caller's mistake.
-predicting <- function(expr) {
+# Evaluate a prediction. Random effects that the fit does not have are an error of the caller.
+predict_or_refuse <- function(expr) {
   tryCatch(expr, error = function(e) {
     if (grepl("specified in re.form", conditionMessage(e))) refuse(conditionMessage(e)) else stop(e)
   })
 }
 
-# Rows of new data that have a value for every variable of the fixed part.
+# The numbers of the rows of new data that have a value for every variable of the fixed part.
 complete_rows <- function(model, newdata) {
   terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
   frame <- stats::model.frame(terms, newdata, na.action = stats::na.omit)
   setdiff(seq_len(nrow(newdata)), attr(frame, "na.action"))
 }
 
-# Predictions for the rows of the fit or for those of new data, of which `complete` keeps the complete ones only: `fit`,
-# `se_fit` where it is asked for, and `row`. lme4 would add the offset of all rows to the predictions of the complete ones.
+# Predictions for the rows of the fit or of new data: `fit`, `se_fit` where it is asked for, and `row`. With `complete`
+# only the complete rows of new data count; lme4 would add the offset of all rows to their predictions.
 predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = FALSE, allow_new_levels = FALSE,
                           complete = FALSE, se_fit = FALSE, newparams = NULL) {
-  entry <- kept(handle)
-  model <- predictable(entry)
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
   if (!is.null(newdata)) check_safe(entry, model)
   rows <- if (complete) complete_rows(model, newdata) else seq_len(NROW(newdata))
   newdata <- newdata[rows, , drop = FALSE]
   form <- chosen_effects(re_form, entry$scope)
-  fit <- predicting(stats::predict(model, newdata, newparams, form, random.only = random_only,
+  fit <- predict_or_refuse(stats::predict(model, newdata, newparams, form, random.only = random_only,
                                    allow.new.levels = allow_new_levels))
   se <- if (se_fit) standard_errors(model, entry, newdata, form, random_only)
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
 
-# Standard errors of predictions, theta held fixed. lme4 has them from 1.1-35 on, but leaves out the permutation of L, and
-# takes the columns of some random effects for those of others.
+# Standard errors of predictions, with theta held fixed. lme4 has them from 1.1-35 on, but leaves out the permutation
+# of L, and confuses the columns of some random effects.
 standard_errors <- function(model, entry, newdata, form, random_only) {
   data <- if (is.null(newdata)) entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE] else newdata
   part <- function(rows) {
@@ -85,7 +87,7 @@ prediction_variance <- function(model, x, random) {
   get <- function(name) lme4::getME(model, name)
   b <- get("Lambdat") %*% random$known
   u <- Matrix::solve(get("L"), Matrix::solve(get("L"), b, system = "P"), system = "L")
-  beta <- solved(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
+  beta <- solve_any(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
   of_new <- Matrix::colSums(random$new * (random$covariance %*% random$new))
   stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
 }
@@ -98,8 +100,8 @@ fixed_design <- function(model, data) {
   x[, colnames(model@pp$X), drop = FALSE]
 }
 
-# The random part's design for data, a column a row: `known`, a row a random effect of the fit, and `new`, with those of new
-# levels, whose relative covariance is `covariance`.
+# The design of the random part for data, one column per row of the data. `known` has a row per random effect of the
+# fit. `new` also has a row per effect of new levels, and `covariance` is the relative covariance of its rows.
 random_design <- function(model, data, form) {
   fitted <- lme4::getME(model, "Lambdat")
   none <- Matrix::Matrix(0, nrow(fitted), nrow(data), sparse = TRUE)
@@ -108,19 +110,19 @@ random_design <- function(model, data, form) {
   own <- numbered_terms(model, data, form)
   first <- numbered_terms(model, data, form, first_level)
   is_new <- own$b == 0
-  known <- Matrix::sparseMatrix(own$b[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new))) %*% own$Zt
+  place <- Matrix::sparseMatrix(own$b[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new)))
   own$Lambdat@x[] <- 1
-  list(known = known, new = Matrix::Diagonal(x = as.numeric(is_new)) %*% own$Zt,
-       covariance = relabelled(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first$b))
+  list(known = place %*% own$Zt, new = Matrix::Diagonal(x = as.numeric(is_new)) %*% own$Zt,
+       covariance = relabel(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first$b))
 }
 
-# What lme4's mkNewReTrms() makes of data, with, for the random effects, their places among those of the fit, or 0 for those
-# of new levels. `level` finds the rows of a factor's table for its levels.
+# The result of lme4's mkNewReTrms() for data, in which the places of the random effects among those of the fit stand
+# for their values, and 0 for new levels. `level` finds the rows of a factor's table for its levels.
 numbered_terms <- function(model, data, form, level = NULL) {
   modes <- lme4::ranef(model, condVar = FALSE)
   for (name in names(modes)) modes[[name]][] <- t(mode_positions(model, name))
   own <- list(ranef = function(...) modes)
-  with_own(lme4::mkNewReTrms, c(own, levelfun = level))(model, data, form, allow.new.levels = TRUE)
+  mkNewReTrms_with(c(own, levelfun = level))(model, data, form, allow.new.levels = TRUE)
 }
 
 first_level <- function(x, nl.n, ...) {
@@ -129,39 +131,33 @@ first_level <- function(x, nl.n, ...) {
   found
 }
 
-# A function of lme4's that finds some functions of ours before lme4's.
-with_own <- function(fun, own) {
-  environment(fun) <- list2env(own, parent = asNamespace("lme4"))
-  fun
-}
-
-# A sparse matrix with the values that `from` has where the terms of its rows and columns have their first level.
-relabelled <- function(matrix, from, first) {
+# Give a sparse matrix the values that `from` has for the first level of the terms of its rows and columns.
+relabel <- function(matrix, from, first) {
   entries <- methods::as(methods::as(matrix, "generalMatrix"), "TsparseMatrix")
   entries@x <- from[cbind(first[entries@i + 1L], first[entries@j + 1L])]
   entries
 }
 
-# Simulated responses, one after another, and whether lme4's own would have other variances.
+# Simulate responses, one after another in `value`. `differs` tells whether lme4's own would have other variances.
 simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, allow_new_levels = FALSE,
                            newparams = NULL, cluster_rand = NULL) {
-  entry <- kept(handle)
-  model <- predictable(entry)
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
   if (!is.null(newdata)) check_safe(entry, model)
   drawn <- draw(model, nsim, seed, newdata, newparams, chosen_effects(re_form, entry$scope), allow_new_levels,
-                if (!is.null(cluster_rand)) exported(cluster_rand))
+                if (!is.null(cluster_rand)) find_export(cluster_rand))
   list(value = as.vector(drawn), differs = attr(drawn, "differs"))
 }
 
-# Responses as lme4's simulate() draws them, a column each, but with the model's own variances: lme4 takes theta from the
-# wrong term where not all terms are drawn, or where new data order them otherwise; and it leaves the weights out (its
-# issue 386). The normal deviates are the same. `differs` tells whether the variances do.
+# Draw responses as lme4's simulate() does, one per column, but with the model's own variances. lme4 takes theta from
+# the wrong term where only some terms are drawn, or where new data order them otherwise, and it leaves the weights out
+# (its issue 386). The normal deviates are the same. `differs` tells whether the variances differ.
 draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
                  cluster_rand = NULL) {
   differs <- random <- FALSE
   own_terms <- function(object, newdata, form, ...) {
     found <- numbered_terms(object, newdata, form, first_level)
-    right <- relabelled(found$Lambdat, lme4::getME(object, "Lambdat"), found$b)
+    right <- relabel(found$Lambdat, lme4::getME(object, "Lambdat"), found$b)
     random <<- TRUE
     differs <<- differs || any(right != found$Lambdat)
     list(Zt = found$Zt, Lambdat = right)
@@ -170,7 +166,7 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
                   allow.new.levels = allow_new_levels)
     given$cluster.rand <- cluster_rand
-    unname(as.matrix(with_seed(seed, do.call(with_own(lme4::.simulateFun, list(mkNewReTrms = own_terms)), given))))
+    unname(as.matrix(with_seed(seed, do.call(simulateFun_with(list(mkNewReTrms = own_terms)), given))))
   }
   responses <- simulated(TRUE)
   weights <- model@resp$weights
@@ -182,10 +178,10 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
   structure(responses, differs = differs)
 }
 
-# Values that the fit has not seen of its grouping factors, which `groups` gives as text by name: `group`, `level`, and
-# `row` from 1.
+# Levels in new data that the fit has not seen. `groups` has the text of each grouping factor by its name. Returns
+# `group`, `level`, and `row` from 1.
 unseen_levels <- function(handle, newdata, groups) {
-  entry <- kept(handle)
+  entry <- entry_of(handle)
   found <- Map(function(name, text) {
     group <- str2lang(text)
     value <- as.character(eval(group, lapply(newdata[all.vars(group)], as.factor), entry$scope))

@@ -1,7 +1,7 @@
 # Random numbers that a seed alone decides.
 
-# Evaluate an expression as after RNGkind("Mersenne-Twister", "Inversion", "Rejection") and set.seed(seed), and put the
-# session's own generator and state back; without a seed, go on with the session's.
+# Evaluate an expression after RNGkind("Mersenne-Twister", "Inversion", "Rejection") and set.seed(seed), then restore
+# the session's own generator and state. Without a seed the session's generator goes on.
 with_seed <- function(seed, expr) {
   if (is.null(seed)) return(expr)
   if (!exists(".Random.seed", globalenv(), inherits = FALSE)) set.seed(NULL)

@@ -1,5 +1,6 @@
-# Where formulas are evaluated: environments that hold the functions a formula may call, by the package that
-# exports them, and nothing else. The Python package refuses all others before R sees them; what got past it finds none here.
+# The environments in which formulas are evaluated. They hold the functions that a formula may call, here by the
+# package that exports them, and nothing else. The Python package refuses all other functions first; R does not find
+# those that it missed.
 functions_offered <- list(
   base = c("I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan", "scale", "pmin",
            "pmax", "ifelse", "round", "floor", "ceiling", "is.na", "c", "factor", "ordered", "cut", "interaction",
@@ -11,7 +12,7 @@ functions_offered <- list(
 operators_offered <- c("~", "(", "+", "-", "*", "/", "^", "%%", "%/%", ":", "!", "&", "==", "!=", "<", "<=", ">", ">=",
                        "list") # stats::model.frame makes a call of list() of the variables
 
-# stats::C calls the function of any name that it is given as text.
+# C() for R's own contrasts only. stats::C calls any function whose name it is given as text.
 C_of_offered <- function(object, contr, ...) {
   if (!missing(contr) && is.character(contr) && !all(contr %in% functions_offered$stats)) {
     refuse("C() is given ", toString(dQuote(contr, FALSE)), ", which is not one of R's contrasts")
@@ -19,33 +20,43 @@ C_of_offered <- function(object, contr, ...) {
   stats::C(object, contr, ...)
 }
 
-# Made when first used: lme4 takes a second to load, and what else the worker does must not need it.
-delayedAssign("sealed", {
+# The locked environment of all these functions. It is made at first use: lme4 takes a second to load, and the calls
+# that need no formula do not wait for it.
+root_scope <- local({
+  root <- NULL
+  function() {
+    if (is.null(root)) root <<- make_root_scope()
+    root
+  }
+})
+
+make_root_scope <- function() {
   offered <- c(functions_offered, list(base = operators_offered))
-  found <- Map(function(package, names) mget(names, getNamespace(package)), names(offered), offered)
+  find <- function(package, names) sapply(names, getExportedValue, ns = package, simplify = FALSE)
+  found <- Map(find, names(offered), offered)
   scope <- list2env(c(do.call(c, unname(found)), C = C_of_offered), parent = emptyenv())
   lockEnvironment(scope, bindings = TRUE)
   scope
-})
+}
 
-# The names of all of it but the operators.
+# The names of these functions, without the operators.
 formula_functions <- function() list(name = c(unlist(functions_offered, use.names = FALSE), "C"))
 
-# The environment of a model's formula; `allow` names further functions, "package::function".
+# The environment of a model's formula. `allow` names further functions as "package::function".
 formula_scope <- function(data, allow = character()) {
-  scope <- new.env(parent = sealed)
+  scope <- new.env(parent = root_scope())
   scope$data <- data
   if (length(allow)) scope$`::` <- only(allow)
   scope
 }
 
-# A `::` that finds these functions and no others.
+# A `::` that finds the allowed functions and no others.
 only <- function(allow) {
-  found <- list2env(stats::setNames(lapply(allow, exported), allow), parent = emptyenv())
+  found <- list2env(stats::setNames(lapply(allow, find_export), allow), parent = emptyenv())
   function(package, name) get(paste(substitute(package), substitute(name), sep = "::"), found)
 }
 
-exported <- function(name) {
+find_export <- function(name) {
   parts <- strsplit(name, "::", fixed = TRUE)[[1L]]
   found <- tryCatch(getExportedValue(parts[1L], parts[2L]), error = function(e) {
     refuse("allow names ", name, ", which R does not find: ", conditionMessage(e))
@@ -54,14 +65,15 @@ exported <- function(name) {
   found
 }
 
-# Add what lme4 needs to evaluate its own call: to a child of a formula's scope while a model is fitted, and to the
-# scope itself from then on, so that update, drop1 and others find it. Summaries show lmerControl by name.
-opened <- function(scope) {
+# Add the functions with which lme4 evaluates its own call. While a model is fitted they are in a child of the
+# formula's scope, and afterwards in the scope itself, so that update, drop1 and others find them. Summaries show
+# lmerControl by name.
+open_scope <- function(scope) {
   scope$`::` <- `::`
   scope$lmerControl <- lme4::lmerControl
   scope$weights <- stats::weights # lmer gets them by name from where it was called, as it does offset
   scope
 }
 
-# Stop for what the caller gave; Python raises it as InvalidArgument.
+# Stop because of an argument of the caller. Python raises it as InvalidArgument.
 refuse <- function(...) stop(errorCondition(paste0(...), class = "lmerbridge_refusal"))

@@ -1,4 +1,5 @@
-# What a last bit depends on: R, the packages, BLAS and LAPACK, the processor's code path, addresses and locale.
+# The facts on which a last bit depends: R, its packages, BLAS and LAPACK, the processor's code path, addresses and
+# locale.
 session_facts <- function() {
   facts <- c(R = paste(R.version$major, R.version$minor, sep = "."),
              vapply(c("lme4", "Matrix", "minqa", "nloptr"), written_version, ""),
@@ -9,16 +10,16 @@ session_facts <- function() {
   list(name = names(facts), value = unname(facts))
 }
 
-# As DESCRIPTION has it, "1.1-31".
+# The version as DESCRIPTION has it, such as "1.1-31".
 written_version <- function(package) utils::packageDescription(package)$Version
 
-# The end of the path of a library, "openblas-serial/libblas.so.3": which one it is stands in its directory.
+# The end of a library's path, such as "openblas-serial/libblas.so.3". The directory tells which BLAS it is.
 library_file <- function(path) {
   parts <- strsplit(normalizePath(path, mustWork = FALSE), "/", fixed = TRUE)[[1L]]
   paste(utils::tail(parts, 2L), collapse = "/")
 }
 
-# Whether Linux loads libraries at "fixed" or "random" addresses; "" elsewhere. lme4's choice among equally good
+# Whether Linux loads libraries at "fixed" or "random" addresses, and "" elsewhere. lme4's choice among equally good
 # permutations depends on it.
 addresses <- function(file = "/proc/self/personality") {
   if (!file.exists(file)) return("")

@@ -1,6 +1,6 @@
 # Covariance structures of lme4 2.x: us(), diag(), cs() and ar1() around a random term.
 
-# For each random term its kind, whether its variances are one, and how many of the parameters `par` are its.
+# Describe each random term: its kind, whether it has one variance, and how many of the parameters `par` it has.
 describe_structures <- function(model) {
   found <- structures_of(model)
   width <- lengths(model@cnms, use.names = FALSE)

@@ -180,7 +180,7 @@ def test_fits_made_before_a_death_are_rebuilt_each_once_in_one_new_process(sleep
     faces = [(str(fit), fit.deviance_at(fit.theta)[0], fit.design().x.tobytes()) for fit in (slopes, intercepts)]
     fresh = [pickle.loads(pickle.dumps(fit)) for fit in (slopes, intercepts)]
     for fit in fresh:
-        assert fit._model is None
+        assert fit._in_r.model is None
     kill(host.worker())
     started.clear()
     again = [(str(fit), fit.deviance_at(fit.theta)[0], fit.design().x.tobytes()) for fit in fresh]
@@ -195,7 +195,7 @@ def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_
     os.kill(host.worker()._process.pid, signal.SIGSTOP)  # so that it dies while a call waits
     os.kill(host.worker()._process.pid, signal.SIGKILL)
     with pytest.raises(WorkerDied, match=r"ended \(-9\)"):
-        fit._model.call("summary_text")
+        fit._in_r.model.call("summary_text")
     assert call_on(fit, "summary_text")["text"] == [text]
 
 
@@ -237,4 +237,4 @@ def test_a_copy_has_the_same_numbers_and_a_model_of_its_own(copied, sleepstudy):
     other = copied(fit)
     assert bits(other) == bits(fit)
     assert (other.deviance_at(fit.theta), str(other)) == (fit.deviance_at(fit.theta), str(fit))
-    assert other._model is not fit._model
+    assert other._in_r.model is not fit._in_r.model

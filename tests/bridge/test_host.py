@@ -46,7 +46,7 @@ def test_two_processes_give_the_same_bits():
 
 
 def test_messages_are_in_english_whatever_the_user_s_language():
-    script = FIT + "try: host.call('kept', handle='nothing')\nexcept Exception as error: print(error.text)"
+    script = FIT + "try: host.call('entry_of', handle='nothing')\nexcept Exception as error: print(error.text)"
     assert run(script, LANGUAGE="de", LANG="de_DE.UTF-8") == "object 'nothing' not found"
 
 

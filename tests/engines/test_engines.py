@@ -11,10 +11,10 @@ from lmerbridge import Verdict, engines
 from lmerbridge.engines.interlace import Interlace
 from lmerbridge.engines.lme4 import Lme4
 from lmerbridge.engines.mixedlm import Mixedlm
-from lmerbridge.engines.r import Nlme, _translated
+from lmerbridge.engines.r import Nlme, _translation
 from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, RError, SetupError, UnfitData
 from lmerbridge.inputs.spec import Spec
-from lmerbridge.parity.cases import matching
+from lmerbridge.parity.cases import pick
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.setup.compat import Range
 from lmerbridge.setup.installation import ask_r
@@ -54,7 +54,7 @@ OPTIMIZERS = ("bobyqa", "Nelder_Mead", "nlminbwrap", "nloptwrap")  # those that 
 
 @cache
 def reference(name, engine="lme4"):
-    (case,) = matching(name)
+    (case,) = pick(name)
     spec = case.spec()
     return spec, engines.find(engine).fit(spec)
 
@@ -119,7 +119,7 @@ def test_what_an_engine_does_wrong_is_found_and_what_it_does_right_is_not(case, 
 
 
 def test_lme4_by_bobyqa_against_nlme_has_no_finding():
-    names = [case.name for pattern in QUICK for case in matching(pattern)]
+    names = [case.name for pattern in QUICK for case in pick(pattern)]
     found = [judged(name, "nlme", "lme4[bobyqa]") for name in names]
     assert {comparison.verdict for comparison in found} == {Verdict.SAME_OPTIMUM}, found
     assert all(comparison.candidate_fit.converged for comparison in found)
@@ -311,7 +311,7 @@ def test_a_python_package_that_is_not_installed_is_told_with_the_remedy(engine, 
 )
 def test_an_error_in_r_is_ours_by_its_class(of_r, ours, text, sleepstudy):
     formula = "Reaction ~ Days + (1 | Subject)"
-    error = _translated(RError("glmmTMB", (of_r, "error")), Spec(formula=formula, data=sleepstudy))
+    error = _translation(RError("glmmTMB", (of_r, "error")), Spec(formula=formula, data=sleepstudy))
     assert type(error) is ours
     with pytest.raises(ours, match=text):
         raise error

@@ -22,13 +22,13 @@ from lmerbridge.report.description import describe
 
 WITHOUT_R = "[dp]*[fd]*"  # dyestuff, dyestuff2, pastes_nested, pastes_crossed: statsmodels gets one of the eight wrong
 OTHERS = ("penicillin/*", "sleepstudy_two_thirds/REML", "sleepstudy_polynomial/REML", "ham/REML", "dietox_strings/ML")
-CHOSEN = [case for pattern in (WITHOUT_R, *OTHERS) for case in cases.matching(pattern)]
+CHOSEN = [case for pattern in (WITHOUT_R, *OTHERS) for case in cases.pick(pattern)]
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("recorded") / "lme4.json"
-    recording.write(recording.record(CHOSEN), path)
+    recording.write_recording(recording.record_cases(CHOSEN), path)
     return path
 
 
@@ -92,7 +92,7 @@ def test_what_a_last_bit_depends_on_is_kept(recorded):
 
 @pytest.fixture(scope="module")
 def with_r():
-    results = suite.run_cases(cases.matching(WITHOUT_R), ["statsmodels"])
+    results = suite.run_cases(cases.pick(WITHOUT_R), ["statsmodels"])
     return {r.case.name: r.comparison for group in results for r in group}
 
 
@@ -125,7 +125,7 @@ def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorde
         raise SetupError("no R")
 
     monkeypatch.setattr(suite, "session_facts", no_r)
-    results = list(suite.run_cases(cases.matching("milk_barley/ML"), ["statsmodels"], reference=recorded.name))
+    results = list(suite.run_cases(cases.pick("milk_barley/ML"), ["statsmodels"], reference=recorded.name))
     run = suite.collect(results)
     (result,) = run.results
     assert f"{recorded.name} has no data set nlme/Milk" in result.comparison.reason
@@ -135,12 +135,12 @@ def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorde
 
 
 def test_a_model_the_recording_lacks_is_not_expressible(recorded):
-    (case,) = cases.matching("rail/ML")
+    (case,) = cases.pick("rail/ML")
     with pytest.raises(NotExpressible, match=r"has no fit of travel ~ 1 \+ \(1 \| Rail\) by ML"):
         recorded.fit(case.spec())
     with pytest.raises(NotExpressible, match="has no data set nlme/Rail; it has lme4/"):
         case.spec(recorded.load_dataset)
-    (twice,) = cases.matching("ham/ML")
+    (twice,) = cases.pick("ham/ML")
     with pytest.raises(NotExpressible, match="by ML"):
         recorded.fit(twice.spec())
 
@@ -160,13 +160,13 @@ CHANGES = {  # of the data that a recording was made of
 @pytest.mark.parametrize("change", CHANGES)
 def test_changed_data_are_an_error_that_says_so(change, recorded):
     data = CHANGES[change](load_dataset("Penicillin"))
-    (case,) = cases.matching("penicillin/ML")
+    (case,) = cases.pick("penicillin/ML")
     with pytest.raises(EngineFailed, match=r"the data has changed: recorded:.* has diameter ~ .* with the hash"):
         recorded.fit(case.spec(lambda *_: data))
 
 
 def test_a_column_the_model_does_not_use_may_change(recorded):
-    (case,) = cases.matching("penicillin/ML")
+    (case,) = cases.pick("penicillin/ML")
     data = load_dataset("Penicillin").assign(other=1)
     assert recorded.fit(case.spec(lambda *_: data)).criterion == recorded.fit(case.spec()).criterion
 
@@ -175,14 +175,14 @@ def test_the_data_of_a_recording_cannot_be_changed_unseen(changed):
     def shift(content):
         content["data"]["lme4/Penicillin"]["columns"]["diameter"]["values"][0] += 1
 
-    (case,) = cases.matching("penicillin/ML")
+    (case,) = cases.pick("penicillin/ML")
     other = changed(shift)
     with pytest.raises(EngineFailed, match="the data has changed"):
         other.fit(case.spec(other.load_dataset))
 
 
 def test_a_recording_written_anew_is_read_anew(changed):
-    (case,) = cases.matching("penicillin/ML")
+    (case,) = cases.pick("penicillin/ML")
     method = {"formula": case.formula, "method": "ML"}
     first = changed(lambda content: None)
     again = changed(lambda content: described(content, **method)["beta"].__setitem__(0, 1.0))
@@ -192,8 +192,8 @@ def test_a_recording_written_anew_is_read_anew(changed):
 
 def test_two_recordings_are_judged_against_each_other(recorded, tmp_path):
     path = tmp_path / "bobyqa.json"
-    (case,) = cases.matching("penicillin/REML")
-    recording.write(recording.record([case], "lme4[bobyqa]"), path)
+    (case,) = cases.pick("penicillin/REML")
+    recording.write_recording(recording.record_cases([case], "lme4[bobyqa]"), path)
     other = find(f"recorded:{path}")
     result = compare(case.formula, case.data(recorded.load_dataset), reference=recorded, candidate=other)
     assert (result.verdict, result.reference, result.candidate) == (Verdict.SAME_OPTIMUM, recorded.name, other.name)
@@ -215,14 +215,14 @@ def test_a_number_changed_in_a_recording_is_noticed(name, recorded, changed):
     def perturb(content):
         described(content, "diameter ~ 1 + (1 | plate) + (1 | sample)")[name][0] *= 1.01
 
-    (case,) = cases.matching("penicillin/REML")
+    (case,) = cases.pick("penicillin/REML")
     result = compare(case.formula, case.data(recorded.load_dataset), reference=recorded, candidate=changed(perturb))
     assert result.verdict is FAULTS[name]
 
 
 @pytest.mark.parametrize("source", ["exact", "published"])
 def test_a_shipped_recording_holds_single_numbers_and_fits_nothing(source):
-    (case,) = cases.matching("dyestuff/ML")
+    (case,) = cases.pick("dyestuff/ML")
     with pytest.raises(NotExpressible, match=f"recorded:{source} holds single numbers and no whole fit"):
         find(f"recorded:{source}").fit(case.spec())
 
@@ -237,7 +237,7 @@ def test_a_file_that_is_no_recording_is_an_error(tmp_path):
 
 
 def test_the_r_script_of_a_finding_names_the_rows_without_loading_the_data(recorded):
-    (case,) = cases.matching("sleepstudy_two_thirds/REML")
+    (case,) = cases.pick("sleepstudy_two_thirds/REML")
     fit = recorded.fit(case.spec(recorded.load_dataset))
     told = no_fit(case, (recorded.name, "other"), Verdict.ENGINE_FAILED, "it failed", fit)
     elsewhere = replace(case, dataset="of no package")
@@ -247,7 +247,7 @@ def test_the_r_script_of_a_finding_names_the_rows_without_loading_the_data(recor
 
 
 def test_the_python_script_of_a_finding_takes_the_data_of_the_recording(recorded, capsys):
-    (case,) = cases.matching("dyestuff2/REML")
+    (case,) = cases.pick("dyestuff2/REML")
     result = suite.run_here(case, find("statsmodels"), recorded.name)
     assert f"data = find({recorded.name!r}).load_dataset('Dyestuff2', 'lme4')" in result.python_code
     exec(compile(result.python_code, "finding.py", "exec"), {})
@@ -256,7 +256,7 @@ def test_the_python_script_of_a_finding_takes_the_data_of_the_recording(recorded
 
 def test_only_lme4_is_recorded():
     with pytest.raises(InvalidArgument, match="statsmodels cannot be recorded"):
-        recording.record(cases.matching("dyestuff/ML"), "statsmodels")
+        recording.record_cases(cases.pick("dyestuff/ML"), "statsmodels")
 
 
 def test_the_command_writes_the_same_bytes_twice(tmp_path):

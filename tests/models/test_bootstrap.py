@@ -468,5 +468,5 @@ def test_what_cannot_be_is_refused(arguments, words):
 
 def test_a_fit_without_its_r_process_bootstraps_too():
     fit = pickle.loads(pickle.dumps(hard("weights")))
-    assert fit._model is None
+    assert fit._in_r.model is None
     assert arrays(fit.bootstrap(nsim=3, seed=SEED)) == arrays(hard("weights").bootstrap(nsim=3, seed=SEED))

@@ -233,7 +233,7 @@ def test_a_chain_of_refits_keeps_the_last_model_in_r_and_no_others():
     chain = [fit]
     for _ in range(3):
         chain.append(chain[-1].refit(other_response(chain[-1])))
-    assert all(later._remake.args[0]._model is None for _, later in pairwise(chain))
+    assert all(later._in_r.rebuild.args[0]._in_r.model is None for _, later in pairwise(chain))
     assert same_bits(
         chain[-1].theta,
         fit.refit(chain[1].fitted + chain[1].residuals)

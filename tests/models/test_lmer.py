@@ -377,7 +377,7 @@ def test_a_pickled_fit_has_its_numbers_without_r_and_rebuilds_the_model_when_ask
         patch.setattr(host, "worker", lambda: pytest.fail("R was asked"))
         again = pickle.loads(raw)
         assert again.quantities() == slopes.quantities()
-        assert again._model is None
+        assert again._in_r.model is None
     assert isinstance(again, LmerFit)
     assert str(again) == str(slopes)
 

@@ -29,8 +29,8 @@ LISTS = {  # formula, data set, package
     "one column": ("Reaction ~ 0 + Days | Subject", "sleepstudy", None),
 }
 KEPT = """local({
-  m <- get("kept", environment(sys.function(1L)))("%s")$model
-  d <- get("kept", environment(sys.function(1L)))("%s")$scope$data
+  m <- get("model_of", environment(sys.function(1L)))("%s")
+  d <- get("entry_of", environment(sys.function(1L)))("%s")$scope$data
   %s
 }, new.env(parent = asNamespace("lme4")))"""
 

@@ -204,7 +204,7 @@ def test_what_needs_no_r_is_there_in_a_fit_that_was_sent_elsewhere():
     table = fit.tidy(conf_int=True)
     assert table.equals(fitted("sleepstudy").tidy(conf_int=True))
     assert fit.glance().equals(fitted("sleepstudy").glance())
-    assert fit._model is None
+    assert fit._in_r.model is None
     assert pickle.loads(pickle.dumps(table)).equals(table)
 
 

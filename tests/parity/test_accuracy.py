@@ -13,7 +13,7 @@ from lmerbridge.engines.recorded import RECORDINGS
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import accuracy, published, reference
 from lmerbridge.parity.accuracy import lre
-from lmerbridge.parity.reference import Number
+from lmerbridge.parity.reference import KnownNumber
 from tests.reference import ship
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -68,16 +68,16 @@ def test_digits_are_the_log_relative_error_up_to_those_known(given, digits):
 @pytest.mark.parametrize("found", [math.nan, math.inf])
 def test_what_is_no_number_has_no_digits_and_never_passes(found):
     assert math.isnan(lre(found, 1.0))
-    assert not accuracy.Row("case", "engine", "var[g.x]", lre(found, 1.0), 3.5).reached
+    assert not accuracy.DigitRow("case", "engine", "var[g.x]", lre(found, 1.0), 3.5).enough
 
 
 @pytest.fixture(scope="module")
 def lme4():
-    return accuracy.rows(["lme4"])
+    return accuracy.score(["lme4"])
 
 
 def test_lme4_reaches_the_floor_of_every_exact_value(lme4):
-    assert [row for row in lme4 if not row.reached] == []
+    assert [row for row in lme4 if not row.enough] == []
     kinds = Counter(row.quantity.partition("[")[0] for row in lme4)
     assert kinds == {"fixef": 39, "sigma2": 31, "var": 36, "logLik": 30}
     floors = {row.quantity.partition("[")[0]: row.floor for row in lme4 if row.case == "sleep_rs_reml"}
@@ -92,8 +92,8 @@ def test_only_where_the_data_lose_their_digits_is_a_floor_lower(lme4):
 
 
 def test_an_engine_that_stops_early_falls_short_of_its_floor():
-    rows = accuracy.rows(["statsmodels", "statsmodels[shared]"], "dyestuff2_*")
-    short = [(row.case, row.engine, row.quantity) for row in rows if not row.reached]
+    rows = accuracy.score(["statsmodels", "statsmodels[shared]"], "dyestuff2_*")
+    short = [(row.case, row.engine, row.quantity) for row in rows if not row.enough]
     quantities = ("var[Batch.(Intercept)]", "logLik")  # a zero variance, which it takes for 8e-6 sigma^2
     engines = ("statsmodels", "statsmodels[shared]")
     assert short == [("dyestuff2_ml", engine, quantity) for engine in engines for quantity in quantities]
@@ -101,26 +101,26 @@ def test_an_engine_that_stops_early_falls_short_of_its_floor():
 
 
 def test_an_engine_that_gives_no_number_has_a_row_for_each_and_reaches_none():
-    rows = accuracy.rows(["lme4"], "rail_ml", timeout=1e-6)
+    rows = accuracy.score(["lme4"], "rail_ml", timeout=1e-6)
     assert [row.quantity for row in rows] == ["fixef[(Intercept)]", "sigma2", "var[Rail.(Intercept)]", "logLik"]
-    assert all(math.isnan(row.digits) and not row.reached for row in rows)
+    assert all(math.isnan(row.digits) and not row.enough for row in rows)
 
 
 def test_a_recording_of_single_numbers_is_no_engine_of_the_table():
-    assert all(math.isnan(row.digits) for row in accuracy.rows(["recorded:exact"], "rail_ml"))
+    assert all(math.isnan(row.digits) for row in accuracy.score(["recorded:exact"], "rail_ml"))
 
 
 def test_a_model_or_an_engine_that_is_not_there_is_an_error():
     with pytest.raises(InvalidArgument, match=r"no exact model matches 'nosuch'; there are dyestuff_reml, .*"):
-        accuracy.rows(["lme4"], "nosuch")
+        accuracy.score(["lme4"], "nosuch")
     with pytest.raises(InvalidArgument, match="no engine 'nosuch'"):
-        accuracy.rows(["nosuch"])
+        accuracy.score(["nosuch"])
 
 
 @pytest.fixture(scope="module")
 def printed():
     models = [model.case for model in reference.models("published") if not model.case.startswith(SLOW)]
-    return [row for case in models for row in published.rows(case)]
+    return [row for case in models for row in published.reproduce_printed(case)]
 
 
 def test_lme4_gives_again_what_was_printed_or_there_is_a_reason(printed):
@@ -130,13 +130,13 @@ def test_lme4_gives_again_what_was_printed_or_there_is_a_reason(printed):
 
 def test_every_published_number_is_compared_or_there_is_a_reason(printed):
     numbers = [n for m in reference.models("published") if not m.case.startswith(SLOW) for n in m.numbers]
-    assert len(printed) + sum(bool(published.uncovered(n.quantity)) for n in numbers) == len(numbers)
+    assert len(printed) + sum(bool(published.exclusion(n.quantity)) for n in numbers) == len(numbers)
 
 
 def test_every_exception_explains_a_number(printed):
-    assert published.unused(printed) == []
+    assert published.unused_reasons(printed) == []
     reproduced = [row for row in printed if row.reproduced]
-    assert "cut off, not rounded: -0.1375 of -0.13755" in published.unused(reproduced)
+    assert "cut off, not rounded: -0.1375 of -0.13755" in published.unused_reasons(reproduced)
 
 
 PRINTED = {  # quantity, printed, digits printed, lme4's: whether it is the same
@@ -156,7 +156,7 @@ PRINTED = {  # quantity, printed, digits printed, lme4's: whether it is the same
 @pytest.mark.parametrize(("given", "same"), PRINTED.items())
 def test_a_number_is_reproduced_where_it_rounds_to_what_was_printed(given, same):
     quantity, value, digits, found = given
-    assert published._reproduces(found, Number(quantity, value, digits, "somebody")) is same
+    assert published._reproduces(found, KnownNumber(quantity, value, digits, "somebody")) is same
 
 
 def test_an_exception_holds_no_further_than_its_digits(printed):

@@ -10,7 +10,7 @@ import pytest
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import cases, suite
-from lmerbridge.parity.ledger import load, read, within
+from lmerbridge.parity.ledger import hold, load_ledger, select
 from lmerbridge.parity.verdict import Known, Verdict
 from lmerbridge.report import describe, json_text, junit, markdown
 from lmerbridge.report.outcome import fails
@@ -28,7 +28,7 @@ def known(key=FINDING, verdict=Verdict.OTHER_OPTIMUM, **changes):
 
 @pytest.fixture(scope="module")
 def results():
-    return list(suite.run_cases(cases.matching("pastes_*/ML"), ["statsmodels"]))
+    return list(suite.run_cases(cases.pick("pastes_*/ML"), ["statsmodels"]))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def found(results):
 
 
 def test_a_finding_of_an_entry_is_known_until_the_last_day(found):
-    reading = read([known()], found, TODAY)
+    reading = hold([known()], found, TODAY)
     assert (reading.known, reading.stale) == ({FINDING: known()}, ())
 
 
@@ -54,7 +54,7 @@ def test_a_finding_of_an_entry_is_known_until_the_last_day(found):
     ],
 )
 def test_an_entry_that_does_not_hold_is_named_and_explains_nothing(found, entry, why):
-    reading = read([entry], found, TODAY)
+    reading = hold([entry], found, TODAY)
     ((stale),) = reading.stale
     assert stale.entry == entry
     assert why in str(stale)
@@ -63,9 +63,9 @@ def test_an_entry_that_does_not_hold_is_named_and_explains_nothing(found, entry,
 
 def test_a_finding_is_known_by_its_quantities_only_where_all_beyond_tolerance_are(found):
     entries = [known(quantity=quantity) for quantity in BEYOND]
-    assert read(entries, found, TODAY).known == {FINDING: entries[0]}
+    assert hold(entries, found, TODAY).known == {FINDING: entries[0]}
     for some in combinations(entries, len(entries) - 1):
-        reading = read(some, found, TODAY)
+        reading = hold(some, found, TODAY)
         assert (reading.known, reading.stale) == ({}, ())
 
 
@@ -107,7 +107,7 @@ def test_entries_of_what_was_left_out_on_purpose_are_put_aside_and_typing_errors
         known(("pastes_crosed/ML", "statsmodels")),
         known(("pastes_crossed/ML", "statsmodel")),
     ]
-    assert within(entries, [FINDING[0]], ["statsmodels"]) == (entries[0], entries[3], entries[4])
+    assert select(entries, [FINDING[0]], ["statsmodels"]) == (entries[0], entries[3], entries[4])
 
 
 ENTRY = """[[known]]
@@ -137,9 +137,9 @@ BAD = {  # what is wrong with a file: its text, what is said
 def test_a_ledger_is_read_as_it_is_written(tmp_path):
     path = tmp_path / "known.toml"
     path.write_text(ENTRY + ENTRY + 'quantity = "se"\n')
-    assert load(path) == (known(), known(quantity="se"))
+    assert load_ledger(path) == (known(), known(quantity="se"))
     path.write_text("# nothing known\n")
-    assert load(path) == ()
+    assert load_ledger(path) == ()
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -147,9 +147,9 @@ def test_a_ledger_that_is_none_says_which_entry_and_what_is_wrong(what, tmp_path
     text, told = BAD[what]
     (tmp_path / "known.toml").write_text(text)
     with pytest.raises(InvalidArgument, match=told.replace("[[", r"\[\[")):
-        load(tmp_path / "known.toml")
+        load_ledger(tmp_path / "known.toml")
 
 
 def test_a_ledger_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InvalidArgument, match=r"the ledger .*known.toml cannot be read"):
-        load(tmp_path / "known.toml")
+        load_ledger(tmp_path / "known.toml")

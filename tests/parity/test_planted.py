@@ -7,8 +7,8 @@ import pytest
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import planted, tolerances
 from lmerbridge.parity.cases import suite
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.stages import judge
 from lmerbridge.parity.verdict import Verdict
 
 NAMES = [fault.name for fault in planted.FAULTS]
@@ -58,7 +58,7 @@ def test_the_strict_profile_notices_what_the_default_takes_as_equal_and_screenin
         plant=lambda g: planted.replace(g.sound, covariance=1.00005**2 * g.sound.covariance),
     )
     caught = {
-        name: [planted.planted(f, ground, tolerances.profile(name)).caught for f in (fault, wider)]
+        name: [planted.plant(f, ground, tolerances.profile(name)).caught for f in (fault, wider)]
         for name in tolerances.profiles()
     }
     assert caught == {"default": [False, True], "strict": [True, True], "screening": [False, False]}
@@ -71,4 +71,4 @@ def test_a_profile_that_is_none_is_an_error_with_those_there_are():
 
 def test_a_fault_that_the_referee_does_not_find_counts_as_missed(ground):
     sound = planted.Fault("nothing", lambda g: g.sound, Verdict.UNEXPLAINED, "")
-    assert not planted.planted(sound, ground, tolerances.default()).caught
+    assert not planted.plant(sound, ground, tolerances.default()).caught

@@ -13,8 +13,8 @@ from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.parity.criterion import SparseCriterion
+from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.stages import judge
 from lmerbridge.results.covariance import lower_root
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import Condition, Fit, LogLik

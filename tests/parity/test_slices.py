@@ -32,7 +32,7 @@ def between(fit, objective):
         return lines(
             SimpleNamespace(
                 thetas=thetas,
-                profiled=profiled,
+                profile_values=profiled,
                 gap=gap,
                 minimum=fit.criterion,
                 objective=objective,

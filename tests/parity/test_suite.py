@@ -32,9 +32,9 @@ def test_the_table_has_at_least_thirty_models_by_both_criteria_on_data_of_every_
 def test_names_of_cases_are_unique_and_globs_pick_them():
     names = [case.name for case in cases.suite()]
     assert len(set(names)) == len(names)
-    assert [case.name for case in cases.matching("penicillin/*")] == ["penicillin/REML", "penicillin/ML"]
+    assert [case.name for case in cases.pick("penicillin/*")] == ["penicillin/REML", "penicillin/ML"]
     with pytest.raises(InvalidArgument, match="no case matches 'nosuch'"):
-        cases.matching("nosuch")
+        cases.pick("nosuch")
 
 
 def test_results_come_case_by_case_and_candidate_by_candidate(results):

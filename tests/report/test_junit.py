@@ -9,9 +9,11 @@ from datetime import date
 import jsonschema
 import pytest
 
+from lmerbridge.parity.evidence import Line
 from lmerbridge.parity.ledger import Stale
+from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import SuiteRun
-from lmerbridge.parity.verdict import Known, Line, QuantityRow, Verdict
+from lmerbridge.parity.verdict import Known, Verdict
 from lmerbridge.report import describe, json_text, junit, schema_text
 from tests.report.test_report import comparison, every_verdict, result, run
 
@@ -106,6 +108,11 @@ def test_every_report_keeps_to_the_schema():
         validate(json.loads(json_text(describe(given))))
 
 
+def with_cause(data, **changes):
+    first = data["results"][0]
+    return data | {"results": [first | {"cause": first["cause"] | changes}]}
+
+
 BREACHES = {  # what is done to a report that the schema must refuse
     "a name too many": lambda data: data | {"extra": 1},
     "a name too few": lambda data: {name: value for name, value in data.items() if name != "stale"},
@@ -114,6 +121,8 @@ BREACHES = {  # what is done to a report that the schema must refuse
     "a gap as text": lambda data: data | {"results": [data["results"][0] | {"gap": {"lme4": "0.1"}}]},
     "a number left out": lambda data: data | {"results": [data["results"][0] | {"objective": {"noise": 1.0}}]},
     "a quantity without a name": lambda data: data | {"results": [data["results"][0] | {"quantities": [{}]}]},
+    "a code there is not": lambda data: with_cause(data, code="fine"),
+    "a figure without a form": lambda data: with_cause(data, figures={"gap": [0.1]}),
     "a day that is none": lambda data: (
         data | {"stale": [{**data["stale"][0], "entry": data["stale"][0]["entry"] | {"expires": "soon"}}]}
     ),

@@ -15,11 +15,14 @@ from jinja2 import UndefinedError
 from markupsafe import escape
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.parity.accuracy import Row
+from lmerbridge.parity.accuracy import DigitRow
 from lmerbridge.parity.cases import Case
+from lmerbridge.parity.evidence import Evidence, Judged, Line
 from lmerbridge.parity.ledger import Stale
+from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import CaseResult, SuiteRun
-from lmerbridge.parity.verdict import Comparison, Evidence, Known, Line, QuantityRow, Verdict
+from lmerbridge.parity.verdict import Comparison, Known, Verdict
+from lmerbridge.parity.words import Code, sentence
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text, write
 from lmerbridge.report.outcome import GLYPHS
 from lmerbridge.report.render import _environment
@@ -99,40 +102,47 @@ def quantities(by=1e-9) -> tuple[QuantityRow, ...]:
 
 
 def evidence(verdict: Verdict) -> tuple[Evidence, ...]:
-    rows = verdict is not Verdict.SPEC_MISMATCH
-    objective = verdict is not Verdict.OTHER_OBJECTIVE
-    optimum = verdict not in (Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP)
-    return (
-        Evidence("rows", rows, "180 rows in both." if rows else "lme4 has row 17, statsmodels has not."),
-        Evidence("model_space", True, "X has rank 2 in both and the projectors differ by 3e-16."),
-        Evidence(
-            "objective",
-            objective,
-            "lme4's criterion at statsmodels' theta is its -2 log-likelihood to 1e-12.",
-        ),
-        Evidence("optimum", optimum, "statsmodels ends at theta (0.2, 0, 0), the optimum is (0.967, 0.015, 0.231)."),
-    )
+    names = {"reference": "lme4", "candidate": "statsmodels"}
+    data = Evidence(Code.SAME_DATA, {"rows": 180, "dropped": 0})
+    if verdict is Verdict.SPEC_MISMATCH:
+        rows = {"only_reference": 1, "only_candidate": 0, "rows_differing": {}}
+        data = Evidence(Code.OTHER_DATA, names | rows)
+    space = {"columns": 2, "same_columns": True, "dropped": (), "random": ("((Intercept), Days | Subject)",)}
+    objective = Evidence(Code.SAME_OBJECTIVE, {"candidate": "statsmodels", "difference": 1e-12})
+    if verdict is Verdict.OTHER_OBJECTIVE:
+        constant = {"reported": 1751.9, "common": 1743.6, "difference": 8.3, "constant": "other_method"}
+        objective = Evidence(Code.OTHER_OBJECTIVE, names | constant | {"method": "REML"})
+    at = {"minimum": 1743.6282722, "marks": ()}
+    optimum = Evidence(Code.SAME_OPTIMUM, at | {"reach": 1e-8})
+    if verdict in (Verdict.OTHER_OPTIMUM, Verdict.LOOSE_STOP):
+        gaps = {"worse": "statsmodels", "gap": 92.4, "converged": True, "better": "lme4", "better_gap": 2e-12}
+        optimum = Evidence(Code.STOPPED_ABOVE, at | gaps)
+    return data, Evidence(Code.SAME_SPACE, space), objective, optimum
 
 
 def comparison(
-    verdict=Verdict.SAME_OPTIMUM, candidate="statsmodels", gap=1e-8, worse=None, by=1e-9, **changes
+    verdict=Verdict.SAME_OPTIMUM, candidate="statsmodels", gap=1e-8, worse=None, by=1e-9, lines=(), **changes
 ) -> Comparison:
+    judged = Judged(
+        gap={"lme4": 2e-12, candidate: gap},
+        worse=worse or (candidate if not verdict.agrees else None),
+        minimum=1743.6282722,
+        noise=2e-12,
+        lines=lines,
+    )
+    reason = changes.pop("reason", REASONS[verdict].replace("statsmodels", candidate))
     told = Comparison(
         formula="Reaction ~ Days + (Days | Subject)",
         reml=True,
         reference="lme4",
         candidate=candidate,
         verdict=verdict,
-        reason=REASONS[verdict].replace("statsmodels", candidate),
-        gap={"lme4": 2e-12, candidate: gap} if verdict.compared else {},
-        worse=worse or (candidate if not verdict.agrees else None),
-        minimum=1743.6282722 if verdict.compared else NAN,
-        noise=2e-12 if verdict.compared else NAN,
-        marks=(),
+        cause=Evidence(Code.NO_FIT, {"message": reason}),
+        judged=judged if verdict.compared else None,
         rows=quantities(by) if verdict.compared else (),
         evidence=evidence(verdict) if verdict.compared else (),
         definitions=("se_joint_information",) if verdict is Verdict.OTHER_DEFINITION else (),
-        reference_fit=fit("lme4", "1.1-31"),
+        reference_fit=None if worse == "lme4" and not verdict.compared else fit("lme4", "1.1-31"),
         candidate_fit=fit(candidate) if verdict.compared else None,
     )
     return replace(told, **changes)
@@ -175,12 +185,12 @@ def pictured() -> SuiteRun:
 
 
 EXACT = (
-    Row("rail", "lme4", "fixef[a]", 13.2, 7.0),
-    Row("rail", "lme4", "fixef[b]", 12.0, 7.0),
-    Row("oats", "lme4", "fixef[a]", 14.0, 7.0),
-    Row("rail", "statsmodels", "fixef[a]", 6.5, 7.0),
-    Row("rail", "lme4", "sigma", 15.0, 4.5),
-    Row("rail", "statsmodels", "sigma", NAN, 4.5),
+    DigitRow("rail", "lme4", "fixef[a]", 13.2, 7.0),
+    DigitRow("rail", "lme4", "fixef[b]", 12.0, 7.0),
+    DigitRow("oats", "lme4", "fixef[a]", 14.0, 7.0),
+    DigitRow("rail", "statsmodels", "fixef[a]", 6.5, 7.0),
+    DigitRow("rail", "lme4", "sigma", 15.0, 4.5),
+    DigitRow("rail", "statsmodels", "sigma", NAN, 4.5),
 )
 PAGE_COLOURS = ("soft", "line", "bg", "panel", "s0", "s1")
 
@@ -300,11 +310,11 @@ def test_the_meaning_tells_the_largest_difference_in_standard_errors_among_those
 def test_findings_come_worst_first_and_every_result_has_one_place():
     close, far = (result(n, verdict=Verdict.OTHER_OPTIMUM, gap=g) for n, g in (("close", 0.02), ("far", 92.4)))
     report = describe(run(close, far, *every_verdict().results))
-    order = [f.case for f in report.findings]
+    order = [f.case.name for f in report.findings]
     assert order[:2] == ["case_unexplained", "case_spec_mismatch"]
     assert order.index("far") < order.index("close")
-    assert {f.verdict for f in report.agreements} == {"same_optimum", "loose_stop", "other_definition"}
-    assert {f.verdict for f in report.not_covered} == {"not_expressible", "too_large"}
+    assert {f.comparison.verdict for f in report.agreements} == {"same_optimum", "loose_stop", "other_definition"}
+    assert {f.comparison.verdict for f in report.not_covered} == {"not_expressible", "too_large"}
     places = [f.anchor for f in (*report.findings, *report.agreements, *report.not_covered)]
     assert len(set(places)) == len(places) == len(Verdict) + 2
 
@@ -341,7 +351,7 @@ def test_a_named_definition_is_a_note_and_an_unnamed_difference_is_not():
 
 def test_a_fault_of_the_reference_is_not_painted_as_the_candidates():
     told = comparison(Verdict.OTHER_OPTIMUM, gap=1e-12, worse="lme4", by=0.01)
-    told = replace(told, gap={"lme4": 0.5, "statsmodels": 1e-12})
+    told = replace(told, judged=replace(told.judged, gap={"lme4": 0.5, "statsmodels": 1e-12}))
     shown = cells(told)
     assert shown["gap"] == ("note", "lme4 0.5")
     assert shown["sd"][0] == "note"
@@ -363,7 +373,7 @@ def test_a_cell_shows_the_difference_that_the_tolerance_bounds():
 def test_a_stage_that_differs_is_as_bad_as_the_verdict(verdict, worse, level):
     report = describe(run(result(verdict=verdict, worse=worse)))
     (finding,) = (*report.findings, *report.agreements)
-    assert {e.stage: e.level for e in finding.evidence}["optimum"] == level
+    assert {e.evidence.stage: e.level for e in finding.evidence}["optimum"] == level
 
 
 def test_a_definition_that_was_needed_is_told_in_full():
@@ -607,6 +617,30 @@ def test_json_holds_the_objective_between_two_answers():
     assert line["above"] == [70.0, 0.0, 40.0, 92.4, None]
     assert (part["along"], part["at"]) == ("Subject.Days", [0.3, 0.231, 0.0])
     assert [r["lines"] for r in data["results"] if r["case"] != "far"] == [[]] * len(Verdict)
+
+
+def test_json_has_the_code_and_the_figures_of_every_sentence():
+    data = json.loads(json_text(describe(every_verdict())))
+    stopped = next(r for r in data["results"] if r["verdict"] == "other_optimum")
+    optimum = next(e for e in stopped["evidence"] if e["stage"] == "optimum")
+    assert (optimum["code"], optimum["agrees"]) == ("stopped_above", False)
+    assert optimum["figures"]["gap"] == 92.4
+    for told in (e for r in data["results"] for e in (*r["evidence"], r["cause"])):
+        assert told["text"] == sentence(Code(told["code"]), told["figures"])
+    assert all(r["reason"] == r["cause"]["text"] for r in data["results"])
+
+
+def test_json_tells_the_cause_once_and_gives_null_for_a_figure_that_is_not_finite():
+    cause = Evidence(Code.OTHER_REPORT, {"candidate": "statsmodels", "differences": {"df": math.inf, "beta": NAN}})
+    told = replace(comparison(Verdict.UNEXPLAINED), cause=cause, evidence=(*evidence(Verdict.UNEXPLAINED), cause))
+    (read,) = json.loads(json_text(describe(run(result(told=told)))), parse_constant=pytest.fail)["results"]
+    assert [e["stage"] for e in read["evidence"]] == ["rows", "model_space", "objective", "optimum"]
+    sizes = read["cause"]["figures"]["differences"]
+    assert sizes == {"df": None, "beta": None, "null": {"df": "it is inf", "beta": "it is nan"}}
+    words = "fixed effects by nan, and no known definition accounts for it."
+    assert (
+        read["reason"] == f"At the same theta statsmodels differs in the number of parameters or rows by inf, {words}"
+    )
 
 
 def test_json_counts_a_fault_of_the_reference_apart():

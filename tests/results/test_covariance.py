@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lmerbridge.results.covariance import correlation, join, lower_root, split, triangle
+from lmerbridge.results.covariance import SINGULAR, correlation, join, lower_root, singular, split, triangle
 
 WIDTHS = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 MODERATE = st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3))
@@ -67,3 +67,24 @@ def test_correlations_of_a_zero_variance_are_nan_but_for_the_diagonal():
     np.testing.assert_array_equal(np.diag(corr), [1, 1, 1])
     assert corr[0, 2] == corr[2, 0] == 1 / 3
     assert np.isnan([corr[0, 1], corr[1, 0], corr[1, 2]]).all()
+
+
+FACTORS = [  # a relative factor, and whether lme4 calls it singular
+    (np.eye(3), False),
+    (np.diag([1.0, 0.0]), True),  # one variance of two
+    (np.diag([0.0, 1.0]), True),
+    (np.array([[1.0, 0], [1, 0]]), True),  # a correlation of one
+    (np.array([[1.0, 0], [0, 1]]), False),  # an element below the diagonal may be zero
+    (np.zeros((2, 2)), True),
+    (np.diag([1.0, 0.99e-4]), True),
+    (np.diag([1.0, 1.01e-4]), False),
+]
+
+
+@pytest.mark.parametrize(("root", "expected"), FACTORS)
+def test_a_factor_is_singular_where_one_element_of_its_diagonal_is_zero(root, expected):
+    assert singular(root) is expected
+
+
+def test_zero_is_what_lme4_takes_for_it():
+    assert SINGULAR == 1e-4  # lme4::getSingTol()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.translate.nesting import Block, filled, lme4_order, nesting
+from lmerbridge.translate.nesting import Block, fill, lme4_order, nesting
 
 
 def block(group: str, codes: Any, terms: Any = ("(Intercept)",), columns: Any = None) -> Block:
@@ -60,8 +60,8 @@ def test_a_row_of_zeros_takes_its_level_from_another_term_of_the_factor():
     slope = block("outer", OUTER, ("x",), [[1], [0], [2], [0], [1], [3]])
     read = Block.of(slope.random_term)
     np.testing.assert_array_equal(read.codes, [0, -1, 0, -1, 1, 1])
-    np.testing.assert_array_equal(filled([read, block("outer", OUTER)])[0].codes, OUTER)
-    assert (filled([read])[0].codes >= 0).all()
+    np.testing.assert_array_equal(fill([read, block("outer", OUTER)])[0].codes, OUTER)
+    assert (fill([read])[0].codes >= 0).all()
 
 
 def test_terms_go_by_decreasing_levels_and_ties_turn_if_anything_moves():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.from_r.flat import build, pieces
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design, RandomTerm
-from lmerbridge.results.fit import Fit, GroupModes, LogLik
+from lmerbridge.results.fit import GroupModes, LogLik, Numbers
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
 
 Integers = NDArray[np.int32]
@@ -53,26 +53,14 @@ class Groups:
     mode: Array
 
 
-@dataclass(frozen=True)
-class FitReply:
-    """The flat list of R's ``describe_fit``."""
+@dataclass(frozen=True, kw_only=True)
+class FitReply(Numbers):
+    """The flat list of R's ``describe_fit``: a fit's numbers, and the vectors that make its other fields."""
 
-    terms: tuple[str, ...]
-    beta: Array
     covariance: Array
-    theta: Array
-    sigma: float
     loglik: float
     df: int
-    criterion: float
-    reml: bool
-    fitted_values: Array
-    residual_values: Array
     rows: Integers
-    rows_dropped: int
-    dropped_terms: tuple[str, ...]
-    singular: bool
-    converged: bool
     optimizer: str
     block: Blocks
     structure: Structures
@@ -114,10 +102,9 @@ class DesignReply:
 
 
 def fit_fields(described: FitReply) -> dict[str, Any]:
-    """Return the fields of a `Fit` that R computed: those of the same name, and those made of several vectors."""
-    raw, known = described, {field.name for field in fields(Fit)}
-    same = {field.name: getattr(raw, field.name) for field in fields(raw) if field.name in known}
-    return same | {
+    """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
+    raw = described
+    return {field.name: getattr(raw, field.name) for field in fields(Numbers)} | {
         "covariance": _square(raw.covariance),
         "varcorr": VarCorr(_blocks(raw.block, raw.structure), raw.sigma),
         "modes": _modes(raw.group),

@@ -22,7 +22,7 @@ from lmerbridge.inputs.control import LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
-from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of
+from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
 from lmerbridge.results.covariance import Array
 
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
@@ -153,7 +153,7 @@ def refit(
     spec, name = with_response(fit.spec, response, weights, rename_response)
     with time_limit(timeout):
         model = refit_model(fit, name, response, weights)
-    remake = partial(refit_model, replace(fit, _model=None), name, response, weights)
+    remake = partial(refit_model, without_model(fit), name, response, weights)
     return _finish(fit, spec, model, remake)
 
 
@@ -183,7 +183,7 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
         return fit
     with time_limit(timeout):
         model = refit_model_ml(fit)
-    return _finish(fit, replace(fit.spec, reml=False), model, partial(refit_model_ml, replace(fit, _model=None)))
+    return _finish(fit, replace(fit.spec, reml=False), model, partial(refit_model_ml, without_model(fit)))
 
 
 def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]) -> K:

@@ -10,4 +10,3 @@ extra <- transform(lme4::sleepstudy, .weights = rep(c(1, 2, 0.5), 60), .offset =
                    late = Days > 4, third = factor(rep(c("a", "b", "c"), 60)))
 
 fixef_of <- function(flat) stats::setNames(flat$beta, flat$terms)
-model_of <- function(handle) kept(handle)$model

@@ -1,7 +1,7 @@
 fit_lmer("oats", "yield ~ nitro + (nitro | Block)", as.data.frame(nlme::Oats))
 
 test_that("a factor's columns may change sign, and come back with a diagonal that is not negative", {
-  devfun <- deviance_function(kept("oats"))
+  devfun <- deviance_function(entry_of("oats"))
   model <- model_of("oats")
   found <- minimum(devfun, -model@theta, par_scale(model))
   expect_true(all(found$par[c(1L, 3L)] >= 0))
@@ -10,7 +10,7 @@ test_that("a factor's columns may change sign, and come back with a diagonal tha
 
 test_that("no start that is a wall to others ends above them", {
   # From a variance of zero the objective is flat in its direction: bounded optimizers stay there.
-  devfun <- deviance_function(kept("oats"))
+  devfun <- deviance_function(entry_of("oats"))
   model <- model_of("oats")
   stuck <- stats::nlminb(c(0, 0, 0), devfun, lower = c(0, -Inf, 0))$objective
   ends <- vapply(list(c(0, 0, 0), c(1, 0, 1), c(0, 0.1, 0)), function(start) {

@@ -1,10 +1,10 @@
 test_that("a refit leaves the model it comes from, and its scope, as they were", {
-  before <- list(model_of("sleep")@pp$theta, model_of("sleep")@resp$y, kept("sleep")$scope$data)
+  before <- list(model_of("sleep")@pp$theta, model_of("sleep")@resp$y, entry_of("sleep")$scope$data)
   response <- rev(lme4::sleepstudy$Reaction)
   refit_model("refit", "sleep", "Reaction", response, defect = utils::packageVersion("lme4") < "1.1-33")
-  expect_identical(list(model_of("sleep")@pp$theta, model_of("sleep")@resp$y, kept("sleep")$scope$data), before)
-  expect_identical(kept("refit")$scope$data$Reaction, response)
-  expect_identical(environment(formula(model_of("refit"))), kept("refit")$scope)
+  expect_identical(list(model_of("sleep")@pp$theta, model_of("sleep")@resp$y, entry_of("sleep")$scope$data), before)
+  expect_identical(entry_of("refit")$scope$data$Reaction, response)
+  expect_identical(environment(formula(model_of("refit"))), entry_of("refit")$scope)
 })
 
 test_that("a formula is changed by R, and nothing in it runs", {

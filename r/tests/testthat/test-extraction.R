@@ -1,6 +1,6 @@
 fit_kept <- function(handle, ...) {
   fit_lmer(handle, ...)
-  kept(handle)$model
+  model_of(handle)
 }
 
 test_that("an object is described by what it is, its names beside its values", {
@@ -39,9 +39,9 @@ test_that("conditional covariances of several terms are lme4's blocks, with what
 
 test_that("a refit without rows leaves the model and its data as they were", {
   model <- fit_kept("whole", "Yield ~ 1 + (1 | Batch)", lme4::Dyestuff)
-  before <- list(describe_fit(model), kept("whole")$scope$data)
+  before <- list(describe_fit(model), entry_of("whole")$scope$data)
   refit_without("whole", lme4::Dyestuff$Batch != "A")
-  expect_identical(list(describe_fit(kept("whole")$model), kept("whole")$scope$data), before)
+  expect_identical(list(describe_fit(model_of("whole")), entry_of("whole")$scope$data), before)
 })
 
 test_that("the padded rows of a model do not spoil its hat matrix", {

@@ -3,24 +3,24 @@ fit_lmer("called", "Reaction ~ Days + third + (Days | Subject)", extra, start = 
          control = list(optimizer = "bobyqa"))
 
 test_that("what the call of a model needs is in the call, wherever it is evaluated", {
-  model <- self_contained(kept("called"))
+  model <- with_whole_call(entry_of("called"))
   again <- eval(model@call, list2env(list(data = NULL), parent = globalenv()))
   expect_identical(lme4::fixef(again), lme4::fixef(model_of("called")))
-  expect_null(startless(model)@call$start)
+  expect_null(without_start(model)@call$start)
   expect_identical(model_of("called")@call$data, quote(data))
 })
 
 test_that("lmerTest's model is made once for a handle, and of that handle's model", {
-  first <- tested("sleep", "Satterthwaite")
-  expect_identical(tested("sleep", "Satterthwaite"), first)
-  assign("other", list(model = model_of("smaller"), scope = kept("sleep")$scope), envir = models)
-  expect_length(tested("other", "Satterthwaite")@beta, 1L)
+  first <- lmerTest_model("sleep", "Satterthwaite")
+  expect_identical(lmerTest_model("sleep", "Satterthwaite"), first)
+  assign("other", list(model = model_of("smaller"), scope = entry_of("sleep")$scope), envir = models)
+  expect_length(lmerTest_model("other", "Satterthwaite")@beta, 1L)
 })
 
 test_that("Satterthwaite's method is not given out as Kenward-Roger's", {
-  expect_error(as_asked(warning("Unable to compute Kenward-Roger F-test: using Satterthwaite instead")),
+  expect_error(refuse_substitute(warning("Unable to compute Kenward-Roger F-test: using Satterthwaite instead")),
                "cannot compute Kenward-Roger's method", class = "lmerbridge_refusal")
-  expect_warning(as_asked(warning("another")), "another")
+  expect_warning(refuse_substitute(warning("another")), "another")
 })
 
 test_that("a structured covariance is refused", {
@@ -38,10 +38,10 @@ test_that("a scaling factor of F that makes it unreliable is warned of", {
 })
 
 test_that("a model of some rows is made one of all rows of less data", {
-  model <- self_contained(kept("called"))
+  model <- with_whole_call(entry_of("called"))
   made <- of_rows_used(model)
   expect_identical(nrow(made@call$data), nrow(model@frame))
   expect_equal(lme4::fixef(made), lme4::fixef(stats::update(model, REML = FALSE)), tolerance = 1e-12)
-  whole <- self_contained(kept("sleep"))
+  whole <- with_whole_call(entry_of("sleep"))
   expect_identical(of_rows_used(whole), whole)
 })

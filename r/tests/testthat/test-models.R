@@ -1,13 +1,13 @@
 test_that("a model is found by its handle until it is released", {
   fit_lmer("gone", "Yield ~ 1 + (1 | Batch)", lme4::Dyestuff)
   before <- length(models)
-  expect_s4_class(kept("gone")$model, "lmerMod")
+  expect_s4_class(model_of("gone"), "lmerMod")
   expect_identical(release(c("gone", "never was")), list(kept = before - 1L))
-  expect_error(kept("gone"), "'gone' not found")
+  expect_error(entry_of("gone"), "'gone' not found")
 })
 
 test_that("a kept model finds its data for update and drop1", {
-  expect_identical(lme4::fixef(stats::update(model_of("sleep"), . ~ . - Days, data = kept("sleep")$scope$data)),
+  expect_identical(lme4::fixef(stats::update(model_of("sleep"), . ~ . - Days, data = entry_of("sleep")$scope$data)),
                    lme4::fixef(lme4::lmer(Reaction ~ (Days | Subject), lme4::sleepstudy)))
   expect_identical(row.names(stats::drop1(model_of("sleep"))), c("<none>", "Days"))
 })

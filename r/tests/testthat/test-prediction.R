@@ -34,10 +34,10 @@ test_that("the design of the fit's own rows is the fit's", {
 
 test_that("a model that cannot tell its own rows is refused for new data, and found so once", {
   fit_lmer("cut", "Reaction ~ cut(Days, 3) + (1 | Subject)", lme4::sleepstudy)
-  entry <- kept("cut")
+  entry <- entry_of("cut")
   expect_error(check_safe(entry, entry$model), "depends on all the rows", class = "lmerbridge_refusal")
   expect_false(entry$scope$.safe)
-  expect_silent(check_safe(kept("sleep"), model_of("sleep")))
+  expect_silent(check_safe(entry_of("sleep"), model_of("sleep")))
 })
 
 test_that("missing and new levels of a grouping factor are told with their rows", {

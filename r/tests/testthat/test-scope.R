@@ -17,9 +17,9 @@ for (text in unreachable) {
 test_that("the functions offered are the originals, and what they need to predict is there", {
   expect_identical(formula_scope(list())$poly, NULL)
   expect_identical(get("poly", formula_scope(list())), stats::poly)
-  expect_identical(parent.env(sealed), emptyenv())
-  expect_error(assign("poly", 1, sealed), "locked")
-  expect_identical(sort(c(formula_functions()$name, operators_offered)), sort(ls(sealed, all.names = TRUE)))
+  expect_identical(parent.env(root_scope()), emptyenv())
+  expect_error(assign("poly", 1, root_scope()), "locked")
+  expect_identical(sort(c(formula_functions()$name, operators_offered)), sort(ls(root_scope(), all.names = TRUE)))
 })
 
 test_that("a contrast is one of R's own, by whatever way it is given", {

@@ -23,16 +23,16 @@ test_that("a structure has its kind, its parameters and their number", {
 test_that("the objective goes from theta to the parameters of a structure and back", {
   skip_if_not(structured, "lme4 has no covariance structures")
   fit <- fit_lmer("cs", "score ~ Machine + cs(0 + Machine | Worker)", machines)
-  devfun <- deviance_function(kept("cs"))
-  expect_equal(to_theta(devfun, checked_par(devfun, fit$theta)), fit$theta, tolerance = 1e-14)
-  expect_error(checked_par(devfun, as.double(1:6)), "which no diag", class = "lmerbridge_refusal")
+  devfun <- deviance_function(entry_of("cs"))
+  expect_equal(to_theta(devfun, valid_par(devfun, fit$theta)), fit$theta, tolerance = 1e-14)
+  expect_error(valid_par(devfun, as.double(1:6)), "which no diag", class = "lmerbridge_refusal")
   expect_equal(par_scale(model_of("cs")), c(rep(sqrt(1 / 3), 3L), 1), tolerance = 1e-15) # a third of the rows each
 })
 
 test_that("the objective is at hand again after a point where it has none", {
   skip_if_not(structured, "lme4 has no covariance structures")
   fit <- fit_lmer("lost", "score ~ Machine + cs(0 + Machine | Worker)", machines)
-  devfun <- deviance_function(kept("lost"))
+  devfun <- deviance_function(entry_of("lost"))
   expect_true(is.nan(devfun(c(1, 1, 1, 1)))) # rho = 1
   expect_true(is.nan(devfun(fit$structure.par))) # lme4's function does not recover
   expect_error(deviance_at("lost", fit$theta), NA)

@@ -1,0 +1,213 @@
+"""The words of the referee: a code for each thing that a stage may find, and its sentence.
+
+Evidence is a code with figures. Whatever prints it, `Comparison.explain` or a report, takes the sentence from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Self, TypeAlias
+
+from lmerbridge.parity.definitions import definitions
+
+Figures: TypeAlias = Mapping[str, Any]  # numbers, texts, and tables of them, as JSON has them
+TERMS = {  # what of a fit is compared, by its field
+    "y": "the response",
+    "weights": "weights",
+    "offset": "offset",
+    "beta": "fixed effects",
+    "sigma": "sigma",
+    "se": "standard errors",
+    "varcorr": "variances or correlations",
+    "fitted": "fitted values",
+    "ranef": "random effects",
+    "logLik": "the log-likelihood",
+    "df": "the number of parameters or rows",
+}
+CONSTANTS = {  # by which two objectives may differ
+    "log_det_xx": "log det X'X",
+    "p_log_2pi": "p log 2 pi",
+    "n_log_2pi": "n log 2 pi",
+    "sum_log_weights": "the sum of log weights",
+}
+
+
+class Code(StrEnum):
+    """What a stage found.
+
+    Attributes
+    ----------
+    stage : str
+        ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned`` or ``quantities``; ``fit`` where the stages
+        were not reached.
+    agrees : bool
+        Whether the engines agree at that stage.
+    """
+
+    stage: str
+    agrees: bool
+
+    def __new__(cls, name: str, stage: str, agrees: bool) -> Self:
+        """Make a code of its name, its stage, and whether it is an agreement."""
+        code = str.__new__(cls, name)
+        code._value_, code.stage, code.agrees = name, stage, agrees
+        return code
+
+    NO_FIT = "no_fit", "fit", False
+    NOT_JUDGED = "not_judged", "fit", False
+    STRUCTURED = "structured", "fit", False
+    SAME_DATA = "same_data", "rows", True
+    OTHER_DATA = "other_data", "rows", False
+    SAME_SPACE = "same_space", "model_space", True
+    OTHER_SPACE = "other_space", "model_space", False
+    NO_THETA = "no_theta", "objective", False
+    NO_CRITERION = "no_criterion", "objective", False
+    NO_VALUE = "no_value", "objective", False
+    SAME_OBJECTIVE = "same_objective", "objective", True
+    OTHER_OBJECTIVE = "other_objective", "objective", False
+    SAME_OPTIMUM = "same_optimum", "optimum", True
+    STOPPED_ABOVE = "stopped_above", "optimum", False
+    SAME_REPORT = "same_report", "pinned", True
+    DEFINED_WITHIN = "defined_within", "pinned", True
+    DEFINED_BEYOND = "defined_beyond", "pinned", False
+    OTHER_REPORT = "other_report", "pinned", False
+    ALL_WITHIN = "all_within", "quantities", True
+    SOME_BEYOND = "some_beyond", "quantities", False
+    SOME_MISSING = "some_missing", "quantities", False
+
+
+def sentence(code: Code, figures: Figures) -> str:
+    """Return the sentence for what was found, with the figures in it."""
+    return SENTENCES[code](figures)
+
+
+def _same_data(f: Figures) -> str:
+    dropped = f", {f['dropped']} left out for a missing value" if f["dropped"] else ""
+    return f"Both used the same {f['rows']} rows{dropped}."
+
+
+def _other_data(f: Figures) -> str:
+    return f"Not the same data: {'; '.join(_data_clauses(f))}."
+
+
+def _data_clauses(f: Figures) -> Iterator[str]:
+    first, second = f["reference"], f["candidate"]
+    if "reference_method" in f:
+        yield f"{first} fitted by {f['reference_method']}, {second} by {f['candidate_method']}"
+    if "only_reference" in f:
+        yield f"{f['only_reference']} rows only {first} used and {f['only_candidate']} only {second} did"
+    for what, rows in f["rows_differing"].items():
+        yield f"{rows} rows differ in {TERMS[what]}"
+
+
+def _same_space(f: Figures) -> str:
+    coded = "in the same columns" if f["same_columns"] else "in another coding, carried over"
+    dropped = f", {', '.join(f['dropped'])} left out" if f["dropped"] else ""
+    effects = f"{f['columns']} fixed effect{'s' * (f['columns'] != 1)}"
+    return f"Same model space: {effects} {coded}{dropped}, and {' and '.join(f['random'])}."
+
+
+def _other_space(f: Figures) -> str:
+    return f"Not the same model: {'; '.join(_space_clauses(f))}."
+
+
+def _space_clauses(f: Figures) -> Iterator[str]:
+    first, second = f["reference"], f["candidate"]
+    if "reference_columns" in f:
+        yield f"{first} has {f['reference_columns']} fixed effects, {second} {f['candidate_columns']}"
+    if "distance" in f:
+        yield f"the column spaces of X are {f['distance']:.2g} apart"
+    if "reference_random" in f:
+        ours, its = (" and ".join(f[side]) for side in ("reference_random", "candidate_random"))
+        yield f"{first} has {ours}, {second} {its}"
+    for term in f["terms_differing"]:
+        if term["in"] == "levels":
+            yield f"{term['group']} has other levels in {second}"
+        else:
+            yield f"rows belong to other levels of {term['group']}, or its columns differ"
+
+
+def _other_objective(f: Figures) -> str:
+    return (
+        f"{f['candidate']} reports a criterion of {f['reported']:.6f}; the common objective at its estimates is "
+        f"{f['common']:.6f}, and the difference is {_constant(f)}."
+    )
+
+
+def _constant(f: Figures) -> str:
+    sign, name = "-" * f["constant"].startswith("-"), f["constant"].removeprefix("-")
+    if name == "other_method":
+        return f"that of {'ML' if f['method'] == 'REML' else 'REML'} to {f['method']}"
+    return sign + CONSTANTS[name] if name else f"{f['difference']:.6g}, without a name"
+
+
+def _same_optimum(f: Figures) -> str:
+    reach, minimum = f["reach"], f["minimum"]
+    return f"Same optimum: both lie within {reach:.1e} deviance units of {minimum:.6f}{_in_brackets(f['marks'])}."
+
+
+def _stopped_above(f: Figures) -> str:
+    claim = "says that it converged" if f["converged"] else "says that it did not converge"
+    return (
+        f"{f['worse']} stopped {f['gap']:.3g} deviance units above the best optimum known, {f['minimum']:.6f}, "
+        f"and {claim}; {f['better']} lies {f['better_gap']:.1e} above it{_in_brackets(f['marks'])}."
+    )
+
+
+def _in_brackets(marks: Sequence[str]) -> str:
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _sizes(f: Figures) -> str:
+    sizes = ", ".join(f"{TERMS[what]} by {size:.1e}" for what, size in f["differences"].items())
+    return f"At the same theta {f['candidate']} differs in {sizes}"
+
+
+def _definition(f: Figures) -> str:
+    texts = {entry.name: entry.text for entry in definitions()}
+    return f"{_sizes(f)}, by definition: {' '.join(dict.fromkeys(texts[name] for name in f['definitions']))}"
+
+
+SENTENCES: dict[Code, Callable[[Figures], str]] = {
+    Code.NO_FIT: "{message}".format_map,
+    Code.NOT_JUDGED: "the answers cannot be judged: {message}".format_map,
+    Code.STRUCTURED: lambda _: (
+        "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."
+    ),
+    Code.SAME_DATA: _same_data,
+    Code.OTHER_DATA: _other_data,
+    Code.SAME_SPACE: _same_space,
+    Code.OTHER_SPACE: _other_space,
+    Code.NO_THETA: "{candidate} returned a variance that is not a number.".format_map,
+    Code.NO_CRITERION: "{candidate} returned a criterion that is not a number.".format_map,
+    Code.NO_VALUE: "The common objective has no value at the answer of {candidate}.".format_map,
+    Code.SAME_OBJECTIVE: (
+        "Same objective: at the estimates of {candidate} the two criteria differ by {difference:.1e}.".format_map
+    ),
+    Code.OTHER_OBJECTIVE: _other_objective,
+    Code.SAME_OPTIMUM: _same_optimum,
+    Code.STOPPED_ABOVE: _stopped_above,
+    Code.SAME_REPORT: "Held at the theta of {candidate}, the common code gives every number it reports.".format_map,
+    Code.DEFINED_WITHIN: lambda f: f"{_definition(f)} It stays within tolerance here.",
+    Code.DEFINED_BEYOND: _definition,
+    Code.OTHER_REPORT: lambda f: f"{_sizes(f)}, and no known definition accounts for it.",
+    Code.ALL_WITHIN: lambda _: "Every quantity agrees within its tolerance.",
+    Code.SOME_BEYOND: lambda f: f"Beyond tolerance: {', '.join(f['quantities'])}.",
+    Code.SOME_MISSING: lambda f: f"There is no number to compare for {', '.join(f['quantities'])}.",
+}
+
+
+def optimizer_sentence(gaps: Mapping[str, float]) -> str:
+    """Return how far above the best optimum known lme4's own optimizers end."""
+    ends = ", ".join(f"{name} {gap:.1e}" for name, gap in sorted(gaps.items()))
+    return f"lme4's own optimizers end above the best optimum known by: {ends}."
+
+
+def definition_sentence(quantity: str, engines: tuple[str, str], numbers: tuple[float, float, float]) -> str:
+    """Return a number by two definitions: the candidate's own, its own by the reference's, and the reference's."""
+    (reference, candidate), (native, corrected, ours) = engines, numbers
+    return (
+        f"{quantity}: {candidate} prints {native:.6g}; by the definition of {reference} "
+        f"its fit gives {corrected:.6g}, and {reference} {ours:.6g}."
+    )

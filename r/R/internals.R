@@ -1,0 +1,37 @@
+# What lme4 and emmeans do not export, and what stands behind their exported functions. A release may take any of it
+# away: tests/testthat/test-internals.R says that each is still there. No other file reaches into another package.
+
+lme4_namespace <- function() asNamespace("lme4")
+
+# lme4's pooled standard deviation of the fits of an lmList.
+pooled_sd <- function(list) get("pooledSD", lme4_namespace())(list)
+
+# The function that makes the splines of a profile; NULL before 2.1.
+profile_splines <- function() get0("profSplines", lme4_namespace(), inherits = FALSE)
+
+# The method of refit() for a model. It asks isREML(), which `own` may replace.
+refit_merMod <- function(own = list()) {
+  method <- utils::getS3method("refit", "merMod", envir = lme4_namespace())
+  if (length(own)) with_own(method, own) else method
+}
+
+# lme4::mkNewReTrms, which asks ranef() and levelfun().
+mkNewReTrms_with <- function(own) with_own(lme4::mkNewReTrms, own)
+
+# lme4::.simulateFun, which asks mkNewReTrms().
+simulateFun_with <- function(own) with_own(lme4::.simulateFun, own)
+
+# A copy of a function of lme4's that finds the functions in `own` before lme4's.
+with_own <- function(fun, own) {
+  environment(fun) <- list2env(own, parent = lme4_namespace())
+  fun
+}
+
+# What lme4's deviance function works with: `lower`, `pp`, `resp`, and in some releases `upper`, `mkPar` and `mkTheta`.
+devfun_parts <- function(devfun) environment(devfun)
+
+# The covariance structure of each random term; NULL before 2.0-1. Its accessor is not exported before 2.0-6.
+structures_of <- function(model) attr(model, "reCovs")
+
+# The reduction of covariates that emmeans::joint_tests() has by default, written with functions of its own.
+joint_tests_reduction <- function() eval(formals(emmeans::joint_tests)$cov.reduce, asNamespace("emmeans"))
