@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FIT = """
 import lmerbridge
-from lmerbridge.bridge.sources import r_directory
+from lmerbridge.setup.sources import r_directory
 fit = lmerbridge.lmer("Reaction ~ Days + (Days | Subject)", lmerbridge.load_dataset("sleepstudy"))
 print(lmerbridge.__file__, r_directory(), round(fit.criterion, 4), sep="\\n")
 """

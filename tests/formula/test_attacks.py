@@ -137,7 +137,7 @@ def hook(event, args):
         seen.append(repr((event, args))[:200])
 
 sys.addaudithook(hook)
-from tests import test_attacks as t
+from tests.formula import test_attacks as t
 from tests.conftest import load_dataset
 from tests.processes import in_r
 from lmerbridge.bridge import host
