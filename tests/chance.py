@@ -1,4 +1,4 @@
-"""What random tests draw: the same in every run, or, under ``HYPOTHESIS_PROFILE=explore``, what nobody has drawn yet."""
+"""What random tests draw: the same in every run, or, with ``HYPOTHESIS_PROFILE=explore``, something new."""
 
 import os
 import secrets

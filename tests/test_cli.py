@@ -78,6 +78,7 @@ def test_an_error_of_the_users_is_one_sentence_and_exit_code_2(run, files, formu
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_parity_writes_four_renderings_and_exits_1_where_engines_disagree(run, tmp_path):
     done = run("parity", "--case", "pastes_*/ML", "--engine", "statsmodels", "--out", tmp_path)
     assert done.returncode == 1, done.stderr
@@ -92,12 +93,14 @@ def test_parity_writes_four_renderings_and_exits_1_where_engines_disagree(run, t
     }
 
 
+@pytest.mark.slow
 def test_parity_exits_0_where_they_agree_and_2_where_nothing_was_compared(run, tmp_path):
     assert run("parity", "--case", "penicillin/REML", "--out", tmp_path).returncode == 0
     assert run("parity", "--case", "carrots/REML", "--out", tmp_path).returncode == 2
     assert run("parity", "--case", "nosuch", "--out", tmp_path).returncode == 2
 
 
+@pytest.mark.slow
 def test_parity_holds_a_ledger_against_the_run_and_writes_the_formats_asked_for(run, tmp_path):
     ledger = tmp_path / "known.toml"
     ledger.write_text("".join(KNOWN.format(case=f"{name}/ML") for name in ("pastes_crossed", "pastes_nested", "rail")))
@@ -111,6 +114,7 @@ def test_parity_holds_a_ledger_against_the_run_and_writes_the_formats_asked_for(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_planted_faults_stand_in_every_rendering_and_one_that_is_missed_fails(tmp_path, monkeypatch):
     sound = planted.Fault("nothing at all", lambda ground: ground.sound, Verdict.UNEXPLAINED, "")
     options = ["parity", "--engine", "nlme", "--case", "rail/REML", "--planted", "--out", str(tmp_path)]

@@ -36,6 +36,7 @@ def runs_engines():
     return any("lmerbridge.parity.process" in Path(f"/proc/{pid}/cmdline").read_text() for pid in pids)
 
 
+@pytest.mark.slow
 def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(cluster, here, tmp_path):
     address = cluster.scheduler_address.replace("tcp://", "dask://")
     options = ["--case", FEW, "--engine", ENGINE, "--out", str(tmp_path), "--backend", address]

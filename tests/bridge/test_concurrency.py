@@ -105,6 +105,7 @@ def timed_out(seconds, call):
     return time.monotonic() - began - seconds
 
 
+@pytest.mark.slow
 def test_ctrl_c_comes_back_soon_and_the_next_fit_is_right():
     ctrl_c, alarm, deaf = (line.split() for line in run(FIT + INTERRUPT).splitlines())
     for seconds, *right_and_same in (ctrl_c, alarm):
@@ -115,12 +116,14 @@ def test_ctrl_c_comes_back_soon_and_the_next_fit_is_right():
     assert right_and_same == ["True", "False"]  # it was killed
 
 
+@pytest.mark.slow
 def test_a_timeout_holds_while_r_is_starting(large, is_right):
     host.close()
     assert timed_out(0.2, lambda: lmer(LONG, large, timeout=0.2)) < SOON
     assert is_right()
 
 
+@pytest.mark.slow
 def test_a_worker_that_stops_in_the_middle_of_a_reply_is_killed_when_the_time_is_up(is_right, monkeypatch):
     worker = host.worker()
     in_r("1")
@@ -169,6 +172,7 @@ def test_an_event_loop_goes_on_while_r_works_and_each_task_has_its_own_time_limi
     assert len(beats) > 20  # of 50 in the half second that the first call takes
 
 
+@pytest.mark.slow
 def test_a_fork_gets_a_worker_of_its_own():
     printed = run(FIT + FORK, way="stdin", PYTHONWARNINGS=f"default::ResourceWarning,{FORKS}")
     assert printed == "0 True True True"

@@ -92,6 +92,7 @@ def capped(megabytes):
     return worker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", FATAL)
 def test_a_death_of_r_is_an_error_with_what_it_said_and_the_next_call_works(code, is_right):
     with pytest.raises(WorkerDied, match=FATAL[code]), time_limit(30):
@@ -117,6 +118,7 @@ def test_out_of_memory_under_the_system_s_cap_is_an_error_of_r(is_right):
     host.close()
 
 
+@pytest.mark.slow
 def test_out_of_memory_under_r_s_own_cap_is_an_error_of_r():
     text, right = run(
         f"import sys; sys.path.insert(0, {os.getcwd()!r})" + "\n" + FIT + CAPPED, R_MAX_VSIZE="300M"
@@ -125,6 +127,7 @@ def test_out_of_memory_under_r_s_own_cap_is_an_error_of_r():
     assert right == "True"
 
 
+@pytest.mark.slow
 def test_a_table_too_large_for_the_worker_is_an_error_and_the_next_call_works(is_right, sleepstudy):
     worker = capped(megabytes=100)
     with pytest.raises((RError, WorkerDied, ProtocolError), match="allocate"):
@@ -154,6 +157,7 @@ def test_half_a_reply_is_an_error_of_ours(garbage):
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_talks_garbage_is_replaced(is_right):
     worker = host.worker()
     in_r("1")
@@ -164,6 +168,7 @@ def test_a_worker_that_talks_garbage_is_replaced(is_right):
     assert is_right()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_it_sends_is_an_error_and_the_next_call_works(is_right, monkeypatch):
     worker = host.worker()
     in_r("1")
@@ -174,6 +179,7 @@ def test_a_worker_killed_while_it_sends_is_an_error_and_the_next_call_works(is_r
     assert is_right()
 
 
+@pytest.mark.slow
 def test_fits_made_before_a_death_are_rebuilt_each_once_in_one_new_process(sleepstudy, started):
     slopes, intercepts = lmer(SLOPES, sleepstudy), lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
     faces = [(str(fit), fit.deviance_at(fit.theta)[0], fit.design().x.tobytes()) for fit in (slopes, intercepts)]
@@ -198,6 +204,7 @@ def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_
     assert fit.call("summary_text")["text"] == [text]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_starts_does_not_stop_the_next_one(is_right):
     host.close()
     kill(host.worker())
@@ -217,6 +224,7 @@ def bits(fit):
     return f"{fit.theta.tobytes().hex()} {fit.fitted.to_numpy().tobytes().hex()} True"
 
 
+@pytest.mark.slow
 def test_a_pickled_fit_is_rebuilt_in_another_process(pickled, fits):
     fit = fits(SLOPES, "sleepstudy")
     face = f"{str(fit)!a} {fit.deviance_at(fit.theta).tobytes().hex()}"

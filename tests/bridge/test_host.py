@@ -41,10 +41,12 @@ def test_a_fit_leaves_rpy2_out_of_the_user_s_process_and_no_trace_behind():
     assert not Path(files).exists()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits():
     assert len({run(CROSSED) for _ in range(2)}) == 1
 
 
+@pytest.mark.slow
 def test_messages_are_in_english_whatever_the_user_s_language():
     script = FIT + "try: host.call('kept', handle='nothing')\nexcept Exception as error: print(error.text)"
     assert run(script, LANGUAGE="de", LANG="de_DE.UTF-8") == "object 'nothing' not found"

@@ -109,6 +109,7 @@ def printed(tmp_path_factory):
         yield {name: pool.submit(fresh, tmp_path_factory.mktemp("fresh"), *script) for name, script in scripts.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_neither_process_nor_file_is_left_behind(ending, printed):
     process, folder = printed[ending].result()
@@ -126,6 +127,7 @@ def test_a_model_is_released_in_r_with_its_last_reference(sleepstudy):
     assert kept() == before - 1
 
 
+@pytest.mark.slow
 def test_fifty_workers_that_died_leave_no_open_file_and_no_folder(tmp_path, monkeypatch):
     host.close()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -141,6 +143,7 @@ def test_fifty_workers_that_died_leave_no_open_file_and_no_folder(tmp_path, monk
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_two_thousand_fits_from_eight_threads_are_equal_and_nothing_grows(printed):
     (different, warm, after), folder = printed["many"].result()
     assert different == 1

@@ -7,6 +7,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.slow
+
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 CELLS = {  # name: code
     "fit": """

@@ -9,6 +9,8 @@ import pytest
 
 from tests.processes import run
 
+pytestmark = pytest.mark.slow
+
 MODELS = {  # formula: data set
     "Reaction ~ Days + (Days | Subject)": "sleepstudy",
     "Yield ~ 1 + (1 | Batch)": "Dyestuff",

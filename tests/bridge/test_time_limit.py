@@ -35,6 +35,7 @@ def test_a_fit_is_stopped_on_time_and_the_next_one_is_right(fits, sleepstudy, in
         assert lmer(FORMULA, sleepstudy).theta.tobytes() == right.theta.tobytes()
 
 
+@pytest.mark.slow
 def test_every_call_inside_shares_one_limit(fits, insteval):
     fit = lmer(CROSSED, insteval, control={"optimizer": None}, na_action="omit")
 
@@ -56,6 +57,7 @@ def test_the_nearer_of_two_limits_holds():
     assert limit.current.get() == limit.Limit()
 
 
+@pytest.mark.slow
 def test_a_worker_that_hears_nothing_is_replaced(fits):
     right, deaf = fits(FORMULA, "sleepstudy"), host.worker()
     os.kill(deaf._process.pid, signal.SIGSTOP)
@@ -71,6 +73,7 @@ def test_a_limit_that_is_none_is_an_error(seconds):
         pass
 
 
+@pytest.mark.slow
 def test_a_data_set_is_waited_for_only_so_long_and_found_the_next_time():
     os.kill(host.worker()._process.pid, signal.SIGSTOP)
     assert seconds_of_a_stopped(lambda: load_dataset("Wheat2", "nlme", timeout=0.5)) < 0.5 + LATE

@@ -119,6 +119,7 @@ def test_what_an_engine_does_wrong_is_found_and_what_it_does_right_is_not(case, 
     assert found.gap[case[1]] == pytest.approx(gap, rel=1e-2, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_lme4_by_bobyqa_against_nlme_has_no_finding():
     names = [case.name for pattern in QUICK for case in matching(pattern)]
     found = [judged(name, "nlme", "lme4[bobyqa]") for name in names]

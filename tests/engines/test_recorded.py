@@ -96,6 +96,7 @@ def with_r():
     return {r.case.name: r.comparison for group in results for r in group}
 
 
+@pytest.mark.slow
 def test_a_python_engine_is_judged_without_r_as_with_it(file, with_r, tmp_path):
     command = [sys.executable, "-m", "lmerbridge", "parity", "--engine", "statsmodels", "--case", WITHOUT_R]
     command += ["--reference", f"recorded:{file}", "--out", str(tmp_path), "--format", "json"]
@@ -210,6 +211,7 @@ FAULTS = {  # what is changed in a recorded reply: the verdict it gets
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_number_changed_in_a_recording_is_noticed(name, recorded, changed):
     def perturb(content):

@@ -18,6 +18,7 @@ from lmerbridge.errors import LmerBridgeError, RError
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import Name, source
 from lmerbridge.inputs.spec import Spec
+from tests.chance import generator
 from tests.processes import run
 
 ATTACKS = tomllib.loads(Path(__file__).parents[1].joinpath("cases", "attacks.toml").read_text(encoding="utf-8"))[
@@ -64,7 +65,7 @@ def verdict(attack, engine):
 
 @pytest.fixture(scope="module")
 def frame(sleepstudy):
-    rng = np.random.default_rng(1)
+    rng = generator(1)
     return sleepstudy.assign(f=np.tile(["a", "b", "c"], 60), z=rng.normal(size=180))
 
 

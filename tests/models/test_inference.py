@@ -453,5 +453,6 @@ print("pbkrtest" in loaded())
 """
 
 
+@pytest.mark.slow
 def test_other_packages_of_r_are_loaded_when_they_are_asked_for():
     assert run(PLAIN).split("\n") == ["[]", "True False", "True"]

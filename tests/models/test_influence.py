@@ -63,6 +63,7 @@ def test_estimates_without_each_level_are_those_of_lme4(name):
     assert list(without(name).fixed_effects_without.index.astype(str)) == levels
 
 
+@pytest.mark.slow
 def test_estimates_without_each_row_are_those_of_lme4():
     ours = dyestuff().influence()
     check(ours, dyestuff())
@@ -92,6 +93,7 @@ def test_what_is_derived_is_what_lme4_derives(name):
         assert same_bits(ours.dfbetas(), ours.dfbeta().to_numpy()[:, 0] / errors)
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_depend_on_the_processes():
     one, two = without("penicillin"), fitted("penicillin").influence("sample", jobs=2)
     for part in ("fixed_effects_without", "var_cov_comps_without", "converged", "singular", "function_evals"):

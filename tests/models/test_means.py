@@ -10,6 +10,7 @@ import pytest
 from lmerbridge import lmer
 from lmerbridge.bridge import host
 from lmerbridge.errors import InvalidArgument, RWarning
+from tests.chance import generator
 from tests.oracle import fitted, plain, same_bits
 
 GRIDS = {  # model -> our specs, at; R's arguments
@@ -36,7 +37,7 @@ def in_plain_r(fit, code, columns=COLUMNS, name="emmean", arguments="infer = TRU
 
 @pytest.fixture(scope="module")
 def rich(sleepstudy):
-    rng = np.random.default_rng(1)
+    rng = generator(1)
     return sleepstudy.assign(
         f=np.array(list("abc"))[rng.integers(0, 3, 180)],
         h=np.array(list("pqrs"))[rng.integers(0, 4, 180)],
@@ -276,6 +277,7 @@ def test_kenward_roger_is_refused_where_it_would_be_wrong(rich, change, message)
     assert fit.emmeans("f", ddf="satterthwaite").ddf == "satterthwaite"
 
 
+@pytest.mark.slow
 def test_a_grid_outlives_its_process_and_pickles(cake):
     means = cake.emmeans("recipe", by="temperature", ddf="asymptotic")
     pairs = means.pairs()

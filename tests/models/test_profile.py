@@ -63,6 +63,7 @@ def short_name(model, name):
 EACH = pytest.mark.parametrize("model", [*MODELS, "dyestuff2"])
 
 
+@pytest.mark.slow
 @EACH
 def test_every_point_is_the_one_that_r_computes(model):
     profile = profiled(model)

@@ -66,6 +66,7 @@ def test_the_code_would_show():
     assert in_r('base::system("true")') == [0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_no_verb_runs_a_name(role, planted):
     path, code = planted

@@ -76,6 +76,7 @@ def lme4():
     return accuracy.rows(["lme4"])
 
 
+@pytest.mark.slow
 def test_lme4_reaches_the_floor_of_every_exact_value(lme4):
     assert [row for row in lme4 if not row.reached] == []
     kinds = Counter(row.quantity.partition("[")[0] for row in lme4)
@@ -123,6 +124,7 @@ def printed():
     return [row for case in models for row in published.rows(case)]
 
 
+@pytest.mark.slow
 def test_lme4_gives_again_what_was_printed_or_there_is_a_reason(printed):
     assert [row for row in printed if not (row.reproduced or row.reason)] == []
     assert sum(row.reproduced for row in printed) > 5 * sum(bool(row.reason) for row in printed)

@@ -36,6 +36,7 @@ def found(results):
     return {result.key: result.comparison for group in results for result in group}
 
 
+@pytest.mark.slow
 def test_a_finding_of_an_entry_is_known_until_the_last_day(found):
     reading = read([known()], found, TODAY)
     assert (reading.known, reading.stale) == ({FINDING: known()}, ())

@@ -93,6 +93,7 @@ def test_held_estimates_cost_what_the_full_likelihood_says(fits):
     assert held == pytest.approx(dense, rel=1e-12)  # rounding of a dense solve
 
 
+@pytest.mark.slow
 def test_joint_information_gives_statsmodels_covariance(sleepstudy):
     """An independent computation of statsmodels' definition: central differences against its analytic Hessian."""
     fit = find("statsmodels").fit(Spec(formula="Reaction ~ Days + (Days | Subject)", data=sleepstudy[::2]))

@@ -97,6 +97,7 @@ def simulation(request):
     return compare(simulated.FORMULA, data, reml=reml), min(fit.criterion for fit in fits)
 
 
+@pytest.mark.slow
 def test_statsmodels_is_named_wherever_it_lies_above_the_best_of_lme4s_optimizers(simulation):
     result, best = simulation
     above = result.candidate_fit.criterion - best
@@ -107,6 +108,7 @@ def test_statsmodels_is_named_wherever_it_lies_above_the_best_of_lme4s_optimizer
         assert (result.verdict, result.worse) == (Verdict.OTHER_OPTIMUM, "statsmodels")
 
 
+@pytest.mark.slow
 def test_the_simulated_designs_contain_what_they_are_made_for():
     seeds = range(0, 60, 6)
     verdicts = [compare(simulated.FORMULA, simulated.design(s), reml=True).verdict for s in seeds]
