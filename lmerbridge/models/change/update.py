@@ -190,7 +190,7 @@ class Changes(KeptFit):
 
     def _changed(self, spec: Spec, model: host.Model, remake: partial[host.Model]) -> Self:
         fit = type(self).described(spec, model, remake)
-        notices.give(notices.of_conditions(fit.conditions), stacklevel=3)
+        notices.give(notices.of_conditions(fit.conditions))
         return fit
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from lmerbridge.bridge.from_r import notices
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
 from lmerbridge.models.infer.contrasts import Contests
 from lmerbridge.models.infer.modcomp import Comparisons
@@ -129,7 +129,7 @@ class Inference(Contests, Selection, Comparisons):
         reply = ask(self, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
         if not refit and any(fit.reml and fit.terms != self.terms for fit in others):
             told = "likelihoods by REML of models with other fixed effects cannot be compared; use refit=True."
-            warnings.warn(LmerBridgeWarning(told), stacklevel=2)
+            notices.give([LmerBridgeWarning(told)])
         refitted = refit and any(fit.reml for fit in (self, *others))
         formulas = {name: fit.formula for name, fit in zip(names, (self, *others), strict=True)}
         return anova_table(reply, formulas=formulas, refitted=refitted)
