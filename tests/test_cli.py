@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
+from lmerbridge import doctor
 from lmerbridge.cli import app
 from lmerbridge.parity import planted
 from lmerbridge.parity.verdict import Verdict
@@ -49,6 +50,7 @@ def files(sleepstudy, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sleep.csv", "sleep.parquet"])
 def test_fit_prints_rs_summary_and_the_rows_left_out(run, files, name):
     done = run("fit", "Reaction ~ Days + (Days | Subject)", files / name)
@@ -169,6 +171,7 @@ def test_the_schema_is_printed():
     assert json.loads(CliRunner().invoke(app, ["schema"]).output)["title"] == "Parity report of lmerbridge"
 
 
+@pytest.mark.slow
 def test_doctor_tells_a_program_the_same_as_json(run):
     diagnosis = json.loads(run("doctor", "--json").stdout)
     found = {check["name"]: check for check in diagnosis["checks"]}
@@ -181,6 +184,17 @@ def test_the_version_is_told(run):
     assert run("--version").stdout.strip() == version("lmerbridge")
 
 
+@pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--json"]])
+@pytest.mark.parametrize(("well", "status"), [(True, 0), (False, 1)])
+def test_doctor_exits_1_where_something_is_wrong(well, status, arguments, monkeypatch):
+    checks = doctor.Check("R", "4.5.0"), doctor.Check("lme4", "", well, "" if well else "not installed", "install it")
+    monkeypatch.setattr(doctor, "examine", lambda: doctor.Diagnosis(checks))
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == status
+    assert ("not installed" in done.stdout) is not well
+
+
+@pytest.mark.slow
 def test_doctor_says_what_it_found(run):
     done = run("doctor")
     assert done.returncode == 0, done.stdout

@@ -79,6 +79,7 @@ def test_the_same_checks_are_made_in_the_same_order_with_an_r_and_without(here, 
     assert [check["name"] for check in found["checks"]] == NAMES
 
 
+@pytest.mark.slow
 def test_without_an_r_the_finding_is_that_and_the_command_that_installs_it(tmp_path):
     (tmp_path / "apt-get").touch(mode=0o755)
     found, table = examined(tmp_path)

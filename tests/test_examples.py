@@ -315,6 +315,7 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.slow
 def test_every_example_has_both_its_languages(in_r):
     assert set(in_r) == set(EXAMPLES)
 

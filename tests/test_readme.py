@@ -18,6 +18,7 @@ def same(written, found):
         return False
 
 
+@pytest.mark.slow
 def test_the_code_runs_and_shows_what_is_written_under_it():
     for block, written, found in outputs(README.read_text()):
         if written is None or lme4_version() != WRITTEN_WITH:

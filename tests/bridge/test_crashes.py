@@ -194,6 +194,7 @@ def test_fits_made_before_a_death_are_rebuilt_each_once_in_one_new_process(sleep
     assert len(started) == 1
 
 
+@pytest.mark.slow
 def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_time(sleepstudy):
     fit = lmer(SLOPES, sleepstudy)
     text = str(fit)

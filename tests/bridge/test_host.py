@@ -52,6 +52,14 @@ def test_messages_are_in_english_whatever_the_user_s_language():
     assert run(script, LANGUAGE="de", LANG="de_DE.UTF-8") == "object 'nothing' not found"
 
 
+def test_r_s_clock_shows_utc_whatever_the_user_s_time_zone():
+    ask = """
+zone = host.call("call_named", fun="Sys.getenv", args={"x": "TZ", "names": False}).values["value"]
+print(zone, os.environ["TZ"])
+"""
+    assert run(FIT + ask, TZ="America/New_York") == "['UTC'] America/New_York"
+
+
 def test_an_unknown_function_is_a_protocol_error_and_the_worker_lives_on():
     worker = host.worker()
     with pytest.raises(ProtocolError, match="KeyError"):

@@ -284,6 +284,7 @@ PANDAS_COLUMNS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @examples(400)
 @given(PANDAS_COLUMNS, st.sampled_from(["covariate", "response", "group"]))
 def test_nothing_but_our_errors_is_raised_whatever_a_column_holds(series, role):

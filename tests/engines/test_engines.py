@@ -82,6 +82,7 @@ def engine(request):
     return engine_or_skip(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 @pytest.mark.parametrize("other", OTHERS)
 def test_an_engine_finds_lme4s_optimum(name, other):
@@ -178,6 +179,7 @@ def with_argument(frame):
     return fitted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ARGUMENTS)
 def test_an_argument_means_what_it_means_to_lme4(what, engine, with_argument):
     spec, ours = with_argument(what)

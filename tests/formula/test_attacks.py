@@ -179,6 +179,7 @@ def past_the_reader(formula, data, **options):
     raise RError("not for R")
 
 
+@pytest.mark.slow
 def test_no_attack_has_an_effect_on_files_environment_processes_or_network_not_even_past_the_reader(tmp_path):
     root = str(Path(__file__).parents[2])
     done, seen, same = json.loads(run(EFFECTS, cwd=tmp_path, PYTHONPATH=root, PYTHONDONTWRITEBYTECODE="1"))

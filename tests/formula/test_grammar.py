@@ -137,6 +137,7 @@ def test_a_call_of_each_function_that_is_offered_is_accepted(function):
     assert function in functions(parse(f"y ~ {USES[function].format(x='x', c='x')} + (1 | g)").tree)
 
 
+@pytest.mark.slow
 @examples(150)
 @given(FORMULAS)
 def test_a_formula_made_from_the_grammar_is_read_and_what_r_gets_means_the_same(text):

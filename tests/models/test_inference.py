@@ -85,6 +85,7 @@ def test_anova_without_ddf_is_lme4s_sequential_table_to_the_bit(name):
     assert table.frame.equals(fit.anova(type="I").frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_anova_with_ddf_is_lmertests_of_each_type(name, ddf):
     fit = fitted(name)
@@ -216,6 +217,7 @@ def test_drop1_takes_a_scope_and_a_price_of_parameters():
         fit.drop1(test="F")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_a_contrast_is_lmertests_jointly_and_one_by_one(name, ddf):
     fit = fitted(name)
@@ -255,6 +257,7 @@ def test_a_contrast_is_found_by_its_terms():
         fit.contest(named, ddf="lme4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_least_squares_means_are_lmertests(name, ddf):
     fit = fitted(name)
@@ -326,6 +329,7 @@ def extra(datasets, way):
     return fits, EXTRA % ("TRUE" if missing else "FALSE", theirs, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_lmertest_finds_what_the_fit_was_called_with(datasets, way):
     (fit, _), script = extra(datasets, way)

@@ -111,6 +111,7 @@ def test_without_a_seed_two_bootstraps_differ():
     assert not np.array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["weights", "offset", "subset", "exclude", "control", "start", "contrasts", "all"])
 def test_pbkrtest_finds_what_the_fit_was_called_with(datasets, way):
     (fit, less), script = extra(datasets, way)
@@ -146,6 +147,7 @@ def test_a_transformed_response_is_one_too(sleepstudy):
         assert "`" not in str(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_adjusted_covariance_and_its_degrees_of_freedom_are_pbkrtests(name):
     fit = fitted(name)

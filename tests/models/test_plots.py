@@ -115,6 +115,7 @@ def results():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absolute", [False, True])
 def test_a_profile_is_drawn_through_its_points_with_the_ends_of_its_interval(absolute):
     profile = results()["profile"]
@@ -177,6 +178,7 @@ PICTURES = {  # what is drawn, and in how many panels
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_looks_as_it_did(name, fit, tmp_path):
     count, draw = PICTURES[name]

@@ -74,6 +74,7 @@ def test_every_point_is_the_one_that_r_computes(model):
         assert same_bits(points["focal"], in_r(model, f'{own}[["{short_name(model, name)}"]]'))
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("level", LEVELS)
 def test_intervals_are_those_of_r(model, level):

@@ -97,6 +97,7 @@ def test_where_no_random_term_is_left_the_table_has_its_columns_and_there_is_no_
         _ = steps.model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["weights", "offset", "subset", "exclude", "control", "contrasts", "all"])
 def test_what_the_fit_was_called_with_holds_for_smaller_models(datasets, way):
     (fit, _), script = extra(datasets, way)

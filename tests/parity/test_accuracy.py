@@ -85,6 +85,7 @@ def test_lme4_reaches_the_floor_of_every_exact_value(lme4):
     assert floors == SCORED
 
 
+@pytest.mark.slow
 def test_only_where_the_data_lose_their_digits_is_a_floor_lower(lme4):
     zero = ("dyestuff2_reml", "dyestuff2_ml", "nist_SiRstv_ml")
     other = {r.case for r in lme4 if r.floor != SCORED[r.quantity.partition("[")[0]] and r.case not in zero}
@@ -107,6 +108,7 @@ def test_an_engine_that_gives_no_number_has_a_row_for_each_and_reaches_none():
     assert all(math.isnan(row.digits) and not row.reached for row in rows)
 
 
+@pytest.mark.slow
 def test_a_recording_of_single_numbers_is_no_engine_of_the_table():
     assert all(math.isnan(row.digits) for row in accuracy.rows(["recorded:exact"], "rail_ml"))
 
@@ -130,6 +132,7 @@ def test_lme4_gives_again_what_was_printed_or_there_is_a_reason(printed):
     assert sum(row.reproduced for row in printed) > 5 * sum(bool(row.reason) for row in printed)
 
 
+@pytest.mark.slow
 def test_every_published_number_is_compared_or_there_is_a_reason(printed):
     numbers = [n for m in reference.models("published") if not m.case.startswith(SLOW) for n in m.numbers]
     assert len(printed) + sum(bool(published.uncovered(n.quantity)) for n in numbers) == len(numbers)

@@ -42,6 +42,7 @@ def test_a_finding_of_an_entry_is_known_until_the_last_day(found):
     assert (reading.known, reading.stale) == ({FINDING: known()}, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "why"),
     [

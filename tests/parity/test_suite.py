@@ -51,6 +51,7 @@ def test_two_processes_give_the_same_report_bytes_as_one(results):
     assert json_text(one) == json_text(two)
 
 
+@pytest.mark.slow
 def test_a_case_lme4_cannot_fit_costs_itself_only():
     bad = Case("bad", "sleepstudy", "lme4", "Reaction ~ Days + (1 | Reaction)", True)
     ((failed,), (fine,)) = suite.run_cases([bad, FEW[0]], ["statsmodels"])
@@ -68,6 +69,7 @@ def short_stop():
     return result
 
 
+@pytest.mark.slow
 def test_the_r_script_of_a_finding_shows_the_finding_on_its_own(short_stop):
     run = subprocess.run(["Rscript", "--vanilla", "-e", short_stop.r_code], capture_output=True, text=True, check=True)
     shown = float(run.stdout.split()[-1])

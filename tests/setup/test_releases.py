@@ -22,6 +22,7 @@ def probed():
     return {name: value == "TRUE" for name, value in map(str.split, answer.stdout.splitlines())}
 
 
+@pytest.mark.slow
 def test_every_gate_is_probed_or_says_why_not():
     assert set(probed()) == set(GATES) - UNPROBED
 
