@@ -9,6 +9,7 @@ import pytest
 from lmerbridge import lmer, load_dataset, time_limit
 from lmerbridge.bridge import host, limit
 from lmerbridge.errors import InvalidArgument, TimedOut
+from tests.processes import at_best
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 CROSSED = "y ~ service + (1 | s) + (1 | d)"  # 3 s and more, 0.05 s and more an evaluation of the deviance
@@ -30,7 +31,7 @@ def seconds_of_a_stopped(call):
 def test_a_fit_is_stopped_on_time_and_the_next_one_is_right(fits, sleepstudy, insteval):
     right = fits(FORMULA, "sleepstudy")
     for _ in range(2):  # the second waits for the end of the first
-        taken = min(seconds_of_a_stopped(lambda: lmer(CROSSED, insteval, timeout=0.5)) for _ in range(2))
+        taken = at_best(lambda: seconds_of_a_stopped(lambda: lmer(CROSSED, insteval, timeout=0.5)), 0.5 + LATE)
         assert 0.5 <= taken < 0.5 + LATE
         assert lmer(FORMULA, sleepstudy).theta.tobytes() == right.theta.tobytes()
 
@@ -44,8 +45,8 @@ def test_every_call_inside_shares_one_limit(fits, insteval):
             while True:
                 fit.deviance_at(fit.theta)
 
-    assert 0.5 <= seconds_of_a_stopped(calls) < 0.5 + LATE
-    assert 0.5 <= seconds_of_a_stopped(lambda: fit.polish(fit.theta[None], timeout=0.5)) < 0.5 + LATE
+    for stopped in (calls, lambda: fit.polish(fit.theta[None], timeout=0.5)):
+        assert 0.5 <= at_best(lambda stopped=stopped: seconds_of_a_stopped(stopped), 0.5 + LATE) < 0.5 + LATE
     assert fit.deviance_at(fit.theta)[0] == pytest.approx(fit.criterion, rel=1e-13)  # the same code, perhaps rebuilt
 
 
