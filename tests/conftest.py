@@ -1,5 +1,8 @@
 """What the tests share: data sets, fits, and how random tests draw."""
 
+import os
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -7,13 +10,15 @@ from lmerbridge import load_dataset
 from tests import chance
 from tests.fits import fit_of
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what runs in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.load_profile("explore" if chance.EXPLORES else "ci")
 
 
 def pytest_terminal_summary(terminalreporter):
     """Say, where a random test failed, how it is drawn again."""
     if chance.EXPLORES and terminalreporter.stats.get("failed"):
-        seed = chance.os.environ["EXPLORE_SEED"]
+        seed = os.environ["EXPLORE_SEED"]
         terminalreporter.write_line(f"Drawn with HYPOTHESIS_PROFILE=explore EXPLORE_SEED={seed}")
 
 

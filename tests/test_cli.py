@@ -134,6 +134,7 @@ def test_planted_faults_stand_in_every_rendering_and_one_that_is_missed_fails(tm
     assert row == {"fault": "a NaN", "planted": 5, "caught": 5}
 
 
+@pytest.mark.slow
 def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
     options = ["parity", "--engine", "nlme", "--case", "rail/*", "--out", str(tmp_path)]
     assert CliRunner().invoke(app, options).exit_code == 0

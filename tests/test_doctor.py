@@ -73,6 +73,7 @@ def test_the_model_of_the_manual_page_is_fitted_and_its_criterion_shown(here):
     assert here.checks[-1].found == "sleepstudy's REML criterion is 1743.628"  # print(lmer(...)) in lme4's paper
 
 
+@pytest.mark.slow
 def test_the_same_checks_are_made_in_the_same_order_with_an_r_and_without(here, tmp_path):
     found, _ = examined(tmp_path)
     assert [check.name for check in here.checks] == NAMES

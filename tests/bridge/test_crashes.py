@@ -239,6 +239,7 @@ def test_a_pickled_fit_has_its_numbers_without_r_and_says_why_it_has_no_more(pic
     assert told.endswith("`lmerbridge doctor` says what is wrong.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
 def test_a_copy_has_the_same_numbers_and_a_model_of_its_own(copied, sleepstudy):
     fit = lmer(SLOPES, sleepstudy)

@@ -52,6 +52,7 @@ def test_messages_are_in_english_whatever_the_user_s_language():
     assert run(script, LANGUAGE="de", LANG="de_DE.UTF-8") == "object 'nothing' not found"
 
 
+@pytest.mark.slow
 def test_r_s_clock_shows_utc_whatever_the_user_s_time_zone():
     ask = """
 asked = {"X": ["2024-07-01 12:00"], "FUN": "strftime", "simplify": False, "format": "%H %Z"}

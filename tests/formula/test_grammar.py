@@ -147,6 +147,7 @@ def test_a_formula_made_from_the_grammar_is_read_and_what_r_gets_means_the_same(
     assert (again.response, again.fixed, again.random) == (formula.response, formula.fixed, formula.random)
 
 
+@pytest.mark.slow
 @examples(800)
 @given(mutated())
 @example("y ~ x + (1 | g)" + "\udc80")

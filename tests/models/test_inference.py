@@ -53,6 +53,7 @@ def test_a_summary_without_ddf_is_lme4s_to_the_bit_and_has_no_p_values(name):
     assert str(summary) == "\n".join(plain(fit, "capture.output(print(summary(m)))")) == str(fit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), [each for each in product(MODELS, APPROXIMATE) if each != SLOW])
 def test_a_summary_with_ddf_is_lmertests_and_names_the_method_in_each_row(name, ddf):
     fit = fitted(name)

@@ -56,6 +56,7 @@ def check(ours, fit, group=None):
     assert list(ours.var_cov_comps_without.columns) == influence_in_r(fit, "colnames(i[[4L]])", group)
 
 
+@pytest.mark.slow
 @every_model
 def test_estimates_without_each_level_are_those_of_lme4(name):
     check(without(name), fitted(name), GROUPS[name])
@@ -119,6 +120,7 @@ def test_a_model_with_a_structure_is_refitted_from_its_own_parameters():
     assert ours.var_cov_comps_without.loc["308", "sigma^2"] == pytest.approx(alone.sigma**2, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_subset_holds_and_rows_without_a_value_are_not_left_out():
     data = load_dataset("sleepstudy")
     data.loc[5, "Reaction"] = np.nan
@@ -131,6 +133,7 @@ def test_a_subset_holds_and_rows_without_a_value_are_not_left_out():
     assert list(fit.influence("Subject").converged.index) == ["308", "309", "310"]
 
 
+@pytest.mark.slow
 def test_several_columns_leave_out_each_combination():
     ours = fitted("cake").influence(["recipe", "replicate"])
     assert ours.group == "recipe.replicate"

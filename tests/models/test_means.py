@@ -164,6 +164,7 @@ def test_trends_are_those_of_emmeans(ddf):
     assert same_bits(trends.pairs().test()[TESTED], in_plain_r(fit, code, TESTS, "estimate"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "ddf", "terms"),
     [

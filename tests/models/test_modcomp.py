@@ -80,6 +80,7 @@ def test_contrasts_restrict_as_a_smaller_model_does(name):
             assert getattr(by_rows, field) == pytest.approx(getattr(by_model, field), rel=1e-6)  # another basis
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLER)
 def test_the_bootstrap_gives_rs_numbers_for_a_seed(name):
     formula, _ = RANDOM.get(name, SMALLER[name])

@@ -42,6 +42,7 @@ def test_limits_of_means_are_those_of_emmeans(level, ddf):
     assert same_bits(numbers(means.frame, "estimate", "df", "conf_low", "conf_high"), theirs)
 
 
+@pytest.mark.slow
 @EACH_LEVEL
 @pytest.mark.parametrize("ddf", ["Satterthwaite", "Kenward-Roger"])
 @pytest.mark.parametrize("model", ["sleepstudy", "cake"])
@@ -251,6 +252,7 @@ def replicates():
     return half_singular().bootstrap(nsim=10, seed=SEED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", WARN)
 def test_a_warning_points_at_the_line_that_called_the_verb(verb):
     fit = half_singular()

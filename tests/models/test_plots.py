@@ -132,6 +132,7 @@ def points_of(ax):
     return points(ax).ravel(order="F")
 
 
+@pytest.mark.slow
 def test_cook_s_distances_are_drawn_and_the_largest_have_their_names():
     influence = results()["influence"]
     ax = influence.plot(figure()[1][0], named=2)

@@ -86,6 +86,7 @@ def test_intervals_are_those_of_r(model, level):
     assert set(ours["method"]) == {"profile"}
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("way", ["forward", "backward"])
 def test_splines_give_the_numbers_of_rs_inside_and_beyond(model, way):
@@ -115,6 +116,7 @@ def close(ours, theirs):
     return np.allclose(np.asarray(ours, float).ravel(order="F"), theirs, rtol=RELATIVE, atol=0, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", UNCORRELATED)
 @pytest.mark.parametrize("code", TRANSFORMED)
 def test_a_transformed_profile_is_that_of_r_where_there_is_no_correlation(model, code):

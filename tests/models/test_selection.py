@@ -39,6 +39,7 @@ def agrees(table, values, rows, rtol=BY_DIFFERENCES):
     return list(table.index) == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("reduce", [True, False])
 def test_each_random_term_is_tested_as_by_lmertest(name, reduce):

@@ -93,6 +93,7 @@ def test_only_where_the_data_lose_their_digits_is_a_floor_lower(lme4):
     assert {r.floor for r in lme4 if r.case in zero and r.quantity.startswith("var")} == {8.0}
 
 
+@pytest.mark.slow
 def test_an_engine_that_stops_early_falls_short_of_its_floor():
     rows = accuracy.rows(["statsmodels", "statsmodels[shared]"], "dyestuff2_*")
     short = [(row.case, row.engine, row.quantity) for row in rows if not row.reached]
@@ -138,6 +139,7 @@ def test_every_published_number_is_compared_or_there_is_a_reason(printed):
     assert len(printed) + sum(bool(published.uncovered(n.quantity)) for n in numbers) == len(numbers)
 
 
+@pytest.mark.slow
 def test_every_exception_explains_a_number(printed):
     assert published.unused(printed) == []
     reproduced = [row for row in printed if row.reproduced]

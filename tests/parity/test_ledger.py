@@ -63,6 +63,7 @@ def test_an_entry_that_does_not_hold_is_named_and_explains_nothing(found, entry,
     assert reading.known == {}
 
 
+@pytest.mark.slow
 def test_a_finding_is_known_by_its_quantities_only_where_all_beyond_tolerance_are(found):
     entries = [known(quantity=quantity) for quantity in BEYOND]
     assert read(entries, found, TODAY).known == {FINDING: entries[0]}

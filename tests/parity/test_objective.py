@@ -31,6 +31,7 @@ def both():
     return get
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", suite(), ids=lambda case: case.name)
 def test_both_objectives_agree_at_the_optimum_off_it_and_at_zero(case, both):
     fit, objective = both(case)

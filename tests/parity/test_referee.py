@@ -333,6 +333,7 @@ def test_terms_and_groups_are_matched_by_name_and_never_by_position(datasets):
     assert judge(Trial(mine, its, ("lme4", "other"), tolerances.default())).verdict is Verdict.SAME_OPTIMUM
 
 
+@pytest.mark.slow
 def test_two_blocks_of_one_group_with_a_term_in_common_are_kept_apart(sleepstudy):
     result = compare("Reaction ~ Days + (1 | Subject) + (Days | Subject)", sleepstudy)
     assert result.verdict in (Verdict.NOT_EXPRESSIBLE, Verdict.SAME_OPTIMUM)
