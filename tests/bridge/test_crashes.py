@@ -232,6 +232,7 @@ def test_a_pickled_fit_is_rebuilt_in_another_process(pickled, fits):
     assert run(UNPICKLED, cwd=pickled) == f"{bits(fit)}\n{face}"
 
 
+@pytest.mark.slow
 def test_a_pickled_fit_has_its_numbers_without_r_and_says_why_it_has_no_more(pickled, fits):
     numbers, told = run(UNPICKLED, cwd=pickled, PATH="/nonexistent", R_HOME="").splitlines()
     assert numbers == bits(fits(SLOPES, "sleepstudy"))

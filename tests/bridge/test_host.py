@@ -76,6 +76,7 @@ def test_an_error_of_r_carries_class_and_call():
     assert error.value.call.startswith("get(handle")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["", "/nonexistent"])
 def test_a_machine_without_r_is_told_where_to_look(home):
     script = FIT.replace("sleepstudy = ", "from lmerbridge.errors import SetupError\ntry:\n    call = ", 1).splitlines()

@@ -196,6 +196,7 @@ def test_drop1_without_ddf_is_lme4s_to_the_bit(name, test):
     assert list(table.frame.columns) == ["npar", "aic", *(["lrt", "p_value"] if test == "Chisq" else [])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_drop1_with_ddf_is_lmertests(name, ddf):
     fit = fitted(name)

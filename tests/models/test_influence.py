@@ -79,6 +79,7 @@ def test_weights_and_an_offset_stay_with_their_rows():
     check(fit.influence("Batch"), fit, "Batch")
 
 
+@pytest.mark.slow
 @every_model
 def test_what_is_derived_is_what_lme4_derives(name):
     ours, group = without(name), GROUPS[name]

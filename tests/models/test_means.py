@@ -103,6 +103,7 @@ def test_pairs_within_levels_and_their_p_values_are_those_of_emmeans(cake, adjus
     assert tests["adjust"].str.contains(adjust[:6]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "in_r"),
     [
@@ -151,6 +152,7 @@ def test_an_adjustment_that_emmeans_changes_is_told__name(cake):
     assert set(tests["adjust"]) == {"sidak method for 3 tests"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ddf", METHODS)
 def test_trends_are_those_of_emmeans(ddf):
     fit = fitted("orthodont")
@@ -194,6 +196,7 @@ def test_joint_tests_within_levels_and_of_a_grid(cake):
     pd.testing.assert_frame_equal(of_grid, cake.joint_tests(ddf="asymptotic"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "ddf"),
     [

@@ -44,6 +44,7 @@ def in_plain_r(name, code):
     return np.asarray(in_r(f"local({{{setup}; as.double(unlist({code}, use.names = FALSE))}}, globalenv())"), float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLER)
 def test_kenward_rogers_test_is_pbkrtests(name):
     ours = fitted(name).kr_modcomp(smaller(name))
@@ -134,6 +135,7 @@ def test_pbkrtest_finds_what_the_fit_was_called_with(datasets, way):
         assert len(ours.reference) == 3
 
 
+@pytest.mark.slow
 def test_a_transformed_response_is_one_too(sleepstudy):
     """pbkrtest 0.5.5 takes the response for the name of a column."""
     fits = [lmer(f"log(Reaction) ~ {fixed} + (Days | Subject)", sleepstudy) for fixed in ("Days", "1")]

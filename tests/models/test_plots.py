@@ -140,6 +140,7 @@ def test_cook_s_distances_are_drawn_and_the_largest_have_their_names():
     assert [text.get_text() for text in ax.texts] == list(influence.cooks_distance().nlargest(2).index)
 
 
+@pytest.mark.slow
 def test_replicates_are_drawn_with_the_statistic_and_its_interval():
     boot = results()["bootstrap"]
     for ax, name in zip(boot.plot(figure(3)[1]), boot.t, strict=True):

@@ -129,6 +129,7 @@ def test_a_transformed_profile_is_that_of_r_where_there_is_no_correlation(model,
         assert points["focal"].equals(points[name].rename("focal"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", UNCORRELATED)
 @pytest.mark.parametrize("code", TRANSFORMED)
 def test_its_intervals_are_those_of_r_but_for_bounds_which_r_does_not_transform(model, code):
@@ -148,6 +149,7 @@ def test_its_intervals_are_those_of_r_but_for_bounds_which_r_does_not_transform(
     assert close(ours["conf_high"], high)
 
 
+@pytest.mark.slow
 def test_a_transformed_profile_names_its_parameters_and_leaves_correlations():
     profile = profiled("sleepstudy")
     assert list(profile.log_prof().parameters.index[:4]) == [
@@ -191,6 +193,7 @@ def test_on_the_scale_of_variances_all_points_are_variances_whatever_lme4(model,
             assert point[name] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_random_parameters_on_the_scale_of_variances_are_profiled_as_r_does_each_alone():
     fit = fit_of("dyestuff2")
     ours = fit.profile("theta_", prof_scale="varcov")

@@ -78,6 +78,7 @@ def test_no_verb_runs_a_name(role, planted):
         assert not path.exists(), name
 
 
+@pytest.mark.slow
 def test_no_verb_runs_a_level_or_the_name_of_a_contrast(planted):
     path, code = planted
     data = load_dataset("sleepstudy").assign(f=np.resize([code, "b", "c"], 180))

@@ -166,6 +166,7 @@ def test_a_number_is_reproduced_where_it_rounds_to_what_was_printed(given, same)
     assert published._reproduces(found, Number(quantity, value, digits, "somebody")) is same
 
 
+@pytest.mark.slow
 def test_an_exception_holds_no_further_than_its_digits(printed):
     row = next(row for row in printed if "cut off" in row.reason)
     assert published._reason(row) == row.reason

@@ -72,6 +72,7 @@ def test_a_finding_is_known_by_its_quantities_only_where_all_beyond_tolerance_ar
         assert (reading.known, reading.stale) == ({}, ())
 
 
+@pytest.mark.slow
 def test_a_known_finding_fails_nothing_and_is_told_as_known_in_every_format(results):
     plain, ledgered = (describe(suite.collect(results, ledger)) for ledger in ((), (known(expires=date.max),)))
     assert (plain.exit_code, ledgered.exit_code) == (1, 0)

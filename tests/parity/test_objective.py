@@ -42,6 +42,7 @@ def test_both_objectives_agree_at_the_optimum_off_it_and_at_zero(case, both):
     np.testing.assert_allclose(ours, theirs, rtol=AGREE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", AT_THETA, ids=lambda row: row["id"])
 def test_published_values_at_given_thetas_are_met_to_their_printed_digits(row, datasets):
     theta = np.array([float(v) for v in row["quantity"].partition("[")[2][:-1].split(",")])

@@ -100,6 +100,7 @@ def test_rows_of_a_query_reach_the_r_script():
     assert shown == pytest.approx(fit.criterion, rel=1e-12)  # addresses are random there: the last digits may move
 
 
+@pytest.mark.slow
 def test_every_case_has_data_that_lme4_can_fit_and_rows_that_are_counted():
     for case in cases.suite()[::2]:
         fit = lmer(case.formula, case.data(), reml=case.reml)
