@@ -98,6 +98,7 @@ def test_the_semiparametric_responses_are_those_of_bootmer(name):
     assert same_bits(drawn(fit, type="semiparametric", use_u=True).T, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*MODELS, "exclude", "singular"])
 def test_the_replicates_are_those_of_bootmer(name):
     fit = hard(name, reml=False)

@@ -150,6 +150,7 @@ def test_replicates_are_drawn_with_the_statistic_and_its_interval():
     assert boot.plot(figure()[1], parm="sigma")[0].get_xlabel() == "sigma"
 
 
+@pytest.mark.slow
 def test_power_is_drawn_with_its_intervals():
     curve = results()["power"]
     ax = curve.plot(figure()[1][0])

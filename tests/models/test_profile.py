@@ -173,6 +173,7 @@ def test_a_transformed_profile_names_its_parameters_and_leaves_correlations():
         variances.log_prof()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "term"), [("sleepstudy", "Days"), ("pastes", "(Intercept)")])
 def test_on_the_scale_of_variances_all_points_are_variances_whatever_lme4(model, term):
     fit = fit_of(model)
@@ -253,6 +254,7 @@ def test_zeta_is_the_signed_root_of_the_rise_in_deviance():
         assert np.sign(point["zeta"]) == np.sign(point["sigma"] - deviance.optimum["sigma"])
 
 
+@pytest.mark.slow
 def test_a_profile_pickles_and_needs_no_r():
     profile = profiled("penicillin")
     again = pickle.loads(pickle.dumps(profile))

@@ -86,6 +86,7 @@ def test_a_known_finding_fails_nothing_and_is_told_as_known_in_every_format(resu
     assert skipped.get("message") == "known until 9999-12-31: it stops early (https://example.org/1)"
 
 
+@pytest.mark.slow
 def test_an_entry_that_does_not_hold_fails_the_run_in_every_format(results):
     agreeing = [group for group in results if group[0].key == AGREEING]
     assert describe(suite.collect(agreeing)).exit_code == 0
