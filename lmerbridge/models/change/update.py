@@ -188,7 +188,7 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
 
 def _changed(fit: K, spec: Spec, model: host.Model, remake: partial[host.Model]) -> K:
     changed = describe(type(fit), spec, model, remake)
-    notices.give(notices.of_conditions(changed.conditions), stacklevel=3)
+    notices.give(notices.of_conditions(changed.conditions))
     return changed
 
 

@@ -311,4 +311,4 @@ def _noted(notes: Sequence[str], start: str, otherwise: str) -> str:
 def _tell(conditions: Sequence[Condition]) -> None:
     """Give R's messages, too, as warnings: that another method was used than the one that was asked for is one."""
     said = (c for c in dict.fromkeys(conditions) if c.kind == "message" and notices.category(c) is None)
-    notices.give((RWarning(condition.text) for condition in said), stacklevel=4)
+    notices.give(RWarning(condition.text) for condition in said)
