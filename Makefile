@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB
 
-.PHONY: help setup report test test-fresh test-sid test-trixie bench clean
+.PHONY: help setup report check test test-fresh test-sid test-trixie bench figures clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -11,6 +11,12 @@ setup: ## install R, its packages and .venv, where they are missing
 
 report: setup ## run the parity suite and write reports/
 	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+
+check: ## ruff, mypy, and the tests that are not slow: a minute, for the while between two edits
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest -n 2 --dist loadfile -m "not slow"
 
 test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .
@@ -32,7 +38,6 @@ bench: setup ## time lmerbridge against R and pandas2ri, and write reports/bench
 	.venv/bin/python -m pip install -qq rpy2-robjects # pandas2ri, the other side of one ratio; nothing else needs it
 	.venv/bin/python -m tests.bench reports/bench.md
 
-.PHONY: figures
 figures: ## print the figures of the house beside their limits: modules, imports, lengths, names
 	.venv/bin/python -m tests.figures
 

@@ -1,11 +1,25 @@
-"""What the tests share: data sets and fits, each made once."""
+"""What the tests share: data sets, fits, and how random tests draw."""
 
-from functools import cache
+import os
+import signal
 
 import pytest
+from hypothesis import settings
 
 from lmerbridge import load_dataset
-from lmerbridge.models.lmer import lmer
+from tests import chance
+from tests.fits import fit_of
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what runs in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+settings.load_profile("explore" if chance.EXPLORES else "ci")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say, where a random test failed, how it is drawn again."""
+    if chance.EXPLORES and terminalreporter.stats.get("failed"):
+        seed = os.environ["EXPLORE_SEED"]
+        terminalreporter.write_line(f"Drawn with HYPOTHESIS_PROFILE=explore EXPLORE_SEED={seed}")
 
 
 @pytest.fixture(scope="session")
@@ -20,11 +34,6 @@ def sleepstudy(datasets):
 
 
 @pytest.fixture(scope="session")
-def fits(datasets):
-    """Fits by formula, data set and criterion; a model is fitted once a session."""
-
-    @cache
-    def fit(formula, dataset, reml=True, package=None):
-        return lmer(formula, datasets(dataset, package), reml=reml)
-
-    return fit
+def fits():
+    """Fits by formula and data set, each made once: see `tests.fits`."""
+    return fit_of

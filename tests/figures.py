@@ -38,6 +38,12 @@ def circle():
     return []
 
 
+def own_imports(name):
+    """Our modules and packages that a module's imports name."""
+    statements = (node for node in ast.walk(TREES[name]) if isinstance(node, ast.ImportFrom))
+    return {node.module for node in statements if node.module.startswith("lmerbridge")}
+
+
 def twice():
     """Public functions and classes that two modules define under one name, with their modules."""
     homes = defaultdict(list)
@@ -76,7 +82,7 @@ def figures():
     lines = dict(functions())
     return {
         "modules at the top": len(tops()),
-        "own imports per module": sum(len(ours(name)) for name in MODULES) / len(MODULES),
+        "own imports per module": sum(len(own_imports(name)) for name in MODULES) / len(MODULES),
         "modules in circles of imports": len(circle()),
         "classes of ours in LmerFit's MRO": sum(c.__module__.startswith("lmerbridge") for c in LmerFit.__mro__),
         "public names with two meanings": len(twice()),

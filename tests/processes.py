@@ -1,5 +1,6 @@
 """Scripts in a Python of their own, as a user runs them, and what is left of a process."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -63,9 +64,46 @@ def alive(pid):
         return False
 
 
+PATIENCE = 60  # seconds until what should have come is taken not to come; only a failure waits so long
+
+
 def ends(pid):
-    """Whether a process ends soon."""
-    deadline = time.monotonic() + 10
+    """Whether a process ends."""
+    deadline = time.monotonic() + PATIENCE
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not alive(pid)
+
+
+def left_in(folder):
+    """Return what is left in a folder once those that clean it have had their time."""
+    deadline = time.monotonic() + PATIENCE
+    while (left := [path.name for path in folder.iterdir()]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def used(pid):
+    """Return the seconds of a processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def work(pid, seconds=0.5):
+    """Wait until a process has used so much of a processor: R is then in what it was called for."""
+    begun = used(pid)
+    while used(pid) < begun + seconds:
+        time.sleep(0.01)
+
+
+WORK = "from pathlib import Path\n" + inspect.getsource(used) + inspect.getsource(work)  # for scripts
+
+
+def at_best(measure, enough, tries=5):
+    """Return the least of several measurements, the last where one is enough: a busy machine adds to some of them."""
+    least = measure()
+    for _ in range(tries - 1):
+        if least < enough:
+            break
+        least = min(least, measure())
+    return least

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
+from lmerbridge import doctor
 from lmerbridge.cli import app
 from lmerbridge.parity import planted
 from lmerbridge.parity.verdict import Verdict
@@ -49,6 +50,7 @@ def files(sleepstudy, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sleep.csv", "sleep.parquet"])
 def test_fit_prints_rs_summary_and_the_rows_left_out(run, files, name):
     done = run("fit", "Reaction ~ Days + (Days | Subject)", files / name)
@@ -78,6 +80,7 @@ def test_an_error_of_the_users_is_one_sentence_and_exit_code_2(run, files, formu
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_parity_writes_four_renderings_and_exits_1_where_engines_disagree(run, tmp_path):
     done = run("parity", "--case", "pastes_*/ML", "--engine", "statsmodels", "--out", tmp_path)
     assert done.returncode == 1, done.stderr
@@ -92,12 +95,14 @@ def test_parity_writes_four_renderings_and_exits_1_where_engines_disagree(run, t
     }
 
 
+@pytest.mark.slow
 def test_parity_exits_0_where_they_agree_and_2_where_nothing_was_compared(run, tmp_path):
     assert run("parity", "--case", "penicillin/REML", "--out", tmp_path).returncode == 0
     assert run("parity", "--case", "carrots/REML", "--out", tmp_path).returncode == 2
     assert run("parity", "--case", "nosuch", "--out", tmp_path).returncode == 2
 
 
+@pytest.mark.slow
 def test_parity_holds_a_ledger_against_the_run_and_writes_the_formats_asked_for(run, tmp_path):
     ledger = tmp_path / "known.toml"
     ledger.write_text("".join(KNOWN.format(case=f"{name}/ML") for name in ("pastes_crossed", "pastes_nested", "rail")))
@@ -111,6 +116,7 @@ def test_parity_holds_a_ledger_against_the_run_and_writes_the_formats_asked_for(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_planted_faults_stand_in_every_rendering_and_one_that_is_missed_fails(tmp_path, monkeypatch):
     sound = planted.Fault("nothing at all", lambda ground: ground.sound, Verdict.UNEXPLAINED, "")
     options = ["parity", "--engine", "nlme", "--case", "rail/REML", "--planted", "--out", str(tmp_path)]
@@ -128,6 +134,7 @@ def test_planted_faults_stand_in_every_rendering_and_one_that_is_missed_fails(tm
     assert row == {"fault": "a NaN", "planted": 5, "caught": 5}
 
 
+@pytest.mark.slow
 def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
     options = ["parity", "--engine", "nlme", "--case", "rail/*", "--out", str(tmp_path)]
     assert CliRunner().invoke(app, options).exit_code == 0
@@ -165,6 +172,7 @@ def test_the_schema_is_printed():
     assert json.loads(CliRunner().invoke(app, ["schema"]).output)["title"] == "Parity report of lmerbridge"
 
 
+@pytest.mark.slow
 def test_doctor_tells_a_program_the_same_as_json(run):
     diagnosis = json.loads(run("doctor", "--json").stdout)
     found = {check["name"]: check for check in diagnosis["checks"]}
@@ -177,6 +185,17 @@ def test_the_version_is_told(run):
     assert run("--version").stdout.strip() == version("lmerbridge")
 
 
+@pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--json"]])
+@pytest.mark.parametrize(("well", "status"), [(True, 0), (False, 1)])
+def test_doctor_exits_1_where_something_is_wrong(well, status, arguments, monkeypatch):
+    checks = doctor.Check("R", "4.5.0"), doctor.Check("lme4", "", well, "" if well else "not installed", "install it")
+    monkeypatch.setattr(doctor, "examine", lambda: doctor.Diagnosis(checks))
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == status
+    assert ("not installed" in done.stdout) is not well
+
+
+@pytest.mark.slow
 def test_doctor_says_what_it_found(run):
     done = run("doctor")
     assert done.returncode == 0, done.stdout

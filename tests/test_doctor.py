@@ -73,12 +73,14 @@ def test_the_model_of_the_manual_page_is_fitted_and_its_criterion_shown(here):
     assert here.checks[-1].found == "sleepstudy's REML criterion is 1743.628"  # print(lmer(...)) in lme4's paper
 
 
+@pytest.mark.slow
 def test_the_same_checks_are_made_in_the_same_order_with_an_r_and_without(here, tmp_path):
     found, _ = examined(tmp_path)
     assert [check.name for check in here.checks] == NAMES
     assert [check["name"] for check in found["checks"]] == NAMES
 
 
+@pytest.mark.slow
 def test_without_an_r_the_finding_is_that_and_the_command_that_installs_it(tmp_path):
     (tmp_path / "apt-get").touch(mode=0o755)
     found, table = examined(tmp_path)
@@ -89,12 +91,14 @@ def test_without_an_r_the_finding_is_that_and_the_command_that_installs_it(tmp_p
     assert "There is no R on the PATH." in table
 
 
+@pytest.mark.slow
 def test_an_r_home_without_an_r_is_named_and_to_be_unset(tmp_path):
     found, _ = examined(tmp_path, R_HOME="/nowhere")
     assert found["checks"][0]["problem"] == "R_HOME is '/nowhere', where there is no R."
     assert found["checks"][0]["remedy"] == "unset R_HOME"
 
 
+@pytest.mark.slow
 def test_an_r_that_breaks_is_a_finding_with_its_own_words(tmp_path):
     broken = tmp_path / "Rscript"
     broken.write_text(f"#!{shutil.which('sh')}\necho cannot find libR.so >&2\nexit 127\n")
@@ -113,6 +117,7 @@ def test_an_r_that_never_answers_is_a_finding(tmp_path, monkeypatch):
     assert "timed out after 0.2 seconds" in examine().checks[0].problem
 
 
+@pytest.mark.slow
 def test_nothing_is_fitted_while_a_part_is_missing(tmp_path):
     found, _ = examined(tmp_path)
     assert found["checks"][-1]["problem"] == "not tried, as something above is wrong"

@@ -315,10 +315,12 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.slow
 def test_every_example_has_both_its_languages(in_r):
     assert set(in_r) == set(EXAMPLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", EXAMPLES)
 def test_an_example_of_lme4_gives_r_s_numbers_in_python(page, in_r):
     ours = EXAMPLES[page](in_r)

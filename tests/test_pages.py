@@ -24,6 +24,7 @@ def agree(written, found):
     return len(words[0]) == len(words[1]) and all(map(same, *words))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs_by_itself_and_shows_what_is_written_under_it(page):
     for cell in cells(page.read_text(), page.name):

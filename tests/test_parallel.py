@@ -1,6 +1,9 @@
 """A run on a real dask.distributed cluster of two worker processes: the same bytes as here."""
 
 import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,7 @@ def runs_engines():
     return any("lmerbridge.parity.process" in Path(f"/proc/{pid}/cmdline").read_text() for pid in pids)
 
 
+@pytest.mark.slow
 def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(cluster, here, tmp_path):
     address = cluster.scheduler_address.replace("tcp://", "dask://")
     options = ["--case", FEW, "--engine", ENGINE, "--out", str(tmp_path), "--backend", address]
@@ -48,6 +52,7 @@ def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(clu
         assert [*client.run(runs_engines).values()] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_run_follows_the_joblib_configuration_it_is_in(cluster, here):
     with Client(cluster, set_as_default=False) as client, parallel_config(backend="dask", client=client):
         results = list(suite.run_cases(cases.pick(FEW), [ENGINE]))
@@ -70,3 +75,48 @@ def test_a_backend_there_is_not_is_an_error(name, words):
 def test_a_number_of_jobs_that_is_none_is_refused(jobs):
     with pytest.raises(InvalidArgument, match="a number of processes, -1 for one per core"), backend(None, jobs):
         pass
+
+
+BAR = """
+from lmerbridge.parallel import progress_bar
+with progress_bar("replicates", 3, %s) as done:
+    done(1)
+"""
+
+
+def shown_in(end, progress):
+    """Run a bar in a Python of its own whose standard error is one end of something."""
+    command = [sys.executable, "-c", BAR % progress]
+    subprocess.run(command, stderr=end, check=True, env=os.environ | {"TERM": "xterm"})
+    os.close(end)
+
+
+def in_a_terminal(progress):
+    """Return what a terminal gets of a bar."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    shown_in(theirs, progress)
+    try:
+        return os.read(ours, 1 << 16).decode()
+    except (BlockingIOError, OSError):  # nothing, as Linux says it of a terminal whose other end is closed
+        return ""
+    finally:
+        os.close(ours)
+
+
+def in_a_pipe(progress):
+    """Return what a pipe gets of a bar."""
+    ours, theirs = os.pipe()
+    shown_in(theirs, progress)
+    with open(ours) as pipe:
+        return pipe.read()
+
+
+@pytest.mark.parametrize(("place", "progress"), [(in_a_terminal, False), (in_a_pipe, None), (in_a_pipe, False)])
+def test_a_pipe_gets_nothing_of_a_bar_and_a_terminal_nothing_that_was_refused(place, progress):
+    assert place(progress) == ""
+
+
+@pytest.mark.parametrize("progress", [None, True])
+def test_a_bar_is_shown_on_a_terminal_unless_it_is_refused(progress):
+    assert "replicates" in in_a_terminal(progress)

@@ -10,6 +10,8 @@ import pytest
 from lmerbridge import parametrize_parity
 from lmerbridge.errors import InvalidArgument
 
+pytestmark = pytest.mark.slow
+
 THREE_LINES = """
 import lmerbridge
 

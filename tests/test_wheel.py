@@ -44,6 +44,7 @@ def test_the_wheel_carries_every_module_r_source_template_and_table(wheel):
     assert "lmerbridge" in top  # and its dist-info
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_fits_a_model_outside_the_checkout(wheel, tmp_path):
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()

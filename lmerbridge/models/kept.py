@@ -177,7 +177,7 @@ def ask(fit: HasModel, function: str, *, timeout: float | None = None, **argumen
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
         raise _translate(error) from error
-    notices.give(notices.of_conditions(reply.conditions), stacklevel=3)
+    notices.give(notices.of_conditions(reply.conditions))
     return reply
 
 

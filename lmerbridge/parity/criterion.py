@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from lmerbridge.models.extract import objective
-from lmerbridge.models.lmer import LmerFit
+from lmerbridge.models.kept import KeptFit
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.results.covariance import Array
 
@@ -31,12 +31,12 @@ class Criterion(Protocol):
 class Lme4Criterion:
     """lme4's own deviance function, in R, polished by minqa's bobyqa."""
 
-    def __init__(self, fit: LmerFit) -> None:
+    def __init__(self, fit: KeptFit) -> None:
         self._fit = fit
 
     def values(self, points: Array) -> Array:
         """Evaluate lme4's ``devFunOnly`` function."""
-        return self._fit.deviance_at(points)
+        return objective.deviance_at(self._fit, points)
 
     def minima(self, starts: Array) -> tuple[Array, Array]:
         """Polish in R."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import EngineFailed, InvalidArgument
-from lmerbridge.models.lmer import LmerFit
-from lmerbridge.parity import align
-from lmerbridge.parity.criterion import Criterion, Lme4Criterion, SparseCriterion
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.parity import align, sparse
+from lmerbridge.parity import criterion as criteria
+from lmerbridge.parity.criterion import Criterion
 from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
@@ -90,13 +92,17 @@ class Trial:
     @cached_property
     def objective(self) -> Objective:
         """The sparse objective on the reference's design, which needs no R."""
-        return Objective(self.design, self.reference.reml)
+        objective: type[Objective] = getattr(sparse, self.reference.kind.objective)
+        return objective(self.design, self.reference.reml)
 
     @cached_property
     def criterion(self) -> Criterion:
         """The common objective: lme4's own where there is an R."""
         fit = self.reference
-        return Lme4Criterion(fit) if isinstance(fit, LmerFit) else SparseCriterion(self.objective)
+        if not isinstance(fit, KeptFit):
+            return criteria.SparseCriterion(self.objective)
+        in_r: Callable[[KeptFit], Criterion] = getattr(criteria, fit.kind.criterion)
+        return in_r(fit)
 
     @cached_property
     def profile_values(self) -> Array:

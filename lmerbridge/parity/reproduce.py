@@ -15,6 +15,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity.cases import Case
 from lmerbridge.results.fit import Fit
+from lmerbridge.results.kind import LMM
 
 MISSING = "<NA>"
 DATA = "finding.csv"
@@ -171,7 +172,8 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
 def _r_script(
     data: Sequence[str], comparison: Exhibit, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
 ) -> str:
-    criterion = "REMLcrit(m)" if comparison.reml else "deviance(m)"
+    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
+    criterion = f"{kind.criteria[comparison.reml]}(m)"
     more = "".join(f", {argument} = {column}" for argument, column in given)
     if contrasts:
         more += f", contrasts = list({', '.join(f'`{name}` = {_r_text(c)}' for name, c in contrasts.items())})"

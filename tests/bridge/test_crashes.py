@@ -93,6 +93,7 @@ def capped(megabytes):
     return worker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", FATAL)
 def test_a_death_of_r_is_an_error_with_what_it_said_and_the_next_call_works(code, is_right):
     with pytest.raises(WorkerDied, match=FATAL[code]), time_limit(30):
@@ -118,6 +119,7 @@ def test_out_of_memory_under_the_system_s_cap_is_an_error_of_r(is_right):
     host.close()
 
 
+@pytest.mark.slow
 def test_out_of_memory_under_r_s_own_cap_is_an_error_of_r():
     text, right = run(
         f"import sys; sys.path.insert(0, {os.getcwd()!r})" + "\n" + FIT + CAPPED, R_MAX_VSIZE="300M"
@@ -126,6 +128,7 @@ def test_out_of_memory_under_r_s_own_cap_is_an_error_of_r():
     assert right == "True"
 
 
+@pytest.mark.slow
 def test_a_table_too_large_for_the_worker_is_an_error_and_the_next_call_works(is_right, sleepstudy):
     worker = capped(megabytes=100)
     with pytest.raises((RError, WorkerDied, ProtocolError), match="allocate"):
@@ -155,6 +158,7 @@ def test_half_a_reply_is_an_error_of_ours(garbage):
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_talks_garbage_is_replaced(is_right):
     worker = host.worker()
     in_r("1")
@@ -165,6 +169,7 @@ def test_a_worker_that_talks_garbage_is_replaced(is_right):
     assert is_right()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_it_sends_is_an_error_and_the_next_call_works(is_right, monkeypatch):
     worker = host.worker()
     in_r("1")
@@ -175,6 +180,7 @@ def test_a_worker_killed_while_it_sends_is_an_error_and_the_next_call_works(is_r
     assert is_right()
 
 
+@pytest.mark.slow
 def test_fits_made_before_a_death_are_rebuilt_each_once_in_one_new_process(sleepstudy, started):
     slopes, intercepts = lmer(SLOPES, sleepstudy), lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
     faces = [(str(fit), fit.deviance_at(fit.theta)[0], fit.design().x.tobytes()) for fit in (slopes, intercepts)]
@@ -189,6 +195,7 @@ def test_fits_made_before_a_death_are_rebuilt_each_once_in_one_new_process(sleep
     assert len(started) == 1
 
 
+@pytest.mark.slow
 def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_time(sleepstudy):
     fit = lmer(SLOPES, sleepstudy)
     text = str(fit)
@@ -199,6 +206,7 @@ def test_a_fit_whose_process_dies_while_it_answers_says_so_and_answers_the_next_
     assert call_on(fit, "summary_text")["text"] == [text]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_starts_does_not_stop_the_next_one(is_right):
     host.close()
     kill(host.worker())
@@ -218,12 +226,14 @@ def bits(fit):
     return f"{fit.theta.tobytes().hex()} {fit.fitted.to_numpy().tobytes().hex()} True"
 
 
+@pytest.mark.slow
 def test_a_pickled_fit_is_rebuilt_in_another_process(pickled, fits):
     fit = fits(SLOPES, "sleepstudy")
     face = f"{str(fit)!a} {fit.deviance_at(fit.theta).tobytes().hex()}"
     assert run(UNPICKLED, cwd=pickled) == f"{bits(fit)}\n{face}"
 
 
+@pytest.mark.slow
 def test_a_pickled_fit_has_its_numbers_without_r_and_says_why_it_has_no_more(pickled, fits):
     numbers, told = run(UNPICKLED, cwd=pickled, PATH="/nonexistent", R_HOME="").splitlines()
     assert numbers == bits(fits(SLOPES, "sleepstudy"))
@@ -231,6 +241,7 @@ def test_a_pickled_fit_has_its_numbers_without_r_and_says_why_it_has_no_more(pic
     assert told.endswith("`lmerbridge doctor` says what is wrong.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
 def test_a_copy_has_the_same_numbers_and_a_model_of_its_own(copied, sleepstudy):
     fit = lmer(SLOPES, sleepstudy)

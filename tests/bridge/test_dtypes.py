@@ -53,6 +53,7 @@ def numbers(fit):
     return tuple(np.asarray(part, np.float64).tobytes() for part in (fit.criterion, fit.fixef, fit.fitted))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", FORMULAS)
 @pytest.mark.parametrize("name", CASES)
 def test_a_dtype_gives_the_right_model_or_an_error_of_ours(name, role, days, fit, reference):

@@ -41,13 +41,25 @@ def test_a_fit_leaves_rpy2_out_of_the_user_s_process_and_no_trace_behind():
     assert not Path(files).exists()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits():
     assert len({run(CROSSED) for _ in range(2)}) == 1
 
 
+@pytest.mark.slow
 def test_messages_are_in_english_whatever_the_user_s_language():
     script = FIT + "try: host.call('entry_of', handle='nothing')\nexcept Exception as error: print(error.text)"
     assert run(script, LANGUAGE="de", LANG="de_DE.UTF-8") == "object 'nothing' not found"
+
+
+@pytest.mark.slow
+def test_r_s_clock_shows_utc_whatever_the_user_s_time_zone():
+    ask = """
+asked = {"X": ["2024-07-01 12:00"], "FUN": "strftime", "simplify": False, "format": "%H %Z"}
+(shown,) = host.call("call_named", fun="sapply", args=asked).values.values()
+print(*shown, os.environ["TZ"])
+"""
+    assert run(FIT + ask, TZ="America/New_York") == "12 UTC America/New_York"
 
 
 def test_an_unknown_function_is_a_protocol_error_and_the_worker_lives_on():
@@ -64,6 +76,7 @@ def test_an_error_of_r_carries_class_and_call():
     assert error.value.call.startswith("get(handle")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["", "/nonexistent"])
 def test_a_machine_without_r_is_told_where_to_look(home):
     script = FIT.replace("sleepstudy = ", "from lmerbridge.errors import SetupError\ntry:\n    call = ", 1).splitlines()

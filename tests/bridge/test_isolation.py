@@ -10,6 +10,8 @@ from lmerbridge.bridge.boot import HEAP
 from lmerbridge.setup.environment import environment
 from tests.processes import in_r, run
 
+pytestmark = pytest.mark.slow
+
 MODEL = """
 import numpy, pandas
 from lmerbridge import lmer

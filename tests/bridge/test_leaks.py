@@ -12,13 +12,13 @@ import pytest
 from lmerbridge import lmer
 from lmerbridge.bridge import host
 from lmerbridge.errors import WorkerDied
-from tests.processes import FIT, ends, run
+from tests.processes import FIT, PATIENCE, WORK, ends, left_in, run
 
 THREADS = 8
 FITS = 2000
 WARM = 400  # of them, until caches and heaps have their size
 MANY = f"""
-import gc, json, os, resource, threading, time
+import gc, json, os, resource, threading, time, weakref
 import numpy
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge import host
@@ -38,19 +38,35 @@ def state():
         "temporary files": sum(len(files) for _, _, files in os.walk(host.worker()._folder)),
     }}
 
+def counts(found):
+    return {{name: found[name] for name in found if name not in ("host", "worker")}}
+
+def settled():  # what has ended is gone a moment later
+    deadline, before = time.monotonic() + {PATIENCE}, {{}}
+    while (now := state())["models in R"] or counts(now) != before:
+        if time.monotonic() > deadline:
+            break
+        before = counts(now)
+        time.sleep(0.2)
+    return now
+
+slots = threading.Semaphore(64)  # so many fits, and no more, may wait for the collector, however slow it is
+
 class Cycle:  # only the garbage collector frees what is in it
     def __init__(self, fit):
         self.fit, self.itself = fit, self
+        weakref.finalize(self, slots.release)
 
 def work(count):
     for _ in range(count):
+        slots.acquire()
         fit = lmer("Yield ~ 1 + (1 | Batch)", data)
         found.add(numpy.concatenate([fit.theta, fit.fitted, [fit.criterion]]).tobytes())
         Cycle(fit)
 
 def collect():
     while not done.is_set():
-        gc.collect(1)
+        gc.collect()
         time.sleep(0.01)
 
 def fit(count):
@@ -59,30 +75,34 @@ def fit(count):
         thread.start()
     for thread in threads:
         thread.join()
-    gc.collect()
 
 data, found, done = load_dataset("Dyestuff"), set(), threading.Event()
+gc.freeze()  # what has been imported is not looked through each time
 gc.disable()  # it would run in any thread; now a ninth alone frees what the eight have fitted
 collector = threading.Thread(target=collect)
 collector.start()
 fit({WARM})
-warm = state()
+warm = settled()
 fit({FITS - WARM})
-print(json.dumps([len(found), warm, state()]))
+print(json.dumps([len(found), warm, settled()]))
 done.set()
 """
 LONG = """
 import numpy, pandas
 rng = numpy.random.default_rng(1)
 data = pandas.DataFrame(rng.normal(size=(60000, 4)), columns=list("yxab")).assign(g=rng.integers(0, 2000, 60000))
-threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGKILL]).start()
+pid = host.worker()._process.pid
+threading.Thread(target=lambda: (work(pid), os.kill(os.getpid(), signal.SIGKILL))).start()
 lmer("y ~ x + (x + a + b | g)", data)
 """
 FORKED = """
+pid = host.worker()._process.pid
 if os.fork() == 0:
     os.closerange(0, 3)
-    signal.alarm(20)
-    signal.pause()
+    signal.alarm(180)  # longer than R's end is waited for
+    while os.path.exists(f"/proc/{pid}"):
+        time.sleep(0.05)
+    os._exit(0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 ENDINGS = {  # how Python ends: what it does last, its status
@@ -92,10 +112,6 @@ ENDINGS = {  # how Python ends: what it does last, its status
 }
 
 
-def left_in(folder):
-    return [path.name for path in folder.iterdir()]
-
-
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """What each script printed, and the folder it had for temporary files, as futures; two run at a time."""
@@ -103,12 +119,13 @@ def printed(tmp_path_factory):
     def fresh(folder, script, status):
         return json.loads(run(script, status=status, TMPDIR=str(folder))), folder
 
-    show = FIT + "print(host.worker()._process.pid, flush=True)\n"
+    show = FIT + WORK + "print(host.worker()._process.pid, flush=True)\n"
     scripts = {"many": (MANY, 0)} | {name: (show + last, status) for name, (last, status) in ENDINGS.items()}
     with ThreadPoolExecutor(2) as pool:
         yield {name: pool.submit(fresh, tmp_path_factory.mktemp("fresh"), *script) for name, script in scripts.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_neither_process_nor_file_is_left_behind(ending, printed):
     process, folder = printed[ending].result()
@@ -126,6 +143,7 @@ def test_a_model_is_released_in_r_with_its_last_reference(sleepstudy):
     assert kept() == before - 1
 
 
+@pytest.mark.slow
 def test_fifty_workers_that_died_leave_no_open_file_and_no_folder(tmp_path, monkeypatch):
     host.close()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -141,6 +159,7 @@ def test_fifty_workers_that_died_leave_no_open_file_and_no_folder(tmp_path, monk
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_two_thousand_fits_from_eight_threads_are_equal_and_nothing_grows(printed):
     (different, warm, after), folder = printed["many"].result()
     assert different == 1

@@ -59,6 +59,7 @@ def plain(numbers):
     return {role: numbers(role, "plain") for role in (*ROLES, *PER_ROW)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_changes_no_number(name, role, numbers, plain):

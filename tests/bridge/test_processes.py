@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.processes import run
+from tests.processes import left_in, run
+
+pytestmark = pytest.mark.slow
 
 MODELS = {  # formula: data set
     "Reaction ~ Days + (Days | Subject)": "sleepstudy",
@@ -87,14 +88,6 @@ def jobs(tmp_path_factory):
         running = {way: pool.submit(parallel, way, folders[way]) for way in WAYS}
         running["xdist"] = pool.submit(xdist, folders["xdist"])
         yield {name: (job, folders[name]) for name, job in running.items()}
-
-
-def left_in(folder):
-    """Return what is left of the script a moment after its end."""
-    deadline = time.monotonic() + 5
-    while (left := [path.name for path in folder.iterdir()]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return left
 
 
 @pytest.mark.parametrize("way", WAYS)

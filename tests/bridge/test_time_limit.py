@@ -10,6 +10,7 @@ from lmerbridge import lmer, load_dataset, time_limit
 from lmerbridge.bridge import host, limit
 from lmerbridge.errors import InvalidArgument, TimedOut
 from lmerbridge.models.extract.objective import polish
+from tests.processes import at_best
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 CROSSED = "y ~ service + (1 | s) + (1 | d)"  # 3 s and more, 0.05 s and more an evaluation of the deviance
@@ -31,11 +32,12 @@ def seconds_of_a_stopped(call):
 def test_a_fit_is_stopped_on_time_and_the_next_one_is_right(fits, sleepstudy, insteval):
     right = fits(FORMULA, "sleepstudy")
     for _ in range(2):  # the second waits for the end of the first
-        taken = min(seconds_of_a_stopped(lambda: lmer(CROSSED, insteval, timeout=0.5)) for _ in range(2))
+        taken = at_best(lambda: seconds_of_a_stopped(lambda: lmer(CROSSED, insteval, timeout=0.5)), 0.5 + LATE)
         assert 0.5 <= taken < 0.5 + LATE
         assert lmer(FORMULA, sleepstudy).theta.tobytes() == right.theta.tobytes()
 
 
+@pytest.mark.slow
 def test_every_call_inside_shares_one_limit(fits, insteval):
     fit = lmer(CROSSED, insteval, control={"optimizer": None}, na_action="omit")
 
@@ -44,8 +46,8 @@ def test_every_call_inside_shares_one_limit(fits, insteval):
             while True:
                 fit.deviance_at(fit.theta)
 
-    assert 0.5 <= seconds_of_a_stopped(calls) < 0.5 + LATE
-    assert 0.5 <= seconds_of_a_stopped(lambda: polish(fit, fit.theta[None], timeout=0.5)) < 0.5 + LATE
+    for stopped in (calls, lambda: polish(fit, fit.theta[None], timeout=0.5)):
+        assert 0.5 <= at_best(lambda stopped=stopped: seconds_of_a_stopped(stopped), 0.5 + LATE) < 0.5 + LATE
     assert fit.deviance_at(fit.theta)[0] == pytest.approx(fit.criterion, rel=1e-13)  # the same code, perhaps rebuilt
 
 
@@ -57,6 +59,7 @@ def test_the_nearer_of_two_limits_holds():
     assert limit.current.get() == limit.Limit()
 
 
+@pytest.mark.slow
 def test_a_worker_that_hears_nothing_is_replaced(fits):
     right, deaf = fits(FORMULA, "sleepstudy"), host.worker()
     os.kill(deaf._process.pid, signal.SIGSTOP)
@@ -72,6 +75,7 @@ def test_a_limit_that_is_none_is_an_error(seconds):
         pass
 
 
+@pytest.mark.slow
 def test_a_data_set_is_waited_for_only_so_long_and_found_the_next_time():
     os.kill(host.worker()._process.pid, signal.SIGSTOP)
     assert seconds_of_a_stopped(lambda: load_dataset("Wheat2", "nlme", timeout=0.5)) < 0.5 + LATE

@@ -81,6 +81,7 @@ def engine(request):
     return engine_or_skip(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 @pytest.mark.parametrize("other", OTHERS)
 def test_an_engine_finds_lme4s_optimum(name, other):
@@ -118,6 +119,7 @@ def test_what_an_engine_does_wrong_is_found_and_what_it_does_right_is_not(case, 
     assert found.gap[case[1]] == pytest.approx(gap, rel=1e-2, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_lme4_by_bobyqa_against_nlme_has_no_finding():
     names = [case.name for pattern in QUICK for case in pick(pattern)]
     found = [judged(name, "nlme", "lme4[bobyqa]") for name in names]
@@ -176,6 +178,7 @@ def with_argument(frame):
     return fitted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ARGUMENTS)
 def test_an_argument_means_what_it_means_to_lme4(what, engine, with_argument):
     spec, ours = with_argument(what)

@@ -56,6 +56,7 @@ def described(content, formula, method="REML"):
     return model["fits"][method]["described"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.name)
 def test_a_recording_gives_the_bits_that_were_recorded(case, recorded):
     made, read = find("lme4").fit(case.spec()), recorded.fit(case.spec(recorded.load_dataset))
@@ -96,6 +97,7 @@ def with_r():
     return {r.case.name: r.comparison for group in results for r in group}
 
 
+@pytest.mark.slow
 def test_a_python_engine_is_judged_without_r_as_with_it(file, with_r, tmp_path):
     command = [sys.executable, "-m", "lmerbridge", "parity", "--engine", "statsmodels", "--case", WITHOUT_R]
     command += ["--reference", f"recorded:{file}", "--out", str(tmp_path), "--format", "json"]
@@ -120,6 +122,7 @@ def test_without_r_there_is_none_to_fall_back_to(tmp_path):
     assert "SetupError" in done.stderr
 
 
+@pytest.mark.slow
 def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorded, monkeypatch):
     def no_r():
         raise SetupError("no R")
@@ -210,6 +213,7 @@ FAULTS = {  # what is changed in a recorded reply: the verdict it gets
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_number_changed_in_a_recording_is_noticed(name, recorded, changed):
     def perturb(content):
@@ -246,6 +250,7 @@ def test_the_r_script_of_a_finding_names_the_rows_without_loading_the_data(recor
     assert "# the rows that pandas picks by index % 3 != 1" in r_code(elsewhere, lost)
 
 
+@pytest.mark.slow
 def test_the_python_script_of_a_finding_takes_the_data_of_the_recording(recorded, capsys):
     (case,) = cases.pick("dyestuff2/REML")
     result = suite.run_here(case, find("statsmodels"), recorded.name)

@@ -144,6 +144,7 @@ def test_the_design_it_tells_gives_its_fitted_values(both):
     np.testing.assert_allclose(predicted, fit.fitted_values, rtol=1e-9, atol=1e-9 * fit.sigma)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES["models"])
 def test_the_shared_design_gives_the_same_fit(fitted, name):
     fit, _, spec = fitted(name)
@@ -155,6 +156,7 @@ def test_the_shared_design_gives_the_same_fit(fitted, name):
     np.testing.assert_allclose(shared.fitted_values, fit.fitted_values, atol=MODES * fit.sigma)
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_call_a_user_would_write(datasets):
     dietox = datasets("dietox", "statsmodels")
     fit = Statsmodels().fit(Spec(formula="Weight ~ Time + (Time | Pig)", data=dietox))

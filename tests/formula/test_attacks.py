@@ -18,6 +18,7 @@ from lmerbridge.errors import LmerBridgeError, RError
 from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import Name, source
 from lmerbridge.inputs.spec import Spec
+from tests.chance import generator
 from tests.processes import run
 
 ATTACKS = tomllib.loads(Path(__file__).parents[1].joinpath("cases", "attacks.toml").read_text(encoding="utf-8"))[
@@ -64,7 +65,7 @@ def verdict(attack, engine):
 
 @pytest.fixture(scope="module")
 def frame(sleepstudy):
-    rng = np.random.default_rng(1)
+    rng = generator(1)
     return sleepstudy.assign(f=np.tile(["a", "b", "c"], 60), z=rng.normal(size=180))
 
 
@@ -178,6 +179,7 @@ def past_the_reader(formula, data, **options):
     raise RError("not for R")
 
 
+@pytest.mark.slow
 def test_no_attack_has_an_effect_on_files_environment_processes_or_network_not_even_past_the_reader(tmp_path):
     root = str(Path(__file__).parents[2])
     done, seen, same = json.loads(run(EFFECTS, cwd=tmp_path, PYTHONPATH=root, PYTHONDONTWRITEBYTECODE="1"))

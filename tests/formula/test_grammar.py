@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lmerbridge.bridge import host
@@ -16,6 +16,7 @@ from lmerbridge.formula.formula import parse
 from lmerbridge.formula.syntax import CONTRASTS, FUNCTIONS, OPERATORS, STRUCTURES, Call, Name, deparse, source, walk
 from lmerbridge.formula.terms import expand
 from lmerbridge.translate.coding import Coding
+from tests.chance import examples
 from tests.formula.test_attacks import ATTACKS, HOSTILE, SECONDS, written
 from tests.processes import in_r
 
@@ -136,7 +137,8 @@ def test_a_call_of_each_function_that_is_offered_is_accepted(function):
     assert function in functions(parse(f"y ~ {USES[function].format(x='x', c='x')} + (1 | g)").tree)
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.slow
+@examples(150)
 @given(FORMULAS)
 def test_a_formula_made_from_the_grammar_is_read_and_what_r_gets_means_the_same(text):
     formula = parse(text)
@@ -145,7 +147,8 @@ def test_a_formula_made_from_the_grammar_is_read_and_what_r_gets_means_the_same(
     assert (again.response, again.fixed, again.random) == (formula.response, formula.fixed, formula.random)
 
 
-@settings(max_examples=800, deadline=None)
+@pytest.mark.slow
+@examples(800)
 @given(mutated())
 @example("y ~ x + (1 | g)" + "\udc80")
 def test_any_edit_of_a_formula_or_an_attack_has_its_verdict_at_once_and_calls_nothing_else(text):
@@ -156,7 +159,7 @@ def test_any_edit_of_a_formula_or_an_attack_has_its_verdict_at_once_and_calls_no
         assert functions(found.tree) | functions(parse(found.source).tree) <= FUNCTIONS | OPERATORS | STRUCTURES
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(FORMULAS)
 def test_r_reads_in_a_formula_the_calls_that_we_read(text):
     tree = parse(text).tree
@@ -184,7 +187,7 @@ def test_a_formula_may_reach_a_limit_and_not_pass_it(name):
         parse(LIMITS[name](limit + 1))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(min_size=1))
 @example("\\")
 @example('{x}%s\'"""')

@@ -168,6 +168,7 @@ def in_r(name, *, start):
     return R_S % (optimizer, told, f", start = {start}" if start else "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("from_mle", [True, False])
 def test_each_optimizer_ends_where_it_ends_in_r(name, from_mle):

@@ -21,6 +21,7 @@ from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
 from lmerbridge.models.kept import model_of
 from lmerbridge.models.resample import bootci, refits
 from lmerbridge.models.resample.refits import Refits
+from tests.chance import generator
 from tests.oracle import MODELS, fitted, plain, same_bits
 
 SEED = 20
@@ -59,6 +60,7 @@ def simulated(fit, call):
     return plain(fit, f"{GENERATORS}; set.seed({SEED}); y <- {call}; as.vector(as.matrix(y)[!is.na(y[[1]]), ])")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "use_u"),
     [(name, use_u) for name in [*MODELS, "singular"] for use_u in (False, True)] + [("exclude", False)],
@@ -96,6 +98,7 @@ def test_the_semiparametric_responses_are_those_of_bootmer(name):
     assert same_bits(drawn(fit, type="semiparametric", use_u=True).T, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*MODELS, "exclude", "singular"])
 def test_the_replicates_are_those_of_bootmer(name):
     fit = hard(name, reml=False)
@@ -137,6 +140,7 @@ def by_lmer(fit, responses):
     return plain(fit, BY_LMER.format(generators=GENERATORS, seed=SEED, responses=columns))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sleepstudy", "penicillin", "orthodont", "weights", "singular"])
 def test_no_replicate_is_worse_than_lmers_own_fit_to_it(name):
     fit = hard(name)
@@ -259,6 +263,7 @@ def cluster():
         yield made
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_jobs_or_backend(cluster):
     data = load_dataset("Penicillin").assign(w=1.0 + np.arange(144) % 3)
     fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", data, weights="w")
@@ -301,6 +306,7 @@ def dying(times):
     return called
 
 
+@pytest.mark.slow
 def test_the_death_of_r_costs_nothing_once_and_its_replicates_twice(monkeypatch):
     fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
     whole = fit.bootstrap(nsim=20, seed=SEED)
@@ -333,6 +339,7 @@ def test_the_death_of_a_process_of_joblib_is_met_likewise(times, monkeypatch):
     assert boot.failures["message"].eq("its process died 2 times: a process was terminated").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "jobs"), [("time limit", 1), ("time limit", 2), ("Ctrl-C", 1)])
 def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     fit, nsim = pickle.loads(pickle.dumps(fitted("sleepstudy"))), 300
@@ -384,7 +391,7 @@ def in_boot(t0, t, level, kind):
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
 @pytest.mark.filterwarnings("ignore:extreme order statistics")
 def test_intervals_are_those_of_rs_boot(kind, nsim, level):
-    t = np.random.default_rng(nsim).gamma(2.0, size=nsim) - 3.0
+    t = generator(nsim).gamma(2.0, size=nsim) - 3.0
     assert np.allclose(bootci.interval(0.3, t, level, kind), in_boot(0.3, t, level, kind), rtol=1e-12, atol=0)
 
 
@@ -466,6 +473,7 @@ def test_what_cannot_be_is_refused(arguments, words):
         fitted("pastes").bootstrap(**{"nsim": 2, **arguments})
 
 
+@pytest.mark.slow
 def test_a_fit_without_its_r_process_bootstraps_too():
     fit = pickle.loads(pickle.dumps(hard("weights")))
     assert fit._in_r.model is None

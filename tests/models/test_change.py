@@ -20,6 +20,7 @@ from lmerbridge.errors import (
     UnsupportedColumn,
 )
 from lmerbridge.setup.compat import defects
+from tests.chance import generator
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r
 
@@ -218,6 +219,7 @@ def test_a_refit_is_found_by_its_response_wherever_it_is_asked(sleepstudy):
     assert same_bits(plain(fitted("sleepstudy"), "as.vector(m@resp$y)"), sleepstudy.Reaction)
 
 
+@pytest.mark.slow
 def test_a_model_that_was_refitted_is_made_again_where_its_process_died():
     fit = fitted("orthodont")
     refits = [fit.refit(other_response(fit)), fit.refit_ml()]
@@ -253,7 +255,7 @@ def gaps(sleepstudy):
 
 def test_a_response_is_aligned_by_its_index(gaps):
     data, fit = gaps
-    response = pd.Series(np.random.default_rng(1).normal(300, 30, 180), index=data.index)
+    response = pd.Series(generator(1).normal(300, 30, 180), index=data.index)
     used = fit.index.take(fit.rows)
     expected = fit.refit(response[used].to_numpy())
     forms = response, response.to_numpy(), response[used], response.sample(frac=1, random_state=2), list(response[used])

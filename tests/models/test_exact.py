@@ -13,6 +13,8 @@ from lmerbridge import lmer
 from lmerbridge.bridge.session import lme4_has, lme4_version
 from tests.cases import exact_frames
 
+pytestmark = pytest.mark.slow
+
 CASES = Path(__file__).parents[1] / "cases"
 MODELS = {
     f"{model['name']}_{'reml' if reml else 'ml'}": model | {"reml": reml}

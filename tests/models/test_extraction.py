@@ -49,6 +49,7 @@ def bare(value):
     return np.asarray(value.toarray() if hasattr(value, "toarray") else value, float).ravel(order="F")
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("part", [*SPARSE, *VECTORS, *COUNTS])
 def test_a_part_is_that_of_get_me(name, part):

@@ -53,6 +53,7 @@ def test_a_summary_without_ddf_is_lme4s_to_the_bit_and_has_no_p_values(name):
     assert str(summary) == "\n".join(plain(fit, "capture.output(print(summary(m)))")) == str(fit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), [each for each in product(MODELS, APPROXIMATE) if each != SLOW])
 def test_a_summary_with_ddf_is_lmertests_and_names_the_method_in_each_row(name, ddf):
     fit = fitted(name)
@@ -85,6 +86,7 @@ def test_anova_without_ddf_is_lme4s_sequential_table_to_the_bit(name):
     assert table.frame.equals(fit.anova(type="I").frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_anova_with_ddf_is_lmertests_of_each_type(name, ddf):
     fit = fitted(name)
@@ -194,6 +196,7 @@ def test_drop1_without_ddf_is_lme4s_to_the_bit(name, test):
     assert list(table.frame.columns) == ["npar", "aic", *(["lrt", "p_value"] if test == "Chisq" else [])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_drop1_with_ddf_is_lmertests(name, ddf):
     fit = fitted(name)
@@ -216,6 +219,7 @@ def test_drop1_takes_a_scope_and_a_price_of_parameters():
         fit.drop1(test="F")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_a_contrast_is_lmertests_jointly_and_one_by_one(name, ddf):
     fit = fitted(name)
@@ -255,6 +259,7 @@ def test_a_contrast_is_found_by_its_terms():
         fit.contest(named, ddf="lme4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_least_squares_means_are_lmertests(name, ddf):
     fit = fitted(name)
@@ -326,6 +331,7 @@ def extra(datasets, way):
     return fits, EXTRA % ("TRUE" if missing else "FALSE", theirs, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_lmertest_finds_what_the_fit_was_called_with(datasets, way):
     (fit, _), script = extra(datasets, way)
@@ -453,5 +459,6 @@ print("pbkrtest" in loaded())
 """
 
 
+@pytest.mark.slow
 def test_other_packages_of_r_are_loaded_when_they_are_asked_for():
     assert run(PLAIN).split("\n") == ["[]", "True False", "True"]

@@ -59,6 +59,7 @@ def test_there_are_as_many_as_the_reference_has():
     assert len(ROWS) == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "number"), ROWS, ids=lambda each: getattr(each, "quantity", each))
 def test_a_published_test_is_reproduced_to_its_printed_digits(case, number):
     found = told(case)[number.quantity]

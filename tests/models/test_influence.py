@@ -56,6 +56,7 @@ def check(ours, fit, group=None):
     assert list(ours.var_cov_comps_without.columns) == influence_in_r(fit, "colnames(i[[4L]])", group)
 
 
+@pytest.mark.slow
 @every_model
 def test_estimates_without_each_level_are_those_of_lme4(name):
     check(without(name), fitted(name), GROUPS[name])
@@ -63,6 +64,7 @@ def test_estimates_without_each_level_are_those_of_lme4(name):
     assert list(without(name).fixed_effects_without.index.astype(str)) == levels
 
 
+@pytest.mark.slow
 def test_estimates_without_each_row_are_those_of_lme4():
     ours = dyestuff().influence()
     check(ours, dyestuff())
@@ -77,6 +79,7 @@ def test_weights_and_an_offset_stay_with_their_rows():
     check(fit.influence("Batch"), fit, "Batch")
 
 
+@pytest.mark.slow
 @every_model
 def test_what_is_derived_is_what_lme4_derives(name):
     ours, group = without(name), GROUPS[name]
@@ -92,6 +95,7 @@ def test_what_is_derived_is_what_lme4_derives(name):
         assert same_bits(ours.dfbetas(), ours.dfbeta().to_numpy()[:, 0] / errors)
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_depend_on_the_processes():
     one, two = without("penicillin"), fitted("penicillin").influence("sample", jobs=2)
     for part in ("fixed_effects_without", "var_cov_comps_without", "converged", "singular", "function_evals"):
@@ -117,6 +121,7 @@ def test_a_model_with_a_structure_is_refitted_from_its_own_parameters():
     assert ours.var_cov_comps_without.loc["308", "sigma^2"] == pytest.approx(alone.sigma**2, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_subset_holds_and_rows_without_a_value_are_not_left_out():
     data = load_dataset("sleepstudy")
     data.loc[5, "Reaction"] = np.nan
@@ -129,6 +134,7 @@ def test_a_subset_holds_and_rows_without_a_value_are_not_left_out():
     assert list(fit.influence("Subject").converged.index) == ["308", "309", "310"]
 
 
+@pytest.mark.slow
 def test_several_columns_leave_out_each_combination():
     ours = fitted("cake").influence(["recipe", "replicate"])
     assert ours.group == "recipe.replicate"

@@ -442,6 +442,7 @@ def test_polishing_ends_no_higher_than_the_fit(slopes):
     np.testing.assert_allclose(theta[1], theta[0], atol=1e-4)  # half the digits of a minimum
 
 
+@pytest.mark.slow
 def test_a_fit_outlives_its_process(sleepstudy):
     fit = lmer(INTERCEPTS, sleepstudy)
     text = str(fit)

@@ -145,6 +145,7 @@ def test_the_others_are_those_of_a_list_without_it(one_fails):
     assert np.allclose(predicted.loc[others.fitted.index], others.fitted, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_list_survives_pickling_and_the_death_of_its_process(datasets):
     found = lm_list("Reaction ~ Days | Subject", datasets("sleepstudy"))
     copy = pickle.loads(pickle.dumps(found))

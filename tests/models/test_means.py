@@ -10,6 +10,7 @@ import pytest
 from lmerbridge import lmer
 from lmerbridge.bridge import host
 from lmerbridge.errors import InvalidArgument, RWarning
+from tests.chance import generator
 from tests.oracle import fitted, plain, same_bits
 
 GRIDS = {  # model -> our specs, at; R's arguments
@@ -36,7 +37,7 @@ def in_plain_r(fit, code, columns=COLUMNS, name="emmean", arguments="infer = TRU
 
 @pytest.fixture(scope="module")
 def rich(sleepstudy):
-    rng = np.random.default_rng(1)
+    rng = generator(1)
     return sleepstudy.assign(
         f=np.array(list("abc"))[rng.integers(0, 3, 180)],
         h=np.array(list("pqrs"))[rng.integers(0, 4, 180)],
@@ -102,6 +103,7 @@ def test_pairs_within_levels_and_their_p_values_are_those_of_emmeans(cake, adjus
     assert tests["adjust"].str.contains(adjust[:6]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "in_r"),
     [
@@ -150,6 +152,7 @@ def test_an_adjustment_that_emmeans_changes_is_told__name(cake):
     assert set(tests["adjust"]) == {"sidak method for 3 tests"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ddf", METHODS)
 def test_trends_are_those_of_emmeans(ddf):
     fit = fitted("orthodont")
@@ -163,6 +166,7 @@ def test_trends_are_those_of_emmeans(ddf):
     assert same_bits(trends.pairs().test()[TESTED], in_plain_r(fit, code, TESTS, "estimate"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "ddf", "terms"),
     [
@@ -192,6 +196,7 @@ def test_joint_tests_within_levels_and_of_a_grid(cake):
     pd.testing.assert_frame_equal(of_grid, cake.joint_tests(ddf="asymptotic"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "ddf"),
     [
@@ -276,6 +281,7 @@ def test_kenward_roger_is_refused_where_it_would_be_wrong(rich, change, message)
     assert fit.emmeans("f", ddf="satterthwaite").ddf == "satterthwaite"
 
 
+@pytest.mark.slow
 def test_a_grid_outlives_its_process_and_pickles(cake):
     means = cake.emmeans("recipe", by="temperature", ddf="asymptotic")
     pairs = means.pairs()

@@ -44,6 +44,7 @@ def in_plain_r(name, code):
     return np.asarray(in_r(f"local({{{setup}; as.double(unlist({code}, use.names = FALSE))}}, globalenv())"), float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLER)
 def test_kenward_rogers_test_is_pbkrtests(name):
     ours = fitted(name).kr_modcomp(smaller(name))
@@ -80,6 +81,7 @@ def test_contrasts_restrict_as_a_smaller_model_does(name):
             assert getattr(by_rows, field) == pytest.approx(getattr(by_model, field), rel=1e-6)  # another basis
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLER)
 def test_the_bootstrap_gives_rs_numbers_for_a_seed(name):
     formula, _ = RANDOM.get(name, SMALLER[name])
@@ -111,6 +113,7 @@ def test_without_a_seed_two_bootstraps_differ():
     assert not np.array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["weights", "offset", "subset", "exclude", "control", "start", "contrasts", "all"])
 def test_pbkrtest_finds_what_the_fit_was_called_with(datasets, way):
     (fit, less), script = extra(datasets, way)
@@ -132,6 +135,7 @@ def test_pbkrtest_finds_what_the_fit_was_called_with(datasets, way):
         assert len(ours.reference) == 3
 
 
+@pytest.mark.slow
 def test_a_transformed_response_is_one_too(sleepstudy):
     """pbkrtest 0.5.5 takes the response for the name of a column."""
     fits = [lmer(f"log(Reaction) ~ {fixed} + (Days | Subject)", sleepstudy) for fixed in ("Days", "1")]
@@ -146,6 +150,7 @@ def test_a_transformed_response_is_one_too(sleepstudy):
         assert "`" not in str(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_adjusted_covariance_and_its_degrees_of_freedom_are_pbkrtests(name):
     fit = fitted(name)

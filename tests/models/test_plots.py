@@ -115,6 +115,7 @@ def results():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absolute", [False, True])
 def test_a_profile_is_drawn_through_its_points_with_the_ends_of_its_interval(absolute):
     profile = results()["profile"]
@@ -131,6 +132,7 @@ def points_of(ax):
     return points(ax).ravel(order="F")
 
 
+@pytest.mark.slow
 def test_cook_s_distances_are_drawn_and_the_largest_have_their_names():
     influence = results()["influence"]
     ax = influence.plot(figure()[1][0], named=2)
@@ -138,6 +140,7 @@ def test_cook_s_distances_are_drawn_and_the_largest_have_their_names():
     assert [text.get_text() for text in ax.texts] == list(influence.cooks_distance().nlargest(2).index)
 
 
+@pytest.mark.slow
 def test_replicates_are_drawn_with_the_statistic_and_its_interval():
     boot = results()["bootstrap"]
     for ax, name in zip(boot.plot(figure(3)[1]), boot.t, strict=True):
@@ -147,6 +150,7 @@ def test_replicates_are_drawn_with_the_statistic_and_its_interval():
     assert boot.plot(figure()[1], parm="sigma")[0].get_xlabel() == "sigma"
 
 
+@pytest.mark.slow
 def test_power_is_drawn_with_its_intervals():
     curve = results()["power"]
     ax = curve.plot(figure()[1][0])
@@ -177,6 +181,7 @@ PICTURES = {  # what is drawn, and in how many panels
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_looks_as_it_did(name, fit, tmp_path):
     count, draw = PICTURES[name]

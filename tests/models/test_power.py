@@ -40,6 +40,7 @@ def between(groups, effect, alpha=0.05):
 UNIT = {"sigma": 1.0, "theta": [1.0]}  # variances of one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.0, -1.2, 1.6])
 def test_power_is_that_of_the_noncentral_t(trial, effect):
     found = trial.power("arm", 600, df=14, beta={"arm": effect}, **UNIT, seed=SEED)

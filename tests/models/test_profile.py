@@ -64,6 +64,7 @@ def short_name(model, name):
 EACH = pytest.mark.parametrize("model", [*MODELS, "dyestuff2"])
 
 
+@pytest.mark.slow
 @EACH
 def test_every_point_is_the_one_that_r_computes(model):
     profile = profiled(model)
@@ -74,6 +75,7 @@ def test_every_point_is_the_one_that_r_computes(model):
         assert same_bits(points["focal"], in_r(model, f'{own}[["{short_name(model, name)}"]]'))
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("level", LEVELS)
 def test_intervals_are_those_of_r(model, level):
@@ -85,6 +87,7 @@ def test_intervals_are_those_of_r(model, level):
     assert set(ours["method"]) == {"profile"}
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("way", ["forward", "backward"])
 def test_splines_give_the_numbers_of_rs_inside_and_beyond(model, way):
@@ -114,6 +117,7 @@ def close(ours, theirs):
     return np.allclose(np.asarray(ours, float).ravel(order="F"), theirs, rtol=RELATIVE, atol=0, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", UNCORRELATED)
 @pytest.mark.parametrize("code", TRANSFORMED)
 def test_a_transformed_profile_is_that_of_r_where_there_is_no_correlation(model, code):
@@ -126,6 +130,7 @@ def test_a_transformed_profile_is_that_of_r_where_there_is_no_correlation(model,
         assert points["focal"].equals(points[name].rename("focal"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", UNCORRELATED)
 @pytest.mark.parametrize("code", TRANSFORMED)
 def test_its_intervals_are_those_of_r_but_for_bounds_which_r_does_not_transform(model, code):
@@ -145,6 +150,7 @@ def test_its_intervals_are_those_of_r_but_for_bounds_which_r_does_not_transform(
     assert close(ours["conf_high"], high)
 
 
+@pytest.mark.slow
 def test_a_transformed_profile_names_its_parameters_and_leaves_correlations():
     profile = profiled("sleepstudy")
     assert list(profile.log_prof().parameters.index[:4]) == [
@@ -168,6 +174,7 @@ def test_a_transformed_profile_names_its_parameters_and_leaves_correlations():
         variances.log_prof()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "term"), [("sleepstudy", "Days"), ("pastes", "(Intercept)")])
 def test_on_the_scale_of_variances_all_points_are_variances_whatever_lme4(model, term):
     fit = fit_of(model)
@@ -188,6 +195,7 @@ def test_on_the_scale_of_variances_all_points_are_variances_whatever_lme4(model,
             assert point[name] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_random_parameters_on_the_scale_of_variances_are_profiled_as_r_does_each_alone():
     fit = fit_of("dyestuff2")
     ours = fit.profile("theta_", prof_scale="varcov")
@@ -247,6 +255,7 @@ def test_zeta_is_the_signed_root_of_the_rise_in_deviance():
         assert np.sign(point["zeta"]) == np.sign(point["sigma"] - deviance.optimum["sigma"])
 
 
+@pytest.mark.slow
 def test_a_profile_pickles_and_needs_no_r():
     profile = profiled("penicillin")
     again = pickle.loads(pickle.dumps(profile))

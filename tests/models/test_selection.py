@@ -39,6 +39,7 @@ def agrees(table, values, rows, rtol=BY_DIFFERENCES):
     return list(table.index) == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("reduce", [True, False])
 def test_each_random_term_is_tested_as_by_lmertest(name, reduce):
@@ -97,6 +98,7 @@ def test_where_no_random_term_is_left_the_table_has_its_columns_and_there_is_no_
         _ = steps.model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["weights", "offset", "subset", "exclude", "control", "contrasts", "all"])
 def test_what_the_fit_was_called_with_holds_for_smaller_models(datasets, way):
     (fit, _), script = extra(datasets, way)

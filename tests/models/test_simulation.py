@@ -88,6 +88,7 @@ def test_the_session_s_own_generator_goes_on_as_if_nothing_had_been_drawn():
         in_r('RNGkind("default", "default", "default")', worker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("re_form", ["~0", "~ (1 | h)", None])
 def test_rows_that_the_fit_left_out_are_no_part_of_it_and_excluded_ones_are_nan(sleepstudy, re_form):
     """lme4 errs there for all but the first, and pads what it draws for new data by the rows of the old."""

@@ -66,6 +66,7 @@ def test_the_code_would_show():
     assert in_r('base::system("true")') == [0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_no_verb_runs_a_name(role, planted):
     path, code = planted
@@ -77,6 +78,7 @@ def test_no_verb_runs_a_name(role, planted):
         assert not path.exists(), name
 
 
+@pytest.mark.slow
 def test_no_verb_runs_a_level_or_the_name_of_a_contrast(planted):
     path, code = planted
     data = load_dataset("sleepstudy").assign(f=np.resize([code, "b", "c"], 180))

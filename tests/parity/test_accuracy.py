@@ -76,6 +76,7 @@ def lme4():
     return accuracy.score(["lme4"])
 
 
+@pytest.mark.slow
 def test_lme4_reaches_the_floor_of_every_exact_value(lme4):
     assert [row for row in lme4 if not row.enough] == []
     kinds = Counter(row.quantity.partition("[")[0] for row in lme4)
@@ -84,6 +85,7 @@ def test_lme4_reaches_the_floor_of_every_exact_value(lme4):
     assert floors == SCORED
 
 
+@pytest.mark.slow
 def test_only_where_the_data_lose_their_digits_is_a_floor_lower(lme4):
     zero = ("dyestuff2_reml", "dyestuff2_ml", "nist_SiRstv_ml")
     other = {r.case for r in lme4 if r.floor != SCORED[r.quantity.partition("[")[0]] and r.case not in zero}
@@ -91,6 +93,7 @@ def test_only_where_the_data_lose_their_digits_is_a_floor_lower(lme4):
     assert {r.floor for r in lme4 if r.case in zero and r.quantity.startswith("var")} == {8.0}
 
 
+@pytest.mark.slow
 def test_an_engine_that_stops_early_falls_short_of_its_floor():
     rows = accuracy.score(["statsmodels", "statsmodels[shared]"], "dyestuff2_*")
     short = [(row.case, row.engine, row.quantity) for row in rows if not row.enough]
@@ -106,6 +109,7 @@ def test_an_engine_that_gives_no_number_has_a_row_for_each_and_reaches_none():
     assert all(math.isnan(row.digits) and not row.enough for row in rows)
 
 
+@pytest.mark.slow
 def test_a_recording_of_single_numbers_is_no_engine_of_the_table():
     assert all(math.isnan(row.digits) for row in accuracy.score(["recorded:exact"], "rail_ml"))
 
@@ -123,16 +127,19 @@ def printed():
     return [row for case in models for row in published.reproduce_printed(case)]
 
 
+@pytest.mark.slow
 def test_lme4_gives_again_what_was_printed_or_there_is_a_reason(printed):
     assert [row for row in printed if not (row.reproduced or row.reason)] == []
     assert sum(row.reproduced for row in printed) > 5 * sum(bool(row.reason) for row in printed)
 
 
+@pytest.mark.slow
 def test_every_published_number_is_compared_or_there_is_a_reason(printed):
     numbers = [n for m in reference.models("published") if not m.case.startswith(SLOW) for n in m.numbers]
     assert len(printed) + sum(bool(published.exclusion(n.quantity)) for n in numbers) == len(numbers)
 
 
+@pytest.mark.slow
 def test_every_exception_explains_a_number(printed):
     assert published.unused_reasons(printed) == []
     reproduced = [row for row in printed if row.reproduced]
@@ -159,6 +166,7 @@ def test_a_number_is_reproduced_where_it_rounds_to_what_was_printed(given, same)
     assert published._reproduces(found, KnownNumber(quantity, value, digits, "somebody")) is same
 
 
+@pytest.mark.slow
 def test_an_exception_holds_no_further_than_its_digits(printed):
     row = next(row for row in printed if "cut off" in row.reason)
     assert published._reason(row) == row.reason

@@ -36,11 +36,13 @@ def found(results):
     return {result.key: result.comparison for group in results for result in group}
 
 
+@pytest.mark.slow
 def test_a_finding_of_an_entry_is_known_until_the_last_day(found):
     reading = hold([known()], found, TODAY)
     assert (reading.known, reading.stale) == ({FINDING: known()}, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
@@ -61,6 +63,7 @@ def test_an_entry_that_does_not_hold_is_named_and_explains_nothing(found, entry,
     assert reading.known == {}
 
 
+@pytest.mark.slow
 def test_a_finding_is_known_by_its_quantities_only_where_all_beyond_tolerance_are(found):
     entries = [known(quantity=quantity) for quantity in BEYOND]
     assert hold(entries, found, TODAY).known == {FINDING: entries[0]}
@@ -69,6 +72,7 @@ def test_a_finding_is_known_by_its_quantities_only_where_all_beyond_tolerance_ar
         assert (reading.known, reading.stale) == ({}, ())
 
 
+@pytest.mark.slow
 def test_a_known_finding_fails_nothing_and_is_told_as_known_in_every_format(results):
     plain, ledgered = (describe(suite.collect(results, ledger)) for ledger in ((), (known(expires=date.max),)))
     assert (plain.exit_code, ledgered.exit_code) == (1, 0)
@@ -82,6 +86,7 @@ def test_a_known_finding_fails_nothing_and_is_told_as_known_in_every_format(resu
     assert skipped.get("message") == "known until 9999-12-31: it stops early (https://example.org/1)"
 
 
+@pytest.mark.slow
 def test_an_entry_that_does_not_hold_fails_the_run_in_every_format(results):
     agreeing = [group for group in results if group[0].key == AGREEING]
     assert describe(suite.collect(agreeing)).exit_code == 0

@@ -31,6 +31,7 @@ def both():
     return get
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", suite(), ids=lambda case: case.name)
 def test_both_objectives_agree_at_the_optimum_off_it_and_at_zero(case, both):
     fit, objective = both(case)
@@ -41,6 +42,7 @@ def test_both_objectives_agree_at_the_optimum_off_it_and_at_zero(case, both):
     np.testing.assert_allclose(ours, theirs, rtol=AGREE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", AT_THETA, ids=lambda row: row["id"])
 def test_published_values_at_given_thetas_are_met_to_their_printed_digits(row, datasets):
     theta = np.array([float(v) for v in row["quantity"].partition("[")[2][:-1].split(",")])
@@ -93,6 +95,7 @@ def test_held_estimates_cost_what_the_full_likelihood_says(fits):
     assert held == pytest.approx(dense, rel=1e-12)  # rounding of a dense solve
 
 
+@pytest.mark.slow
 def test_joint_information_gives_statsmodels_covariance(sleepstudy):
     """An independent computation of statsmodels' definition: central differences against its analytic Hessian."""
     fit = find("statsmodels").fit(Spec(formula="Reaction ~ Days + (Days | Subject)", data=sleepstudy[::2]))

@@ -29,6 +29,7 @@ def ground():
     return planted.Ground(CASE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fault_is_caught_under_its_own_name_on_five_models(name, found):
     plantings = found[name]

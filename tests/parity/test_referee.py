@@ -97,6 +97,7 @@ def simulation(request):
     return compare(simulated.FORMULA, data, reml=reml), min(fit.criterion for fit in fits)
 
 
+@pytest.mark.slow
 def test_statsmodels_is_named_wherever_it_lies_above_the_best_of_lme4s_optimizers(simulation):
     result, best = simulation
     above = result.candidate_fit.criterion - best
@@ -107,6 +108,7 @@ def test_statsmodels_is_named_wherever_it_lies_above_the_best_of_lme4s_optimizer
         assert (result.verdict, result.worse) == (Verdict.OTHER_OPTIMUM, "statsmodels")
 
 
+@pytest.mark.slow
 def test_the_simulated_designs_contain_what_they_are_made_for():
     seeds = range(0, 60, 6)
     verdicts = [compare(simulated.FORMULA, simulated.design(s), reml=True).verdict for s in seeds]
@@ -114,6 +116,7 @@ def test_the_simulated_designs_contain_what_they_are_made_for():
     assert any(verdict.agrees for verdict in verdicts)
 
 
+@pytest.mark.slow
 def test_lme4_itself_is_named_where_it_stops_short(datasets):
     result = compare("lang ~ IQ + SES + COMB + (IQ | class)", datasets("nlschools", "MASS"), reml=False)
     assert (result.verdict, result.worse) == (Verdict.OTHER_OPTIMUM, "lme4")
@@ -285,6 +288,7 @@ def sound(request, honest, reference):
     return exact if request.param == "same optimum" else honest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_caught_under_its_own_name(fault, sound, verdict_on):
     plant, verdict, words = PLANTED[fault]
@@ -297,6 +301,7 @@ def test_a_sound_fit_is_not_flagged(sound, verdict_on):
     assert verdict_on(sound).verdict in (Verdict.SAME_OPTIMUM, Verdict.LOOSE_STOP)
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_reference_does_not_excuse_the_candidate(reference, honest):
     theta = reference.theta * np.array([2.0, 1, 1])
     off = Trial(reference, honest, ("a", "b"), tolerances.default()).objective.at(theta)
@@ -328,6 +333,7 @@ def test_terms_and_groups_are_matched_by_name_and_never_by_position(datasets):
     assert judge(Trial(mine, its, ("lme4", "other"), tolerances.default())).verdict is Verdict.SAME_OPTIMUM
 
 
+@pytest.mark.slow
 def test_two_blocks_of_one_group_with_a_term_in_common_are_kept_apart(sleepstudy):
     result = compare("Reaction ~ Days + (1 | Subject) + (Days | Subject)", sleepstudy)
     assert result.verdict in (Verdict.NOT_EXPRESSIBLE, Verdict.SAME_OPTIMUM)
@@ -391,6 +397,7 @@ def test_what_nobody_can_fit_is_an_error_and_not_a_verdict(sleepstudy):
         compare(SLOPES, sleepstudy, reference="statsmodels[shared]")
 
 
+@pytest.mark.slow
 def test_the_referee_judges_alike_without_r(reference, honest):
     """The same verdict and gap from the sparse objective as from lme4's own."""
     names = ("lme4", "statsmodels")

@@ -13,6 +13,8 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import suite
 from lmerbridge.parity.cases import suite as cases
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def mixed():

@@ -37,11 +37,13 @@ def test_names_of_cases_are_unique_and_globs_pick_them():
         cases.pick("nosuch")
 
 
+@pytest.mark.slow
 def test_results_come_case_by_case_and_candidate_by_candidate(results):
     told = [(r.case.name, r.comparison.candidate) for group in results for r in group]
     assert told == [(case.name, name) for case in FEW for name in ("statsmodels", "statsmodels[shared]")]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_report_bytes_as_one(results):
     again = list(suite.run_cases(FEW, ["statsmodels", "statsmodels[shared]"], jobs=2))
     one, two = (describe(suite.collect(r)) for r in (results, again))
@@ -49,6 +51,7 @@ def test_two_processes_give_the_same_report_bytes_as_one(results):
     assert json_text(one) == json_text(two)
 
 
+@pytest.mark.slow
 def test_a_case_lme4_cannot_fit_costs_itself_only():
     bad = Case("bad", "sleepstudy", "lme4", "Reaction ~ Days + (1 | Reaction)", True)
     ((failed,), (fine,)) = suite.run_cases([bad, FEW[0]], ["statsmodels"])
@@ -66,6 +69,7 @@ def short_stop():
     return result
 
 
+@pytest.mark.slow
 def test_the_r_script_of_a_finding_shows_the_finding_on_its_own(short_stop):
     run = subprocess.run(["Rscript", "--vanilla", "-e", short_stop.r_code], capture_output=True, text=True, check=True)
     shown = float(run.stdout.split()[-1])
@@ -73,6 +77,7 @@ def test_the_r_script_of_a_finding_shows_the_finding_on_its_own(short_stop):
     assert shown == pytest.approx(gap["statsmodels"] - gap["lme4"], abs=1e-6)  # R prints 7 digits
 
 
+@pytest.mark.slow
 def test_the_python_script_of_a_finding_shows_the_finding_on_its_own(short_stop):
     run = subprocess.run([sys.executable, "-c", short_stop.python_code], capture_output=True, text=True, check=True)
     assert run.stdout.startswith(short_stop.comparison.explain())
@@ -83,6 +88,7 @@ def test_rows_of_a_case_have_labels_of_their_own(case):
     assert case.data().index.is_unique
 
 
+@pytest.mark.slow
 def test_rows_of_a_query_reach_the_r_script():
     case = next(case for case in cases.suite() if case.name == "sleepstudy_two_thirds/REML")
     fit = find("lme4").fit(case.spec())
@@ -94,6 +100,7 @@ def test_rows_of_a_query_reach_the_r_script():
     assert shown == pytest.approx(fit.criterion, rel=1e-12)  # addresses are random there: the last digits may move
 
 
+@pytest.mark.slow
 def test_every_case_has_data_that_lme4_can_fit_and_rows_that_are_counted():
     for case in cases.suite()[::2]:
         fit = lmer(case.formula, case.data(), reml=case.reml)
@@ -134,6 +141,7 @@ def faulty(tmp_path, monkeypatch):
     monkeypatch.delattr(process._local, "process", raising=False)  # it started before this package came
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("faulty")
 def test_an_engine_that_crashes_or_hangs_costs_its_own_case_only():
     bad, fine = (case for case in cases.suite() if case.name in ("dyestuff/REML", "rail/REML"))

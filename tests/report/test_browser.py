@@ -10,6 +10,8 @@ from lmerbridge.parity.verdict import Verdict
 from lmerbridge.report import describe, html
 from tests.report.test_report import EXACT, comparison, pictured, result, run
 
+pytestmark = pytest.mark.slow
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 WIDTHS = (360, 900, 1400)

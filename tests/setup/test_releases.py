@@ -22,10 +22,12 @@ def probed():
     return {name: value == "TRUE" for name, value in map(str.split, answer.stdout.splitlines())}
 
 
+@pytest.mark.slow
 def test_every_gate_is_probed_or_says_why_not():
     assert set(probed()) == set(GATES) - UNPROBED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feature", sorted(set(GATES) - UNPROBED))
 def test_the_table_says_of_this_lme4_what_lme4_says_of_itself(feature):
     assert session.lme4_has(feature) is probed()[feature]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import sys
+import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType
 
 from lmerbridge.errors import (
     ConvergenceWarning,
@@ -81,7 +85,18 @@ def of_autoscale() -> LmerBridgeWarning:
     )
 
 
-def give(notices: Iterator[LmerBridgeWarning], stacklevel: int = 2) -> None:
-    """Give the warnings at the caller's caller, or further up."""
+def give(notices: Iterable[LmerBridgeWarning]) -> None:
+    """Give the warnings at the user's line, however many functions of ours lie between."""
     for notice in notices:
-        warnings.warn(notice, stacklevel=stacklevel + 1)
+        warnings.warn(notice, stacklevel=1 + frames_of_ours())
+
+
+def frames_of_ours() -> int:
+    """Count the frames from the caller's up to the first that is not this package's."""
+    callers = itertools.takewhile(is_ours, (frame for frame, _ in traceback.walk_stack(sys._getframe(1))))
+    return sum(1 for _ in callers)
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Whether a frame runs code of this package, or of functools and contextlib on its behalf."""
+    return frame.f_globals.get("__name__", "").partition(".")[0] in ("lmerbridge", "functools", "contextlib")

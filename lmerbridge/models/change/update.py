@@ -188,7 +188,7 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
 
 def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]) -> K:
     changed = fit_from_r(type(fit), spec, model, remake)
-    notices.give(notices.of_conditions(changed.conditions), stacklevel=3)
+    notices.give(notices.of_conditions(changed.conditions))
     return changed
 
 

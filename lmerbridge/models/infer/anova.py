@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from lmerbridge.bridge.from_r import notices
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
 from lmerbridge.models.infer.summary import Summary, summary_from_r
 from lmerbridge.models.infer.tables import AnovaTable, Ddf, anova_table, check_ddf
@@ -122,7 +122,7 @@ def anova(
     reply = ask(fit, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
     if not refit and any(other.reml and other.terms != fit.terms for other in others):
         told = "likelihoods by REML of models with other fixed effects cannot be compared; use refit=True."
-        warnings.warn(LmerBridgeWarning(told), stacklevel=2)
+        notices.give([LmerBridgeWarning(told)])
     refitted = refit and any(each.reml for each in (fit, *others))
     formulas = {name: each.formula for name, each in zip(names, (fit, *others), strict=True)}
     return anova_table(reply, formulas=formulas, refitted=refitted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lmerbridge.bridge.from_r import notices
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, RWarning, amount
 from lmerbridge.models.intervals.parameters import (
@@ -195,11 +195,11 @@ class Profile:
     def _ends(self, name: str, quantiles: Array) -> Array:
         points = self.frame.loc[self.frame["parameter"] == name, ["zeta", "focal"]].dropna()
         if points.empty:
-            warnings.warn(RWarning(f"bad profile for {name}"), stacklevel=3)
+            notices.give([RWarning(f"bad profile for {name}")])
             return np.full(2, np.nan)
         found = self.backward[name](quantiles)
         if not self.backward[name]:
-            warnings.warn(RWarning(f"bad spline fit for {name}: falling back to linear interpolation"), stacklevel=3)
+            notices.give([RWarning(f"bad spline fit for {name}: falling back to linear interpolation")])
             values = points.groupby("zeta")["focal"].mean()
             found = np.interp(quantiles, values.index, values, left=np.nan, right=np.nan)
         return np.asarray(np.where(np.isnan(found), self.bounds.loc[name], found))

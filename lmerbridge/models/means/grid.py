@@ -323,4 +323,4 @@ def _read_note(notes: Sequence[str], start: str, otherwise: str) -> str:
 def _tell(conditions: Sequence[Condition]) -> None:
     """Give R's messages as warnings too, since one says that another method was used than the one asked for."""
     said = (c for c in dict.fromkeys(conditions) if c.kind == "message" and notices.category(c) is None)
-    notices.give((RWarning(condition.text) for condition in said), stacklevel=4)
+    notices.give(RWarning(condition.text) for condition in said)

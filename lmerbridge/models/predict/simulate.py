@@ -115,7 +115,7 @@ def simulate(
             cluster_rand=cluster,
         ).values
     if found["differs"]:
-        notices.give(iter([KnownDefectWarning(DIFFERS)]))
+        notices.give([KnownDefectWarning(DIFFERS)])
     drawn = pad(found["value"].reshape(-1, nsim, order="F"), places, index)
     frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
     frame.attrs["seed"] = seed

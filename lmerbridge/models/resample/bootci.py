@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Literal
 
 import numpy as np
 
+from lmerbridge.bridge.from_r import notices
 from lmerbridge.errors import InvalidArgument, RWarning, amount
 from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.results.covariance import Array
@@ -49,11 +49,8 @@ def quantile(t: Array, alpha: float) -> float:
     n = len(t)
     rank = (n + 1) * alpha
     if not 1 < rank < n:
-        warnings.warn(
-            f"{EXTREME}: {amount(n, 'replicate')} {'is' if n == 1 else 'are'} too few for the level",
-            RWarning,
-            stacklevel=4,
-        )
+        few = f"{amount(n, 'replicate')} {'is' if n == 1 else 'are'} too few for the level"
+        notices.give([RWarning(f"{EXTREME}: {few}")])
     ordered, k = np.sort(t), int(rank)
     if k == 0 or k == n:
         return float(ordered[k and n - 1])
