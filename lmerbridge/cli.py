@@ -20,8 +20,8 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarnin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmerbridge.parity.suite import CaseResult
-    from lmerbridge.report.description import Report
+    from lmerbridge.parity import CaseResult
+    from lmerbridge.report import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +70,7 @@ def fit(
     timeout: Annotated[float | None, typer.Option(help="Seconds after which R is stopped.")] = None,
 ) -> None:
     """Fit a model with lme4 and print R's own summary."""
-    from lmerbridge.models.lmer import lmer
+    from lmerbridge.models import lmer
 
     with _exit_on_error(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", LmerBridgeWarning)
@@ -120,9 +120,8 @@ def parity(
     """
     from lmerbridge.parity import accuracy, cases, suite
     from lmerbridge.parity import ledger as known
+    from lmerbridge.report import check_formats, describe, write
     from lmerbridge.report import diff as runs
-    from lmerbridge.report.description import describe
-    from lmerbridge.report.render import check_formats, write
 
     with _exit_on_error():
         wanted = check_formats(formats.split(","), templates)
@@ -148,7 +147,7 @@ def parity(
 def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
     """Plant every fault, print a line for each, and return how often each was planted and caught."""
     from lmerbridge.parity import planted
-    from lmerbridge.parity.tolerances import profile as limits
+    from lmerbridge.parity import profile as limits
 
     caught: dict[str, list[bool]] = {}
     with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=errors) as progress:
@@ -200,7 +199,7 @@ def diff(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of parity.json."""
-    from lmerbridge.report.machine import schema_text
+    from lmerbridge.report import schema_text
 
     typer.echo(schema_text(), nl=False)
 

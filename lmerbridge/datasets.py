@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r.frame import frame_from_r
-from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge import frame_from_r, host, time_limit
 from lmerbridge.errors import InvalidArgument
 
 R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")

@@ -14,10 +14,18 @@ from rich.text import Text
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import LmerBridgeError, SetupError
-from lmerbridge.models.lmer import lmer
-from lmerbridge.setup.compat import SUPPORTED, defects, fits, rinterface_requirement
-from lmerbridge.setup.installation import ask_r, rinterface_is_compiled, rinterface_version
-from lmerbridge.setup.packages import newest, remedy
+from lmerbridge.models import lmer
+from lmerbridge.setup import (
+    SUPPORTED,
+    ask_r,
+    defects,
+    fits,
+    newest,
+    remedy,
+    rinterface_is_compiled,
+    rinterface_requirement,
+    rinterface_version,
+)
 
 OPTIONAL = {  # R package: what is missing without it
     "lmerTest": "no Satterthwaite degrees of freedom",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,9 +24,7 @@ import pytest
 
 if TYPE_CHECKING:
     from lmerbridge.engines import Engine
-    from lmerbridge.parity.cases import Case
-    from lmerbridge.parity.suite import CaseResult
-    from lmerbridge.parity.verdict import Comparison, Known, Verdict
+    from lmerbridge.parity import Case, CaseResult, Comparison, Known, Verdict
 
 Test = TypeVar("Test", bound=Callable[..., object])
 Expected = Mapping[str, "str | Verdict"] | str | os.PathLike[str]
@@ -43,7 +41,7 @@ class Plan:
 
     def run(self, case: Case) -> CaseResult:
         """Judge the engine on a case."""
-        from lmerbridge.parity.suite import run_case, run_here
+        from lmerbridge.parity import run_case, run_here
 
         if not isinstance(self.engine, str):
             return run_here(case, self.engine, self.reference)
@@ -65,7 +63,7 @@ class Record:
 
     def write(self, folder: Path) -> list[Path]:
         """Write the report, the same whatever order the tests ran in."""
-        from lmerbridge.parity.suite import collect
+        from lmerbridge.parity import collect
         from lmerbridge.report import describe, write
 
         ordered = [(self.results[key],) for key in sorted(self.results)]
@@ -118,7 +116,7 @@ def parametrize_parity(
 
 
 def _cases(cases: str | Sequence[Case]) -> Sequence[Case]:
-    from lmerbridge.parity.cases import pick
+    from lmerbridge.parity import pick
 
     return pick(cases) if isinstance(cases, str) else cases
 
@@ -165,8 +163,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
 def _check_agreement(result: CaseResult, known: Sequence[Known]) -> Comparison:
     """Return a comparison, unless the test ends with it."""
-    from lmerbridge.parity.ledger import hold
-    from lmerbridge.report.outcome import fails
+    from lmerbridge.parity import hold
+    from lmerbridge.report import fails
 
     mine = [entry for entry in known if (entry.case, entry.engine) == result.key]
     reading = hold(mine, {result.key: result.comparison}, date.today())

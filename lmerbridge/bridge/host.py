@@ -24,8 +24,8 @@ from typing import Any
 from lmerbridge.bridge.limit import Limit, current
 from lmerbridge.bridge.wire import Channel, Value
 from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
-from lmerbridge.results.fit import Condition
-from lmerbridge.setup.environment import environment
+from lmerbridge.results import Condition
+from lmerbridge.setup import environment
 
 GRACE = 2.0  # seconds that an interrupted or closed worker has before it is killed; R checks for interrupts at times
 

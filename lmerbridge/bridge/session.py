@@ -8,8 +8,7 @@ from importlib.metadata import version
 from lmerbridge.bridge import host
 from lmerbridge.bridge.from_r import notices
 from lmerbridge.errors import NeedsNewer
-from lmerbridge.setup import packages
-from lmerbridge.setup.compat import GATES, has
+from lmerbridge.setup import GATES, has, packages
 
 
 @cache

@@ -19,7 +19,7 @@ from rpy2.rinterface_lib.sexp import NULL, Sexp, SexpVector
 
 from lmerbridge.bridge.wire import Channel, ClassVector, Factor, Logical, Strings, Table, Value, numpy_array
 from lmerbridge.errors import ProtocolError
-from lmerbridge.setup.sources import r_directory
+from lmerbridge.setup import r_directory
 
 NA_INTEGER = np.int32(-(2**31))
 R_TYPES = {np.dtype(np.float64).str: ri.RTYPES.REALSXP, np.dtype(np.int32).str: ri.RTYPES.INTSXP}

@@ -31,8 +31,8 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.fit import Fit
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Fit
 
 GROUP = "lmerbridge.engines"
 RECORDED = "recorded:"

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from lmerbridge.errors import SetupError
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Fit
-from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
-from lmerbridge.translate.plain import Plain, PlainEstimates
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Array, Fit
+from lmerbridge.translate import Plain, PlainEstimates, fit_foreign, refuse_lme4s, refuse_structures
 
 
 class Interlace:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.control import OPTIMIZERS
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.models.kept import fit_spec
-from lmerbridge.models.lmer import LmerFit
+from lmerbridge.inputs import OPTIMIZERS, Spec
+from lmerbridge.models import LmerFit, fit_spec
 
 
 class Lme4:

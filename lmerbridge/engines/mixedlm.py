@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 
 from lmerbridge.errors import NotExpressible, SetupError
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Fit
-from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
-from lmerbridge.translate.nesting import Block
-from lmerbridge.translate.plain import Plain, PlainEstimates
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Array, Fit
+from lmerbridge.translate import Block, Plain, PlainEstimates, fit_foreign, refuse_lme4s, refuse_structures
 
 CONTRASTS = {"contr.treatment": "treatment", "contr.sum": "sum", "contr.helmert": "helmert", "contr.poly": "poly"}
 

@@ -6,18 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r import replies
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.session import session_facts
-from lmerbridge.bridge.to_r import refusals
-from lmerbridge.bridge.to_r.arguments import arguments
+from lmerbridge.bridge import arguments, build, host, refusals, replies, session_facts
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, RError, SetupError
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results import covariance
-from lmerbridge.results.fit import Fit, Provenance
-from lmerbridge.setup.packages import remedy
-from lmerbridge.translate.foreign import LME4S, refuse_lme4s, refuse_structures
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Fit, Provenance, covariance
+from lmerbridge.setup import remedy
+from lmerbridge.translate import LME4S, refuse_lme4s, refuse_structures
 
 
 class RPackage:

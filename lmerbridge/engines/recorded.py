@@ -12,13 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.from_r import replies
-from lmerbridge.bridge.from_r.flat import build
+from lmerbridge.bridge import build, replies
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible
-from lmerbridge.formula.formula import Formula
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.fit import Condition, Fit, Provenance
-from lmerbridge.translate.foreign import refuse_lme4s
+from lmerbridge.formula import Formula
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Condition, Fit, Provenance
+from lmerbridge.translate import refuse_lme4s
 
 FORMAT = "lmerbridge recording 1"
 RECORDINGS = Path(str(files("lmerbridge"))) / "recordings"

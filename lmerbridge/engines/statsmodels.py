@@ -11,17 +11,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument, NotExpressible, TooLarge
-from lmerbridge.formula.syntax import deparse
-from lmerbridge.formula.terms import expand
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
-from lmerbridge.results.fit import Fit
-from lmerbridge.translate.coding import Coding, key_of, quote
-from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
-from lmerbridge.translate.mixedlm import Built, Indices, Used, full_rank, mixedlm_fit
-from lmerbridge.translate.modelframe import ModelFrame, model_frame
-from lmerbridge.translate.nesting import Block, Nesting, fill, lme4_order, nesting
+from lmerbridge.formula import deparse, expand
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Array, Design, Fit
+from lmerbridge.translate import (
+    Block,
+    Built,
+    Coding,
+    Indices,
+    ModelFrame,
+    Nesting,
+    Used,
+    fill,
+    fit_foreign,
+    full_rank,
+    key_of,
+    lme4_order,
+    mixedlm_fit,
+    model_frame,
+    nesting,
+    quote,
+    refuse_lme4s,
+    refuse_structures,
+)
 
 METHODS = ("bfgs", "lbfgs", "cg")  # MixedLM.fit's own, each tried where the one before did not converge
 MAX_BYTES = 200e6

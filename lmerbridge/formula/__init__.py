@@ -1,1 +1,53 @@
 """A model formula as a value, read without R."""
+
+from lmerbridge.formula.change import read_change
+from lmerbridge.formula.formula import Formula, parse, parse_list, parse_right
+from lmerbridge.formula.parser import read_expression
+from lmerbridge.formula.random import ONE, Bar, write_out
+from lmerbridge.formula.syntax import (
+    CONTRASTS,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    String,
+    abbreviate,
+    deparse,
+    fold,
+    join_trees,
+    number_text,
+    source,
+    tree_names,
+    walk,
+)
+from lmerbridge.formula.terms import Terms, expand
+
+__all__ = [
+    "CONTRASTS",
+    "ONE",
+    "Bar",
+    "Call",
+    "Constant",
+    "Formula",
+    "Name",
+    "Node",
+    "Number",
+    "String",
+    "Terms",
+    "abbreviate",
+    "deparse",
+    "expand",
+    "fold",
+    "join_trees",
+    "number_text",
+    "parse",
+    "parse_list",
+    "parse_right",
+    "read_change",
+    "read_expression",
+    "source",
+    "tree_names",
+    "walk",
+    "write_out",
+]

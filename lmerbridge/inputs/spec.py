@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula.formula import Formula, parse
+from lmerbridge.formula import Formula, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
-from lmerbridge.results.kind import LMM, Kind
+from lmerbridge.results import LMM, Array, Design, Kind
 
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r.frame import frame_from_r
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.to_r import columns, newdata
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, time_limit
 from lmerbridge.errors import FormulaError, InvalidArgument, amount
-from lmerbridge.formula.formula import Formula, parse_right
-from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.predict.simulate import check_count, check_seed
-from lmerbridge.results.covariance import Array
+from lmerbridge.formula import Formula, parse_right
+from lmerbridge.inputs import Frame, check_count, check_seed, pandas_frame
+from lmerbridge.results import Array
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
 

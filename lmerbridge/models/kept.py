@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r import notices, replies
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.session import session_facts
-from lmerbridge.bridge.to_r import refusals
-from lmerbridge.bridge.to_r.arguments import arguments
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, replies, session_facts, time_limit
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarning, RError, SetupError
-from lmerbridge.inputs.spec import RowVector, Spec
-from lmerbridge.results.fit import Fit, Provenance
+from lmerbridge.inputs import RowVector, Spec
+from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
 
 if TYPE_CHECKING:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lmerbridge.bridge.from_r import notices
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.inputs.control import LmerControl
-from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
+from lmerbridge.bridge import notices, time_limit
+from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured

@@ -11,19 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r import notices
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.to_r import columns, newdata
-from lmerbridge.bridge.wire import Factor, Table, Value
+from lmerbridge.bridge import Factor, Table, Value, build, columns, host, newdata, notices, time_limit
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData, amount
-from lmerbridge.formula.formula import Formula, parse_list
-from lmerbridge.formula.syntax import tree_names
-from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.models.intervals.parameters import check_level
+from lmerbridge.formula import Formula, parse_list, tree_names
+from lmerbridge.inputs import Frame, check_level, pandas_frame
 from lmerbridge.models.kept import InR, ask, state_of
-from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
+from lmerbridge.results import GroupedFit, GroupEstimates, long_table
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -15,14 +15,12 @@ import numpy as np
 
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.models.kept import fit_spec
-from lmerbridge.models.lmer import LmerFit
+from lmerbridge.inputs import Spec
+from lmerbridge.models import LmerFit, fit_spec
 from lmerbridge.parity import align, process, reference
 from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.reference import KnownModel, KnownNumber
-from lmerbridge.results.design import Design
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Design, Fit
 
 DOUBLE = 15  # decimal digits that every double keeps
 

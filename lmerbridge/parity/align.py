@@ -9,11 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design, RandomTerm
-from lmerbridge.results.fit import Fit, GroupModes, LogLik
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results import Array, CovarianceBlock, Design, Fit, GroupModes, LogLik, RandomTerm, VarCorr, covariance
 
 
 def same_group(a: str, b: str) -> bool:

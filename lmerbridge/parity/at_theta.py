@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lmerbridge.parity.sparse import Solution
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
-from lmerbridge.results.fit import Fit, LogLik
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
-from lmerbridge.translate.described import group_modes
-from lmerbridge.translate.nesting import Block
+from lmerbridge.results import Array, CovarianceBlock, Design, Fit, LogLik, VarCorr, covariance
+from lmerbridge.translate import Block, group_modes
 
 
 def fit_at_theta(fit: Fit, design: Design, theta: Array, solution: Solution) -> Fit:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 
 
 @dataclass(frozen=True)

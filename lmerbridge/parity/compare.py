@@ -17,8 +17,7 @@ from lmerbridge.errors import (
     RError,
     TooLarge,
 )
-from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.spec import NaAction, RowVector, Spec
+from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, pandas_frame
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Evidence
@@ -27,7 +26,7 @@ from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.tolerances import ToleranceProfile
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.parity.words import Code
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 
 def compare(

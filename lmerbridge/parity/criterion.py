@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from lmerbridge.models import KeptFit
 from lmerbridge.models.extract import objective
-from lmerbridge.models.kept import KeptFit
 from lmerbridge.parity.sparse import Objective
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 
 class Criterion(Protocol):

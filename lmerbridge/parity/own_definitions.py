@@ -9,8 +9,7 @@ import numpy as np
 
 from lmerbridge.parity.evidence import Native
 from lmerbridge.parity.pair import Trial
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Array, Fit
 
 
 def natives(trial: Trial) -> tuple[Native, ...]:

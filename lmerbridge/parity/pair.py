@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import EngineFailed, InvalidArgument
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models import KeptFit
 from lmerbridge.parity import align, sparse
 from lmerbridge.parity import criterion as criteria
 from lmerbridge.parity.criterion import Criterion
@@ -17,9 +17,7 @@ from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import Code
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Array, Design, Fit
 
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
 

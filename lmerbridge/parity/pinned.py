@@ -14,8 +14,7 @@ from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.tolerances import ZERO_SD
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array, covariance
 
 
 def same_report(trial: Trial) -> Ruling:

@@ -24,10 +24,7 @@ from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.tolerances import ToleranceProfile
 from lmerbridge.parity.verdict import Comparison, Verdict
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Fit
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results import Array, CovarianceBlock, Fit, VarCorr, covariance
 
 ENGINE = "planted"
 MODELS = 5

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge.models.kept import fit_spec
-from lmerbridge.models.lmer import LmerFit
+from lmerbridge.models import LmerFit, fit_spec
 from lmerbridge.parity import reference
 from lmerbridge.parity.accuracy import DOUBLE, lre
 from lmerbridge.parity.quantities import kind_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lmerbridge.parity.definitions import lookup
 from lmerbridge.parity.tolerances import ZERO_SD, Tolerance, ToleranceProfile
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 UNKNOWN = Tolerance("rel", 0.0, "no limit is set for this kind")
 

@@ -15,8 +15,7 @@ from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find
 from lmerbridge.engines.recorded import FORMAT, data_hash, json_column
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.kept import call_on, model_of
-from lmerbridge.models.lmer import LmerFit
+from lmerbridge.models import LmerFit, call_on, model_of
 from lmerbridge.parity.cases import Case
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines.recorded import RECORDINGS, Recorded
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 
 CENTRES = (4, 3, 5, 3, 5, 3, 5, 3, 5)  # tenths: the groups of NIST's simulated sets
 

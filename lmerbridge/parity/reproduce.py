@@ -8,14 +8,12 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
-from lmerbridge.bridge.to_r.columns import encode_table
-from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
+from lmerbridge.bridge import ClassVector, Factor, Logical, Value, encode_table
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 from lmerbridge.parity.cases import Case
-from lmerbridge.results.fit import Fit
-from lmerbridge.results.kind import LMM
+from lmerbridge.results import LMM, Fit
 
 MISSING = "<NA>"
 DATA = "finding.csv"

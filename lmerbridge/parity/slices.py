@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmerbridge.parity.evidence import Line
-from lmerbridge.results.covariance import Array, triangle
+from lmerbridge.results import Array, triangle
 
 if TYPE_CHECKING:
     from lmerbridge.parity.pair import Trial
-    from lmerbridge.results.design import Design
+    from lmerbridge.results import Design
 
 BETWEEN, OUTSIDE = 21, 10  # points from one answer to the other, and beyond each of them
 BEYOND = 0.5  # of the distance between the answers, to be seen on either side of them

@@ -18,9 +18,7 @@ from scipy.optimize import Bounds, minimize
 from scipy.sparse.linalg import SuperLU, splu
 
 from lmerbridge.errors import EngineFailed
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design, RandomTerm
+from lmerbridge.results import Array, Design, RandomTerm, covariance
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from lmerbridge.models import LmerFit
 from lmerbridge.models.extract import objective
-from lmerbridge.models.lmer import LmerFit
 from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.quantities import Comparer

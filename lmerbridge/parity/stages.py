@@ -15,10 +15,7 @@ from lmerbridge.parity.pinned import same_report
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import RandomTerm
-from lmerbridge.results.fit import Fit
-from lmerbridge.results.varcorr import CovarianceBlock
+from lmerbridge.results import Array, CovarianceBlock, Fit, RandomTerm
 
 SAME = 1e-9  # relative: the same numbers through two programs
 LOG_2PI = math.log(2 * math.pi)

@@ -11,18 +11,18 @@ from importlib.metadata import distributions, version
 
 from joblib import Parallel, delayed
 
-from lmerbridge.bridge.session import session_facts
+from lmerbridge.bridge import session_facts
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import Engine, find
 from lmerbridge.errors import EngineFailed, LmerBridgeError, SetupError
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 from lmerbridge.parity import process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
 from lmerbridge.parity.ledger import Stale, hold
 from lmerbridge.parity.reproduce import python_code, r_code
 from lmerbridge.parity.verdict import Comparison, Known, Verdict
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy", "mixedlm", "interlace-lme")
 

@@ -13,12 +13,12 @@ from typing import Literal
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 from lmerbridge.parity.evidence import Evidence, Judged, Line, Native
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
 from lmerbridge.parity.words import definition_sentence, optimizer_sentence
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 SAME_NUMBER = 1e-5  # relative: numbers of two definitions that agree to more are printed once
 

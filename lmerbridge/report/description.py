@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lmerbridge.parity.definitions import definitions
-from lmerbridge.parity.ledger import Stale
-from lmerbridge.parity.suite import CaseResult, SuiteRun
-from lmerbridge.parity.verdict import Verdict
+from lmerbridge.parity import CaseResult, Stale, SuiteRun, Verdict, definitions
 from lmerbridge.report.digits import Panel, digit_panels
 from lmerbridge.report.findings import Finding, anchor, badness, finding
 from lmerbridge.report.forest import EffectShift, forest
@@ -21,7 +18,7 @@ from lmerbridge.report.outcome import GLYPHS, LEVELS
 from lmerbridge.report.wording import short
 
 if TYPE_CHECKING:
-    from lmerbridge.parity.accuracy import DigitRow
+    from lmerbridge.parity import DigitRow
 
 IN_SUMMARY = 40  # findings; GitHub cuts a job summary at 1 MB
 NOT_COVERED = (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.parity.verdict import Verdict
+from lmerbridge.parity import Verdict
 from lmerbridge.report.description import Report
 from lmerbridge.report.machine import SCHEMA, json_text
 

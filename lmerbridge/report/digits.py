@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lmerbridge.parity.quantities import kind_of
+from lmerbridge.parity import kind_of
 
 if TYPE_CHECKING:
-    from lmerbridge.parity.accuracy import DigitRow
+    from lmerbridge.parity import DigitRow
 
 
 @dataclass(frozen=True)

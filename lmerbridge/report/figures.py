@@ -10,14 +10,14 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from lmerbridge.parity.evidence import Line
+from lmerbridge.parity import Line
 from lmerbridge.report.description import Report
 from lmerbridge.report.digits import Panel
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.forest import EffectShift
 from lmerbridge.report.svg import CANDIDATE, LINE, PANEL, PAPER, REFERENCE, SOFT, canvas, style, svg
 from lmerbridge.report.wording import brief, short
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 CONCLUSIONS = 2.0  # standard errors; beyond them the axis of the forest is logarithmic
 

@@ -6,16 +6,12 @@ import math
 import re
 from dataclasses import dataclass
 
-from lmerbridge.parity.cases import Case
-from lmerbridge.parity.evidence import Evidence
-from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.parity.suite import CaseResult
-from lmerbridge.parity.verdict import Comparison
+from lmerbridge.parity import Case, CaseResult, Comparison, Evidence, QuantityRow
 from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
 from lmerbridge.report.quantities import UNITS, column_of, in_tolerances, row_level
 from lmerbridge.report.wording import pair, short
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 
 @dataclass(frozen=True)

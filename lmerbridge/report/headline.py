@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity import Comparison, Verdict
 from lmerbridge.report.meaning import meaning
 from lmerbridge.report.outcome import GLYPHS, WORDS, Level, Words, fails, reference_at_fault
 from lmerbridge.report.wording import count_phrase
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 Light = Literal["green", "amber", "red"]
 NOTHING_COMPARED = "Nothing compared"

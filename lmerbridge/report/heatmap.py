@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity import Comparison, QuantityRow, Verdict
 from lmerbridge.report.outcome import GLYPHS, WORDS, Level, level, reference_at_fault, stage_level
 from lmerbridge.report.quantities import KINDS, column_of, in_tolerances, row_level, tooltip
 from lmerbridge.report.wording import short

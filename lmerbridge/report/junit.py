@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from lmerbridge.parity.ledger import Stale
-from lmerbridge.parity.verdict import Verdict
+from lmerbridge.parity import Stale, Verdict
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 

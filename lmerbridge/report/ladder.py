@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lmerbridge.parity.suite import CaseResult
+from lmerbridge.parity import CaseResult
 from lmerbridge.report.findings import anchor
 from lmerbridge.report.wording import short
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 300, 64, 12, 14, 34
 FLOOR = -12  # decades; what lies below is drawn on it

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from lmerbridge.parity.evidence import Evidence, Line, Native
-from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.parity.verdict import Comparison, Known
+from lmerbridge.parity import Comparison, Evidence, Known, Line, Native, QuantityRow
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline

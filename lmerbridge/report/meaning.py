@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lmerbridge.parity.definitions import title
-from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity import Comparison, Verdict, title
 from lmerbridge.report.outcome import fails, reference_at_fault
 from lmerbridge.report.wording import count_phrase, enumeration, short
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 
 def meaning(comparisons: Sequence[Comparison]) -> tuple[str, ...]:

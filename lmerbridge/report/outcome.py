@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lmerbridge.parity.evidence import Evidence
-from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity import Comparison, Evidence, Verdict
 
 Level = Literal["ok", "note", "bad", "missing", "na"]
 

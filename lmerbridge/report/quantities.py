@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.parity.verdict import Comparison
+from lmerbridge.parity import Comparison, QuantityRow
 from lmerbridge.report.outcome import Level, reference_at_fault
 from lmerbridge.report.wording import pair, short
 

@@ -1,1 +1,30 @@
 """Results as frozen values, the same for every engine."""
+
+from lmerbridge.results.covariance import SINGULAR, Array, triangle
+from lmerbridge.results.design import Design, RandomTerm
+from lmerbridge.results.fit import Condition, Fit, GroupModes, LogLik, Numbers, Provenance
+from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
+from lmerbridge.results.kind import LMM, Kind
+from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
+
+__all__ = [
+    "LMM",
+    "SINGULAR",
+    "Array",
+    "Condition",
+    "CovarianceBlock",
+    "Design",
+    "Fit",
+    "GroupEstimates",
+    "GroupModes",
+    "GroupedFit",
+    "Kind",
+    "LogLik",
+    "Numbers",
+    "Provenance",
+    "RandomTerm",
+    "VarCorr",
+    "labels",
+    "long_table",
+    "triangle",
+]

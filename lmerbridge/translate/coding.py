@@ -12,9 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.syntax import Name, Node, deparse
-from lmerbridge.formula.terms import Terms
-from lmerbridge.results.covariance import Array
+from lmerbridge.formula import Name, Node, Terms, deparse
+from lmerbridge.results import Array
 from lmerbridge.translate.transform import Variable
 
 POLYNOMIALS = (".L", ".Q", ".C")

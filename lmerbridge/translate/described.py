@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import GroupModes
-from lmerbridge.results.varcorr import CovarianceBlock
+from lmerbridge.results import Array, CovarianceBlock, GroupModes
 from lmerbridge.translate.nesting import Block
 
 

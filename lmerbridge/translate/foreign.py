@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.fit import Condition, Fit
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Condition, Fit
 
 LME4S = ("start", "control")
 RUST = "pyo3_runtime"  # its panics are no Exception

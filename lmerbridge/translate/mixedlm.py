@@ -14,12 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
-from lmerbridge.results.fit import Fit, LogLik, Provenance
-from lmerbridge.results.varcorr import VarCorr
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.nesting import Block
 

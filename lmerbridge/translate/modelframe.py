@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.to_r import columns
-from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
+from lmerbridge.bridge import ClassVector, Factor, Logical, Value, columns
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.formula import Formula
-from lmerbridge.formula.random import Bar
-from lmerbridge.formula.syntax import Node, deparse
-from lmerbridge.formula.terms import expand
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results.covariance import Array
+from lmerbridge.formula import Bar, Formula, Node, deparse, expand
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Array
 from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, make_factor
 
 RowPositions = NDArray[np.int64]

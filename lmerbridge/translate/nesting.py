@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import RandomTerm
+from lmerbridge.results import Array, RandomTerm
 
 Codes = NDArray[np.int64]
 

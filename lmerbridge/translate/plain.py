@@ -14,14 +14,9 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.syntax import deparse
-from lmerbridge.formula.terms import expand
-from lmerbridge.inputs.spec import Spec
-from lmerbridge.results import covariance
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
-from lmerbridge.results.fit import Fit, LogLik, Provenance
-from lmerbridge.results.varcorr import VarCorr
+from lmerbridge.formula import deparse, expand
+from lmerbridge.inputs import Spec
+from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
 from lmerbridge.translate.coding import Coding
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.modelframe import ModelFrame, model_frame

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.formula.syntax import Call, Constant, Name, Node, Number, String, abbreviate, fold, number_text
-from lmerbridge.results.covariance import Array
+from lmerbridge.formula import Call, Constant, Name, Node, Number, String, abbreviate, fold, number_text
+from lmerbridge.results import Array
 
 Variable: TypeAlias = NDArray[Any] | pd.Categorical
 Operand: TypeAlias = Any  # a variable, or a constant given as an argument

@@ -1,1 +1,5 @@
 """R's replies as Python values."""
+
+from lmerbridge.bridge.from_r import notices, replies
+
+__all__ = ["notices", "replies"]

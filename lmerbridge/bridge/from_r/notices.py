@@ -19,8 +19,8 @@ from lmerbridge.errors import (
     RWarning,
     SingularFitWarning,
 )
-from lmerbridge.results.fit import Condition
-from lmerbridge.setup.compat import DEFECTS, fits
+from lmerbridge.results import Condition
+from lmerbridge.setup import DEFECTS, fits
 
 CATEGORIES = (  # kind and text of R's condition; the first that fits. R's other messages are conditions only.
     ("message", r"boundary \(singular\) fit", SingularFitWarning),

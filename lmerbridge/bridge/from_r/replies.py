@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.bridge.from_r.flat import build, pieces
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design, RandomTerm
-from lmerbridge.results.fit import GroupModes, LogLik, Numbers
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results import Array, CovarianceBlock, Design, GroupModes, LogLik, Numbers, RandomTerm, VarCorr
 
 Integers = NDArray[np.int32]
 

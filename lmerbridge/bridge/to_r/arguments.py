@@ -12,11 +12,9 @@ from lmerbridge.bridge.session import need
 from lmerbridge.bridge.to_r import columns, fitness
 from lmerbridge.bridge.wire import Table, Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.formula import Formula
-from lmerbridge.formula.syntax import CONTRASTS
-from lmerbridge.inputs.control import OPTIMIZERS
-from lmerbridge.inputs.spec import Spec, Start
-from lmerbridge.results.covariance import Array
+from lmerbridge.formula import CONTRASTS, Formula
+from lmerbridge.inputs import OPTIMIZERS, Spec, Start
+from lmerbridge.results import Array
 
 NEEDS = {
     "autoscale": "autoscale",

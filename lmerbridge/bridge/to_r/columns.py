@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, column_kind
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn, amount
-from lmerbridge.formula.formula import Formula
-from lmerbridge.formula.syntax import Call, Name, Node, number_text, walk
-from lmerbridge.results.kind import LMM
-from lmerbridge.results.kind import Kind as ModelKind
+from lmerbridge.formula import Call, Formula, Name, Node, number_text, walk
+from lmerbridge.results import LMM
+from lmerbridge.results import Kind as ModelKind
 
 Role: TypeAlias = Literal["covariate", "response", "group"]
 

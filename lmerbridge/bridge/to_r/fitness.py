@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.errors import UnfitData
-from lmerbridge.formula.formula import Formula
-from lmerbridge.formula.syntax import Name, Node
-from lmerbridge.formula.terms import expand
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.formula import Formula, Name, Node, expand
+from lmerbridge.inputs import Spec
 
 Columns: TypeAlias = Mapping[str, Value]
 Values: TypeAlias = NDArray[Any]

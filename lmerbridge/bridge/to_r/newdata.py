@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.to_r import columns
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
 from lmerbridge.errors import InvalidArgument, MissingValues
-from lmerbridge.formula.formula import Formula
+from lmerbridge.formula import Formula
 
 SHOWN = 5  # levels and rows that an error lists
 NEW_LEVEL = -2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lmerbridge.errors import InputError, InvalidArgument, MissingValues, RError, UnfitData, amount
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 
 NO_ROWS = "no row has a value for every variable of the model; look at the missing values of its columns"
 TWO_LEVELS = "a grouping factor needs at least two levels; leave its term out, or bring more data"

@@ -10,11 +10,9 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.session import lme4_has
+from lmerbridge.bridge import host, lme4_has, time_limit
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit, call_on, fit_spec
 from lmerbridge.parallel import progress_bar
 

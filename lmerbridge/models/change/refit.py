@@ -10,17 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.session import lme4_version
-from lmerbridge.bridge.to_r import columns
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, columns, host, lme4_version
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.formula.formula import parse
-from lmerbridge.formula.syntax import Call, Name, deparse, tree_names
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.formula import Call, Name, deparse, parse, tree_names
+from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit, model_of
-from lmerbridge.results.covariance import Array
-from lmerbridge.setup.compat import defects
+from lmerbridge.results import Array
+from lmerbridge.setup import defects
 
 DEFECT = "refit_reml"
 

@@ -9,21 +9,13 @@ from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r import notices
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.session import need
-from lmerbridge.bridge.to_r.arguments import check_weights
+from lmerbridge.bridge import check_weights, host, need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
-from lmerbridge.formula.change import read_change
-from lmerbridge.formula.formula import parse
-from lmerbridge.formula.syntax import source
-from lmerbridge.inputs.control import LmerControl
-from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.spec import DoubleBar, NaAction, RowVector, Spec, Start
+from lmerbridge.formula import parse, read_change, source
+from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
 

@@ -10,14 +10,13 @@ from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.limit import current, time_limit
+from lmerbridge.bridge import build, current, time_limit
 from lmerbridge.errors import RError, TimedOut
 from lmerbridge.models.diagnose.influence import Refit, Without
 from lmerbridge.models.kept import KeptFit, model_of
 from lmerbridge.models.resample.refits import SharedFit
 from lmerbridge.parallel import progress_bar
-from lmerbridge.results.fit import Condition
+from lmerbridge.results import Condition
 
 PIECES = 4  # per process, so that a bar moves
 Codes = NDArray[np.int32]

@@ -12,9 +12,7 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, NAMED, one_panel
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Condition, Fit
-from lmerbridge.results.varcorr import VarCorr, labels
+from lmerbridge.results import Array, Condition, Fit, VarCorr, labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

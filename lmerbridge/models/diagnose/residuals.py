@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.from_r.objects import object_from_r
-from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge import build, object_from_r, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
 from lmerbridge.models.diagnose.influence import Influence, Refit, check_fixed
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 ResidualType = Literal["response", "pearson", "working", "deviance"]
 RESIDUALS: tuple[str, ...] = get_args(ResidualType)

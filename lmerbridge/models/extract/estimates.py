@@ -9,13 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.from_r.objects import object_from_r
+from lmerbridge.bridge import object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.extract.pca import PCA
 from lmerbridge.models.kept import KeptFit, call_on, once
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import VarCorr, labels
+from lmerbridge.results import Array, VarCorr, labels
 
 RANEF_COLUMNS = {"grpvar": "group", "term": "term", "grp": "level", "condval": "estimate", "condsd": "std_error"}
 

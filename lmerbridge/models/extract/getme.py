@@ -10,15 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.from_r.flat import NA_INTEGER
-from lmerbridge.bridge.from_r.objects import object_from_r
-from lmerbridge.bridge.session import lme4_has, need
+from lmerbridge.bridge import NA_INTEGER, lme4_has, need, object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import internals
 from lmerbridge.models.extract.internals import Cholesky, DevComp, DevianceFunction, MEParts
 from lmerbridge.models.kept import KeptFit, call_on, once
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import labels
+from lmerbridge.results import Array, labels
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.models.extract.objective import deviance_at
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import pandas as pd
 
-from lmerbridge.bridge.from_r.objects import object_from_r
-from lmerbridge.bridge.session import need
+from lmerbridge.bridge import need, object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results.varcorr import labels
+from lmerbridge.results import labels
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load

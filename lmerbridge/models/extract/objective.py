@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmerbridge.bridge.from_r import replies
+from lmerbridge.bridge import replies
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.design import Design
+from lmerbridge.results import Array, Design
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,7 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.kept import KeptFit, ask, call_on
-from lmerbridge.results.covariance import SINGULAR, Array
-from lmerbridge.results.fit import LogLik
+from lmerbridge.results import SINGULAR, Array, LogLik
 
 
 class ExtractAIC(NamedTuple):

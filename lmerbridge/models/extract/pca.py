@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import labels
+from lmerbridge.results import Array, labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import CovarianceBlock
+from lmerbridge.results import Array, CovarianceBlock
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge import notices
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
+from lmerbridge.inputs import Ddf, check_ddf
 from lmerbridge.models.infer.summary import Summary, summary_from_r
-from lmerbridge.models.infer.tables import AnovaTable, Ddf, anova_table, check_ddf
+from lmerbridge.models.infer.tables import AnovaTable, anova_table
 from lmerbridge.models.kept import KeptFit, ask, model_of
 
 SumsOfSquares: TypeAlias = Literal["I", "II", "III", 1, 2, 3]

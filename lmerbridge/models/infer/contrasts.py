@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.infer.tables import ApproximateDdf, check_ddf, frame
-from lmerbridge.models.intervals.parameters import check_level
+from lmerbridge.inputs import ApproximateDdf, check_ddf, check_level
+from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask
 
 Contrasts: TypeAlias = Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[Any] | Sequence[float]

@@ -9,16 +9,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.host import Reply
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Reply, Value
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import check_count, check_seed
 from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask, model_of
-from lmerbridge.models.predict.simulate import check_count, check_seed
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Condition
-from lmerbridge.results.varcorr import labels
+from lmerbridge.results import Array, Condition, labels
 
 Method: TypeAlias = Literal["Kenward-Roger", "Satterthwaite", "parametric bootstrap"]
 NAN = float("nan")

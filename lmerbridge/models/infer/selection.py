@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument, NotExpressible
-from lmerbridge.formula.formula import parse
-from lmerbridge.formula.syntax import tree_names
-from lmerbridge.models.infer.tables import AnovaTable, ApproximateDdf, anova_table, check_ddf, frame
+from lmerbridge.formula import parse, tree_names
+from lmerbridge.inputs import ApproximateDdf, check_ddf
+from lmerbridge.models.infer.tables import AnovaTable, anova_table, frame
 from lmerbridge.models.kept import K, KeptFit, ask, fit_spec
-from lmerbridge.results.fit import Condition
+from lmerbridge.results import Condition
 
 Kept = TypeVar("Kept", bound=KeptFit)
 FIXED = ["eliminated", "sum_sq", "mean_sq", "num_df", "den_df", "f_value", "p_value", "ddf"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from lmerbridge.models.infer.tables import COLUMNS, Ddf
-from lmerbridge.results.fit import Condition, Fit, LogLik
-from lmerbridge.results.varcorr import VarCorr, labels
+from lmerbridge.inputs import Ddf
+from lmerbridge.models.infer.tables import COLUMNS
+from lmerbridge.results import Condition, Fit, LogLik, VarCorr, labels
 
 LME4 = ["estimate", "std_error", "t_value"]
 TESTED = ["estimate", "std_error", "df", "t_value", "p_value"]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pandas as pd
 
-from lmerbridge.bridge.from_r.flat import pieces
-from lmerbridge.bridge.from_r.frame import frame_from_r
-from lmerbridge.bridge.host import Reply
-from lmerbridge.errors import InvalidArgument
-from lmerbridge.results.fit import Condition
-
-Ddf = Literal["lme4", "Satterthwaite", "Kenward-Roger"]
-ApproximateDdf = Literal["Satterthwaite", "Kenward-Roger"]
+from lmerbridge.bridge import Reply, frame_from_r, pieces
+from lmerbridge.inputs import Ddf
+from lmerbridge.results import Condition
 
 COLUMNS = {  # R's, of lme4, lmerTest and pbkrtest
     "Estimate": "estimate",
@@ -115,10 +110,3 @@ def anova_table(
         text="refitting model(s) with ML (instead of REML)\n" * refitted + reply.values["text"][0],
         conditions=reply.conditions,
     )
-
-
-def check_ddf(ddf: object, kind: object = Ddf) -> None:
-    """Check that a method for the denominator degrees of freedom is one of ``kind``."""
-    if ddf not in get_args(kind):
-        known = ", ".join(map(repr, get_args(kind)))
-        raise InvalidArgument(f"ddf is {ddf!r}; one of {known} is expected.")

@@ -7,9 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.from_r import notices
-from lmerbridge.bridge.host import Reply
-from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge import Reply, notices, time_limit
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
@@ -20,8 +18,7 @@ from lmerbridge.models.kept import KeptFit, ask, model_of
 from lmerbridge.models.resample import bootci
 from lmerbridge.models.resample.bootstrap import bootstrap
 from lmerbridge.parallel import progress_bar
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import labels
+from lmerbridge.results import Array, labels
 
 Method: TypeAlias = Literal["profile", "Wald", "boot"]
 

@@ -12,8 +12,7 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.intervals.parameters import parameter_places
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import CovarianceBlock
+from lmerbridge.results import Array, CovarianceBlock
 
 ROUNDING = 1e-12  # by how much a computed eigenvalue of a correlation matrix of lower rank may be below zero
 

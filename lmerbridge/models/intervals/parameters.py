@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import check_level
 from lmerbridge.models.kept import KeptFit, call_on, once
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr
+from lmerbridge.results import Array, CovarianceBlock, VarCorr
 
 Places: TypeAlias = NDArray[np.int64]
 Which: TypeAlias = str | Sequence[str] | None
@@ -179,13 +179,6 @@ def quantiles_of(level: float) -> Array:
 def tail(level: float) -> float:
     """Return the probability on either side of an interval."""
     return (1 - check_level(level)) / 2
-
-
-def check_level(level: object) -> float:
-    """Return a level of confidence."""
-    if not (isinstance(level, int | float) and 0 < level < 1):
-        raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected, such as 0.95.")
-    return float(level)
 
 
 def interval_table(parameters: pd.DataFrame, ends: pd.DataFrame, method: str) -> pd.DataFrame:

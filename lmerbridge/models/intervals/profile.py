@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge import notices
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, RWarning, amount
 from lmerbridge.models.intervals.parameters import (
@@ -22,7 +22,7 @@ from lmerbridge.models.intervals.parameters import (
     variance_name,
 )
 from lmerbridge.models.intervals.spline import Spline, interpolate
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,11 +33,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.bridge.wire import Value
-from lmerbridge.inputs.control import OPTIMIZERS
+from lmerbridge.bridge import Value, build
+from lmerbridge.inputs import OPTIMIZERS
 from lmerbridge.models.intervals.spline import Pieces
-from lmerbridge.results.fit import Condition
+from lmerbridge.results import Condition
 
 Start: TypeAlias = Literal["prev", "global"]
 Scale: TypeAlias = Literal["sdcor", "varcov"]

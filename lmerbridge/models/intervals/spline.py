@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.bridge import host
-from lmerbridge.bridge.from_r.flat import build
-from lmerbridge.results.covariance import Array
+from lmerbridge.bridge import build, host
+from lmerbridge.results import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.parser import read_expression
-from lmerbridge.formula.syntax import Call, Node, tree_names
-from lmerbridge.models.infer.tables import check_ddf
+from lmerbridge.formula import Call, Node, read_expression, tree_names
+from lmerbridge.inputs import check_ddf
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
 from lmerbridge.models.means.methods import Names, name_list

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from lmerbridge.bridge.from_r import notices
-from lmerbridge.bridge.from_r.frame import frame_from_r
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, frame_from_r, notices
 from lmerbridge.drawing import interval_plot, one_panel
 from lmerbridge.errors import InvalidArgument, RWarning, amount
-from lmerbridge.models.intervals.parameters import check_level
+from lmerbridge.inputs import check_level
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
     ADJUSTMENTS,
@@ -25,7 +23,7 @@ from lmerbridge.models.means.methods import (
     interactions,
     name_list,
 )
-from lmerbridge.results.fit import Condition
+from lmerbridge.results import Condition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 Names: TypeAlias = "str | Sequence[str]"
 

@@ -9,15 +9,24 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.session import need
+from lmerbridge.bridge import need
 from lmerbridge.errors import FormulaError, InvalidArgument, amount
-from lmerbridge.formula.formula import Formula, parse
-from lmerbridge.formula.parser import read_expression
-from lmerbridge.formula.random import ONE, Bar, write_out
-from lmerbridge.formula.syntax import Call, Number, deparse, fold, source, tree_names
-from lmerbridge.formula.terms import expand
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Fit
+from lmerbridge.formula import (
+    ONE,
+    Bar,
+    Call,
+    Formula,
+    Number,
+    deparse,
+    expand,
+    fold,
+    parse,
+    read_expression,
+    source,
+    tree_names,
+    write_out,
+)
+from lmerbridge.results import Array, Fit
 
 Parameters: TypeAlias = Mapping[str, "float | Sequence[float] | Array | pd.Series"]
 EXPECTED = "None for all of them, '~0' for none, or such as '~ (1 | group)' for some is expected"

@@ -6,10 +6,9 @@ from typing import Literal, TypedDict, Unpack, overload
 
 import pandas as pd
 
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.to_r.newdata import check_complete, describe_missing
+from lmerbridge.bridge import check_complete, describe_missing, time_limit
 from lmerbridge.errors import InvalidArgument, MissingValues
-from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
 from lmerbridge.models.predict.effects import Parameters, grouping_columns, new_parameters, read_effects

@@ -9,16 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.to_r import columns
-from lmerbridge.bridge.to_r.newdata import check_complete, describe_new_levels, encode_newdata
-from lmerbridge.bridge.wire import Table, Value
+from lmerbridge.bridge import Table, Value, check_complete, columns, describe_new_levels, encode_newdata
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula.random import Bar
-from lmerbridge.formula.syntax import join_trees, source, tree_names
-from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.formula import Bar, join_trees, source, tree_names
+from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.models.predict.effects import random_columns
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 Places: TypeAlias = "NDArray[np.int64] | slice"
 OFFSET = (

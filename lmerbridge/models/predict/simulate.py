@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.from_r import notices
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.session import need
+from lmerbridge.bridge import need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
-from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.spec import ALLOWED
+from lmerbridge.inputs import ALLOWED, Frame, check_count, check_seed, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
 from lmerbridge.models.predict.effects import Parameters, check_whole, new_parameters, read_effects
 from lmerbridge.models.predict.rows import pad
 
-SEEDS = 2**31  # R's are integers smaller than this
 DIFFERS = (
     "lme4's simulate() would draw with other variances than the model's here: it leaves weights out (its issue 386), "
     "and takes theta from the wrong term where not all terms are drawn, or new data order them otherwise. "
@@ -127,22 +122,6 @@ def choose_re_form(re_form: str | None, use_u: bool) -> str | None:
     if use_u and re_form != "~0":
         raise InvalidArgument(f"use_u is True and re_form {re_form!r}; one of them is expected.")
     return None if use_u else re_form
-
-
-def check_count(nsim: object) -> int:
-    """Check a number of simulations, and return it as an int."""
-    if not isinstance(nsim, int | np.integer) or isinstance(nsim, bool) or nsim < 1:
-        raise InvalidArgument(f"nsim is {nsim!r}; a whole number of at least 1 is expected.")
-    return int(nsim)
-
-
-def check_seed(seed: object) -> int:
-    """Check a seed for R, and draw one where there is none."""
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0]) % SEEDS
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or abs(int(seed)) >= SEEDS:
-        raise InvalidArgument(f"seed is {seed!r}; a whole number between -2**31 and 2**31 is expected.")
-    return int(seed)
 
 
 def _r_function(name: str | None) -> str | None:

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from lmerbridge.bridge.from_r import notices
+from lmerbridge.bridge import notices
 from lmerbridge.errors import InvalidArgument, RWarning, amount
-from lmerbridge.models.intervals.parameters import check_level
-from lmerbridge.results.covariance import Array
+from lmerbridge.inputs import check_level
+from lmerbridge.results import Array
 
 Interval = Literal["perc", "basic", "norm"]
 EXTREME = "extreme order statistics used as endpoints"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.inputs import check_count, check_seed
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
-from lmerbridge.models.predict.simulate import check_count, check_seed, choose_re_form
+from lmerbridge.models.predict.simulate import choose_re_form
 from lmerbridge.models.resample import bootci, refits
 from lmerbridge.models.resample.replicates import (
     Replicates,

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.spec import Spec
+from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 
 def resize(fit: KeptFit, along: str, size: int) -> Spec:

@@ -12,24 +12,23 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, one_panel
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import check_count, check_seed
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits
 from lmerbridge.models.resample.replicates import Replicate, call_user_function
-from lmerbridge.results.fit import Fit
+from lmerbridge.results import Fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-from lmerbridge.bridge.limit import time_limit
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, time_limit
 from lmerbridge.models.predict import effects
-from lmerbridge.models.predict.simulate import check_count, check_seed
 from lmerbridge.models.resample.groups import resize
 from lmerbridge.models.resample.refits import How
 from lmerbridge.models.resample.replicates import iterate_replicates
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

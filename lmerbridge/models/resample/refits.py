@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge.limit import current, time_limit
-from lmerbridge.bridge.wire import Value
+from lmerbridge.bridge import Value, current, time_limit
 from lmerbridge.errors import TimedOut, WorkerDied
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.models.resample.replicates import Common, Replicates
 from lmerbridge.parallel import progress_bar
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 WORK = 1.0  # seconds of work in a chunk at least, as a process may have to start R first
 FIRST = 8  # replicates that show how long one takes

@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.from_r.flat import pieces
+from lmerbridge.bridge import pieces
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import refit
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import LogLik
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
+from lmerbridge.results import Array, CovarianceBlock, LogLik, VarCorr, labels
 
 T = TypeVar("T")
 Statistic: TypeAlias = "Callable[[Replicate], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]"

@@ -17,10 +17,10 @@ from lmerbridge.drawing import (
     several_panels,
 )
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import check_level
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.diagnose.residuals import ResidualType
 from lmerbridge.models.extract import estimates
-from lmerbridge.models.intervals.parameters import check_level
 from lmerbridge.models.kept import KeptFit
 
 if TYPE_CHECKING:

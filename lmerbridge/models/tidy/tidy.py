@@ -9,17 +9,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge.limit import time_limit
+from lmerbridge.bridge import time_limit
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.inputs import ApproximateDdf, Frame, check_level, pandas_frame
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, matrices, optimum
 from lmerbridge.models.infer import anova
-from lmerbridge.models.infer.tables import ApproximateDdf
 from lmerbridge.models.intervals import confint
 from lmerbridge.models.intervals.confint import Method
 from lmerbridge.models.intervals.parameters import (
-    check_level,
     quantiles_of,
     random_parameters,
     rename_parameters,
@@ -30,7 +28,7 @@ from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import predict
 from lmerbridge.models.resample import bootstrap
 from lmerbridge.models.resample.replicates import Replicate
-from lmerbridge.results.covariance import Array
+from lmerbridge.results import Array
 
 TEXTS = ["effect", "group", "level", "term", "ddf"]
 COLUMNS = [*TEXTS[:4], "estimate", "std_error", "statistic", "df", "p_value", "ddf", "conf_low", "conf_high"]

@@ -1,0 +1,10 @@
+from .description import Report as Report
+from .description import describe as describe
+from .junit import junit as junit
+from .machine import json_text as json_text
+from .machine import schema_text as schema_text
+from .outcome import fails as fails
+from .render import check_formats as check_formats
+from .render import html as html
+from .render import markdown as markdown
+from .render import write as write

@@ -1,0 +1,14 @@
+from .compat import DEFECTS as DEFECTS
+from .compat import GATES as GATES
+from .compat import SUPPORTED as SUPPORTED
+from .compat import defects as defects
+from .compat import fits as fits
+from .compat import has as has
+from .compat import rinterface_requirement as rinterface_requirement
+from .environment import environment as environment
+from .installation import ask_r as ask_r
+from .installation import rinterface_is_compiled as rinterface_is_compiled
+from .installation import rinterface_version as rinterface_version
+from .packages import newest as newest
+from .packages import remedy as remedy
+from .sources import r_directory as r_directory
