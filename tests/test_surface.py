@@ -2,10 +2,14 @@
 
 import pydoc
 import re
+from importlib import import_module
+
+import pytest
 
 import lmerbridge
 from lmerbridge import Fit, LmerFit
 from tests.processes import run
+from tests.test_floors import MODULES
 
 VERBS = {
     "infer": "summary anova drop1 contest ls_means ranova step kr_modcomp sat_modcomp pb_modcomp vcov_kr ddf_lb",
@@ -85,3 +89,14 @@ print(*first, "|", *[name for name in dir(lmerbridge) if not name.startswith("_"
 def test_the_package_shows_what_it_exports_also_after_use():
     before, after = (half.split() for half in run(SHOWN).split("|"))
     assert sorted(lmerbridge.__all__) == sorted(EXPORTED.split()) == sorted(before) == sorted(after)
+
+
+DOORS = [name for name, path in MODULES.items() if path.with_suffix(".pyi").exists()]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_every_name_that_a_package_promises_is_there(name):
+    package = import_module("lmerbridge" if name == "__init__" else f"lmerbridge.{name}")
+    assert package.__all__
+    for exported in package.__all__:
+        assert getattr(package, exported) is not None
