@@ -1,11 +1,9 @@
 """Plain R on a fitted model: what a verb's numbers are compared with."""
 
-from functools import cache
-
 import numpy as np
 
-from lmerbridge import lmer, load_dataset
 from lmerbridge.models.kept import model_of
+from tests.fits import fit_of
 from tests.processes import in_r
 
 MODELS = {  # formula, data set, package
@@ -18,11 +16,9 @@ MODELS = {  # formula, data set, package
 }
 
 
-@cache
 def fitted(name, *, reml=True):
     """The fit of one of the models, made once a session; nobody changes it."""
-    formula, dataset, package = MODELS[name]
-    return lmer(formula, load_dataset(dataset, package), reml=reml)
+    return fit_of(*MODELS[name], reml=reml)
 
 
 IN_R = """local({

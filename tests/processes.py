@@ -51,7 +51,7 @@ def in_r(code, worker=None):
     """Run R code of any kind in a worker, this process's unless told, and return its value."""
     worker = worker or host.worker()
     with tempfile.NamedTemporaryFile("w", suffix=".R") as file:
-        file.write(code)
+        file.write(f"local({{\n{code}\n}}, new.env(parent = globalenv()))")  # what it assigns goes with it
         file.flush()
         return worker.call("call_named", fun="source", args={"file": file.name}).values["value"]
 

@@ -23,7 +23,8 @@ class LmerFit(KeptFit):
     """A fit of lme4: its numbers, and every verb that R has for it.
 
     The numbers need no R, and they are all that is pickled. A verb rebuilds the model from the specification where
-    it is gone. `time_limit` bounds what takes no ``timeout``. The verbs by task:
+    it is gone. `time_limit` bounds what takes no ``timeout``. In the examples of the verbs ``fit`` is that of
+    ``lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)``. The verbs by task:
 
     ========== =========================================================================================
     Task       Verbs

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lmerbridge import lmer
+from lmerbridge.bridge import host
 from lmerbridge.bridge.boot import HEAP
 from lmerbridge.setup.environment import environment
 from tests.processes import in_r, run
@@ -187,7 +189,11 @@ def test_an_absolute_library_was_chosen_and_a_relative_one_was_not(monkeypatch):
     assert "R_LIBS_USER" not in environment()
 
 
-def test_r_is_vanilla_in_unicode_and_has_nothing_of_ours_in_its_workspace():
+def test_r_is_vanilla_in_unicode_and_has_nothing_of_ours_in_its_workspace(sleepstudy):
+    host.close()  # other tests may have left their own things in that R
+    fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    fit.update(". ~ . - Days").bootstrap(nsim=2, seed=1)
+    fit.profile("sigma")
     theirs = "c('curWarnings', '.Random.seed')"  # lme4's, where an optimizer gives up; R's, once it has drawn
     workspace = f"setdiff(ls(globalenv(), all.names = TRUE), {theirs})"
     session = in_r(f"c(commandArgs()[-1], l10n_info()[['UTF-8']], Sys.timezone(), RNGkind(), {workspace})")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "r" / "R").glob("*.R"))
 TOP_LEVEL = re.compile(r"^([\w.]+) <- ", re.MULTILINE)
 FUNCTION = re.compile(r"^([\w.]+) <- function\(", re.MULTILINE)
-CALLERS = {"call", "ask", "keep"}  # what takes the name of an R function, whosever method it is
+CALLERS = {"call", "call_on", "ask", "keep"}  # what takes the name of an R function, whosever method it is
 NO_CALL = {  # exported, though no call of this shape names it
     "call_named": "the worker hands each call to it",
     "release": "call_named() does it before a call",

@@ -92,7 +92,7 @@ def test_a_frame_of_a_formula_is_lme4s():
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        ({"beta": [1.0]}, InvalidArgument, r"beta is \[1\.0\]; 2 finite numbers are expected, for \(Intercept\), Days"),
+        ({"beta": [1.0]}, InvalidArgument, r"beta is \[1\.0\]; 2 finite numbers expected, for \(Intercept\), Days"),
         ({"theta": [1.0, np.nan, 1.0]}, InvalidArgument, "theta is .* 3 finite numbers"),
         ({"beta": {"Days": 1.0}}, InvalidArgument, r"beta names Days; \(Intercept\), Days are expected"),
         ({"sigma": -1.0}, InvalidArgument, r"sigma is -1\.0"),

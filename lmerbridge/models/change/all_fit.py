@@ -161,7 +161,6 @@ def all_fit(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
     >>> found = fit.all_fit(["bobyqa", "nlminbwrap"])
     >>> float(found.llik.max() - found.llik.min()) < 1e-6

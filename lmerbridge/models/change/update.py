@@ -69,8 +69,6 @@ def update(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
     'Reaction ~ Days + (1 | Subject)'
     """
@@ -131,7 +129,6 @@ def refit(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> dyestuff = load_dataset("Dyestuff")
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", dyestuff)
     >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
@@ -166,7 +163,6 @@ def refit_ml(fit: K, *, timeout: float | None = None) -> K:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
     >>> fit.refit_ml()
     <lme4 fit by ML: Yield ~ 1 + (1 | Batch), 30 rows, deviance 327.3270599>

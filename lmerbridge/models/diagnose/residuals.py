@@ -37,8 +37,6 @@ def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.resid("pearson", scaled=True).head(2).round(4).tolist()
     [-0.1604, -0.5715]
     """
@@ -66,8 +64,6 @@ def hatvalues(fit: KeptFit, *, full_hat_matrix: bool = False) -> pd.Series | pd.
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.hatvalues().head(2).round(4).tolist()
     [0.2293, 0.1697]
     """
@@ -92,8 +88,6 @@ def cooks_distance(fit: KeptFit) -> pd.Series:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.cooks_distance().round(4).idxmax()
     59
     """
@@ -141,7 +135,6 @@ def influence(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
     >>> without = fit.influence("sample")
     >>> without

@@ -69,7 +69,6 @@ def ranef_table(fit: KeptFit) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
     >>> table = fit.ranef_table().set_index(["group", "level", "term"])
     >>> table.loc[("sample", "A", "(Intercept)")].round(3).to_dict()
@@ -84,8 +83,6 @@ def cond_var(fit: KeptFit) -> dict[str, ConditionalCovariance]:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.cond_var()["Subject"]["308"].round(2).to_numpy().tolist()
     [[145.71, -21.44], [-21.44, 5.31]]
     """
@@ -99,8 +96,6 @@ def coef(fit: KeptFit) -> dict[str, pd.DataFrame]:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.coef["Subject"].loc["308"].round(4).to_dict()
     {'(Intercept)': 253.6637, 'Days': 19.6663}
     """
@@ -172,8 +167,6 @@ def re_pca(fit: KeptFit) -> dict[str, PCA]:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.re_pca()["Subject"].importance.round(4).loc["PC1"].to_dict()
     {'sdev': 0.9669, 'proportion': 0.9461, 'cumulative': 0.9461}
     """

@@ -100,8 +100,6 @@ def get_me(fit: KeptFit, name: str) -> Any:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.get_me("theta").round(4).to_dict()
     {'Subject.(Intercept)': 0.9667, 'Subject.Days.(Intercept)': 0.0152, 'Subject.Days': 0.2309}
     >>> fit.get_me("Z").shape, fit.get_me("b").loc["Subject", "308", "Days"].round(4)
@@ -124,8 +122,6 @@ def me_parts(fit: KeptFit) -> MEParts:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> parts = fit.me_parts()
     >>> abs(parts.X @ parts.beta + parts.Z @ parts.b - parts.mu).max() < 1e-10
     np.True_
@@ -139,7 +135,6 @@ def devfun(fit: KeptFit) -> DevianceFunction:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> deviance = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).devfun()
     >>> round(deviance([1, 0, 0.2]), 3), round(deviance.optimum, 3)
     (1744.244, 1743.628)

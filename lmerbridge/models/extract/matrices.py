@@ -82,8 +82,6 @@ def model_matrix(fit: KeptFit, type: str = "fixed") -> Any:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.model_matrix().head(2).to_numpy().tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
@@ -118,7 +116,6 @@ def model_terms(fit: KeptFit, *, fixed_only: bool = True, random_only: bool = Fa
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("angle ~ recipe * temperature + (1 | recipe:replicate)", load_dataset("cake"))
     >>> fit.model_terms().labels
     ('recipe', 'temperature', 'recipe:temperature')
@@ -144,8 +141,6 @@ def formula_of(fit: KeptFit, *, fixed_only: bool = False, random_only: bool = Fa
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.formula_of(fixed_only=True)
     'Reaction ~ Days'
     """

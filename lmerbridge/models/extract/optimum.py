@@ -104,8 +104,6 @@ def loglik_of(fit: KeptFit, *, reml: bool | None = None) -> LogLik:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> round(fit.loglik_of(reml=False), 4), round(fit.loglik, 4)
     (-875.9929, -871.8141)
     """
@@ -146,8 +144,6 @@ def optinfo(fit: KeptFit) -> OptInfo:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.optinfo.optimizer, fit.optinfo.code, abs(fit.optinfo.gradient).max() < 0.01
     ('nloptwrap', 0, np.True_)
     """
@@ -170,7 +166,6 @@ def convergence(fit: KeptFit) -> Convergence:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).convergence()
     Convergence(optimizer=0, codes=(), messages=())
     """
@@ -188,7 +183,6 @@ def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff2"))
     >>> fit.singular_terms().to_dict()
     {'Batch': True}

@@ -71,8 +71,6 @@ def re_covs(fit: KeptFit) -> tuple[ReCov, ...]:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> [(term.kind, term.group, term.terms) for term in fit.re_covs()]
     [('us', 'Subject', ('(Intercept)', 'Days'))]
     """

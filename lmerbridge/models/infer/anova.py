@@ -45,8 +45,6 @@ def summary(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.summary("Satterthwaite").coefficients[["t_value", "df", "ddf"]].round(2)
                  t_value    df            ddf
     (Intercept)    36.84  17.0  Satterthwaite
@@ -99,7 +97,6 @@ def anova(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> sleepstudy = load_dataset("sleepstudy")
     >>> slopes = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
     >>> slopes.anova(ddf="Kenward-Roger").frame[["num_df", "den_df", "f_value", "ddf"]].round(2)
@@ -164,8 +161,6 @@ def drop1(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.drop1(test="Chisq").frame.round(2)
             npar      aic    lrt  p_value
     <none>   NaN  1763.94    NaN      NaN

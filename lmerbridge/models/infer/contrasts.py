@@ -121,8 +121,6 @@ def contest(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.contest({"Days": 9}, joint=False)[["estimate", "conf_low", "conf_high"]].round(2)
        estimate  conf_low  conf_high
     0     94.21     64.85     123.56
@@ -176,7 +174,6 @@ def ls_means(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("angle ~ recipe + temperature + (1 | recipe:replicate)", load_dataset("cake"))
     >>> fit.ls_means(["recipe"])[["level", "estimate", "df"]].round(2)
       level  estimate    df

@@ -89,8 +89,6 @@ def kr_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | N
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> test = fit.kr_modcomp({"Days": 1})
     >>> round(test.statistic, 3), round(test.ddf, 3), test.method
     (45.853, 17.0, 'Kenward-Roger')
@@ -108,9 +106,7 @@ def sat_modcomp(fit: KeptFit, smaller: KeptFit | Contrasts, *, timeout: float | 
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> sleepstudy = load_dataset("sleepstudy")
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
     >>> round(fit.sat_modcomp(lmer("Reaction ~ 1 + (Days | Subject)", sleepstudy)).ddf, 3)
     17.0
     """
@@ -150,7 +146,6 @@ def pb_modcomp(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> sleepstudy = load_dataset("sleepstudy")
     >>> fit = lmer("Reaction ~ Days + (1 | Subject)", sleepstudy)
     >>> test = fit.pb_modcomp(lmer("Reaction ~ 1 + (1 | Subject)", sleepstudy), nsim=9, seed=1)
@@ -169,8 +164,6 @@ def vcov_kr(fit: KeptFit, *, timeout: float | None = None) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> bool(abs(fit.vcov_kr() - fit.vcov).max(axis=None) < 1e-10)  # balanced
     True
     """
@@ -186,8 +179,6 @@ def ddf_lb(fit: KeptFit, contrasts: Contrasts, *, timeout: float | None = None) 
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.ddf_lb({"Days": 1}).round(3).to_list()
     [17.0]
     """

@@ -94,8 +94,6 @@ def ranova(fit: KeptFit, *, reduce_terms: bool = True, timeout: float | None = N
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.ranova().frame[["npar", "lrt", "df"]].round(2)
                               npar    lrt   df
     <none>                       6    NaN  NaN
@@ -148,7 +146,6 @@ def step(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("strength ~ 1 + (1 | batch) + (1 | batch:cask)", load_dataset("Pastes"))
     >>> fit.step().formula
     'strength ~ (1 | batch:cask)'

@@ -72,8 +72,6 @@ def confint(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.confint("Days", method="Wald")[["conf_low", "conf_high"]].round(3)
           conf_low  conf_high
     Days     7.438     13.497
@@ -161,7 +159,6 @@ def profile(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
     >>> profile = fit.profile("sigma")
     >>> profile.confint()[["conf_low", "conf_high"]].round(2)
@@ -208,7 +205,6 @@ def devfun2(fit: KeptFit) -> Devfun2:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> deviance = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).devfun2()
     >>> round(deviance.base_deviance, 3), round(deviance([40.0, 50.0]), 3)
     (327.327, 327.368)

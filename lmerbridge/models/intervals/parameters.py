@@ -34,7 +34,6 @@ def parameters(fit: KeptFit) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff")).parameters["term"].to_dict()
     {'sd_(Intercept)|Batch': 'sd__(Intercept)', 'sigma': 'sd__Observation', '(Intercept)': '(Intercept)'}
     """

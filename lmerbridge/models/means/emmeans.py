@@ -97,7 +97,6 @@ def emmeans(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("angle ~ recipe + temp + (1 | recipe:replicate)", load_dataset("cake"))
     >>> means = fit.emmeans("recipe")
     >>> means.frame.round(2)
@@ -153,7 +152,6 @@ def emtrends(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("distance ~ age * Sex + (age | Subject)", load_dataset("Orthodont", "nlme"))
     >>> fit.emtrends("Sex", "age").frame[["Sex", "estimate", "df"]].round(3)
           Sex  estimate    df
@@ -196,7 +194,6 @@ def joint_tests(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("angle ~ recipe * temperature + (1 | recipe:replicate)", load_dataset("cake"))
     >>> fit.joint_tests()[["term", "df1", "df2", "statistic"]]
                      term   df1    df2  statistic

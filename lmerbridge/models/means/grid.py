@@ -167,7 +167,6 @@ class EmmGrid:
 
         Examples
         --------
-        >>> from lmerbridge import lmer, load_dataset
         >>> fit = lmer("angle ~ recipe + temp + (1 | recipe:replicate)", load_dataset("cake"))
         >>> means = fit.emmeans("recipe")
         >>> means.contrast({"A - others": [1, -0.5, -0.5]}).test()[["contrast", "estimate", "p_value"]].round(4)

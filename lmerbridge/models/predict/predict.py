@@ -93,8 +93,6 @@ def predict(
     Examples
     --------
     >>> import pandas as pd
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> new = pd.DataFrame({"Days": [0, 10], "Subject": ["308", "308"]}, index=["first", "eleventh"])
     >>> fit.predict(new).round(2).to_dict()
     {'first': 253.66, 'eleventh': 450.33}

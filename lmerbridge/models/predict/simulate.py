@@ -81,7 +81,6 @@ def simulate(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
     >>> fit.simulate(2, seed=1).head(2).round(1)
         sim_1   sim_2

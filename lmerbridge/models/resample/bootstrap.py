@@ -127,7 +127,6 @@ class Bootstrap:
 
         Examples
         --------
-        >>> from lmerbridge import lmer, load_dataset
         >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
         >>> fit.bootstrap(nsim=99, seed=1).confint(level=0.9, parm="sigma").round(1)
                conf_low  conf_high
@@ -250,7 +249,6 @@ def bootstrap(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
     >>> fit = lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff"))
     >>> boot = fit.bootstrap(lambda replicate: replicate.varcorr["Batch"].stddev[0], nsim=50, seed=1)
     >>> boot.frame.round(1)

@@ -210,8 +210,6 @@ def power(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> print(fit.power("Days", nsim=50, beta={"Days": 5.0}, seed=1))
     power 88.0%, 95% interval 75.7% to 95.5% (44 of 50; seed 1)
     """
@@ -263,8 +261,6 @@ def power_curve(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> curve = fit.power_curve("Days", "Subject", [9, 18], nsim=50, beta={"Days": 5.0}, seed=1)
     >>> curve.frame[["x", "power", "failed"]]
           x  power  failed

@@ -46,8 +46,6 @@ def plot_residuals(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.plot_residuals().get_xlabel()
     'fitted values'
     """
@@ -66,8 +64,6 @@ def plot_qq(fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pears
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.plot_qq().get_ylabel()
     'scaled pearson residuals'
     """
@@ -98,8 +94,6 @@ def plot_ranef(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> [ax.get_title() for ax in fit.plot_ranef("Subject")]
     ['(Intercept)', 'Days']
     """

@@ -126,8 +126,6 @@ def tidy(
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.tidy("ran_pars")[["group", "term", "estimate"]].round(3)
           group                   term  estimate
     0   Subject        sd__(Intercept)    24.741
@@ -211,8 +209,6 @@ def glance(fit: KeptFit) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.glance()[["nobs", "aic", "reml_crit"]].round(3)
        nobs       aic  reml_crit
     0   180  1755.628   1743.628
@@ -256,8 +252,6 @@ def augment(fit: KeptFit, data: Frame | None = None, *, prefix: str = "") -> pd.
 
     Examples
     --------
-    >>> from lmerbridge import lmer, load_dataset
-    >>> fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> fit.augment()[["Days", "fitted", "hat"]].head(2).round(3)
        Days   fitted    hat
     0   0.0  253.664  0.229
