@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
@@ -167,8 +168,8 @@ def _matrix(columns: Array) -> Array:
     return columns if columns.shape[1] > 1 else columns[:, 0]
 
 
-def _log(x: Variable, base: float = np.e) -> Array:
-    return np.asarray(np.log(as_number(x)) if base == np.e else np.log(as_number(x)) / np.log(base))
+def _log(x: Variable, base: float = math.e) -> Array:
+    return np.asarray(np.log(as_number(x)) if base == math.e else np.log(as_number(x)) / np.log(base))
 
 
 def _ifelse(test: Variable, yes: Operand, no: Operand) -> Array:
