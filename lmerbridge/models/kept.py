@@ -12,7 +12,15 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, replies, session_facts, time_limit
-from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarning, RError, SetupError
+from lmerbridge.errors import (
+    EngineFailed,
+    InvalidArgument,
+    LmerBridgeError,
+    LmerBridgeWarning,
+    RError,
+    SetupError,
+    UnfitData,
+)
 from lmerbridge.inputs import RowVector, Spec
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
@@ -20,6 +28,16 @@ from lmerbridge.setup import packages
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+FINITE = ("sigma", "beta", "theta", "covariance", "loglik", "criterion", "fitted_values", "residual_values")
+SATURATED = (
+    "the fixed part has {columns} columns for {rows} rows, and fits any response exactly; leave terms out, or bring "
+    "more data."
+)
+RESCALE = "Numbers of very different sizes do so; rescale the columns of the model, with (x - x.mean()) / x.std()."
+OF_CS = (
+    "lme4 2.1-0 does so once it tries rho = 1 of a cs() of three columns or more, which has no value there; "
+    "cs(f | g, hom = TRUE) with a rho above 0 is (1 | g) + (1 | g:f)."
+)
 K = TypeVar("K", bound="KeptFit")
 T = TypeVar("T")
 
@@ -123,7 +141,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
     last digits, ``remake`` rebuilds it, and can be pickled.
     """
     described = build(getattr(replies, spec.kind.reply), model.reply.values)
-    spec.kind.check_sigma(described.sigma)
+    check_numbers(spec, described)
     facts = session_facts()
     return of(
         engine="lme4",
@@ -137,6 +155,28 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         _in_r=InR(remake or partial(rebuild, spec), model),
         **replies.fit_fields(described),
     )
+
+
+def check_numbers(spec: Spec, described: replies.FitReply) -> None:
+    """Refuse a fit of which a number is none, whose fixed part has a column per row, or that leaves no residual.
+
+    Raises
+    ------
+    UnfitData, EngineFailed
+    """
+    if len(described.beta) >= len(described.rows):
+        raise UnfitData(SATURATED.format(columns=len(described.beta), rows=len(described.rows)))
+    weights = spec.per_row("weights")
+    used = np.ones(len(described.rows)) if weights is None else weights.to_numpy(float)[described.rows - 1]
+    try:
+        spec.kind.check_sigma(described.sigma, described.fitted_values + described.residual_values, used)
+    except EngineFailed as error:
+        raise EngineFailed(f"{error} {OF_CS if 'cs' in spec.parsed.structures else RESCALE}") from None
+    wrong = [name for name in FINITE if not np.isfinite(getattr(described, name)).all()]
+    if wrong and (used == 0).any():
+        raise InvalidArgument("weights are zero in a row, so that the likelihood is infinite; leave the row out.")
+    if wrong:
+        raise EngineFailed(f"lme4 gave numbers that are not finite: {', '.join(wrong)}. {RESCALE}")
 
 
 def model_of(fit: HasModel) -> host.RModel:

@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import EngineFailed, UnfitData
 
 Values: TypeAlias = NDArray[Any]
-EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response."
-NO_NUMBERS = (
-    "lme4 gave a fit of NaN throughout, and no warning. lme4 2.1-0 does so once it tries rho = 1 of a cs() of three "
-    "columns or more, which has no value there; cs(f | g, hom = TRUE) with a rho above 0 is (1 | g) + (1 | g:f)."
-)
+EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response"
+NO_NUMBERS = "lme4 gave a fit of NaN throughout, and no warning."
+ROUNDING = 256 * np.finfo(float).eps  # of the largest value: what reading and adding numbers may leave
+RELATIVE = 1e-10  # of the spread: lme4 solves normal equations, which leaves no more digits of a residual
+SQUARES = (1e-290, 1e300)  # sums of squares between which a double has all its digits
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,10 @@ class Kind:
         For each kind of column that cannot be the response, what to do about it.
     check_response : function of an array and a boolean
         What is wrong with a plain response, or "": its values, and whether an offset is taken off it.
-    check_sigma : function of a float
-        Refuses a fit by its residual standard deviation.
+    check_predictor : function of an array
+        What is wrong with a plain numeric column of the fixed or random part, or "".
+    check_sigma : function of a float and two arrays
+        Refuses a fit by its residual standard deviation, beside the response and the weights, one per row used.
     scale : function of a float
         Quantities that follow from the residual standard deviation, by their names in reports.
     criteria : tuple of two str
@@ -67,7 +70,8 @@ class Kind:
     functions: frozenset[str]
     response: Mapping[str, str]
     check_response: Callable[[Values, bool], str]
-    check_sigma: Callable[[float], None]
+    check_predictor: Callable[[Values], str]
+    check_sigma: Callable[[float, Values, Values], None]
     scale: Callable[[float], dict[str, float]]
     criteria: tuple[str, str]
     objective: str
@@ -83,24 +87,51 @@ def check_spread(values: Values, offset: bool) -> str:
     >>> check_spread(np.array([2.0, 2.0]), False)
     'is the same in every row; there is no variance to explain'
     """
-    constant = not offset and values.min() == values.max()
-    return "is the same in every row; there is no variance to explain" if constant else ""
+    if not offset and values.min() == values.max():
+        return "is the same in every row; there is no variance to explain"
+    return check_scale(values) or check_scale(values - values.mean())
 
 
-def check_residual(sigma: float) -> None:
-    """Refuse a fit without residual variance, and one without numbers.
+def check_scale(values: Values) -> str:
+    """Return what is wrong with numbers whose squares are to be added, as doubles can.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_scale(np.array([0.0, 2e200])), check_scale(np.array([0.0, 2.0]))
+    ('has values of size 2e+200, whose squares a double cannot hold; divide it by 1e+200', '')
+    """
+    largest = float(np.abs(values).max(initial=0))
+    if not largest:
+        return ""
+    low, high = SQUARES
+    if low <= len(values) * largest * largest <= high:
+        return ""
+    told = f"has values of size {largest:.3g}, whose squares a double cannot hold"
+    return f"{told}; divide it by {10.0 ** np.floor(np.log10(largest)):.3g}"
+
+
+def check_residual(sigma: float, response: Values, weights: Values) -> None:
+    """Refuse a fit without residual variance, beside the response's own spread, and one without numbers.
 
     Raises
     ------
     UnfitData
-        The residual standard deviation is zero.
+        The residual standard deviation is zero or rounding.
     EngineFailed
         It is NaN.
     """
-    if sigma == 0:
-        raise UnfitData(EXACT)
     if sigma != sigma:  # NaN
         raise EngineFailed(NO_NUMBERS)
+    roots = np.sqrt(weights / weights.max())
+    size = float(np.abs(response).max()) or 1.0
+    centred = response / size - np.average(response / size, weights=weights / weights.max())
+    spread = float(np.sqrt(np.mean((roots * centred) ** 2))) * size
+    scaled = sigma / float(np.sqrt(weights.max()))
+    if scaled <= max(RELATIVE * spread, ROUNDING * size):
+        if told := check_scale(centred * size):
+            raise UnfitData(f"the response {told}.")
+        raise UnfitData(f"{EXACT}. The residual standard deviation is {scaled:.3g}, the response's {spread:.3g}.")
 
 
 def residual_quantities(sigma: float) -> dict[str, float]:
@@ -125,6 +156,7 @@ LMM = Kind(
         "duration": "count its seconds, with .dt.total_seconds()",
     },
     check_response=check_spread,
+    check_predictor=check_scale,
     check_sigma=check_residual,
     scale=residual_quantities,
     criteria=("deviance", "REMLcrit"),

@@ -93,6 +93,9 @@ refuse_structured <- function(model, what) {
 }
 
 need_reml <- function(model) {
+  if (!ncol(model@pp$X)) {
+    refuse("Kenward-Roger's method is for tests of fixed effects, and this model has none; ask for ddf=\"lme4\"")
+  }
   if (!lme4::isREML(model)) {
     refuse("Kenward-Roger's method is for a fit by REML, and this one is by ML; fit the model with reml=True, ",
            "use kr_modcomp(), which does so itself, or ask for ddf=\"Satterthwaite\"")
@@ -132,12 +135,16 @@ summary_of <- function(handle, ddf, correlation = NULL) {
 }
 
 anova_one <- function(handle, type, ddf) {
-  if (!ncol(model_of(handle)@pp$X)) {
-    refuse("anova() of one model tests its fixed effects, and this one has none; give other models to compare it with")
-  }
-  model <- by_method(handle, ddf)
-  if (ddf == "lme4") return(describe_tests(stats::anova(model)))
+  empty <- !ncol(model_of(handle)@pp$X)
+  model <- if (empty && ddf != "lme4") lmerTest_model(handle, ddf) else by_method(handle, ddf)
+  if (ddf == "lme4") return(describe_tests(if (empty) no_terms() else stats::anova(model)))
   describe_tests(refuse_substitute(stats::anova(model, type = type, ddf = ddf)))
+}
+
+# The table of lme4's anova() of a model without fixed effects, which lme4 itself stops at.
+no_terms <- function() {
+  columns <- list(npar = numeric(), "Sum Sq" = numeric(), "Mean Sq" = numeric(), "F value" = numeric())
+  structure(columns, row.names = character(), heading = "Analysis of Variance Table", class = c("anova", "data.frame"))
 }
 
 # Likelihood ratio tests of several models, in the order of their numbers of parameters.

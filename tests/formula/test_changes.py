@@ -33,7 +33,7 @@ RANDOM = [
 TERMS = [*FIXED, *map("({})".format, RANDOM)]
 CHANGES = [
     *(f". ~ . {sign} {term}" for sign, term in itertools.product("+-", TERMS)),
-    *("log(.) ~ .", "~ . + (x || h)", ". ~ . + (x || g)", ". ~ . + (x || g) - x", ". ~ . + w:x", ". ~ . + z - z"),
+    *("log(.) ~ .", "~ . + (x || h)", ". ~ . + (x || g)", ". ~ . + (x || g) + w", ". ~ . + w:x", ". ~ . + z - z"),
     *(". ~ . - (1 | g) + (1 | h)", ". ~ 1 + (1 | g)", "y ~ x + z - x + (z || h)"),
 ]
 IN_R = """local({

@@ -422,9 +422,23 @@ def test_a_model_without_fixed_effects_has_tables_with_the_same_columns(sleepstu
     assert list(fit.summary("Satterthwaite").coefficients.columns) == columns
     assert fit.summary().coefficients.shape == (0, 3)
     assert fit.summary().correlation.shape == (0, 0)
-    for ddf in ("lme4", "Satterthwaite"):
-        with pytest.raises(InvalidArgument, match="tests its fixed effects, and this one has none"):
-            fit.anova(ddf=ddf)
+    for ddf in ("lme4", *APPROXIMATE):
+        empty, other = fit.anova(ddf=ddf).frame, fitted("sleepstudy").anova(ddf=ddf).frame
+        assert len(empty) == 0
+        assert dict(empty.dtypes) == dict(other.dtypes)
+    for ddf in APPROXIMATE:
+        ours = list(fit.anova(ddf=ddf).text.splitlines())
+        theirs = f"capture.output(print(anova(lmerTest::lmer(Reaction ~ 0 + (1 | Subject), m@frame), ddf = '{ddf}')))"
+        assert ours == plain(fit, theirs)
+
+
+@pytest.mark.parametrize("verb", ["summary", "vcov_kr", "drop1"])
+@pytest.mark.parametrize("reml", [True, False])
+def test_kenward_roger_of_no_fixed_effect_is_refused_for_that_and_not_for_the_criterion(verb, reml, sleepstudy):
+    fit = lmer("Reaction ~ 0 + (1 | Subject)", sleepstudy, reml=reml)
+    with pytest.raises(InvalidArgument, match="is for tests of fixed effects, and this model has none") as refusal:
+        getattr(fit, verb)(**({} if verb == "vcov_kr" else {"ddf": "Kenward-Roger"}))
+    assert "reml=" not in str(refusal.value)
 
 
 def test_dropped_columns_are_no_terms_of_a_contrast(sleepstudy):

@@ -76,13 +76,32 @@ def test_the_kind_names_the_function_of_r_and_judges_its_sigma(fits):
     assert "sigma" not in fit_spec(KeptFit, spec(scale=lambda sigma: {})).quantities()
 
 
-def refuse(sigma):
+def refuse(sigma, response, weights):
     raise EngineFailed("no")
 
 
 def test_a_sigma_of_zero_and_one_that_is_no_number_are_refused():
+    response, weights = FRAME["y"].to_numpy(), np.ones(len(FRAME))
     with pytest.raises(UnfitData, match="exactly"):
-        LMM.check_sigma(0.0)
+        LMM.check_sigma(0.0, response, weights)
     with pytest.raises(EngineFailed, match="NaN throughout"):
-        LMM.check_sigma(float("nan"))
-    LMM.check_sigma(1e-300)
+        LMM.check_sigma(float("nan"), response, weights)
+    LMM.check_sigma(1e-100, response * 1e-100, weights)
+
+
+@pytest.mark.parametrize("size", [1e-140, 1e-20, 1.0, 1e20, 1e140])
+@pytest.mark.parametrize("weight", [1e-8, 1.0, 1e8])
+def test_a_sigma_is_judged_beside_the_spread_of_the_response(size, weight):
+    response, weights = FRAME["y"].to_numpy() * size, np.full(len(FRAME), weight)
+    unit = size * weight**0.5
+    LMM.check_sigma(1e-9 * unit, response, weights)
+    with pytest.raises(UnfitData, match="exactly"):
+        LMM.check_sigma(1e-12 * unit, response, weights)
+    LMM.check_sigma(1e-9 * unit, response + 1e4 * size, weights)
+    with pytest.raises(UnfitData, match="exactly"):
+        LMM.check_sigma(1e-9 * unit, response + 1e9 * size, weights)
+
+
+def test_what_underflows_is_not_called_exact():
+    with pytest.raises(UnfitData, match=r"values of size 1.5e-200, whose squares .* divide it by 1e-200"):
+        LMM.check_sigma(0.0, FRAME["y"].to_numpy() * 1e-200, np.ones(len(FRAME)))

@@ -112,7 +112,7 @@ def encode_column(series: pd.Series, role: Role = "covariate", model: ModelKind 
     UnsupportedColumn, InputError
     """
     its_kind, plain = column_kind(series)
-    if role == "response" and its_kind in model.response:
+    if role == "response" and its_kind in model.response and plain.notna().any():
         remedy = f"a response must be numbers: {model.response[its_kind]}"
         raise UnsupportedColumn(series.name, series.dtype, remedy)
     if its_kind == "category":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,15 +16,21 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.errors import UnfitData
-from lmerbridge.formula import Formula, Name, Node, expand
+from lmerbridge.formula import Call, Formula, Name, Node, deparse, expand
 from lmerbridge.inputs import Spec
 
 Columns: TypeAlias = Mapping[str, Value]
 Values: TypeAlias = NDArray[Any]
 
+DENSE = 1500  # rows up to which the rank of a wide fixed part is computed, in a second
+RANK = 1e-6  # of the largest singular value; lme4 leaves columns out at 1e-7
+
 
 def check(spec: Spec, columns: Columns) -> None:
-    """Refuse an empty or one-level column, a grouping factor with one level per row, and a constant response.
+    """Refuse data that cannot carry the model.
+
+    Such are an empty or one-level column, a grouping factor with one level per row, a constant response, columns too
+    large or too small to be squared, and a fixed part with a column per row.
 
     Raises
     ------
@@ -37,6 +44,8 @@ def check(spec: Spec, columns: Columns) -> None:
         _groups(spec, formula, present),
         _factors(formula, columns, present),
         _response(spec, formula, present),
+        _predictors(spec, formula, columns, present),
+        _saturated(formula, columns, rows),
     ):
         raise UnfitData(problem)
 
@@ -100,3 +109,72 @@ def _response(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> It
     response, offset = formula.response, spec.offset is not None or bool(formula.terms.offsets)
     if isinstance(response, Name) and (told := spec.kind.check_response(present[response.name], offset)):
         yield f"the response {response.name!r} {told}."
+
+
+def _predictors(spec: Spec, formula: Formula, columns: Columns, present: Mapping[str, Values]) -> Iterator[str]:
+    for name in _names(_design_variables(formula)):
+        if isinstance(columns[name], np.ndarray) and (told := spec.kind.check_predictor(present[name])):
+            yield f"{name!r} {told}."
+
+
+def _saturated(formula: Formula, columns: Columns, rows: slice | Values) -> Iterator[str]:
+    """Yield what is wrong with a fixed part that has a column for each row.
+
+    Terms of more than plain columns and factors are left out. If the others have full rank by rows, they have it in
+    whichever rows R keeps, and so has the whole.
+    """
+    known = [product for product in formula.terms.products if all(map(_column_name, product))]
+    names = dict.fromkeys(_column_name(node) for product in known for node in product)
+    coded = {name: _codes(columns[name], rows) for name in names}
+    there = np.all([~np.isnan(codes) for codes in coded.values()], axis=0) if coded else np.empty(0, bool)
+    count = int(there.sum())
+    factors = {
+        name: len(np.unique(coded[name][there]))
+        for product in known
+        for node in product
+        if isinstance(columns[name := _column_name(node)], Factor | Logical) or not isinstance(node, Name)
+    }
+    widths = [prod(factors.get(_column_name(node), 1) for node in product) for product in known]
+    if not count or sum(widths) + formula.terms.intercept < count:
+        return
+    widest = known[int(np.argmax(widths))]
+    by_one = len(widest) == 1 and max(widths) == count
+    if by_one or (count <= DENSE and _has_full_rank(formula, known, {n: c[there] for n, c in coded.items()}, factors)):
+        label = ":".join(map(deparse, widest))
+        yield (
+            f"the fixed part has as many columns as rows, {count}, of which {label!r} has {max(widths)}, and fits any "
+            f"response exactly; leave {label!r} out, group by it, or bring more data."
+        )
+
+
+def _column_name(node: Node) -> str:
+    """Return the column of a variable that is one, or the factor of one, and "" for any other."""
+    match node:
+        case Name(name) | Call("factor" | "as.factor" | "ordered", (Name(name),)):
+            return name
+    return ""
+
+
+def _codes(value: Value, rows: slice | Values) -> Values:
+    """Return the values, of a factor its codes, NaN where one is missing."""
+    if isinstance(value, Factor | Logical):
+        codes = value.codes[rows].astype(float)
+        return np.where(codes < 0, np.nan, codes)
+    return np.asarray(value.values if isinstance(value, ClassVector) else value, float)[rows]
+
+
+def _has_full_rank(
+    formula: Formula, known: list[tuple[Node, ...]], coded: Mapping[str, Values], factors: Mapping[str, int]
+) -> bool:
+    """Whether the columns of the terms, with a dummy for each level, span all rows: R's contrasts span the same."""
+    count = len(next(iter(coded.values())))
+    blocks = [np.ones((count, int(formula.terms.intercept)))]
+    for product in known:
+        block = np.ones((count, 1))
+        for name in map(_column_name, product):
+            values = coded[name]
+            part = values[:, None] == np.unique(values) if name in factors else values[:, None] / np.abs(values).max()
+            block = (block[:, :, None] * part[:, None, :]).reshape(count, -1)
+        blocks.append(block)
+    sizes = np.linalg.svd(np.hstack(blocks), compute_uv=False)
+    return bool((sizes > RANK * sizes[0]).sum() == count)

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
-from lmerbridge.errors import UnsupportedColumn
+from lmerbridge.errors import InputError, UnfitData, UnsupportedColumn
 
 Kind: TypeAlias = Literal["integer", "number", "logical", "text", "category", "date", "instant", "duration"]
 Typed: TypeAlias = "tuple[Kind, pd.Series]"
@@ -46,7 +46,6 @@ REMEDIES = {  # what there is to do about a type that has no kind
     "binary": "decode it to text",
     "period": "use .dt.to_timestamp(), or .astype(str) for a factor",
     "interval": "use its midpoints, or .astype(str) for a factor",
-    "null": "it holds no value at all; leave it out",
 }
 OTHERWISE = "make it numbers, strings or a categorical"
 
@@ -84,7 +83,9 @@ def column_kind(series: pd.Series) -> Typed:
     raise _refusal(series, str(dtype))
 
 
-def _refusal(series: pd.Series, text: str) -> UnsupportedColumn:
+def _refusal(series: pd.Series, text: str) -> InputError:
+    if text == "null":
+        return UnfitData(f"column {series.name!r} of dtype {series.dtype} holds no value at all; leave it out.")
     remedy = next((remedy for word, remedy in REMEDIES.items() if text.startswith(word)), OTHERWISE)
     return UnsupportedColumn(series.name, series.dtype, remedy)
 
@@ -98,7 +99,7 @@ def _arrow(series: pd.Series, dtype: pd.ArrowDtype) -> Typed:
     if types.is_timestamp(arrow) or types.is_duration(arrow):
         return LETTERS[dtype.kind], _with_values(series, pa.array(series).to_pandas().array)
     if types.is_dictionary(arrow):
-        return column_kind(_with_values(series, pa.array(series).to_pandas().array))
+        return column_kind(_with_values(series, _categorical(_one_chunk(series))))
     if types.is_string_view(arrow):
         return "text", _with_values(series, pa.array(series).cast(pa.large_string()).to_pandas().array)
     if types.is_string(arrow) or types.is_large_string(arrow):
@@ -110,6 +111,25 @@ def _arrow(series: pd.Series, dtype: pd.ArrowDtype) -> Typed:
     if dtype.kind in LETTERS and types.is_primitive(arrow):
         return LETTERS[dtype.kind], series
     raise _refusal(series, str(arrow))
+
+
+def _one_chunk(series: pd.Series) -> Any:  # noqa: ANN401  # pyarrow has no types
+    import pyarrow as pa
+
+    coded = pa.array(series)
+    return coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+
+
+def _categorical(coded: Any) -> ExtensionArray:  # noqa: ANN401
+    """Return an Arrow dictionary as a categorical, also where its dictionary holds the missing value, or no other."""
+    there = coded.dictionary.is_valid().to_numpy(zero_copy_only=False)
+    if len(there) and there.all():
+        plain: ExtensionArray = coded.to_pandas().array
+        return plain
+    codes = coded.indices.fill_null(-1).to_numpy()
+    places = np.append(np.where(there, np.cumsum(there) - 1, -1), -1)[codes]  # the last is what -1 finds
+    values = coded.dictionary.drop_null().to_pandas() if there.any() else []
+    return pd.Categorical.from_codes(places, pd.Index(values), ordered=coded.type.ordered)
 
 
 def _with_values(series: pd.Series, values: Any) -> pd.Series:  # noqa: ANN401  # any array of pandas
@@ -144,7 +164,7 @@ def _present(series: pd.Series) -> NDArray[np.bool_]:
         raise UnsupportedColumn(series.name, series.dtype, "it holds a signalling NaN; set it to None") from None
 
 
-def _mixture_refusal(present: pd.Series, words: dict[type, str]) -> UnsupportedColumn:
+def _mixture_refusal(present: pd.Series, words: dict[type, str]) -> InputError:
     """Return the error that names the first row of another kind, or the type that R has nothing for."""
     types = list(map(type, present))
     if len(set(words.values())) == 1:

@@ -17,6 +17,14 @@ THETA = (
     "start needs one finite number per theta, or per par where a term has a covariance structure, none of them below "
     "its bound: 0 for standard deviations"
 )
+NO_VALUE = (
+    "lme4's criterion has no value where the optimization starts, as where the fixed part has as many columns as rows, "
+    "or a column very large values; leave terms out, or rescale the columns"
+)
+NOT_POSITIVE = (
+    "lme4 cannot tell the columns of the fixed part apart, as where they are of very different sizes, or where the "
+    "fixed and the random part fit the response exactly; rescale the columns, or look at the response"
+)
 WEIGHTS = "weights must not be negative"
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
@@ -28,6 +36,7 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
     (r"^contrasts can be applied only to factors with 2 or more", UnfitData, CONTRASTS),
     (r"^NA/NaN/Inf in ", UnfitData, FINITE),
     (r"theta components|^starting value of 'par'|element in x0|^x0 contains|^objective in x0", InvalidArgument, THETA),
+    (r"^Downdated VtV is not positive definite", UnfitData, NOT_POSITIVE),
     (r"all\(weights >= 0\)", InvalidArgument, WEIGHTS),
 )
 
@@ -38,6 +47,8 @@ def translate(error: RError, spec: Spec) -> InputError | None:
         return InvalidArgument(f"{error.text}.")
     for pattern, kind, advice in REFUSALS:
         if re.search(pattern, error.text):
+            if advice == THETA and spec.start is None:
+                return UnfitData(f"{NO_VALUE}. R said: {error.text}.")
             return kind(f"{advice}. R said: {error.text}.") if advice else _missing_values(spec)
     return None
 
