@@ -158,6 +158,11 @@ class Spec:
         counts = {name: int(values.isna().to_numpy()[rows].sum()) for name, values in columns.items()}
         return {name: count for name, count in counts.items() if count}
 
+    @property
+    def padded_rows(self) -> NDArray[np.int64] | None:
+        """Positions of the rows that fitted values keep under ``na_action="exclude"``, else None."""
+        return self.rows_in_subset() if self.na_action == "exclude" else None
+
     def rows_in_subset(self) -> NDArray[np.int64]:
         """Return the positions from 0 of the rows that ``subset`` picks, all where there is none."""
         mask = self.per_row("subset")

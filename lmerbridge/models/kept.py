@@ -133,7 +133,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         conditions=model.reply.conditions,
         provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
         spec=spec,
-        _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+        _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
         **replies.fit_fields(described),
     )
