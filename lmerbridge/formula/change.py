@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from lmerbridge.errors import FormulaError
+from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.formula.allowed import check_places
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.parser import read_expression
-from lmerbridge.formula.random import BARS
-from lmerbridge.formula.syntax import STRUCTURES, Call, Name, Node, abbreviate, deparse, fold, walk, with_args
-from lmerbridge.formula.terms import expand
+from lmerbridge.formula.random import BARS, split_columns
+from lmerbridge.formula.syntax import (
+    STRUCTURES,
+    Call,
+    Name,
+    Node,
+    abbreviate,
+    deparse,
+    fold,
+    join_trees,
+    walk,
+    with_args,
+)
+from lmerbridge.formula.terms import find_absent
 
 
-def read_change(text: str, formula: Formula, allow: Iterable[str] = ()) -> Node:
+def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split: bool = True) -> tuple[Node, Node]:
     """Read a change of a formula, such as ``". ~ . + x"``, in which ``.`` stands for what was there.
+
+    Parameters
+    ----------
+    text : str
+    formula : Formula
+        What is changed.
+    allow : iterable of str
+        Functions it may call beyond those that every formula may, as ``"package::function"``.
+    split : bool
+        Whether ``(x || g)`` stands for a random term for each of its columns, which can be taken out alone.
+
+    Returns
+    -------
+    tuple of two Node
+        The formula and its change, as ``update.formula`` is to see them. R's own ``update`` writes out each ``||`` of
+        the formula. Here it stays where that makes no difference.
 
     Raises
     ------
@@ -22,12 +49,16 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = ()) -> Node:
         It is no such change.
     UnsafeFormula
         It calls something that is not on the list of allowed functions.
+    InvalidArgument
+        It takes out a term that is not there, or an offset.
 
     Examples
     --------
     >>> from lmerbridge.formula.formula import parse
-    >>> deparse(read_change("log(.)~.-x", parse("y ~ x + (1 | g)")))
-    'log(.) ~ . - x'
+    >>> for change in ("log(.)~.-x", ". ~ . - (0 + x | g)"):
+    ...     print(*map(deparse, read_change(change, parse("y ~ x + (x || g)"))), sep="; ")
+    y ~ x + (x || g); log(.) ~ . - x
+    y ~ x + ((1 | g) + (0 + x | g)); . ~ . - (0 + x | g)
     """
     if not isinstance(text, str):
         raise FormulaError(f"the formula is {text!r}; text such as '. ~ . + x' is expected.")
@@ -42,8 +73,66 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = ()) -> Node:
     for bar in (node for node in walk(right) if _is_random(node)):
         check_places(bar, "sum")
     check_places(fold(right, _as_variables), "sum")  # bars may be taken out too
-    expand(fold(_fill(right, formula.tree.args[1]), _as_variables))  # it may multiply to too many terms
-    return tree
+    old: Node = formula.tree
+    if split:
+        right = _fold_sums(right, _write_out_subtracted)
+        old = _write_out(old) if _share_terms(old, right) else old
+    _check_subtractions(right, old)
+    return old, Call("~", (*response, right))
+
+
+def _check_subtractions(right: Node, old: Node) -> None:
+    """Refuse to take out what is not there, and an offset, which R's ``update`` leaves or even puts in."""
+    if any(isinstance(node, Call) and node.function == "offset" for part in _subtracted(right) for node in walk(part)):
+        raise InvalidArgument("R's update takes no offset out of a formula; give the whole formula without it.")
+    assert isinstance(old, Call)  # noqa: S101 - a formula's tree is a call of "~"
+    absent, there = find_absent(fold(_fill(right, old.args[1]), _as_variables))
+    if absent:
+        terms = f"the terms there are {', '.join(there)}" if there else "there is no term"
+        raise InvalidArgument(f"the change takes out {', '.join(absent)}, which is not there; {terms}.")
+
+
+def _share_terms(old: Node, change: Node) -> bool:
+    """Whether random terms, each ``||`` written out, are there twice in a formula and its change."""
+    before, after = _bars(_write_out(old)), _bars(_write_out(change))
+    return len(set(before)) < len(before) or bool({*before} & {*after})
+
+
+def _bars(tree: Node) -> list[str]:
+    return [deparse(node) for node in walk(tree) if isinstance(node, Call) and node.function in BARS]
+
+
+def _write_out(tree: Node) -> Node:
+    return _fold_sums(tree, _write_out_bar)
+
+
+def _write_out_bar(node: Node, args: tuple[Node, ...]) -> Node:
+    match node:
+        case Call("||", (lhs, group)):
+            return join_trees("+", [Call("(", (Call("|", (part, group)),)) for part in split_columns(lhs)])
+    return with_args(node, args) if args else node
+
+
+def _write_out_subtracted(node: Node, args: tuple[Node, ...]) -> Node:
+    match node:
+        case Call("-"):
+            return with_args(node, (*args[:-1], _write_out(args[-1])))
+    return with_args(node, args) if args else node
+
+
+def _fold_sums(tree: Node, visit: Callable[[Node, tuple[Node, ...]], Node]) -> Node:
+    """Rewrite a formula without a look into its functions and its random terms."""
+    return fold(tree, visit, lambda call: call.is_operator and call.function not in BARS)
+
+
+def _subtracted(tree: Node) -> Iterator[Node]:
+    """Yield what a sum subtracts."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Call) and node.is_operator and node.function not in BARS:
+            pending.extend(node.args)
+            yield from node.args[-1:] if node.function == "-" else ()
 
 
 def _fill(node: Node, old: Node) -> Node:
@@ -55,4 +144,7 @@ def _is_random(node: Node) -> bool:
 
 
 def _as_variables(node: Node, args: tuple[Node, ...]) -> Node:
+    """Make a variable of a random term, in the parentheses in which it is written."""
+    if isinstance(node, Call) and node.function in BARS:
+        return Name(f"({deparse(node)})")
     return Name(deparse(node)) if _is_random(node) else with_args(node, args)

@@ -109,7 +109,7 @@ def expand_bars(bars: tuple[Call, ...]) -> tuple[Bar, ...]:
         terms, groups = _expand_columns(bar), _nest(group)
         if len(found) + (1 + len(terms.products)) * len(groups) > limits.RANDOM:
             raise FormulaError(f"the formula has more than {limits.RANDOM} random terms.")
-        parts = _split_columns(lhs) if bar.function == "||" else [lhs]
+        parts = split_columns(lhs) if bar.function == "||" else [lhs]
         found += [Bar(part, _factors(g), _name(g), kind, hom) for part in parts for g in groups]
     return tuple(found)
 
@@ -134,7 +134,7 @@ def write_out(node: Node, args: tuple[Node, ...]) -> Node:
     """
     match node:
         case Call("||", (lhs, Name(group))) if not (group.isascii() and is_plain(group)):
-            return join_trees("+", [Call("(", (Call("|", (part, Name(group))),)) for part in _split_columns(lhs)])
+            return join_trees("+", [Call("(", (Call("|", (part, Name(group))),)) for part in split_columns(lhs)])
         case Call():
             return Call(node.function, args, node.names)
     return node
@@ -156,7 +156,8 @@ def diagonal(node: Node, args: tuple[Node, ...]) -> Node:
     return node
 
 
-def _split_columns(lhs: Node) -> list[Node]:
+def split_columns(lhs: Node) -> list[Node]:
+    """Return the columns of ``(lhs || g)``, one per random term that it stands for."""
     terms = expand(lhs)
     slopes: list[Node] = [Call("+", (ZERO, join_trees(":", product))) for product in terms.products]
     return [ONE, *slopes] if terms.intercept else slopes

@@ -9,7 +9,7 @@ from operator import or_
 
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula import limits
-from lmerbridge.formula.syntax import Call, Node, Number, deparse, fold
+from lmerbridge.formula.syntax import Call, Name, Node, Number, deparse, fold
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,29 @@ def expand(node: Node) -> Terms:
     found = fold(node, algebra.step, lambda call: call.is_operator)
     products = sorted(found.products, key=int.bit_count)
     return Terms(found.intercept is not False, tuple(map(algebra.factors, products)), tuple(algebra.offsets))
+
+
+def find_absent(node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the terms that a sum subtracts from one that lacks them, and the terms that were there.
+
+    R leaves such a sum as it is, without a word.
+
+    Examples
+    --------
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> find_absent(read_expression("a + b:x - x:b - c")), find_absent(read_expression("a * b - a"))
+    ((('c',), ('a',)), ((), ()))
+    """
+    algebra = _Subtractions()
+    fold(node, algebra.step, lambda call: call.is_operator)
+    absent, there = (
+        tuple(":".join(map(_label, algebra.factors(product))) for product in products) for products in algebra.found
+    )
+    return absent, there
+
+
+def _label(node: Node) -> str:
+    return node.name if isinstance(node, Name) else deparse(node)
 
 
 @dataclass
@@ -135,3 +158,19 @@ class _Algebra:
         if max(map(int.bit_count, found), default=0) > limits.ORDER:
             raise FormulaError(f"the formula has an interaction of more than {limits.ORDER} variables.")
         return found
+
+
+class _Subtractions(_Algebra):
+    """R's formula algebra, and the products of its first subtraction of what was not there, with those that were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+
+    def step(self, node: Node, args: tuple[_Sum, ...]) -> _Sum:
+        """Return the sum of a node as `_Algebra` does."""
+        if args and isinstance(node, Call) and node.function == "-":
+            left = args[0].products if len(args) > 1 else {}
+            absent = tuple(product for product in args[-1].products if product not in left)
+            self.found = (absent, tuple(left)) if absent and not self.found[0] else self.found
+        return super().step(node, args)

@@ -342,3 +342,19 @@ def test_a_fit_by_maximum_likelihood_is_lme4s_refit_ml(name):
     assert same_bits(found.deviance_at(found.theta), [found.criterion])
     assert abs(found.criterion - fitted(name, reml=False).criterion) < 1e-5  # another optimizer, from another start
     assert found.refit_ml() is found
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("double_bar", ". ~ . - (0 + Days | Subject)"),
+        ("double_bar", ". ~ . - (1 | Subject)"),
+        ("double_bar", ". ~ . + (0 + Days | Subject)"),
+        ("double_bar", ". ~ . - (1 | Subject) + I(Days^2)"),
+        ("sleepstudy", ". ~ . - (Days | Subject) + (Days + I(Days^2) || Subject) - Days"),
+    ],
+)
+def test_one_term_of_a_double_bar_is_taken_out_or_put_in_as_in_r(name, change):
+    found = fitted(name).update(change)
+    assert same_bits(numbers(found), plain(fitted(name), NUMBERS % f"update(m, {change})"))
+    assert found.npar == plain(fitted(name), f"attr(logLik(update(m, {change})), 'df')")[0]

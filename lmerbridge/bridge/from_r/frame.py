@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 NA_INTEGER = -(2**31)
 EPOCH = dt.date(1970, 1, 1)
 SECONDS = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}
+TEXT = pd.Series([""]).dtype  # pandas' own for text, also where no value or none that is there shows it
 Values: TypeAlias = "NDArray[Any] | list[str | None]"
 
 
@@ -21,7 +22,8 @@ def frame_from_r(described: Mapping[str, Any]) -> pd.DataFrame:
 
     Factors become categoricals with R's levels in R's order, Dates `datetime.date` objects, POSIXct datetimes of
     microseconds, difftime timedeltas; integers and logical values are nullable where one is missing. Row names that
-    R did not number itself become the index.
+    R did not number itself become the index. A column of nothing but R's ``NA``, which is logical only because R has
+    no other word for what is missing, becomes numbers that are missing: a table's dtypes do not depend on its data.
     """
     names, kinds = described["column.name"], described["column.kind"]
     columns = [
@@ -38,6 +40,8 @@ def _column(kind: str, values: Any, detail: Sequence[str]) -> Any:  # noqa: ANN4
         case "factor" | "ordered":
             codes = np.where(values == NA_INTEGER, 0, values) - 1
             return pd.Categorical.from_codes(codes, pd.Index(detail), ordered=kind == "ordered")
+        case "logical" if len(values) and (values == NA_INTEGER).all():
+            return np.full(len(values), np.nan)
         case "logical" | "integer" if (values == NA_INTEGER).any():
             nullable = pd.array(values, dtype="Int32")
             nullable[values == NA_INTEGER] = pd.NA
@@ -51,7 +55,7 @@ def _column(kind: str, values: Any, detail: Sequence[str]) -> Any:  # noqa: ANN4
             return naive.tz_localize("UTC").tz_convert(detail[0]) if detail[0] else naive
         case "difftime":
             return _microseconds(values * SECONDS[detail[0]]).view("timedelta64[us]")
-    return values
+    return pd.Series(values, dtype=TEXT).array if isinstance(values, list) else values
 
 
 def _microseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
-from lmerbridge.formula import parse, read_change, source
+from lmerbridge.formula import fold, parse, read_change, source, write_out
 from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
@@ -48,7 +48,8 @@ def update(
     Parameters
     ----------
     formula : str
-        The new formula, or a change: in ``". ~ . + x"`` the dots stand for what is there.
+        The new formula, or a change: in ``". ~ . + x"`` the dots stand for what is there. A term that is taken out is
+        one that is written there, or one that ``||`` stands for: ``". ~ . - (0 + x | g)"`` of ``(x || g)``.
     data : DataFrame
         The fit keeps no columns but its own: give the frame again where the new formula names another.
     timeout : float, optional
@@ -65,7 +66,7 @@ def update(
     Raises
     ------
     InputError
-        The new model cannot be fitted.
+        The new model cannot be fitted, or a term is taken out that is not there.
 
     Examples
     --------
@@ -183,8 +184,9 @@ def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     """Change the formula, without inherited contrasts of columns that it no longer uses."""
     old = parse(spec.formula, tuple(spec.allow))
-    change = source(read_change(text, old, spec.allow))
-    (changed,) = host.call("updated_formula", old=old.source, change=change, allow=spec.allow).values["text"]
+    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split")
+    trees = {"old": source(fold(before, write_out)), "change": source(change)}
+    (changed,) = host.call("updated_formula", **trees, allow=spec.allow).values["text"]
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
     used = parse(changed, tuple(spec.allow)).variables

@@ -186,5 +186,6 @@ def _fixed_table(values: Mapping[str, Any], ddf: ApproximateDdf) -> pd.DataFrame
     """
     table = frame(values, ddf, prefix="fixed.")
     if "RSS" in table.columns:
-        table = table.rename(columns={"df": "num_df", "Sum of Sq": "sum_sq"}).assign(ddf="residual")
+        residual = pd.Series("residual", table.index, dtype=object)
+        table = table.rename(columns={"df": "num_df", "Sum of Sq": "sum_sq"}).assign(ddf=residual)
     return table.reindex(columns=FIXED)

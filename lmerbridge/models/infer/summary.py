@@ -66,9 +66,10 @@ def summary_from_r(fit: Fit, values: Mapping[str, Any], ddf: Ddf, conditions: tu
     terms, p = labels(fit.terms), len(fit.terms)
     columns = [COLUMNS.get(name, name) for name in values["column"]]
     found = pd.DataFrame(values["value"].reshape((p, len(columns)), order="F"), terms, columns)
-    coefficients = found.reindex(columns=LME4 if ddf == "lme4" else TESTED)  # R leaves t out where there are no terms
+    names = LME4 if ddf == "lme4" else TESTED
+    coefficients = found.reindex(columns=names).astype(float)  # R leaves t out where there are no terms
     return Summary(
-        coefficients=coefficients if ddf == "lme4" else coefficients.assign(ddf=ddf),
+        coefficients=coefficients if ddf == "lme4" else coefficients.assign(ddf=pd.Index([ddf]).repeat(p)),
         ddf=ddf,
         varcorr=fit.varcorr,
         sigma=fit.sigma,

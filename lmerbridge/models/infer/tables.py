@@ -81,7 +81,7 @@ def frame(values: Mapping[str, Any], ddf: Ddf = "lme4", prefix: str = "table.") 
     """Return one of R's tables, its columns named in snake_case and followed by the ddf method where there is one."""
     described = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
     table = frame_from_r(described).rename(columns=COLUMNS)
-    numbers = table.select_dtypes("number").astype(float).fillna(float("nan"))  # R's NA is a signalling NaN
+    numbers = table.select_dtypes(["number", "bool"]).astype(float).fillna(float("nan"))  # R's NA is a signalling NaN
     table[numbers.columns] = numbers
     if "npar" in table and table["npar"].notna().all():
         table["npar"] = table["npar"].astype(int)

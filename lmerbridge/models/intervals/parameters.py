@@ -50,7 +50,8 @@ def parameter_table(fit: KeptFit) -> pd.DataFrame:
     """The parameters, and the place of each in lme4's order, from 0."""
     in_r: list[str] = call_on(fit, "parameter_names")["name"]
     random = random_parameters(fit.varcorr)
-    fixed = pd.DataFrame({"effect": "fixed", "group": None, "term": fit.terms, "in_r": fit.terms}, fit.terms)
+    terms = pd.Index([*fit.terms, ""])[:-1]  # text, also where there is none
+    fixed = pd.DataFrame({"effect": "fixed", "group": None, "term": terms, "in_r": terms}, fit.terms)
     frame = pd.concat([random.drop(columns=["sdcor", "vcov"]), fixed])
     for name in frame.index[frame.index.duplicated()]:
         raise InvalidArgument(f"the fixed effect {name!r} has the name of another parameter; rename its column.")
