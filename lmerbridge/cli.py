@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import warnings
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lmerbridge import __version__
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarning
+from lmerbridge.text import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,9 +76,9 @@ def fit(
 
     with _exit_on_error(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", LmerBridgeWarning)
-        typer.echo(str(lmer(formula, _read(data), reml=not ml, timeout=timeout)))
+        typer.echo(clean(str(lmer(formula, _read(data), reml=not ml, timeout=timeout))))
     for notice in notices:
-        typer.echo(f"{notice.category.__name__}: {notice.message}", err=True)
+        typer.echo(clean(f"{notice.category.__name__}: {notice.message}"), err=True)
 
 
 @app.command()
@@ -120,7 +122,7 @@ def parity(
     """
     from lmerbridge.parity import accuracy, cases, suite
     from lmerbridge.parity import ledger as known
-    from lmerbridge.report import check_formats, describe, write
+    from lmerbridge.report import check_formats, describe, make_folder, write
     from lmerbridge.report import diff as runs
 
     with _exit_on_error():
@@ -129,7 +131,7 @@ def parity(
         entries = known.load_ledger(ledger) if ledger else ()
         asked = known.select(entries, [c.name for c in chosen], engines)
         older = runs.load_run(since) if since else None
-        _make(out)
+        make_folder(out)
         faults = _plant(profile) if planted else ()
         run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
         results = _finish(run, len(chosen), backend)
@@ -137,10 +139,10 @@ def parity(
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
         report = runs.since(older, report) if older else report
         paths = write(report, out, wanted, templates)
-    _tell(report)
-    if ledger:
-        _tell_ledger(report, len(asked), len(entries))
-    console.print("Written: " + ", ".join(str(path) for path in paths), highlight=False)
+        _tell(report)
+        if ledger:
+            _tell_ledger(report, len(asked), len(entries))
+        _print("Written: " + ", ".join(str(path) for path in paths))
     raise typer.Exit(report.exit_code)
 
 
@@ -150,15 +152,15 @@ def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
     from lmerbridge.parity import profile as limits
 
     caught: dict[str, list[bool]] = {}
-    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=errors) as progress:
+    with Progress(TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=errors) as progress:
         task = progress.add_task("planting", total=None)
         for planting in planted.plantings(limits(profile)):
             progress.update(task, description=f"{planting.fault.name} in {planting.case.name}".ljust(64))
             caught.setdefault(planting.fault.name, []).append(planting.caught)
     found = tuple((name, len(each), sum(each)) for name, each in caught.items())
     for name, n, c in found:
-        console.print(f"{'✓' if c == n else '✗'} {name}: {c} of {n} caught", highlight=False, markup=False)
-    console.print(f"{sum(n for _, n, _ in found)} planted, {sum(c for _, _, c in found)} caught.", highlight=False)
+        _print(f"{'✓' if c == n else '✗'} {name}: {c} of {n} caught")
+    _print(f"{sum(n for _, n, _ in found)} planted, {sum(c for _, _, c in found)} caught.")
     return found
 
 
@@ -176,7 +178,7 @@ def record(
 
     with _exit_on_error():
         recording.write_recording(recording.record_cases(cases.pick(case), engine), out)
-    console.print(f"Written: {out}", highlight=False)
+        _print(f"Written: {out}")
 
 
 @app.command()
@@ -192,7 +194,7 @@ def diff(
 
     with _exit_on_error():
         told = runs.compare_runs(runs.load_run(old), runs.load_run(new))
-    typer.echo(str(told))
+        typer.echo(clean(str(told)))
     raise typer.Exit(told.exit_code)
 
 
@@ -201,7 +203,8 @@ def schema() -> None:
     """Print the JSON Schema of parity.json."""
     from lmerbridge.report import schema_text
 
-    typer.echo(schema_text(), nl=False)
+    with _exit_on_error():
+        typer.echo(schema_text(), nl=False)
 
 
 def _finish(run: Iterable[tuple[CaseResult, ...]], total: int, backend: str | None) -> list[tuple[CaseResult, ...]]:
@@ -214,34 +217,31 @@ def _finish(run: Iterable[tuple[CaseResult, ...]], total: int, backend: str | No
 
 def _show_progress(results: Iterable[tuple[CaseResult, ...]], total: int) -> Iterator[tuple[CaseResult, ...]]:
     """Pass results on, with a bar that names the case just done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors) as progress:
         task = progress.add_task("cases", total=total)
         for group in results:
-            progress.update(task, advance=1, description=group[0].case.name.ljust(32))
+            progress.update(task, advance=1, description=clean(group[0].case.name).ljust(32))
             yield group
 
 
 def _tell(report: Report) -> None:
     for headline in report.engines:
-        console.print(f"{headline.glyph} {headline.sentence}", highlight=False, markup=False)
+        _print(f"{headline.glyph} {headline.sentence}")
     for stale in report.stale:
-        console.print(f"✗ ledger: {stale}", highlight=False, markup=False)
+        _print(f"✗ ledger: {stale}")
 
 
 def _tell_ledger(report: Report, asked: int, entries: int) -> None:
-    console.print(
+    _print(
         f"Ledger: {len(report.known)} known, {len(report.stale)} of {asked} entries do not hold, "
-        f"{entries - asked} of cases or engines not run.",
-        highlight=False,
+        f"{entries - asked} of cases or engines not run."
     )
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidArgument(f"{folder} cannot be made: {error.strerror}; another --out is expected.") from error
+def _print(text: str) -> None:
+    """Print a text as it stands: what a terminal would obey is gone, and brackets are brackets."""
+    console.print(clean(text), highlight=False, markup=False, emoji=False)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -260,10 +260,15 @@ def _read(path: Path) -> pd.DataFrame:
 
 @contextmanager
 def _exit_on_error() -> Iterator[None]:
-    """Print an error of ours as one line and exit with 2, rather than with a traceback."""
+    """Print an error of ours, or of a full disk under the output, as one line and exit with 2."""
     try:
         yield
     except LmerBridgeError as error:
         typer.secho(f"{type(error).__name__}: ", fg=typer.colors.RED, err=True, nl=False)
-        typer.echo(str(error), err=True)
+        typer.echo(clean(str(error)), err=True)
+        raise typer.Exit(2) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # a reader that has read enough: typer's own affair
+            raise
+        typer.echo(clean(f"Output cannot be written: {error.strerror}."), err=True)
         raise typer.Exit(2) from error

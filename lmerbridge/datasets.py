@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 from lmerbridge.bridge import frame_from_r, host, time_limit
 from lmerbridge.errors import InvalidArgument
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9._]*", re.ASCII)
 R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")
 
 
@@ -35,7 +37,7 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
     Raises
     ------
     InvalidArgument
-        There is no such package.
+        There is no such package, or the name is no name: a path, or no text.
     RError
         R has no such data set.
     TimedOut
@@ -46,6 +48,10 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
     >>> load_dataset("sleepstudy").shape
     (180, 3)
     """
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
+        raise InvalidArgument(f"name is {name!r}; the name of a data set is expected, such as 'sleepstudy'.")
+    if package is not None and not isinstance(package, str):
+        raise InvalidArgument(f"package is {package!r}; a name such as 'lme4' is expected.")
     if package == "statsmodels":
         return _from_statsmodels(name).copy()
     if package is not None and package not in R_PACKAGES:

@@ -165,18 +165,30 @@ def _check_agreement(result: CaseResult, known: Sequence[Known]) -> Comparison:
     """Return a comparison, unless the test ends with it."""
     from lmerbridge.parity import hold
     from lmerbridge.report import fails
+    from lmerbridge.text import clean
 
     mine = [entry for entry in known if (entry.case, entry.engine) == result.key]
     reading = hold(mine, {result.key: result.comparison}, date.today())
     comparison = replace(result.comparison, known=reading.known.get(result.key))
     if reading.stale or fails(comparison):
         told = [*(f"expected {stale}" for stale in reading.stale), comparison.explain(), "", result.python_code]
-        pytest.fail("\n".join(told), pytrace=False)
+        pytest.fail(clean("\n".join(told)), pytrace=False)
     if comparison.known:
-        pytest.xfail(f"{comparison.verdict}, as expected: {comparison.known.reason}")
+        pytest.xfail(clean(f"{comparison.verdict}, as expected: {comparison.known.reason}"))
     if not comparison.verdict.compared:
-        pytest.skip(f"{comparison.verdict}: {comparison.reason}")
+        pytest.skip(clean(f"{comparison.verdict}: {comparison.reason}"))
     return comparison
+
+
+def _write_report(record: Record, folder: Path) -> str:
+    """Write the report and return its files' names, or end the session with status 2 where it cannot be written."""
+    from lmerbridge.errors import InvalidArgument
+    from lmerbridge.text import clean
+
+    try:
+        return clean(", ".join(map(str, record.write(folder))))
+    except InvalidArgument as error:
+        pytest.exit(clean(f"parity report: {error}"), returncode=2)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -199,7 +211,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     folder: Path | None = config.getoption("parity_report")
     record = config.stash[RECORD]
     if folder and record.results:
-        paths = record.write(folder)
-        terminalreporter.write_line("parity report: " + ", ".join(map(str, paths)))
+        terminalreporter.write_line("parity report: " + _write_report(record, folder))
     elif folder:
         terminalreporter.write_line("parity report: none, for no parity test has run")

@@ -94,6 +94,8 @@ def figures():
 
 def details():
     """Lines that name what is counted."""
+    importers = sorted(((len(own_imports(name)), name) for name in MODULES), reverse=True)[:8]
+    yield "most own imports: " + ", ".join(f"{name} {count}" for count, name in importers)
     yield "two meanings: " + ", ".join(sorted(twice()))
     yield "semicolons: " + ", ".join(semicolons())
     longest = sorted(functions(), key=lambda pair: -pair[1])[:5]

@@ -11,7 +11,7 @@ from tests.processes import run
 PACKAGE = Path(__file__).parents[1] / "lmerbridge"
 FLOORS = (  # from the ground up: a package or a module imports from its own floor and from those below it
     "errors",
-    "formula results setup parallel",
+    "files formula results setup parallel text",
     "inputs drawing",
     "bridge",
     "models datasets translate",

@@ -10,19 +10,20 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from math import inf
 from typing import Any
 
 from lmerbridge.bridge.limit import Limit, current
-from lmerbridge.bridge.wire import Channel, Value
+from lmerbridge.bridge.turn import Turn
+from lmerbridge.bridge.wire import START, Channel, Value
 from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
 from lmerbridge.results import Condition
 from lmerbridge.setup import environment
@@ -46,13 +47,13 @@ class Worker:
     """One R process, safe to call from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answer_due: float | None = inf  # until when to wait for an answer: the first says that R has started
+        self._turn = Turn()
+        self._answer_due = inf  # until when to wait for the answer to an interrupted call
         self._handles: deque[str] = deque()
         self._folder = tempfile.mkdtemp(prefix="lmerbridge-")
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
+        self._channel = Channel(ours, sent=START)
         self.owner = os.getpid()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # this very Python and this package
@@ -69,10 +70,11 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether the process is a child of this one, and still runs once an interrupted call has ended."""
-        if self.owner == os.getpid() and self._answer_due is not None:
-            with self._turn(current.get()):
-                pass
-        return self.owner == os.getpid() and self._process.poll() is None
+        if self.owner != os.getpid():
+            return False
+        if not self._channel.idle and self._turn.enter(self._settle) and not self._channel.idle:
+            return False
+        return self._process.poll() is None
 
     def call(self, function: str, meanwhile: Callable[[], None] = _do_nothing, /, **arguments: Value) -> Reply:
         """Call a function of the R package, and call ``meanwhile`` while R works.
@@ -86,21 +88,8 @@ class Worker:
         TimedOut
             It took longer than the `time_limit`.
         """
-        limit = current.get()
-        with self._turn(limit):
-            return _read(self._exchange(function, arguments, meanwhile, limit))
-
-    @contextmanager
-    def _turn(self, limit: Limit) -> Iterator[None]:
-        """Wait until no call is running, of another thread or interrupted."""
-        if not self._lock.acquire(timeout=min(limit.remaining, threading.TIMEOUT_MAX)):
-            raise limit.error()
-        try:
-            if self._answer_due is not None:
-                self._settle(self._answer_due, limit)
-            yield
-        finally:
-            self._lock.release()
+        reply = self._turn.run(current.get(), partial(self._answer, function, arguments, meanwhile))
+        return _read(reply)
 
     def release_later(self, handle: str) -> None:
         """Note that a model is no longer needed.
@@ -129,24 +118,33 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._kill()
 
-    def _take_handles(self) -> list[str | None]:
-        return [self._handles.popleft() for _ in range(len(self._handles))]
+    def _answer(self, function: str, arguments: dict[str, Value], meanwhile: Callable[[], None]) -> dict[str, Any]:
+        """Let R answer a call, once it has answered all before."""
+        self._settle()
+        if not self._channel.idle:
+            raise self._death()
+        released = list(self._handles)
+        reply = self._exchange({"function": function, "arguments": arguments, "released": released}, meanwhile)
+        for _ in released:  # not before: an interrupted call may have released none, and to do so twice is no harm
+            self._handles.popleft()
+        return reply
 
-    def _exchange(
-        self, function: str, arguments: dict[str, Value], meanwhile: Callable[[], None], limit: Limit
-    ) -> dict[str, Any]:
+    def _exchange(self, request: Value, meanwhile: Callable[[], None]) -> dict[str, Any]:
+        channel, limit = self._channel, current.get()
         try:
-            released = self._take_handles()
-            self._channel.send({"function": function, "arguments": arguments, "released": released}, limit.remaining)
+            self._answer_due = inf
+            channel.send(request, limit.remaining, channel.sent + 1)
             meanwhile()
-            reply: Any = self._channel.receive(limit.remaining)
+            reply: Any = channel.receive(limit.remaining)
+            if not channel.idle:
+                raise ProtocolError(f"R answered call {channel.received} where call {channel.sent} was asked")
         except TimeoutError as error:
             self._interrupt()
             raise limit.error() from error
         except (EOFError, OSError) as error:
             raise self._death() from error
         except ProtocolError:
-            if not self._channel.in_step:  # else raised before anything was sent, or after all was received
+            if not channel.idle:  # else raised before anything was sent, or after all was received
                 self._kill()
             raise
         except BaseException:  # Ctrl-C, or an error of a signal handler
@@ -155,34 +153,46 @@ class Worker:
         return reply  # type: ignore[no-any-return]  # a mapping by the protocol
 
     def _interrupt(self) -> None:
-        """Interrupt R, or kill it in the middle of a message, whose end would never come.
+        """Interrupt R where it owes an answer, or kill it in the middle of a message, whose end would never come.
 
-        The next call waits for the interrupted one to end.
+        The next call waits for the interrupted one to end. It comes here itself where this is interrupted.
         """
-        if self._channel.in_step:
-            self._answer_due = time.monotonic() + GRACE
-            self._process.send_signal(signal.SIGINT)
-        else:
+        if not self._channel.in_step:
             self._kill()
+        elif not self._channel.idle:
+            self._process.send_signal(signal.SIGINT)
+            self._answer_due = time.monotonic() + GRACE
 
     def _kill(self) -> None:
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # an interrupt inside subprocess makes it wait for ever
+            self._process.wait(GRACE)
 
-    def _settle(self, due: float, limit: Limit) -> None:
-        """Receive the answer that is due, or kill R where an interrupted call gives none in time."""
+    def _settle(self) -> None:
+        """Receive the answer that is due, or kill R where an interrupted call gives none in time.
+
+        Whatever interrupts it, the next call settles the same: the channel tells what is due.
+        """
+        if self._channel.in_step and not self._channel.idle:
+            self._receive_rest()
+        if not self._channel.idle:
+            self._kill()
+
+    def _receive_rest(self) -> None:
+        limit, starts = current.get(), self._channel.sent == START
+        if self._answer_due == inf and not starts:
+            self._interrupt()
+        due = self._answer_due
         try:
-            self._channel.receive(min(Limit(due).remaining, limit.remaining))
+            while not self._channel.idle:
+                self._channel.receive(min(Limit(due).remaining, limit.remaining))
         except TimeoutError as error:
             if limit.until < due:
                 raise limit.error() from error
-            self._kill()
-        except (EOFError, OSError) as error:
-            self._answer_due = None
-            if due == inf:
-                raise self._death() from error
-            self._kill()
-        self._answer_due = None
+        except (EOFError, OSError):
+            self._end()
+        except ProtocolError:
+            pass  # whoever asked for it is gone
 
     def _death(self) -> WorkerDied | SetupError:
         self._end()
@@ -216,18 +226,21 @@ def _read(reply: dict[str, Any]) -> Reply:
 
 
 _current: Worker | None = None
-_starting = threading.Lock()
+_starting = Turn()
 _handles = count(1)
 
 
 def worker() -> Worker:
     """Return this process's worker, a new one where it is dead or inherited through a fork."""
+    return _starting.run(current.get(), _find_worker)
+
+
+def _find_worker() -> Worker:
     global _current  # noqa: PLW0603  # one R per process is the point
-    with _starting:
-        if _current is None or not _current.alive:
-            close()
-            _current = Worker()
-        return _current
+    if _current is None or not _current.alive:
+        close()
+        _current = Worker()
+    return _current
 
 
 @atexit.register
@@ -241,9 +254,9 @@ def close() -> None:
 
 
 def _begin_anew() -> None:
-    """Drop the parent's worker in the child of a fork, and the lock that a thread of the parent may have held."""
+    """Drop the parent's worker in the child of a fork, and the turn that a thread of the parent may have had."""
     global _starting  # noqa: PLW0603  # one R per process is the point
-    _starting = threading.Lock()
+    _starting = Turn()
     close()
 
 

@@ -25,6 +25,7 @@ from lmerbridge.errors import ProtocolError
 AWAKE = 3e-4  # seconds
 SMALL = 1 << 16  # bytes; up to here one copy is quicker than one system call per array
 PREFIX = struct.Struct("<I")
+START = 1  # number of the first request, which is to start: the worker answers it unasked
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,33 +151,41 @@ def numpy_array(dtype: str, length: int) -> tuple[NDArray[Any], memoryview]:
 
 
 class Channel:
-    """One end of the socket: sends and receives whole values.
+    """One end of the socket: sends and receives whole values, each with a number.
 
     Attributes
     ----------
     in_step : bool
         False while a value is on its way, and for good once sending or receiving one was broken off.
+    sent, received : int
+        Number of the last value that was sent and received whole. They hold where `in_step` is True.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, sent: int = 0) -> None:
         self._socket = sock
         self.in_step = True
+        self.sent, self.received = sent, 0
 
-    def send(self, value: Value, timeout: float = inf) -> None:
-        """Send one value, and wait until the other side has taken it.
+    @property
+    def idle(self) -> bool:
+        """Whether what was sent last has been answered, and the next value can be sent."""
+        return self.in_step and self.sent == self.received
+
+    def send(self, value: Value, timeout: float = inf, number: int = 0) -> None:
+        """Send one value with its number, and wait until the other side has taken it.
 
         TimeoutError is raised when it does not.
         """
         arrays: list[NDArray[Any]] = []
         body = pack(value, arrays)
         shapes = [[array.dtype.str, len(array)] for array in arrays]
-        header = json.dumps([body, shapes], separators=(",", ":")).encode()
+        header = json.dumps([number, body, shapes], separators=(",", ":")).encode()
         parts = [memoryview(PREFIX.pack(len(header)) + header), *(a.data.cast("B") for a in arrays if len(a))]
         self.in_step = False
         self._limit(timeout)
         for part in [b"".join(parts)] if sum(map(len, parts)) <= SMALL else parts:
             self._socket.sendall(part)
-        self.in_step = True
+        self.sent, self.in_step = number, True
 
     def receive(self, timeout: float = inf, make: Make = numpy_array) -> Value:
         """Wait for one value.
@@ -195,19 +204,19 @@ class Channel:
         if not at_once:
             self._socket.recv(1, socket.MSG_PEEK)
         self.in_step = False
-        body, shapes = self._header()
+        number, body, shapes = self._header()
         arrays = [self._array(make, *shape) for shape in shapes]
-        self.in_step = True
+        self.received, self.in_step = number, True
         return unpack(body, arrays)
 
-    def _header(self) -> tuple[object, list[tuple[str, int]]]:
+    def _header(self) -> tuple[int, object, list[tuple[str, int]]]:
         (length,) = PREFIX.unpack(self._exactly(PREFIX.size))
         text = self._exactly(length)
         try:
-            body, shapes = json.loads(text)
+            number, body, shapes = json.loads(text)
         except (ValueError, TypeError) as error:
             raise ProtocolError(f"{bytes(text[:40])!r} begins no message") from error
-        return body, shapes
+        return number, body, shapes
 
     def _comes_at_once(self) -> bool:
         """Poll for a moment, since a wake-up takes longer than a short call."""
@@ -230,6 +239,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the socket, so that the other side sees the end of the stream."""
+        self.in_step = False
         self._socket.close()
 
     def _array(self, make: Make, dtype: str, length: int) -> Any:  # noqa: ANN401  # what `make` makes

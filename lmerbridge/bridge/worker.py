@@ -17,7 +17,7 @@ import rpy2.rinterface as ri
 from rpy2.rinterface_lib import conversion, memorymanagement, openrlib
 from rpy2.rinterface_lib.sexp import NULL, Sexp, SexpVector
 
-from lmerbridge.bridge.wire import Channel, ClassVector, Factor, Logical, Strings, Table, Value, numpy_array
+from lmerbridge.bridge.wire import START, Channel, ClassVector, Factor, Logical, Strings, Table, Value, numpy_array
 from lmerbridge.errors import ProtocolError
 from lmerbridge.setup import r_directory
 
@@ -190,16 +190,16 @@ def answer(call: Caller, request: Value) -> Value:
 
 
 def answer_requests(channel: Channel) -> None:
-    """Say that R has started, then answer requests until the host closes the channel."""
+    """Say that R has started, then answer requests, each under its own number, until the host closes the channel."""
     signal.signal(signal.SIGINT, _interrupt)
     call = Caller()
-    channel.send({})
+    channel.send({}, number=START)
     while True:
         try:
             request = channel.receive(make=make)
         except EOFError:
             return
-        channel.send(reply_to(call, request))
+        channel.send(reply_to(call, request), number=channel.received)
 
 
 def reply_to(call: Caller, request: Value) -> Value:

@@ -49,7 +49,7 @@ class RPackage:
             engine=self.name,
             formula=spec.parsed.text,
             index=spec.data.index,
-            _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            _padded_rows=spec.padded_rows,
             conditions=model.reply.conditions,
             provenance=Provenance(self.name, version, optimizer, tuple(session_facts().items())),
             _design=replies.design_from_r(model.call("design")),

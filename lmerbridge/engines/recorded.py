@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import build, replies
-from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible
+from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, ProtocolError
 from lmerbridge.formula import Formula
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Condition, Fit, Provenance
@@ -67,13 +67,18 @@ class Recorded:
         formula = spec.parsed
         model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
         vectors = _vectors(model["fit"]["described"])
-        described = build(replies.FitReply, replies.us_structures(len(vectors["block.name"])) | vectors)
+        try:
+            described = build(replies.FitReply, replies.us_structures(len(vectors["block.name"])) | vectors)
+        except ProtocolError as error:
+            raise InvalidArgument(
+                f"{self.name} has the numbers of another release ({error}); record it again."
+            ) from error
         versions = self.content["versions"]
         return Fit(
             engine=self.name,
             formula=formula.text,
             index=spec.data.index,
-            _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            _padded_rows=spec.padded_rows,
             conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in model["fit"]["conditions"]),
             provenance=Provenance("lme4", versions["lme4"], described.optimizer, tuple(versions.items())),
             _design=replies.design_from_r(_vectors(model["design"])),

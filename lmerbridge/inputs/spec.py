@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -23,6 +24,7 @@ RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
 DoubleBar = Literal["split", "diag_special"]
 Start: TypeAlias = Sequence[float] | Array | Mapping[str, Sequence[float] | Array]
+OWN = ("data", "weights", "offset", "subset", "contrasts", "start", "control", "design")  # what can be changed in place
 ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 
 
@@ -89,6 +91,14 @@ class Spec:
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
         object.__setattr__(self, "allow", _check_allow(self.allow))
+
+    def copy(self) -> Spec:
+        """Return the same model on data of its own.
+
+        What is changed in it in place changes nothing here. pandas' copy-on-write alone does not see to that: a shallow
+        copy's ``.array`` writes through.
+        """
+        return replace(self, **{name: deepcopy(getattr(self, name)) for name in OWN})
 
     @cached_property
     def parsed(self) -> Formula:
@@ -157,6 +167,11 @@ class Spec:
         rows = self.rows_in_subset()
         counts = {name: int(values.isna().to_numpy()[rows].sum()) for name, values in columns.items()}
         return {name: count for name, count in counts.items() if count}
+
+    @property
+    def padded_rows(self) -> NDArray[np.int64] | None:
+        """Positions of the rows that fitted values keep under ``na_action="exclude"``, else None."""
+        return self.rows_in_subset() if self.na_action == "exclude" else None
 
     def rows_in_subset(self) -> NDArray[np.int64]:
         """Return the positions from 0 of the rows that ``subset`` picks, all where there is none."""

@@ -28,6 +28,7 @@ from lmerbridge.setup import packages
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+LIKELIHOOD = ("loglik", "criterion")
 FINITE = ("sigma", "beta", "theta", "covariance", "loglik", "criterion", "fitted_values", "residual_values")
 SATURATED = (
     "the fixed part has {columns} columns for {rows} rows, and fits any response exactly; leave terms out, or bring "
@@ -151,7 +152,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         conditions=model.reply.conditions,
         provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
         spec=spec,
-        _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+        _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
         **replies.fit_fields(described),
     )
@@ -172,9 +173,8 @@ def check_numbers(spec: Spec, described: replies.FitReply) -> None:
         spec.kind.check_sigma(described.sigma, described.fitted_values + described.residual_values, used)
     except EngineFailed as error:
         raise EngineFailed(f"{error} {OF_CS if 'cs' in spec.parsed.structures else RESCALE}") from None
-    wrong = [name for name in FINITE if not np.isfinite(getattr(described, name)).all()]
-    if wrong and (used == 0).any():
-        raise InvalidArgument("weights are zero in a row, so that the likelihood is infinite; leave the row out.")
+    infinite = LIKELIHOOD if (used == 0).any() else ()  # log of a zero weight, as in R
+    wrong = [name for name in FINITE if name not in infinite and not np.isfinite(getattr(described, name)).all()]
     if wrong:
         raise EngineFailed(f"lme4 gave numbers that are not finite: {', '.join(wrong)}. {RESCALE}")
 

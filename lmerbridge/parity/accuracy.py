@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lmerbridge.engines import find
+from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.models import LmerFit, fit_spec
@@ -116,7 +116,7 @@ def _floor(case: str, number: KnownNumber) -> float:
 def _quantities(model: KnownModel, engine: str) -> dict[str, float]:
     spec, lme4 = _lme4_fit(model)
     fitter, design = find(engine), lme4.design()
-    fit = fitter.fit(replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
+    fit = fit_with(fitter, replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
     told = align.restate(fit, design, [block.name for block in lme4.varcorr], _recoding(design, fit))
     return told.quantities() if told else {}
 

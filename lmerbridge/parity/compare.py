@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from lmerbridge.engines import Engine, find
+from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import (
-    EngineFailed,
     InputError,
     InvalidArgument,
     LmerBridgeError,
     NotExpressible,
-    RError,
+    SetupError,
+    TimedOut,
     TooLarge,
+    WorkerDied,
 )
 from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, pandas_frame
-from lmerbridge.parity import tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.tolerances import ToleranceProfile
+from lmerbridge.parity.tolerances import ToleranceProfile, default
+from lmerbridge.parity.tolerances import profile as limits
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
@@ -87,14 +86,14 @@ def compare(
         contrasts=contrasts,
         allow=allow,
     )
-    return _compare(spec, reference, candidate, tolerances.profile(profile))
+    return _compare(spec, reference, candidate, limits(profile))
 
 
 def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
-    result = judge_candidate(spec, first.name, first.fit(spec), second, profile)
+    result = judge_candidate(spec, first.name, fit_with(first, spec), second, profile)
     return replace(result, spec=spec)
 
 
@@ -108,22 +107,24 @@ def judge_candidate(
     names = (reference, candidate.name)
     shared = "shared_design" in candidate.capabilities
     try:
-        fit = candidate.fit(replace(spec, design=reference_fit.design()) if shared else spec)
+        fit = fit_with(candidate, replace(spec, design=reference_fit.design()) if shared else spec)
     except TooLarge as error:
         return no_fit(spec, names, Verdict.TOO_LARGE, str(error), reference_fit)
     except (NotExpressible, InputError) as error:
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, str(error), reference_fit)
-    except Exception as error:  # an engine is anybody's code, and its failure is a result
+    except (Exception, SystemExit) as error:  # an engine is anybody's code, and its failure is a result
         return no_fit(spec, names, Verdict.ENGINE_FAILED, _message(error), reference_fit)
     if any(block.kind != "us" for block in reference_fit.varcorr):
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, "", reference_fit, Code.STRUCTURED)
     try:
-        return judge(Trial(reference_fit, fit, names, profile or tolerances.default()))
-    except (EngineFailed, RError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
+        return judge(Trial(reference_fit, fit, names, profile or default()))
+    except (InputError, SetupError, TimedOut, WorkerDied):  # not of the answer
+        raise
+    except Exception as error:  # so are the numbers in its answer
         return no_fit(spec, names, Verdict.ENGINE_FAILED, _message(error), reference_fit, Code.NOT_JUDGED)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     return str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import signal
 import subprocess
@@ -45,7 +46,7 @@ class Process:
             self._pipe.send((function, arguments))
             if not self._pipe.poll(seconds):
                 raise TimedOut(f"stopped after the time limit of {seconds:g} s.")
-            returned, value = self._pipe.recv()
+            returned, value = _value(self._pipe.recv_bytes())
         except (EOFError, ConnectionError) as error:
             raise EngineFailed(f"it ended the process it ran in, {_death(self._process.wait())}.") from error
         except BaseException:  # the time limit, or Ctrl-C
@@ -76,6 +77,18 @@ def call_apart(function: Callable[..., Any], *arguments: object, seconds: float 
     return _local.process.call(function, arguments, seconds)
 
 
+def _value(answer: bytes) -> tuple[bool, Any]:
+    """Return what a call gave.
+
+    An engine's own class may pickle and not read back.
+    """
+    try:
+        returned, value = pickle.loads(answer)  # noqa: S301  # our own process wrote it
+    except Exception as error:
+        raise EngineFailed(f"its answer cannot be read: {type(error).__name__}: {error}.") from error
+    return returned, value
+
+
 def _death(status: int) -> str:
     return f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
 
@@ -100,7 +113,17 @@ def serve_calls(descriptor: int) -> NoReturn:
             answer = True, function(*arguments)
         except Exception as error:  # the host raises it again
             answer = False, error
+        _send(pipe, answer)
+
+
+def _send(pipe: Connection, answer: tuple[bool, object]) -> None:
+    """Send an answer, or that it has no form in which to be sent."""
+    try:
         pipe.send(answer)
+    except OSError:
+        os._exit(0)  # the host is gone
+    except Exception as error:
+        pipe.send((False, EngineFailed(f"its answer cannot be sent: {type(error).__name__}: {error}.")))
 
 
 def _end_with_host(descriptor: int) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.datasets import load_dataset
-from lmerbridge.engines import find
+from lmerbridge.engines import find, fit_with
 from lmerbridge.engines.recorded import FORMAT, data_hash, json_column
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.files import write_files
 from lmerbridge.models import LmerFit, call_on, model_of
 from lmerbridge.parity.cases import Case
 
@@ -45,7 +46,7 @@ def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
     versions: dict[str, str] = {}
     for case in cases:
         spec = case.spec()
-        fit = fitter.fit(spec)
+        fit = fit_with(fitter, spec)
         if not isinstance(fit, LmerFit):
             raise InvalidArgument(f"{engine} cannot be recorded; lme4 or lme4[bobyqa] and its like are expected.")
         formula = spec.parsed
@@ -68,10 +69,7 @@ def write_recording(recording: Mapping[str, Any], path: Path) -> None:
         The file cannot be written.
     """
     text = json.dumps(recording, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidArgument(f"{path} cannot be written: {error.strerror}; another --out is expected.") from error
+    write_files({path: text + "\n"})
 
 
 def _fit(fit: LmerFit) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 from lmerbridge.bridge import ClassVector, Factor, Logical, Value, encode_table
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.files import write_files
 from lmerbridge.inputs import Spec
 from lmerbridge.parity.cases import Case
 from lmerbridge.results import LMM, Fit
@@ -103,13 +104,12 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
         **encode_table(frame, formula).columns,
         **{name: frame[name].to_numpy(float) for _, name in given},
     }
-    pd.DataFrame({name: _plain(value) for name, value in columns.items()}).to_csv(
-        Path(folder, DATA), index=False, na_rep=MISSING
-    )
+    table = pd.DataFrame({name: _plain(value) for name, value in columns.items()})
     script = Path(folder, "finding.R" if language == "r" else "finding.py")
     write: Callable[..., str] = _r_script if language == "r" else _python_script
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
-    script.write_text(write(data, comparison, formula.text, given, spec.contrasts or {}), encoding="utf-8")
+    text = write(data, comparison, formula.text, given, spec.contrasts or {})
+    write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
 
 

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from lmerbridge.bridge import session_facts
 from lmerbridge.datasets import load_dataset
-from lmerbridge.engines import Engine, find
+from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import EngineFailed, LmerBridgeError, SetupError
 from lmerbridge.inputs import Spec
 from lmerbridge.parity import process, tolerances
@@ -132,8 +132,9 @@ def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, pro
     fit = process.call_apart(_reference_fit, case, names[0], seconds=timeout)
     try:
         result: CaseResult = process.call_apart(_judge_here, case, names, profile, seconds=timeout)
-    except LmerBridgeError as error:
-        return _failure(case, names, f"{names[1]}: {error}", fit)
+    except Exception as error:  # an engine is anybody's code, and so is what it raises and returns
+        told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
+        return _failure(case, names, f"{names[1]}: {told}", fit)
     return result
 
 
@@ -170,7 +171,7 @@ def _judge_here(case: Case, names: tuple[str, str], profile: str) -> CaseResult:
 def _spec_and_fit(case: Case, reference: str) -> tuple[Spec, Fit]:
     engine = find(reference)
     spec = case.spec(getattr(engine, "load_dataset", load_dataset))
-    return spec, engine.fit(spec)
+    return spec, fit_with(engine, spec)
 
 
 def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:

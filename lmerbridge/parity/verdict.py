@@ -19,6 +19,7 @@ from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
 from lmerbridge.parity.words import definition_sentence, optimizer_sentence
 from lmerbridge.results import Fit
+from lmerbridge.text import clean
 
 SAME_NUMBER = 1e-5  # relative: numbers of two definitions that agree to more are printed once
 
@@ -142,7 +143,7 @@ class Comparison:
     spec: Spec | None = None
 
     def __repr__(self) -> str:
-        return f"<{self.candidate} against {self.reference}: {self.verdict}. {self.reason}>"
+        return clean(f"<{self.candidate} against {self.reference}: {self.verdict}. {self.reason}>")
 
     @property
     def reason(self) -> str:
@@ -218,7 +219,7 @@ class Comparison:
     def explain(self) -> str:
         """Tell the verdict and the evidence of every stage, one sentence per line."""
         others = [e.text for e in self.evidence if e != self.cause]
-        return "\n".join([f"{self.verdict}: {self.reason}", *others, *self.beside()])
+        return clean("\n".join([f"{self.verdict}: {self.reason}", *others, *self.beside()]))
 
     def reproduce(self, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
         """Write a script and a data file that show the finding on their own.

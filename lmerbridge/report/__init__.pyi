@@ -6,5 +6,6 @@ from .machine import schema_text as schema_text
 from .outcome import fails as fails
 from .render import check_formats as check_formats
 from .render import html as html
+from .render import make_folder as make_folder
 from .render import markdown as markdown
 from .render import write as write

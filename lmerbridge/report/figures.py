@@ -115,7 +115,7 @@ def draw_line(f: Finding, line: Line) -> Markup:
     at, above = np.array(line.at), np.array(line.above)
     order = np.argsort(at)
     heights = np.interp([line.reference, line.candidate], at[order], above[order])
-    with style(f"{f.anchor} {line.along}"):
+    with style(f"{f.anchor} {brief(line.along, len(line.along))}"):
         figure, axes = canvas(3.4, 1.9, left=0.6)
         axes.plot(at, above, color=SOFT, linewidth=1.2)
         axes.plot(line.reference, heights[0], "o", color=REFERENCE, markersize=6, clip_on=False)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 from lmerbridge.parity import Case, CaseResult, Comparison, Evidence, QuantityRow
 from lmerbridge.report.heatmap import ORDER, Cell, gap_text, verdict_cell
 from lmerbridge.report.outcome import GLYPHS, SEVERITY, Level, fails, stage_level
 from lmerbridge.report.quantities import UNITS, column_of, in_tolerances, row_level
-from lmerbridge.report.wording import pair, short
+from lmerbridge.report.wording import identifier, pair, short
 from lmerbridge.results import Fit
 
 
@@ -131,7 +130,7 @@ def _furthest(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
 
 def anchor(result: CaseResult) -> str:
     """Return the place of a result's evidence in the report."""
-    return re.sub(r"\s+", "_", f"{result.comparison.candidate}/{result.case.name}")
+    return identifier(f"{result.comparison.candidate}/{result.case.name}")
 
 
 def badness(result: CaseResult) -> tuple[int, float, str, str]:

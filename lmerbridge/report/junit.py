@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from lmerbridge.parity import Stale, Verdict
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
-
-NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from lmerbridge.text import clean
 
 
 def junit(report: Report) -> str:
@@ -32,9 +30,12 @@ def junit(report: Report) -> str:
     if report.stale:
         _ledger(root, report.stale)
     _total(root)
+    for element in root.iter():
+        element.text = clean(element.text or "")
+        element.attrib = {name: clean(value) for name, value in element.attrib.items()}
     ET.indent(root, " ")
     text = ET.tostring(root, encoding="unicode", xml_declaration=False)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + NOT_IN_XML.sub("\ufffd", text) + "\n"
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + text + "\n"
 
 
 def _name(f: Finding) -> str:

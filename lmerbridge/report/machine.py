@@ -12,6 +12,7 @@ from lmerbridge.parity import Comparison, Evidence, Known, Line, Native, Quantit
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
+from lmerbridge.text import clean_json
 
 SCHEMA = 1
 
@@ -39,7 +40,7 @@ def json_text(report: Report) -> str:
         ],
         "provenance": [list(pair) for pair in report.provenance],
     }
-    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return clean_json(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def schema_text() -> str:

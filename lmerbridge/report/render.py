@@ -11,9 +11,11 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Pack
 from markupsafe import Markup, escape
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.files import write_files
 from lmerbridge.report.description import Report
 from lmerbridge.report.junit import junit
 from lmerbridge.report.machine import json_text
+from lmerbridge.text import clean
 
 
 def html(report: Report, templates: Path | None = None) -> str:
@@ -29,12 +31,12 @@ def html(report: Report, templates: Path | None = None) -> str:
     from lmerbridge.report.figures import pictures  # matplotlib is slow to load
 
     template = _environment(templates).get_template("parity.html.jinja")
-    return template.render(report=report, pictures=pictures(report))
+    return clean(template.render(report=report, pictures=pictures(report)))
 
 
 def markdown(report: Report, templates: Path | None = None) -> str:
     """Return the report as GitHub's Markdown, e.g. for the summary of a CI job; `templates` as in `html`."""
-    return _environment(templates, _markdown_text).get_template("parity.md.jinja").render(report=report)
+    return clean(_environment(templates, _markdown_text).get_template("parity.md.jinja").render(report=report))
 
 
 FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
@@ -68,14 +70,28 @@ def write(
     Raises
     ------
     InvalidArgument
-        A format that is none of these, or a folder with no template of these names.
+        A format that is none of these, a folder with no template of these names, or a file that cannot be written:
+        all files are then as they were.
     """
     wanted = check_formats(formats, templates)
-    directory.mkdir(parents=True, exist_ok=True)
-    return [
-        _write_text(directory / f"parity.{ENDINGS.get(name, name)}", FORMATS[name](report, templates))
-        for name in wanted
-    ]
+    texts = {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
+    make_folder(directory)
+    return write_files({directory / name: text for name, text in texts.items()})
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a report, and those it lies in, unless it is there.
+
+    Raises
+    ------
+    InvalidArgument
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidArgument(f"{folder} cannot be made: {reason}; another place is expected.") from error
 
 
 def check_formats(formats: Iterable[str], templates: Path | None = None) -> list[str]:
@@ -85,11 +101,6 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     if unknown := [f for f in wanted if f not in FORMATS]:
         raise InvalidArgument(f"formats has {unknown}; {', '.join(FORMATS)} are expected.")
     return wanted
-
-
-def _write_text(path: Path, text: str) -> Path:
-    path.write_bytes(text.encode("utf-8", "backslashreplace"))
-    return path
 
 
 @cache

@@ -14,8 +14,6 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lmerbridge.report.junit import NOT_IN_XML
-
 PAINT = {  # what matplotlib draws in, and what the page makes of it
     "#010101": "currentColor",
     "#020202": "var(--soft)",
@@ -66,7 +64,7 @@ def canvas(width: float, height: float, left: float, top: float = 0.08) -> tuple
 
 def svg(figure: Figure, label: str) -> Markup:
     """Return a figure as SVG to stand in HTML: no more than shapes and text, in the page's colours."""
-    written = NOT_IN_XML.sub("\ufffd", _drawing(figure))
+    written = _drawing(figure)
     root = ET.fromstring(written)  # noqa: S314 - matplotlib wrote it
     referenced = set(re.findall(r"#([\w-]+)", written))
     for element in root.iter():

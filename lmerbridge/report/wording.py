@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+
+from lmerbridge.text import clean
 
 
 def short(value: float) -> str:
@@ -48,14 +51,26 @@ def _digits(value: float, digits: int) -> str:
 
 
 def brief(text: str, letters: int) -> str:
-    """Return a text in so many letters at most.
+    """Return a text in so many letters at most, clean, for a picture.
 
     Examples
     --------
     >>> brief("Subject", 9), brief("Subject.Days", 9)
     ('Subject', 'Subject.…')
     """
+    text = clean(text)  # half a surrogate pair is no letter in any font
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+def identifier(name: str) -> str:
+    """Return a name as the identifier of a place in a page, which has no blanks.
+
+    Examples
+    --------
+    >>> identifier("lme4/a case")
+    'lme4/a_case'
+    """
+    return clean(re.sub(r"\s+", "_", name))
 
 
 def count_phrase(number: int, one: str, many: str) -> str:

@@ -30,8 +30,6 @@ class Kind:
     ----------
     name : str
         As a program writes it.
-    noun : str
-        As a sentence does.
     fit : str
         The function of ``r/R`` that fits one and describes the fit.
     reply : str
@@ -61,7 +59,6 @@ class Kind:
     """
 
     name: str
-    noun: str
     fit: str
     reply: str
     control: str
@@ -141,7 +138,6 @@ def residual_quantities(sigma: float) -> dict[str, float]:
 
 LMM = Kind(
     name="lmm",
-    noun="linear mixed model",
     fit="fit_lmer",
     reply="FitReply",
     control="LmerControl",

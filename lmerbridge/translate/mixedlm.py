@@ -120,7 +120,6 @@ def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result
     n, p = len(used.rows), len(built.terms)
     fitted = _fitted_values(result) + used.offset
     varcorr = VarCorr(covariance_blocks(built.blocks, covariances), float(np.sqrt(result.scale)))
-    inside = spec.rows_in_subset()
     return Fit(
         engine=name,
         formula=spec.formula,
@@ -139,7 +138,7 @@ def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result
         rows=used.rows,
         index=spec.data.index,
         rows_dropped=used.rows_dropped,
-        _padded_rows=inside if spec.na_action == "exclude" else None,
+        _padded_rows=spec.padded_rows,
         singular=any(map(covariance.singular, roots)),
         converged=bool(result.converged),
         dropped_terms=built.dropped,

@@ -154,7 +154,7 @@ class Plain:
             rows=frame.rows,
             index=spec.data.index,
             rows_dropped=frame.rows_dropped,
-            _padded_rows=spec.rows_in_subset() if spec.na_action == "exclude" else None,
+            _padded_rows=spec.padded_rows,
             singular=any(map(covariance.singular, roots)),
             converged=found.converged,
             provenance=_provenance(engine, package, found.optimizer),

@@ -77,9 +77,7 @@ def is_right():
     return lmer(fit.formula, sleepstudy).theta.tobytes() == fit.theta.tobytes()
 
 def start():
-    with host._starting:
-        started.set()
-        time.sleep(0.5)
+    host._starting.enter(lambda: started.set() or time.sleep(0.5))
 
 worker, started = host.worker(), threading.Event()
 threading.Thread(target=start).start()  # a thread that starts R while another forks
@@ -157,7 +155,7 @@ def test_a_worker_that_stops_in_the_middle_of_a_reply_is_killed_when_the_time_is
 def test_a_call_whose_time_runs_out_while_another_thread_s_is_running_leaves_that_one_alone():
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(in_r, "Sys.sleep(1.5); 'undisturbed'")
-        while not host.worker()._lock.locked():
+        while host.worker()._turn.enter(int):  # nobody has it
             time.sleep(0.01)
         with time_limit(0.2):
             assert timed_out(0.2, lambda: in_r("1")) < SOON

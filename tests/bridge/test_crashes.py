@@ -39,7 +39,7 @@ GARBAGE = {  # what a worker sends before it dies: the error, and its text
     PREFIX.pack(4) + b"oops": (ProtocolError, "b'oops' begins no message"),
     PREFIX.pack(3) + b"[1]": (ProtocolError, "b'\\[1\\]' begins no message"),
     PREFIX.pack(2) + b"\xff\xfe": (ProtocolError, "begins no message"),
-    PREFIX.pack(23) + b'[null, [["<f8", 1000]]]' + bytes(7): (WorkerDied, "the R process ended"),
+    PREFIX.pack(26) + b'[1, null, [["<f8", 1000]]]' + bytes(7): (WorkerDied, "the R process ended"),
 }
 CAPPED = """
 from lmerbridge.errors import RError
@@ -151,7 +151,6 @@ def hears(worker, garbage):
 def test_half_a_reply_is_an_error_of_ours(garbage):
     worker = host.Worker()
     worker._process.kill()  # R need not start for this
-    worker._answer_due = None
     error, text = GARBAGE[garbage]
     with hears(worker, garbage), pytest.raises(error, match=text):
         worker.call("session_facts")

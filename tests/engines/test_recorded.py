@@ -224,6 +224,16 @@ def test_a_number_changed_in_a_recording_is_noticed(name, recorded, changed):
     assert result.verdict is FAULTS[name]
 
 
+def test_a_recording_that_lacks_a_number_of_today_says_to_record_again(changed):
+    def forget(content):
+        del described(content, "diameter ~ 1 + (1 | plate) + (1 | sample)")["converged"]
+
+    engine = changed(forget)
+    (case,) = cases.pick("penicillin/REML")
+    with pytest.raises(InvalidArgument, match=r"numbers of another release \(.*converged\); record it again"):
+        engine.fit(case.spec(engine.load_dataset))
+
+
 @pytest.mark.parametrize("source", ["exact", "published"])
 def test_a_shipped_recording_holds_single_numbers_and_fits_nothing(source):
     (case,) = cases.pick("dyestuff/ML")

@@ -98,15 +98,14 @@ class DesignReply:
     z: SparseColumns
 
 
-def fit_fields(described: FitReply) -> dict[str, Any]:
+def fit_fields(reply: FitReply) -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
-    raw = described
-    return {field.name: getattr(raw, field.name) for field in fields(Numbers)} | {
-        "covariance": _square(raw.covariance),
-        "varcorr": VarCorr(_blocks(raw.block, raw.structure), raw.sigma),
-        "modes": _modes(raw.group),
-        "loglik": LogLik(raw.loglik, raw.df, len(raw.rows), raw.reml),
-        "rows": raw.rows.astype(np.int64) - 1,
+    return {field.name: getattr(reply, field.name) for field in fields(Numbers)} | {
+        "covariance": _square(reply.covariance),
+        "varcorr": VarCorr(_blocks(reply.block, reply.structure), reply.sigma),
+        "modes": _modes(reply.group),
+        "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml),
+        "rows": reply.rows.astype(np.int64) - 1,
     }
 
 

@@ -53,7 +53,7 @@ class SharedFit:
 
 @lru_cache(maxsize=4)
 def _unpickle(pickled: bytes) -> SharedFit:
-    return SharedFit(pickle.loads(pickled))  # noqa: S301  # what `Shared` pickled
+    return SharedFit(pickle.loads(pickled))  # noqa: S301  # what `SharedFit` pickled
 
 
 def refit_chunk(shared: SharedFit, rows: Rows, responses: Array, theta: Array, until: float) -> Chunk:
