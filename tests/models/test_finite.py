@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from lmerbridge import lmer
-from lmerbridge.errors import EngineFailed, InvalidArgument, LmerBridgeError, UnfitData
+from lmerbridge.errors import EngineFailed, LmerBridgeError, UnfitData
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.models.kept import check_numbers
-from tests.oracle import plain
+from tests.oracle import plain, same_bits
 
 ROWS = 40
 DRAW = np.random.default_rng(11)
@@ -121,9 +121,12 @@ def test_only_a_model_with_cs_is_told_of_cs(monkeypatch):
         check_numbers(Spec(formula="y ~ x + cs(x | g)", data=FRAME), described)
 
 
-def test_a_weight_of_zero_is_refused_where_it_makes_the_likelihood_infinite():
-    with pytest.raises(InvalidArgument, match="weights are zero in a row"):
-        lmer("y ~ x + (1 | g)", FRAME, weights=np.arange(ROWS))
+def test_a_weight_of_zero_is_fitted_as_in_r_and_its_likelihood_alone_is_infinite():
+    fit = lmer("y ~ x + (1 | g)", FRAME, weights=np.arange(ROWS))
+    assert fit.loglik == -np.inf
+    assert same_bits(fit.beta, plain(fit, "as.vector(lme4::fixef(m))"))
+    assert same_bits([fit.sigma], plain(fit, "sigma(m)"))
+    assert same_bits(fit.fitted, plain(fit, "as.vector(fitted(m))"))
 
 
 NOTHING = {
