@@ -11,6 +11,7 @@ import itertools
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -148,7 +149,7 @@ def interrupts():
 
 
 @pytest.fixture
-def bridge(interrupts, monkeypatch):
+def bridge(interrupts, monkeypatch, tmp_path):
     """The host's side of the bridge with looks, before a worker that echoes."""
     popen = subprocess.Popen
     echo = lambda command, **how: popen([sys.executable, "-I", "-S", ECHO, command[3]], **how)  # noqa: E731
@@ -157,6 +158,7 @@ def bridge(interrupts, monkeypatch):
             patch.setitem(sys.modules, name, compiled(name, interrupts.look))
         module = sys.modules[ROOMS[-1]]
     monkeypatch.setattr(module, "GRACE", 0.5)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the echo does not remove what half a start leaves
     monkeypatch.setattr(module, "subprocess", types.SimpleNamespace(**vars(subprocess) | {"Popen": echo}))
     yield module
     interrupts.plan()
