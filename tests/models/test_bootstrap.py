@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import FrozenInstanceError, fields
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -295,13 +295,15 @@ def test_a_replicate_does_not_depend_on_those_before_it():
 
 
 def dying(times):
-    """Calls of R's refits that find R dead, so many times."""
+    """Calls of R's refits during which R dies, so many times."""
     call, left = refits.call_on, iter([True] * times)
 
     def called(fit, function, **arguments):
-        if function == "refit_responses" and next(left, False):
-            os.kill(host.worker()._process.pid, signal.SIGKILL)
-        return call(fit, function, **arguments)
+        if function != "refit_responses" or not next(left, False):
+            return call(fit, function, **arguments)
+        model = model_of(fit)
+        kill = partial(os.kill, model.worker._process.pid, signal.SIGKILL)
+        return model.worker.call(function, kill, handle=model.handle, **arguments).values  # once the call has been sent
 
     return called
 
