@@ -15,7 +15,6 @@ import pytest
 from dask.distributed import LocalCluster
 
 from lmerbridge import lmer, load_dataset
-from lmerbridge.bridge import host
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
 from lmerbridge.models.kept import model_of
