@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -271,4 +273,6 @@ def _exit_on_error() -> Iterator[None]:
         if error.errno == errno.EPIPE:  # a reader that has read enough: typer's own affair
             raise
         typer.echo(clean(f"Output cannot be written: {error.strerror}."), err=True)
+        with suppress(OSError):  # what is still to be written would fail again when Python ends, and change the status
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(2) from error
