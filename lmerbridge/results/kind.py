@@ -120,11 +120,12 @@ def check_residual(sigma: float, response: Values, weights: Values) -> None:
     """
     if sigma != sigma:  # NaN
         raise EngineFailed(NO_NUMBERS)
-    roots = np.sqrt(weights / weights.max())
+    heaviest = weights.max()
+    relative = weights / heaviest
     size = float(np.abs(response).max()) or 1.0
-    centred = response / size - np.average(response / size, weights=weights / weights.max())
-    spread = float(np.sqrt(np.mean((roots * centred) ** 2))) * size
-    scaled = sigma / float(np.sqrt(weights.max()))
+    centred = response / size - np.average(response / size, weights=relative)
+    spread = float(np.sqrt(np.mean((np.sqrt(relative) * centred) ** 2))) * size
+    scaled = sigma / float(np.sqrt(heaviest))
     if scaled <= max(RELATIVE * spread, ROUNDING * size):
         if told := check_scale(centred * size):
             raise UnfitData(f"the response {told}.")

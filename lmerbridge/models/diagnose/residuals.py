@@ -42,7 +42,7 @@ def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False
     """
     if type not in RESIDUALS:
         raise InvalidArgument(f"type is {type!r}; one of {', '.join(RESIDUALS)} is expected: lme4 has no others.")
-    return _pad(fit, call_on(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
+    return _label_rows(fit, call_on(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
 
 
 @overload
@@ -68,7 +68,7 @@ def hatvalues(fit: KeptFit, *, full_hat_matrix: bool = False) -> pd.Series | pd.
     [0.2293, 0.1697]
     """
     if not full_hat_matrix:
-        return _pad(fit, call_on(fit, "hat_values")["values"], "hatvalues")
+        return _label_rows(fit, call_on(fit, "hat_values")["values"], "hatvalues")
     matrix = object_from_r(call_on(fit, "hat_matrix"))
     return pd.DataFrame(np.asarray(matrix), index=fit._rows_index, columns=fit._rows_index)
 
@@ -78,7 +78,7 @@ def rstudent(fit: KeptFit) -> pd.Series:
 
     lme4 2.0-1 announces a change of them. Those of a linear mixed model are the same before and after.
     """
-    return _pad(fit, call_on(fit, "rstudents")["values"], "rstudent")
+    return _label_rows(fit, call_on(fit, "rstudents")["values"], "rstudent")
 
 
 def cooks_distance(fit: KeptFit) -> pd.Series:
@@ -92,7 +92,7 @@ def cooks_distance(fit: KeptFit) -> pd.Series:
     59
     """
     check_fixed(fit.terms)
-    return _pad(fit, call_on(fit, "cooks_distances")["values"], "cooks_distance")
+    return _label_rows(fit, call_on(fit, "cooks_distances")["values"], "cooks_distance")
 
 
 def influence(
@@ -170,7 +170,6 @@ def _deletable(fit: KeptFit, groups: Sequence[str] | None) -> tuple[NDArray[np.i
     return codes, levels.set_names(list(groups))
 
 
-def _pad(fit: KeptFit, values: Array, name: str) -> pd.Series:
+def _label_rows(fit: KeptFit, values: Array, name: str) -> pd.Series:
     """Label R's values by row, padded where ``na_action`` is "exclude"."""
-    positions = fit._output_rows
-    return pd.Series(values, index=fit.index.take(positions), name=name)
+    return pd.Series(values, index=fit.index.take(fit._output_rows), name=name)
