@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.report import describe, html
@@ -127,12 +127,12 @@ def test_a_filter_by_verdict_holds_for_findings_and_rows(opened):
 def test_a_click_on_a_row_opens_its_evidence(opened):
     page = opened()
     page.locator(".heatmap tr", has_text="far").locator("td").first.click()
-    assert page.locator("[id='statsmodels/far']").get_attribute("open") is not None
+    expect(page.locator("[id='statsmodels/far']")).to_have_attribute("open", "")  # a hash arrives after the click
 
 
 def test_a_link_to_a_finding_opens_it_and_undoes_a_filter_that_hides_it(opened):
     page = opened("#statsmodels/far")
-    assert page.locator("[id='statsmodels/far']").get_attribute("open") is not None
+    expect(page.locator("[id='statsmodels/far']")).to_have_attribute("open", "")  # a hash arrives after the click
     page.select_option("[name=engine]", "nlme")
     page.evaluate("location.hash = '#statsmodels/case_unexplained'")
     page.locator("[id='statsmodels/case_unexplained'] pre").first.wait_for(state="visible")
@@ -150,7 +150,7 @@ def test_without_scripts_the_report_is_whole_and_offers_no_filter(opened):
     page = opened(java_script_enabled=False)
     assert not page.locator(".filter").is_visible()
     page.locator("[id='statsmodels/far'] summary").click()
-    assert page.locator("[id='statsmodels/far'] figure svg").first.is_visible()
+    expect(page.locator("[id='statsmodels/far'] figure svg").first).to_be_visible()
 
 
 def test_print_opens_every_finding_and_drops_what_one_cannot_click(opened):
