@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One entry of ``definitions.toml``."""
+    """One entry of ``definitions.toml``.
+
+    Attributes
+    ----------
+    parameters : mapping of str to str
+        For each engine the variance parameters of its joint information: see `Information.by`.
+    """
 
     name: str
     title: str
@@ -18,13 +25,22 @@ class Definition:
     kinds: tuple[str, ...]
     text: str
     borne_out_by: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def covers(self, engine: str, kind: str) -> bool:
         """Whether the entry is about a kind of quantity of an engine.
 
         An engine with an option, such as ``statsmodels[shared]``, has the definitions of the engine without it.
         """
-        return kind in self.kinds and ("*" in self.engines or engine.partition("[")[0] in self.engines)
+        return kind in self.kinds and ("*" in self.engines or _family(engine) in self.engines)
+
+    def parameters_of(self, engine: str) -> str | None:
+        """The variance parameters in which an engine takes the joint information, or None where it takes none."""
+        return self.parameters.get(_family(engine))
+
+
+def _family(engine: str) -> str:
+    return engine.partition("[")[0]
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import replace
 from lmerbridge.parity.evidence import Judged
 from lmerbridge.parity.own_definitions import natives
 from lmerbridge.parity.pair import Trial
+from lmerbridge.parity.pinned import sound_reference
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.slices import lines
 from lmerbridge.parity.spread import optimizer_gaps, spread
@@ -17,16 +18,16 @@ from lmerbridge.parity.verdict import Comparison, Ruling, Verdict
 
 
 def judge(trial: Trial) -> Comparison:
-    """Run the stages, and stop at a mismatch of the model itself.
+    """Hold the reference to its own theta, then run the stages, and stop at a mismatch of the model itself.
 
     The stages after such a mismatch would compare different things.
     """
-    rulings: list[Ruling] = []
+    reference, rulings = sound_reference(trial), list[Ruling]()
     for stage in STAGES:
         rulings.append(stage(trial))
         if rulings[-1].verdict in (Verdict.SPEC_MISMATCH, Verdict.ENGINE_FAILED):
-            return _comparison(trial, rulings, None, {})
-    return _comparison(trial, rulings, _judgement(trial), spread(trial))
+            return _comparison(trial, [*rulings, reference], None, {})
+    return _comparison(trial, [*rulings, reference], _judgement(trial), spread(trial))
 
 
 def _comparison(
@@ -55,16 +56,20 @@ def _comparison(
 def _cause(trial: Trial, rulings: Sequence[Ruling]) -> Ruling:
     """Find the first ruling against the candidate, else the first with any verdict, else that on the optimum.
 
-    A loose stop or a definition does not excuse what a later stage finds, nor does a fault of the reference.
+    A reference whose report is faulty comes before all. A loose stop or a definition does not excuse what a later stage
+    finds, nor does a reference that stopped short alone.
     """
     ruled = [r for r in rulings if r.verdict]
+    if ruled and ruled[-1].verdict is Verdict.REFERENCE_FAULTY:
+        return ruled[-1]
     against = [r for r in ruled if r.verdict and not r.verdict.agrees and not _blames_reference(trial, r)]
     optimum = [r for r in rulings if r.evidence.stage == "optimum"]
     return next(iter(against or ruled or optimum))
 
 
 def _blames_reference(trial: Trial, ruling: Ruling) -> bool:
-    return ruling.evidence.stage == "optimum" and trial.worse == trial.names[0]
+    short = ruling.verdict in (Verdict.LOOSE_STOP, Verdict.OTHER_OPTIMUM)
+    return short and trial.worse == trial.names[0]
 
 
 def _row(row: QuantityRow, accounted: Mapping[str, str], noise: Mapping[str, float]) -> QuantityRow:

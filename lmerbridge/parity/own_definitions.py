@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmerbridge.parity.evidence import Native
+from lmerbridge.parity.information import information
 from lmerbridge.parity.pair import Trial
-from lmerbridge.results import Array, Fit
+from lmerbridge.results import Fit
 
 
 def natives(trial: Trial) -> tuple[Native, ...]:
@@ -39,6 +40,11 @@ def _others(trial: Trial) -> Iterator[Native]:
 
 
 def _variance_errors(trial: Trial, fit: Fit) -> dict[str, float]:
-    errors: Array | None = trial.objective.variance_errors(fit.theta, fit.sigma)
+    """Asymptotic standard errors of the variances, by name. A variance of zero has none."""
+    found = information(trial.objective, fit.theta, fit.beta, fit.sigma).by("covariances")
+    diagonal = np.append(trial.objective.lower == 0, False)
+    errors = np.diag(found.inverse)[found.p :][diagonal]
+    if not (np.all(errors > 0) and np.all(found.point[diagonal] > 0)):
+        return {}
     names = [f"var_se[{name}]" for block in fit.varcorr for name in fit.varcorr.names_in(block)]
-    return dict(zip(names, map(float, errors), strict=True)) if errors is not None else {}
+    return dict(zip(names, map(float, np.sqrt(errors)), strict=True))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -17,9 +19,27 @@ from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import Code
-from lmerbridge.results import Array, Design, Fit
+from lmerbridge.results import Array, Design, Fit, covariance
 
+LOST = 1e-4  # deviance units: no more digits than this are forgiven to a covariance near its boundary
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two fits, in the reference's words.
+
+    Attributes
+    ----------
+    name : str
+    fit : Fit
+    order : ndarray of int
+        Where the fit keeps each row of the reference.
+    """
+
+    name: str
+    fit: Fit
+    order: NDArray[np.intp]
 
 
 class Trial:
@@ -56,6 +76,18 @@ class Trial:
         return sorter[np.searchsorted(self.as_given.rows, self.reference.rows, sorter=sorter)]
 
     @cached_property
+    def sides(self) -> tuple[Side, Side]:
+        """The reference and the candidate."""
+        reference, p = self.reference, len(self.reference.terms)
+        told = align.restate(reference, self.design, self._blocks, align.Recoding(np.eye(p), 0.0)) or reference
+        here = np.arange(len(reference.rows))
+        return Side(self.names[0], told, here), Side(self.names[1], self.candidate, self.order)
+
+    @property
+    def _blocks(self) -> list[str]:
+        return [block.name for block in self.reference.varcorr]
+
+    @cached_property
     def recoding(self) -> align.Recoding:
         """How the candidate's fixed part is written in the reference's."""
         if self.other is None:
@@ -67,7 +99,7 @@ class Trial:
         """The candidate in the reference's words, or None where its terms have no counterparts."""
         if not self.recoding.distance <= self.profile.space:
             return None
-        return align.restate(self.as_given, self.design, [b.name for b in self.reference.varcorr], self.recoding)
+        return align.restate(self.as_given, self.design, self._blocks, self.recoding)
 
     @property
     def candidate(self) -> Fit:
@@ -103,9 +135,14 @@ class Trial:
         return in_r(fit)
 
     @cached_property
+    def reference_value(self) -> float:
+        """The objective at the reference's theta, everything else profiled out."""
+        return float(self.criterion.values(self.reference.theta[None, :])[0])
+
+    @cached_property
     def profile_values(self) -> Array:
         """The objective at both engines' theta, everything else profiled out."""
-        return self.criterion.values(self.thetas)
+        return np.array([self.reference_value, *self.criterion.values(self.candidate.theta[None, :])])
 
     @cached_property
     def answers(self) -> Array:
@@ -129,8 +166,21 @@ class Trial:
     @cached_property
     def rounding(self) -> float:
         """How far two right values of the objective may lie apart at the candidate's theta."""
-        stated = self.profile.objective.bound(float(self.profile_values[1]))
-        return max(stated, 10 * self._noise_at(self.thetas[1]))
+        return self.rounding_at(self.thetas[1], float(self.profile_values[1]))
+
+    def rounding_at(self, theta: Array, value: float) -> float:
+        """How far two right values of the objective may lie apart at a theta, where it has a value.
+
+        An engine that inverts a covariance loses the digits of its condition.
+        """
+        lost = min(np.finfo(float).eps * self._condition(theta) * abs(value), LOST)
+        return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost)
+
+    def _condition(self, theta: Array) -> float:
+        """The largest condition of a term's covariance, each column by what it moves."""
+        factors = covariance.split(theta, self.design.widths)
+        scaled = [rms(term)[:, None] * t for term, t in zip(self.design.random, factors, strict=True)]
+        return max((float(np.linalg.cond(t)) ** 2 for t in scaled if np.any(t)), default=1.0)
 
     @cached_property
     def minimum(self) -> float:
@@ -154,11 +204,8 @@ class Trial:
 
     @property
     def worse(self) -> str | None:
-        """The engine that stopped further above the minimum than rounding explains, or None.
-
-        An engine under test that is beyond the limit of a loose stop answers for it, whatever the reference did.
-        """
-        if not self.gap[self.names[1]] <= self.profile.loose:
+        """The engine that stopped further above the minimum, and by more than rounding explains, or None."""
+        if math.isnan(self.gap[self.names[1]]):
             return self.names[1]
         name = max(self.gap, key=lambda engine: self.gap[engine])
         return None if self.gap[name] <= self.noise + self.profile.same else name

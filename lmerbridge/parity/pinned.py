@@ -1,4 +1,4 @@
-"""Stage 4: what the candidate reports against the common code held at its own theta."""
+"""What an engine reports against the common code held at the engine's own theta."""
 
 from __future__ import annotations
 
@@ -9,53 +9,84 @@ import numpy as np
 
 from lmerbridge.parity.definitions import Definition, lookup
 from lmerbridge.parity.evidence import Evidence
-from lmerbridge.parity.pair import Trial
+from lmerbridge.parity.information import Information, information
+from lmerbridge.parity.pair import Side, Trial
 from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.tolerances import ZERO_SD
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
-from lmerbridge.results import Array, covariance
+from lmerbridge.results import Array, Fit, covariance
+
+
+def sound_reference(trial: Trial) -> Ruling:
+    """Hold the reference to its own theta, before anything is held to the reference."""
+    side = trial.sides[0]
+    name = {"reference": side.name}
+    off = abs(side.fit.criterion - trial.reference_value)
+    if not off <= trial.rounding_at(side.fit.theta, trial.reference_value):
+        return Ruling(Evidence(Code.REFERENCE_CRITERION, name | {"difference": off}), Verdict.REFERENCE_FAULTY)
+    over = {what: size for what, size in _beyond(trial, side).items() if not _definition(trial, side, what)}
+    if over:
+        return Ruling(Evidence(Code.REFERENCE_REPORT, name | {"differences": over}), Verdict.REFERENCE_FAULTY)
+    return Ruling(Evidence(Code.SOUND_REFERENCE, name))
 
 
 def same_report(trial: Trial) -> Ruling:
     """Stage 4: the candidate's report against the common code held at the candidate's theta."""
-    sizes = _differences(trial)
-    over = {what: size for what, size in sizes.items() if not size <= trial.profile.pinned[what].limit}
+    side = trial.sides[1]
+    over = _beyond(trial, side)
     if not over:
-        return Ruling(Evidence(Code.SAME_REPORT, {"candidate": trial.names[1]}))
-    accounted = {what: entry.name for what in over if (entry := _definition(trial, what))}
-    figures = {"candidate": trial.names[1], "differences": over, "definitions": tuple(accounted.values())}
-    if len(accounted) < len(over):
-        return Ruling(Evidence(Code.OTHER_REPORT, figures), Verdict.UNEXPLAINED, tuple(accounted.items()))
+        return Ruling(Evidence(Code.SAME_REPORT, {"candidate": side.name}))
+    found = {what: entry for what in over if (entry := _definition(trial, side, what))}
+    accounted = tuple((what, entry.name) for what, entry in found.items())
+    figures = {"candidate": side.name, "differences": over, "definitions": tuple(name for _, name in accounted)}
+    if len(found) < len(over):
+        return Ruling(Evidence(Code.OTHER_REPORT, figures), Verdict.UNEXPLAINED, accounted)
     if all(size <= trial.profile.quantities[what].limit for what, size in over.items()):
-        return Ruling(Evidence(Code.DEFINED_WITHIN, figures), None, tuple(accounted.items()))
-    return Ruling(Evidence(Code.DEFINED_BEYOND, figures), Verdict.OTHER_DEFINITION, tuple(accounted.items()))
+        return Ruling(Evidence(Code.DEFINED_WITHIN, figures), None, accounted)
+    if not all(_information(trial, side, entry).definite for entry in found.values()):
+        return Ruling(Evidence(Code.INDEFINITE, figures), Verdict.FAULTY_REPORT, accounted)
+    return Ruling(Evidence(Code.DEFINED_BEYOND, figures), Verdict.OTHER_DEFINITION, accounted)
 
 
-def _differences(trial: Trial) -> dict[str, float]:
+def _beyond(trial: Trial, side: Side) -> dict[str, float]:
+    """What of a report differs from the common code by more than its limit, in the unit of the limit."""
+    sizes = _differences(trial, side)
+    return {what: size for what, size in sizes.items() if not size <= trial.profile.pinned[what].limit}
+
+
+def _differences(trial: Trial, side: Side) -> dict[str, float]:
     """Size up each reported quantity against the common code at the same theta, in the unit of its limit."""
-    held, fit = trial.solution, trial.candidate
+    fit, held = side.fit, trial.objective.at(side.fit.theta)
     se = np.sqrt(np.diag(held.covariance))
-    own_modes, own_fitted = trial.objective.effects(trial.thetas[1], fit.beta)  # theirs, so that beta counts once
-    modes = [np.abs(its.modes - mine).max() for its, mine in zip(fit.modes, own_modes, strict=True)]
+    own_modes, own_fitted = trial.objective.effects(fit.theta, fit.beta)  # its own beta, so that beta counts once
+    modes = [_largest(its.modes - mine) for its, mine in zip(fit.modes, own_modes, strict=True)]
+    fitted, residuals = fit.fitted_values[side.order], fit.residual_values[side.order]
     npar = len(fit.beta) + len(fit.theta) + 1
     counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))
     return {
-        "beta": float(np.max(np.abs(fit.beta - held.beta) / se)),
+        "beta": _largest((fit.beta - held.beta) / se),
         "sigma": abs(fit.sigma / held.sigma - 1),
         "se": se_difference(fit.covariance, held.covariance),
-        "varcorr": max(_block_differences(trial)),
-        "fitted": float(np.abs(fit.fitted_values[trial.order] - own_fitted).max()) / held.sigma,
+        "vcov": correlation_difference(fit.covariance, held.covariance),
+        "varcorr": max(_block_differences(trial, fit)),
+        "fitted": _largest(fitted - own_fitted) / held.sigma,
+        "residuals": _largest(fitted + residuals - trial.design.y) / held.sigma,
         "ranef": float(np.max(modes)) / held.sigma,
         "logLik": abs(2 * float(fit.loglik) + fit.criterion),
         "df": 0.0 if counted else math.inf,
     }
 
 
-def _block_differences(trial: Trial) -> Iterator[float]:
+def _largest(differences: Array) -> float:
+    """The largest magnitude, NaN where one is NaN."""
+    return float(np.max(np.abs(differences), initial=0.0))
+
+
+def _block_differences(trial: Trial, fit: Fit) -> Iterator[float]:
     """Reported covariances, SDs and correlations against ``sigma^2 T T'``, in SDs no smaller than a zero's."""
-    fit = trial.candidate
-    factors = covariance.split(trial.thetas[1], trial.design.widths)
+    factors = covariance.split(fit.theta, trial.design.widths)
+    yield abs(fit.varcorr.residual_sd / fit.sigma - 1)
     for term, t, block in zip(trial.design.random, factors, fit.varcorr, strict=True):
         right = fit.sigma**2 * t @ t.T
         floor = ZERO_SD * fit.sigma / rms(term)
@@ -67,20 +98,41 @@ def _block_differences(trial: Trial) -> Iterator[float]:
 
 
 def se_difference(mine: Array, its: Array) -> float:
-    """Largest relative difference of the standard errors of two covariance matrices."""
-    with np.errstate(invalid="ignore"):  # a negative variance is NaN, which is beyond any limit
-        return float(np.max(np.abs(np.sqrt(np.diag(mine)) / np.sqrt(np.diag(its)) - 1)))
+    """Largest relative difference of the standard errors of two covariance matrices.
+
+    Two that are both NaN do not differ, and one that alone is NaN differs beyond any limit.
+    """
+    with np.errstate(invalid="ignore"):  # a negative variance has no root
+        ours, theirs = np.sqrt(np.diag(mine)), np.sqrt(np.diag(its))
+    missing = np.isnan(ours) & np.isnan(theirs)
+    return float(np.max(np.where(missing, 0.0, np.abs(ours / theirs - 1))))
 
 
-def _definition(trial: Trial, what: str) -> Definition | None:
+def correlation_difference(mine: Array, its: Array) -> float:
+    """Largest difference of the correlations of estimates in two covariance matrices, each asymmetry among them."""
+    (ours, theirs), off = (matrix / _products(matrix) for matrix in (mine, its)), ~np.eye(len(mine), dtype=bool)
+    return _largest((ours - theirs)[off])
+
+
+def _products(matrix: Array) -> Array:
+    size = np.sqrt(np.abs(np.diag(matrix)))  # a negative variance counts by its size
+    return np.outer(size, size)
+
+
+def _definition(trial: Trial, side: Side, what: str) -> Definition | None:
     """The definition that accounts for a pinned difference, where the common code bears it out."""
-    entry = lookup(trial.names[1], what)
+    entry = lookup(side.name, what)
     if entry is None or entry.borne_out_by != "joint_information":
         return None
-    joint = trial.objective.joint_covariance(trial.thetas[1])
-    limit = trial.profile.quantities["se"].limit
-    if joint is not None:
-        return entry if se_difference(trial.candidate.covariance, joint) <= limit else None
-    given = trial.candidate.covariance_given_theta  # on the boundary there is no joint information to compute
-    held = given is not None and se_difference(given, trial.solution.covariance) <= limit
-    return entry if held else None
+    joint, limit = _information(trial, side, entry).fixed, trial.profile.quantities["se"].limit
+    if np.all(np.isfinite(joint)):
+        same = se_difference(side.fit.covariance, joint), correlation_difference(side.fit.covariance, joint)
+        return entry if max(same) <= limit else None
+    given = side.fit.covariance_given_theta  # where there is no joint information to compute
+    held = trial.objective.at(side.fit.theta).covariance
+    return entry if given is not None and se_difference(given, held) <= limit else None
+
+
+def _information(trial: Trial, side: Side, entry: Definition) -> Information:
+    found = information(trial.objective, side.fit.theta, side.fit.beta)
+    return found.by(entry.parameters_of(side.name) or "relative covariances")

@@ -7,7 +7,6 @@ sections 3.2 to 3.4); it needs no inverse of a covariance, so it holds at theta 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +16,6 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import Bounds, minimize
 from scipy.sparse.linalg import SuperLU, splu
 
-from lmerbridge.errors import EngineFailed
 from lmerbridge.results import Array, Design, RandomTerm, covariance
 
 
@@ -74,7 +72,7 @@ class Objective:
         """Everything that follows from theta."""
         value, gamma, u, lam, pwrss, chol = self._solve(theta)
         design = self.design
-        sigma = math.sqrt(pwrss / self._denominator)
+        sigma = math.sqrt(pwrss / self.denominator)
         inverse = solve_triangular(self._r, np.eye(len(gamma)))
         b = lam @ u
         return Solution(
@@ -88,7 +86,7 @@ class Objective:
 
     def effects(self, theta: Array, beta: Array) -> tuple[tuple[Array, ...], Array]:
         """Conditional modes, term by term, and fitted values at theta and given fixed effects."""
-        lam, design = self._factor(theta), self.design
+        lam, design = self.factor(theta), self.design
         a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
         residual = self._y - self._q @ (self._r @ beta)
         b = lam @ a.solve(lam.T @ (self._z.T @ residual))
@@ -107,73 +105,11 @@ class Objective:
         float
             Deviance units, not negative but for rounding.
         """
-        best, m = self.at(theta), self._denominator
+        best, m = self.at(theta), self.denominator
         step = beta - best.beta
         ratio = (best.sigma / sigma) ** 2
         quadratic = float(step @ np.linalg.solve(best.covariance, step))
         return m * (ratio - 1 - math.log(ratio)) + ratio * quadratic
-
-    def joint_covariance(self, theta: Array, step: float = 1e-4) -> Array | None:
-        """Covariance of beta from the joint information of beta and the variance parameters, at a stationary theta.
-
-        The uncertainty of theta, ``(H / 2)^-1`` with the Hessian ``H`` of the criterion, carried over by
-        ``d beta / d theta`` and added to the covariance that holds theta; derivatives are central differences.
-
-        Returns
-        -------
-        ndarray, shape (p, p), or None
-            None where ``H`` is not positive definite, as on the boundary.
-        """
-        steps = step / self.scale
-        moves = np.diag(steps)
-        ends = [(self.at(theta + move), self.at(theta - move)) for move in moves]
-        slopes = np.array([(up.beta - down.beta) / 2 for up, down in ends]).T / steps
-        hessian = np.array([[_mixed_difference(self, theta, a, b) for b in moves] for a in moves])
-        hessian /= 4 * np.outer(steps, steps)
-        if not np.all(np.linalg.eigvalsh(hessian * np.outer(1 / self.scale, 1 / self.scale)) > 0):
-            return None
-        spread: Array = slopes @ np.linalg.solve(hessian / 2, slopes.T)
-        return self.at(theta).covariance + spread
-
-    def variance_errors(self, theta: Array, sigma: float, step: float = 1e-4) -> Array | None:
-        """Asymptotic standard errors of the variances, from the observed information without the fixed effects.
-
-        The criterion as a function of the covariances of the random terms and of the residual variance, differentiated
-        twice by central differences, each variance in steps of its own size.
-
-        Returns
-        -------
-        ndarray, shape (nvariances,), or None
-            Term by term, the residual variance left out. None where the information is not positive definite or a
-            variance is zero.
-        """
-        widths = self.design.widths
-        point = np.append(covariance.join([sigma**2 * t @ t.T for t in covariance.split(theta, widths)]), sigma**2)
-        diagonal = np.append(self.lower == 0, False)
-        variances = [np.diag(c) for c in covariance.split(point[:-1], widths)]
-        if not all(np.all(v > 0) for v in variances):
-            return None
-        roots = [np.tril(np.sqrt(np.outer(v, v))) for v in variances]
-        steps = step * np.append(covariance.join(roots), sigma**2)
-        moves = np.diag(steps)
-        try:
-            hessian = np.array([[_mixed_difference(self._value_at, point, a, b) for b in moves] for a in moves])
-            hessian /= 4 * np.outer(steps, steps)
-            inverse = np.linalg.inv(hessian / 2)
-        except (EngineFailed, np.linalg.LinAlgError):
-            return None
-        errors = np.diag(inverse)[diagonal]
-        return np.sqrt(errors) if np.all(errors > 0) else None
-
-    def _value_at(self, point: Array) -> float:
-        """Value of the criterion at given covariances and a given residual variance, the last element."""
-        widths, sigma2 = self.design.widths, float(point[-1])
-        lower = covariance.split(point[:-1], widths)
-        whole = [np.tril(c) + np.tril(c, -1).T for c in lower]
-        theta = covariance.join([covariance.lower_root(c / sigma2) for c in whole])
-        value, _, _, _, pwrss, _ = self._solve(theta)
-        ratio, m = pwrss / self._denominator / sigma2, self._denominator
-        return value + m * (ratio - 1 - math.log(ratio))
 
     def polish(self, start: Array) -> tuple[Array, float]:
         """Minimize from a start to rounding level (COBYQA), each theta scaled by what it moves."""
@@ -200,12 +136,13 @@ class Objective:
         return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(rms, self.design.random)])
 
     @property
-    def _denominator(self) -> int:
+    def denominator(self) -> int:
+        """What sigma squared is a mean of: n squares, or n - p by REML."""
         n, p = self.design.x.shape
         return int(n - p if self.reml else n)
 
     def _solve(self, theta: Array) -> tuple[float, Array, Array, sp.csc_array, float, tuple[Array, bool]]:
-        lam = self._factor(theta)
+        lam = self.factor(theta)
         a = splu_spd(sp.csc_array(lam.T @ self._ztz @ lam + sp.eye_array(lam.shape[0])))
         lztq = lam.T @ self._ztq
         cq = a.solve(np.ascontiguousarray(lztq))
@@ -223,14 +160,15 @@ class Objective:
         return value, gamma, u, lam, pwrss, chol
 
     def _value(self, pwrss: float, log_det: float, chol: tuple[Array, bool]) -> float:
-        m = self._denominator
+        m = self.denominator
         value = log_det - self._log_weights + m * (1 + math.log(2 * math.pi * pwrss / m))
         if self.reml:
             diagonals = np.abs(np.diag(chol[0])) * np.abs(np.diag(self._r))
             value += 2 * float(np.log(diagonals).sum())
         return value
 
-    def _factor(self, theta: Array) -> sp.csc_array:
+    def factor(self, theta: Array) -> sp.csc_array:
+        """The relative covariance factor of all conditional modes, shape (q, q)."""
         factors = covariance.split(np.asarray(theta, float), self.design.widths)
         blocks = [
             sp.kron(sp.eye_array(len(term.levels)), factor)
@@ -242,11 +180,6 @@ class Objective:
         ends = np.cumsum([term.z.shape[1] for term in self.design.random])
         parts = np.split(b, ends[:-1])
         return tuple(part.reshape(-1, term.width) for part, term in zip(parts, self.design.random, strict=True))
-
-
-def _mixed_difference(function: Callable[[Array], float], at: Array, a: Array, b: Array) -> float:
-    """Difference of a function along two moves, centred."""
-    return function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b)
 
 
 def splu_spd(a: sp.csc_array) -> SuperLU:

@@ -1,4 +1,4 @@
-"""The six stages of the decision procedure."""
+"""The stages of the decision procedure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from lmerbridge.parity import align
+from lmerbridge.parity.causes import cause
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import same_report
-from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Array, CovarianceBlock, Fit, RandomTerm
 
 SAME = 1e-9  # relative: the same numbers through two programs
-LOG_2PI = math.log(2 * math.pi)
 
 
 def same_rows(trial: Trial) -> Ruling:
@@ -127,26 +126,10 @@ def same_objective(trial: Trial) -> Ruling:
         "reported": reported,
         "common": common,
         "difference": difference,
-        "constant": _constant(trial, difference),
+        "constant": cause(trial),
         "method": _method(trial.reference),
     }
     return Ruling(Evidence(Code.OTHER_OBJECTIVE, name | figures), Verdict.OTHER_OBJECTIVE)
-
-
-def _constant(trial: Trial, difference: float) -> str:
-    """Name a difference of two objectives: the other criterion, or a constant that some packages leave out, or ""."""
-    n, p = trial.design.x.shape
-    other = Objective(trial.design, not trial.reference.reml)(trial.thetas[1]) - float(trial.profile_values[1])
-    sizes = {
-        "log_det_xx": 2 * float(np.log(np.abs(np.diag(np.linalg.qr(trial.design.x, mode="r")))).sum()),
-        "p_log_2pi": p * LOG_2PI,
-        "n_log_2pi": n * LOG_2PI,
-        "sum_log_weights": float(np.log(trial.design.weights).sum()),
-    }
-    signed = {"other_method": other}
-    for name, size in sizes.items():
-        signed |= {name: size, f"-{name}": -size}
-    return next((name for name, size in signed.items() if abs(difference - size) <= 10 * trial.rounding), "")
 
 
 def same_optimum(trial: Trial) -> Ruling:
@@ -163,7 +146,8 @@ def same_optimum(trial: Trial) -> Ruling:
         "better": better,
         "better_gap": trial.gap[better],
     }
-    verdict = Verdict.LOOSE_STOP if trial.gap[worse] <= trial.profile.loose else Verdict.OTHER_OPTIMUM
+    short = [name for name in trial.names if not trial.gap[name] <= trial.profile.loose]
+    verdict = (Verdict.LOOSE_STOP, Verdict.OTHER_OPTIMUM, Verdict.BOTH_SHORT)[len(short)]
     return Ruling(Evidence(Code.STOPPED_ABOVE, shared | figures), verdict)
 
 

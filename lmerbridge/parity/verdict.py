@@ -30,9 +30,12 @@ class Verdict(StrEnum):
     SAME_OPTIMUM = "same_optimum"
     LOOSE_STOP = "loose_stop"
     OTHER_OPTIMUM = "other_optimum"
+    BOTH_SHORT = "both_short"
     OTHER_DEFINITION = "other_definition"
+    FAULTY_REPORT = "faulty_report"
     OTHER_OBJECTIVE = "other_objective"
     SPEC_MISMATCH = "spec_mismatch"
+    REFERENCE_FAULTY = "reference_faulty"
     UNEXPLAINED = "unexplained"
     NOT_EXPRESSIBLE = "not_expressible"
     TOO_LARGE = "too_large"
@@ -164,8 +167,10 @@ class Comparison:
 
     @property
     def worse(self) -> str | None:
-        """The engine at fault: one that stopped short, or a reference that gave no fit."""
-        return self.reference if self.reference_fit is None else self._judged.worse
+        """The engine at fault: one that stopped short, that reports what is not so, or a reference that gave no fit."""
+        if self.reference_fit is None or self.verdict is Verdict.REFERENCE_FAULTY:
+            return self.reference
+        return self.candidate if self.verdict is Verdict.FAULTY_REPORT else self._judged.worse
 
     @property
     def minimum(self) -> float:

@@ -19,6 +19,8 @@ TERMS = {  # what of a fit is compared, by its field
     "beta": "fixed effects",
     "sigma": "sigma",
     "se": "standard errors",
+    "vcov": "correlations of the estimates",
+    "residuals": "residuals",
     "varcorr": "variances or correlations",
     "fitted": "fitted values",
     "ranef": "random effects",
@@ -26,6 +28,8 @@ TERMS = {  # what of a fit is compared, by its field
     "df": "the number of parameters or rows",
 }
 CONSTANTS = {  # by which two objectives may differ
+    "p1_log_2pi": "(p - 1) log 2 pi",
+    "log_det_t": "2 log |T|, the fixed effects in another coding or unit",
     "log_det_xx": "log det X'X",
     "p_log_2pi": "p log 2 pi",
     "n_log_2pi": "n log 2 pi",
@@ -39,8 +43,8 @@ class Code(StrEnum):
     Attributes
     ----------
     stage : str
-        ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned`` or ``quantities``; ``fit`` where the stages
-        were not reached.
+        ``reference``, ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned`` or ``quantities``; ``fit``
+        where the stages were not reached.
     agrees : bool
         Whether the engines agree at that stage.
     """
@@ -57,6 +61,9 @@ class Code(StrEnum):
     NO_FIT = "no_fit", "fit", False
     NOT_JUDGED = "not_judged", "fit", False
     STRUCTURED = "structured", "fit", False
+    SOUND_REFERENCE = "sound_reference", "reference", True
+    REFERENCE_CRITERION = "reference_criterion", "reference", False
+    REFERENCE_REPORT = "reference_report", "reference", False
     SAME_DATA = "same_data", "rows", True
     OTHER_DATA = "other_data", "rows", False
     SAME_SPACE = "same_space", "model_space", True
@@ -71,6 +78,7 @@ class Code(StrEnum):
     SAME_REPORT = "same_report", "pinned", True
     DEFINED_WITHIN = "defined_within", "pinned", True
     DEFINED_BEYOND = "defined_beyond", "pinned", False
+    INDEFINITE = "indefinite", "pinned", False
     OTHER_REPORT = "other_report", "pinned", False
     ALL_WITHIN = "all_within", "quantities", True
     SOME_BEYOND = "some_beyond", "quantities", False
@@ -135,8 +143,24 @@ def _other_objective(f: Figures) -> str:
     )
 
 
+OTHER_MODELS = {  # whose objective it is
+    "weights_ignored": "the weights are ignored",
+    "weights_squared": "the weights are squared",
+    "weights_inverse": "the weights are taken for variances",
+    "weights_rescaled": "the weights are rescaled to a mean of 1",
+    "offset_ignored": "the offset is ignored",
+    "offset_twice": "the offset counts twice",
+    "centred": "the covariates are centred",
+    "standardized": "the covariates are standardized",
+}
+
+
 def _constant(f: Figures) -> str:
     sign, name = "-" * f["constant"].startswith("-"), f["constant"].removeprefix("-")
+    model, _, covariate = name.partition(" ")
+    if model in OTHER_MODELS:
+        what = f"{covariate} is {model}" if covariate else OTHER_MODELS[model]
+        return f"that of a model in which {what}"
     if name == "other_method":
         return f"that of {'ML' if f['method'] == 'REML' else 'REML'} to {f['method']}"
     return sign + CONSTANTS[name] if name else f"{f['difference']:.6g}, without a name"
@@ -159,14 +183,15 @@ def _in_brackets(marks: Sequence[str]) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _sizes(f: Figures) -> str:
+def _sizes(f: Figures, engine: str) -> str:
     sizes = ", ".join(f"{TERMS[what]} by {size:.1e}" for what, size in f["differences"].items())
-    return f"At the same theta {f['candidate']} differs in {sizes}"
+    return f"At the same theta {engine} differs in {sizes}"
 
 
 def _definition(f: Figures) -> str:
     texts = {entry.name: entry.text for entry in definitions()}
-    return f"{_sizes(f)}, by definition: {' '.join(dict.fromkeys(texts[name] for name in f['definitions']))}"
+    told = " ".join(dict.fromkeys(texts[name] for name in f["definitions"]))
+    return f"{_sizes(f, f['candidate'])}, by definition: {told}"
 
 
 SENTENCES: dict[Code, Callable[[Figures], str]] = {
@@ -175,6 +200,12 @@ SENTENCES: dict[Code, Callable[[Figures], str]] = {
     Code.STRUCTURED: lambda _: (
         "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."
     ),
+    Code.SOUND_REFERENCE: "Held at its own theta, {reference} reports what the common code gives.".format_map,
+    Code.REFERENCE_CRITERION: (
+        "The reference is at fault: the criterion of {reference} lies {difference:.3g} from the common objective at "
+        "its own theta.".format_map
+    ),
+    Code.REFERENCE_REPORT: lambda f: f"The reference is at fault. {_sizes(f, f['reference'])}.",
     Code.SAME_DATA: _same_data,
     Code.OTHER_DATA: _other_data,
     Code.SAME_SPACE: _same_space,
@@ -191,7 +222,11 @@ SENTENCES: dict[Code, Callable[[Figures], str]] = {
     Code.SAME_REPORT: "Held at the theta of {candidate}, the common code gives every number it reports.".format_map,
     Code.DEFINED_WITHIN: lambda f: f"{_definition(f)} It stays within tolerance here.",
     Code.DEFINED_BEYOND: _definition,
-    Code.OTHER_REPORT: lambda f: f"{_sizes(f)}, and no known definition accounts for it.",
+    Code.INDEFINITE: lambda f: (
+        f"{_sizes(f, f['candidate'])}: it inverts an information matrix that is not positive definite at its "
+        "estimates, and what comes out is no standard error."
+    ),
+    Code.OTHER_REPORT: lambda f: f"{_sizes(f, f['candidate'])}, and no known definition accounts for it.",
     Code.ALL_WITHIN: lambda _: "Every quantity agrees within its tolerance.",
     Code.SOME_BEYOND: lambda f: f"Beyond tolerance: {', '.join(f['quantities'])}.",
     Code.SOME_MISSING: lambda f: f"There is no number to compare for {', '.join(f['quantities'])}.",

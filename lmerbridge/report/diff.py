@@ -24,9 +24,12 @@ BADNESS = (  # the least first
     Verdict.NOT_EXPRESSIBLE,
     Verdict.TOO_LARGE,
     Verdict.OTHER_OPTIMUM,
+    Verdict.BOTH_SHORT,
+    Verdict.FAULTY_REPORT,
     Verdict.ENGINE_FAILED,
     Verdict.OTHER_OBJECTIVE,
     Verdict.SPEC_MISMATCH,
+    Verdict.REFERENCE_FAULTY,
     Verdict.UNEXPLAINED,
 )
 

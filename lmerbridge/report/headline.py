@@ -18,6 +18,9 @@ NOTHING_COMPARED = "Nothing compared"
 
 CLAUSES: tuple[tuple[Verdict, bool, str, str], ...] = (  # verdict, reference at fault, one, many
     (Verdict.OTHER_OPTIMUM, False, "{n} stops short of the optimum", "{n} stop short of the optimum"),
+    (Verdict.BOTH_SHORT, False, "on {n} both stop short", "on {n} both stop short"),
+    (Verdict.FAULTY_REPORT, False, "{n} has a faulty report", "{n} have a faulty report"),
+    (Verdict.REFERENCE_FAULTY, False, "on {n} REF itself is faulty", "on {n} REF itself is faulty"),
     (Verdict.OTHER_OBJECTIVE, False, "{n} has another objective", "{n} have another objective"),
     (Verdict.SPEC_MISMATCH, False, "{n} is of another model", "{n} are of another model"),
     (Verdict.ENGINE_FAILED, False, "{n} fails", "{n} fail"),

@@ -30,9 +30,12 @@ class Words:
 
 WORDS: dict[Verdict, Words] = {  # the worst first: the order of the findings
     Verdict.UNEXPLAINED: Words("unexplained", "bad", "a difference without a known cause"),
+    Verdict.REFERENCE_FAULTY: Words("faulty reference", "bad", "the reference does not report what its theta gives"),
     Verdict.SPEC_MISMATCH: Words("other model", "bad", "rows, response or model space differ"),
     Verdict.OTHER_OBJECTIVE: Words("other objective", "bad", "the engines optimise different functions"),
     Verdict.ENGINE_FAILED: Words("engine failed", "bad", "an engine raised an error or gave nothing usable"),
+    Verdict.FAULTY_REPORT: Words("faulty report", "bad", "a number that is none, and how the engine came to it"),
+    Verdict.BOTH_SHORT: Words("both stop short", "bad", "both engines stopped clearly above the best optimum known"),
     Verdict.OTHER_OPTIMUM: Words("other optimum", "bad", "an engine stopped clearly above the best optimum known"),
     Verdict.LOOSE_STOP: Words("loose stop", "note", "an engine stopped a little above the optimum"),
     Verdict.OTHER_DEFINITION: Words("other definition", "note", "same optimum; a named definition differs"),

@@ -105,7 +105,9 @@ def test_statsmodels_is_named_wherever_it_lies_above_the_best_of_lme4s_optimizer
     assert result.gap["statsmodels"] == pytest.approx(above + beyond, abs=1e-3)
     assert result.minimum <= best + 1e-6  # and never a worse one
     if above > 0.01:
-        assert (result.verdict, result.worse) == (Verdict.OTHER_OPTIMUM, "statsmodels")
+        both = result.gap["lme4"] > 0.01  # lme4's default optimizer may be no better
+        assert result.verdict is (Verdict.BOTH_SHORT if both else Verdict.OTHER_OPTIMUM)
+        assert result.worse == max(result.gap, key=result.gap.get)
 
 
 @pytest.mark.slow
