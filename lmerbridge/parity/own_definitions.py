@@ -10,6 +10,7 @@ import numpy as np
 from lmerbridge.parity.evidence import Native
 from lmerbridge.parity.information import information
 from lmerbridge.parity.pair import Trial
+from lmerbridge.parity.sparse import Objective
 from lmerbridge.results import Fit
 
 
@@ -33,16 +34,16 @@ def _others(trial: Trial) -> Iterator[Native]:
     reference, candidate = trial.reference, trial.candidate
     if not candidate.native:
         return
-    ours = reference.quantities() | _variance_errors(trial, reference)
-    theirs = candidate.quantities() | _variance_errors(trial, candidate)
+    ours = reference.quantities() | variance_errors(trial.objective, reference)
+    theirs = candidate.quantities() | variance_errors(trial.objective, candidate)
     for name, value in candidate.native.items():
         yield Native(name, ours.get(name, math.nan), value, theirs.get(name, math.nan))
 
 
-def _variance_errors(trial: Trial, fit: Fit) -> dict[str, float]:
+def variance_errors(objective: Objective, fit: Fit) -> dict[str, float]:
     """Asymptotic standard errors of the variances, by name. A variance of zero has none."""
-    found = information(trial.objective, fit.theta, fit.beta, fit.sigma).by("covariances")
-    diagonal = np.append(trial.objective.lower == 0, False)
+    found = information(objective, fit.theta, fit.beta, fit.sigma).by("covariances")
+    diagonal = np.append(objective.lower == 0, False)
     errors = np.diag(found.inverse)[found.p :][diagonal]
     if not (np.all(errors > 0) and np.all(found.point[diagonal] > 0)):
         return {}

@@ -15,9 +15,10 @@ from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import same_report
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
-from lmerbridge.results import Array, CovarianceBlock, Fit, RandomTerm
+from lmerbridge.results import Array, CovarianceBlock, Fit, RandomTerm, covariance
 
 SAME = 1e-9  # relative: the same numbers through two programs
+SINGLE = 1e-6  # relative: the same numbers, of which one program keeps single precision
 
 
 def same_rows(trial: Trial) -> Ruling:
@@ -45,13 +46,30 @@ def _data_differences(trial: Trial) -> Iterator[tuple[str, Any]]:
     if not np.array_equal(np.sort(a.rows), np.sort(b.rows)):
         yield "only_reference", len(np.setdiff1d(a.rows, b.rows))
         yield "only_candidate", len(np.setdiff1d(b.rows, a.rows))
-    elif differing := {what: n for what in ("y", "weights", "offset") if (n := _rows_differing(trial, what))}:
+        return
+    if differing := {what: n for what in ("y", "weights", "offset") if (n := _rows_differing(trial, what))}:
         yield "rows_differing", differing
+    if a.rows_dropped != b.rows_dropped:
+        yield "dropped", (a.rows_dropped, b.rows_dropped)
+    if not a.index.equals(b.index):
+        yield "labels", True
 
 
 def _rows_differing(trial: Trial, what: str) -> int:
     mine, its = getattr(trial.design, what), _vector(trial, what)
-    return int((~(np.abs(mine - its) <= SAME * np.abs(mine).max())).sum())
+    rebuilt = what == "y" and trial.other is None
+    close = SINGLE if rebuilt and in_single(trial.as_given) else SAME
+    return int((~(np.abs(mine - its) <= close * np.abs(mine).max())).sum())
+
+
+def in_single(fit: Fit) -> bool:
+    """Whether a fit's values by row are numbers of single precision."""
+    values = np.concatenate([fit.fitted_values, fit.residual_values])
+    return bool(np.array_equal(values, values.astype(np.float32), equal_nan=True)) and not _whole(values)
+
+
+def _whole(values: Array) -> bool:
+    return bool(np.all(values == np.round(values)))
 
 
 def _vector(trial: Trial, what: str) -> Array:
@@ -89,11 +107,32 @@ def _space_differences(trial: Trial) -> Iterator[tuple[str, Any]]:
         yield from {"reference_columns": p, "candidate_columns": q}.items()
     elif not trial.recoding.distance <= trial.profile.space:
         yield "distance", trial.recoding.distance
+    elif named := _names_differing(trial):
+        yield "names_differing", named
+    if groups := _unknown_groups(trial):
+        yield "unknown_groups", groups
     blocks = trial.as_given.varcorr.blocks
     if align.match(trial.design.random, blocks) is None:
         yield from {"reference_random": _bars(trial.design.random), "candidate_random": _bars(blocks)}.items()
     elif trial.other is not None and (terms := tuple(_z_differences(trial, trial.other.random))):
         yield "terms_differing", terms
+
+
+def _names_differing(trial: Trial) -> tuple[str, ...]:
+    """Terms that the candidate gives another name than the reference, where both have the same columns."""
+    if not trial.recoding.same_columns:
+        return ()
+    ours = trial.recoding.transform.T @ np.arange(len(trial.design.terms))
+    pairs = zip(trial.as_given.terms, (trial.design.terms[int(place)] for place in ours), strict=True)
+    return tuple(mine for its, mine in pairs if its != mine)
+
+
+def _unknown_groups(trial: Trial) -> tuple[str, ...]:
+    """Grouping factors of conditional modes that the model does not have, or that come twice."""
+    groups = [group.group for group in trial.as_given.modes]
+    known = {term.group for term in trial.design.random}
+    extra = [g for g in groups if not any(align.same_group(g, name) for name in known)]
+    return tuple(dict.fromkeys([*extra, *(g for g in groups if groups.count(g) > 1)]))
 
 
 def _z_differences(trial: Trial, others: tuple[RandomTerm, ...]) -> Iterator[dict[str, str]]:
@@ -160,6 +199,21 @@ def all_there(trial: Trial) -> Ruling:
     return Ruling(Evidence(Code.SOME_BEYOND, {"quantities": beyond}) if beyond else Evidence(Code.ALL_WITHIN))
 
 
+def same_flags(trial: Trial) -> Ruling:
+    """Last: what the candidate says of its answer, which is a remark and no verdict."""
+    fit, remarks = trial.candidate, {}
+    near = trial.gap[trial.names[1]] <= trial.profile.loose
+    if bool(fit.converged) != near:
+        remarks["converged"] = bool(fit.converged)
+    at_zero = any(map(covariance.singular, covariance.split(trial.thetas[1], trial.design.widths)))
+    if bool(fit.singular) != at_zero:
+        remarks["singular"] = bool(fit.singular)
+    if in_single(fit):
+        remarks["single"] = True
+    figures = {"candidate": trial.names[1], "gap": trial.gap[trial.names[1]], "remarks": remarks}
+    return Ruling(Evidence(Code.FLAGS_DIFFER if remarks else Code.SAME_FLAGS, figures))
+
+
 STAGES: tuple[Callable[[Trial], Ruling], ...] = (
     same_rows,
     same_space,
@@ -167,6 +221,7 @@ STAGES: tuple[Callable[[Trial], Ruling], ...] = (
     same_optimum,
     same_report,
     all_there,
+    same_flags,
 )
 
 

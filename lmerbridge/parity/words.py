@@ -43,8 +43,8 @@ class Code(StrEnum):
     Attributes
     ----------
     stage : str
-        ``reference``, ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned`` or ``quantities``; ``fit``
-        where the stages were not reached.
+        ``reference``, ``rows``, ``model_space``, ``objective``, ``optimum``, ``pinned``, ``quantities`` or
+        ``flags``; ``fit`` where the stages were not reached.
     agrees : bool
         Whether the engines agree at that stage.
     """
@@ -83,6 +83,8 @@ class Code(StrEnum):
     ALL_WITHIN = "all_within", "quantities", True
     SOME_BEYOND = "some_beyond", "quantities", False
     SOME_MISSING = "some_missing", "quantities", False
+    SAME_FLAGS = "same_flags", "flags", True
+    FLAGS_DIFFER = "flags_differ", "flags", False
 
 
 def sentence(code: Code, figures: Figures) -> str:
@@ -107,6 +109,10 @@ def _data_clauses(f: Figures) -> Iterator[str]:
         yield f"{f['only_reference']} rows only {first} used and {f['only_candidate']} only {second} did"
     for what, rows in f["rows_differing"].items():
         yield f"{rows} rows differ in {TERMS[what]}"
+    if "dropped" in f:
+        yield "{0} rows left out by {2}, {1} by {3}".format(*f["dropped"], first, second)
+    if "labels" in f:
+        yield f"{second} has other row labels, or the same in another order"
 
 
 def _same_space(f: Figures) -> str:
@@ -124,6 +130,10 @@ def _space_clauses(f: Figures) -> Iterator[str]:
     first, second = f["reference"], f["candidate"]
     if "reference_columns" in f:
         yield f"{first} has {f['reference_columns']} fixed effects, {second} {f['candidate_columns']}"
+    if "names_differing" in f:
+        yield f"{second} has other names for the columns of {', '.join(f['names_differing'])}"
+    if "unknown_groups" in f:
+        yield f"{second} has random effects of {', '.join(f['unknown_groups'])}, which the model has not, or twice"
     if "distance" in f:
         yield f"the column spaces of X are {f['distance']:.2g} apart"
     if "reference_random" in f:
@@ -179,6 +189,18 @@ def _stopped_above(f: Figures) -> str:
     )
 
 
+def _remarks(f: Figures) -> Iterator[str]:
+    engine, remarks = f["candidate"], f["remarks"]
+    if "converged" in remarks:
+        claim = "converged" if remarks["converged"] else "did not converge"
+        yield f"{engine} says that it {claim}, {f['gap']:.1e} above the best optimum known"
+    if "singular" in remarks:
+        boundary = "is on the boundary" if remarks["singular"] else "is not on the boundary"
+        yield f"{engine} says that its answer {boundary}, and its variances say otherwise"
+    if "single" in remarks:
+        yield f"{engine} reports in single precision"
+
+
 def _in_brackets(marks: Sequence[str]) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
@@ -227,6 +249,8 @@ SENTENCES: dict[Code, Callable[[Figures], str]] = {
         "estimates, and what comes out is no standard error."
     ),
     Code.OTHER_REPORT: lambda f: f"{_sizes(f, f['candidate'])}, and no known definition accounts for it.",
+    Code.SAME_FLAGS: "What {candidate} says of its convergence and of its boundary is so.".format_map,
+    Code.FLAGS_DIFFER: lambda f: f"A remark: {'; '.join(_remarks(f))}.",
     Code.ALL_WITHIN: lambda _: "Every quantity agrees within its tolerance.",
     Code.SOME_BEYOND: lambda f: f"Beyond tolerance: {', '.join(f['quantities'])}.",
     Code.SOME_MISSING: lambda f: f"There is no number to compare for {', '.join(f['quantities'])}.",

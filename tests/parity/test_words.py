@@ -94,6 +94,34 @@ SAID = [
     (Code.ALL_WITHIN, {}, "Every quantity agrees within its tolerance."),
     (Code.SOME_BEYOND, {"quantities": ("sigma", "se[x]")}, "Beyond tolerance: sigma, se[x]."),
     (Code.SOME_MISSING, {"quantities": ("sigma", "se[x]")}, "There is no number to compare for sigma, se[x]."),
+    (Code.SOUND_REFERENCE, {"reference": "a"}, "Held at its own theta, a reports what the common code gives."),
+    (
+        Code.REFERENCE_CRITERION,
+        {"reference": "a", "difference": 5.0},
+        "The reference is at fault: the criterion of a lies 5 from the common objective at its own theta.",
+    ),
+    (
+        Code.REFERENCE_REPORT,
+        {"reference": "a", "differences": {"se": 0.2}},
+        "The reference is at fault. At the same theta a differs in standard errors by 2.0e-01.",
+    ),
+    (
+        Code.INDEFINITE,
+        {"candidate": "b", "differences": {"se": 0.2}},
+        "At the same theta b differs in standard errors by 2.0e-01: it inverts an information matrix that is not "
+        "positive definite at its estimates, and what comes out is no standard error.",
+    ),
+    (
+        Code.SAME_FLAGS,
+        {"candidate": "b", "remarks": {}},
+        "What b says of its convergence and of its boundary is so.",
+    ),
+    (
+        Code.FLAGS_DIFFER,
+        {"candidate": "b", "gap": 3e-9, "remarks": {"converged": False, "singular": True, "single": True}},
+        "A remark: b says that it did not converge, 3.0e-09 above the best optimum known; b says that its answer is on "
+        "the boundary, and its variances say otherwise; b reports in single precision.",
+    ),
 ]
 OPEN = {Code.STRUCTURED, Code.DEFINED_BEYOND, Code.DEFINED_WITHIN}  # what ends in a text of elsewhere
 
@@ -113,5 +141,5 @@ def test_a_code_is_its_name_and_knows_its_stage():
     assert {Code(str(code)) for code in Code} == set(Code)
     assert (Code.STOPPED_ABOVE.stage, Code.STOPPED_ABOVE.agrees) == ("optimum", False)
     assert {code.stage for code in Code if code.agrees} == {
-        *("rows", "model_space", "objective", "optimum", "pinned", "quantities")
+        *("reference", "rows", "model_space", "objective", "optimum", "pinned", "quantities", "flags")
     }
