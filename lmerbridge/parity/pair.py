@@ -21,7 +21,7 @@ from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Array, Design, Fit, covariance
 
-LOST = 1e-4  # deviance units: no more digits than this are forgiven to a covariance near its boundary
+LOST = 1e-4  # no more than this is forgiven to the rounding of a covariance near its boundary
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
 
 
@@ -169,18 +169,16 @@ class Trial:
         return self.rounding_at(self.thetas[1], float(self.profile_values[1]))
 
     def rounding_at(self, theta: Array, value: float) -> float:
-        """How far two right values of the objective may lie apart at a theta, where it has a value.
-
-        An engine that inverts a covariance loses the digits of its condition.
-        """
-        lost = min(np.finfo(float).eps * self._condition(theta) * abs(value), LOST)
+        """How far two right values of the objective may lie apart at a theta, where it has a value."""
+        lost = min(self.lost(theta) * abs(value), LOST)
         return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost)
 
-    def _condition(self, theta: Array) -> float:
-        """The largest condition of a term's covariance, each column by what it moves."""
+    def lost(self, theta: Array) -> float:
+        """Relative rounding of an engine that inverts a covariance: the largest condition, each column by its size."""
         factors = covariance.split(theta, self.design.widths)
         scaled = [rms(term)[:, None] * t for term, t in zip(self.design.random, factors, strict=True)]
-        return max((float(np.linalg.cond(t)) ** 2 for t in scaled if np.any(t)), default=1.0)
+        condition = max((float(np.linalg.cond(t)) ** 2 for t in scaled if np.any(t)), default=1.0)
+        return min(float(np.finfo(float).eps) * condition, LOST)
 
     @cached_property
     def minimum(self) -> float:

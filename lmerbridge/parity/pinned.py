@@ -51,8 +51,9 @@ def same_report(trial: Trial) -> Ruling:
 
 def _beyond(trial: Trial, side: Side) -> dict[str, float]:
     """What of a report differs from the common code by more than its limit, in the unit of the limit."""
-    sizes = _differences(trial, side)
-    return {what: size for what, size in sizes.items() if not size <= trial.profile.pinned[what].limit}
+    lost = dict.fromkeys(("fitted", "ranef"), trial.lost(side.fit.theta))
+    sizes, limits = _differences(trial, side), trial.profile.pinned
+    return {what: size for what, size in sizes.items() if not size <= limits[what].limit + lost.get(what, 0.0)}
 
 
 def _differences(trial: Trial, side: Side) -> dict[str, float]:
