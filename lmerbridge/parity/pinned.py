@@ -70,7 +70,7 @@ def _differences(trial: Trial, side: Side) -> dict[str, float]:
         "sigma": abs(fit.sigma / held.sigma - 1),
         "se": se_difference(fit.covariance, held.covariance),
         "vcov": correlation_difference(fit.covariance, held.covariance),
-        "varcorr": max(_block_differences(trial, fit)),
+        "varcorr": float(np.max([*_block_differences(trial, fit)])),  # NaN where one is NaN
         "fitted": _largest(fitted - own_fitted) / held.sigma,
         "residuals": _largest(fitted + residuals - trial.design.y) / held.sigma,
         "ranef": float(np.max(modes)) / held.sigma,
