@@ -18,7 +18,13 @@ refit_merMod <- function(own = list()) {
 # lme4::mkNewReTrms, which asks ranef() and levelfun().
 mkNewReTrms_with <- function(own) with_own(lme4::mkNewReTrms, own)
 
-# lme4::.simulateFun, which asks mkNewReTrms().
+# predict() for a model, which asks mkNewReTrms().
+predict_merMod <- function(own) with_own(utils::getS3method("predict", "merMod", envir = lme4_namespace()), own)
+
+# coef() for a model, which asks ranef().
+coef_merMod <- function(own) with_own(utils::getS3method("coef", "merMod", envir = lme4_namespace()), own)
+
+# lme4::.simulateFun, which asks mkNewReTrms() and predict().
 simulateFun_with <- function(own) with_own(lme4::.simulateFun, own)
 
 # A copy of a function of lme4's that finds the functions in `own` before lme4's.

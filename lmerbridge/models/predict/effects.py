@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -69,6 +70,7 @@ def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ())
     if chosen.fixed != ONE:
         raise FormulaError(f"re_form has the fixed part {deparse(chosen.fixed)}; {EXPECTED}.")
     _check_terms(chosen.random, formula.random)
+    _check_unambiguous(chosen.random, formula.random)
     return Effects(source(fold(tree, write_out)), chosen.random)
 
 
@@ -87,19 +89,43 @@ def _check_terms(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
             )
 
 
+def _check_unambiguous(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
+    """Check that no random term may be one or another of the fit's, as where two of them have an intercept."""
+    whole = Counter(map(_name, fitted))
+    for bar in chosen:
+        columns = Counter(text for other in fitted if other.group_name == bar.group_name for text in _columns(other))
+        shared = [text for text in _columns(bar) if columns[text] > 1]
+        if shared and _name(bar) not in whole:
+            raise InvalidArgument(
+                f"re_form has {_name(bar)}, and several of the fit's terms have effects of {', '.join(shared)} by "
+                f"{bar.group_name!r}; name one of {', '.join(whole)} as a whole."
+            )
+    for name, count in Counter(map(_name, chosen)).items():
+        if count != whole.get(name, count):
+            raise InvalidArgument(f"re_form has {name} {count} times, the fit {whole[name]} times; name all or none.")
+
+
 def _left_side(bar: Bar) -> set[str]:
     return {deparse(node) for product in expand(bar.lhs).products for node in product}
 
 
+def _columns(bar: Bar) -> list[str]:
+    """Return what the columns of a random term are of: 1 for an intercept, and its products."""
+    terms = expand(bar.lhs)
+    return ["1"] * terms.intercept + [":".join(sorted(map(deparse, product))) for product in terms.products]
+
+
+def _name(bar: Bar) -> str:
+    return f"({deparse(bar.lhs)} | {bar.group_name})"
+
+
 def check_whole(effects: Effects, formula: Formula) -> None:
     """Check that each random term is one of the fit's as a whole, since `simulate` draws the effects of all others."""
-    terms = {(deparse(bar.lhs), bar.group_name) for bar in formula.random}
-    for bar in effects.bars:
-        if (deparse(bar.lhs), bar.group_name) not in terms:
-            known = ", ".join(f"({lhs} | {group})" for lhs, group in sorted(terms))
+    terms = [_name(bar) for bar in formula.random]
+    for name in map(_name, effects.bars):
+        if name not in terms:
             raise InvalidArgument(
-                f"re_form has the random term ({deparse(bar.lhs)} | {bar.group_name}); "
-                f"simulate takes the fit's terms as a whole: {known}."
+                f"re_form has the random term {name}; simulate takes the fit's terms as a whole: {', '.join(terms)}."
             )
 
 

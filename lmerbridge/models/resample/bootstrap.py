@@ -14,7 +14,6 @@ from lmerbridge.bridge import Value, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_count, check_seed
-from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
 from lmerbridge.models.predict.simulate import choose_re_form
@@ -269,10 +268,8 @@ def bootstrap(
             error.add_note(_progress(fit, nsim, seed))
             raise
     if statistic is None:
-        names = parameters.parameters(fit).index
-        t = common.parameters(found.beta, found.theta, found.sigma, names)
-        own = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma]), names)
-        t0 = own.iloc[0]
+        t = common.parameters(found.beta, found.theta, found.sigma)
+        t0 = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma])).iloc[0]
     else:
         t = tabulate(statistic, t0, iterate_replicates(common, found, responses), nsim)
     return Bootstrap(t0.rename(None), t, found, seed, type, time.perf_counter() - began)
