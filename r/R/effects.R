@@ -17,7 +17,8 @@ new_effects <- function(object, newdata, re.form, ...) {
 # for a new level minus that at the first level, and the pattern of `Lambdat`.
 numbered_effects <- function(model, data, form, ...) {
   bars <- find_bars(form)
-  terms <- Map(function(bar, term) numbered_term(model, data, form, bar, term, ...), bars, terms_of(model, bars))
+  if (!is.null(data)) data <- with_variables(model, data)
+  terms <- Map(function(bar, term) numbered_term(model, data, bar, term, ...), bars, terms_of(model, bars))
   terms <- terms[term_order(vapply(terms, `[[`, 1L, "levels"))]
   part <- function(name) lapply(terms, `[[`, name)
   Zt <- do.call(rbind, part("Zt"))
@@ -25,9 +26,20 @@ numbered_effects <- function(model, data, form, ...) {
   list(Zt = Zt, place = unlist(part("b"), use.names = FALSE), Lambdat = Matrix::bdiag(part("Lambdat")))
 }
 
+# Data with some value for each variable of the random part that it lacks, as it may where not all terms are asked for.
+with_variables <- function(model, data) {
+  known <- eval(model@call$data, environment(stats::formula(model)))
+  for (name in setdiff(all.vars(random_part(model)), names(data))) {
+    data[[name]] <- rep(stats::na.omit(known[[name]])[1L], nrow(data))
+  }
+  data
+}
+
+random_part <- function(model) stats::formula(model, random.only = TRUE)[-2L]
+
 # The effects of one term by lme4, which is given places for their values, and finds those of no other term. Its formula
-# names the variables of the others, since lme4 takes what is not named for missing.
-numbered_term <- function(model, data, form, bar, term, ...) {
+# names the variables of all terms, since lme4 takes what is not named for missing, and fails of a missing factor.
+numbered_term <- function(model, data, bar, term, ...) {
   group <- deparse1(bar[[3L]])
   places <- data.frame(t(mode_positions(model, group, term)), row.names = levels(model@flist[[group]]))
   names(places) <- unlist(model@cnms[term])
@@ -39,13 +51,14 @@ numbered_term <- function(model, data, form, bar, term, ...) {
     found * ifelse(is.na(at), -1L, 1L)
   }
   own <- list(ranef = function(...) structure(list(places), names = group), levelfun = of_levels)
+  form <- random_part(model)
   form[[2L]] <- Reduce(function(left, right) call("+", left, as.name(right)), all.vars(form), call("(", bar))
   c(mkNewReTrms_with(own)(model, data, form, ...), levels = levels)
 }
 
 # The number of the fit's term that each bar is, or of all terms of its group, where it has some of their columns.
 terms_of <- function(model, bars) {
-  own <- find_bars(stats::formula(model, random.only = TRUE))
+  own <- find_bars(random_part(model))
   group_of <- function(bar) deparse1(bar[[3L]])
   number <- order(term_order(vapply(own, function(bar) nlevels(model@flist[[group_of(bar)]]), 1L)))
   lapply(bars, function(bar) {

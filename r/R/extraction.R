@@ -20,12 +20,8 @@ coef_tables <- function(handle) {
 }
 
 sum_by_name <- function(modes) {
-  for (twice in unique(names(modes)[duplicated(names(modes))])) {
-    at <- which(names(modes) == twice)
-    modes[[at[1L]]] <- rowSums(modes[at])
-    modes <- modes[-at[-1L]]
-  }
-  modes
+  each <- sapply(unique(names(modes)), function(name) rowSums(modes[names(modes) == name]), simplify = FALSE)
+  data.frame(each, row.names = rownames(modes), check.names = FALSE)
 }
 
 fixef_all <- function(handle) describe(lme4::fixef(model_of(handle), add.dropped = TRUE))

@@ -109,8 +109,7 @@ random_design <- function(model, data, form) {
   fitted <- lme4::getME(model, "Lambdat")
   none <- Matrix::Matrix(0, nrow(fitted), nrow(data), sparse = TRUE)
   if (!is.null(form) && identical(form[[2L]], 0)) return(list(known = none, new = none, covariance = fitted))
-  form <- if (is.null(form)) stats::formula(model, random.only = TRUE)[-2L] else form
-  own <- numbered_effects(model, data, form, allow.new.levels = TRUE)
+  own <- numbered_effects(model, data, if (is.null(form)) random_part(model) else form, allow.new.levels = TRUE)
   is_new <- own$place < 0L
   place <- Matrix::sparseMatrix(own$place[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new)))
   own$Lambdat@x[] <- 1
@@ -139,7 +138,8 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
   if (is.null(weights) && is.null(newdata)) weights <- model@resp$weights
   noted <- function(effects, part) function(...) {
     found <- effects(...)
-    differs <<- differs || any(found[[part]] != lme4::mkNewReTrms(...)[[part]])
+    theirs <- tryCatch(lme4::mkNewReTrms(...), error = function(e) NULL)
+    differs <<- differs || is.null(theirs) || any(found[[part]] != theirs[[part]])
     random <<- random || part == "Lambdat"
     found
   }
