@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer, load_dataset, params_template, simulate_formula
+from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
 from lmerbridge.models.intervals.parameters import parameter_places, random_parameters
 from tests.oracle import plain, same_bits
@@ -25,6 +26,7 @@ MODELS = {  # random terms, arguments
     "factor": ("(late | Subject) + (1 | Subject) + (1 | h) + (0 + Days | h)", {}),
     "offset": ("(1 | Subject) + (Days | Subject) + offset(z)", {}),
     "weights": ("(1 | Subject) + (Days | Subject)", WEIGHTED),
+    "diagonal": ("(1 | h) + diag(Days | Subject) + (Days | Subject)", {}),
     "all": ("(1 | h) + (Days || Subject) + (Days | Subject) + (1 | Subject) + offset(z)", WEIGHTED),
 }
 INTERCEPT, SLOPE = ("(Intercept)",), ("(Intercept)", "Days")
@@ -62,6 +64,8 @@ def frame():
 def shared(name):
     """Fit a model whose variances the data cannot tell apart, as lme4 warns."""
     random, arguments = MODELS[name]
+    if name == "diagonal" and not lme4_has("structured_covariance"):
+        pytest.skip("lme4 before 2.0-1 has no covariance structures")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return lmer(f"Reaction ~ Days + {random}", frame(), **arguments)
@@ -249,6 +253,17 @@ def test_the_deviance_and_the_intervals_find_parameters_by_place(name):
     assert deviance(moved) == plain(fit, f"devfun2(m)(c({', '.join(map(repr, in_rs_order.tolist()))}))")[0]
     fixed = fit.confint("Days", method="Wald")[["conf_low", "conf_high"]]
     assert same_bits(fixed, plain(fit, "as.vector(confint(m, 'Days', method = 'Wald'))"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sigma", "sd_Days|Subject"])
+def test_the_profile_of_a_parameter_is_that_of_its_place(name):
+    fit = shared("another first")
+    place = parameter_places(fit)[fit.parameters.index.get_loc(name)] + 1
+    theirs = plain(fit, f"as.vector(confint(suppressWarnings(profile(m, {place}))))")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert same_bits(fit.confint(name)[["conf_low", "conf_high"]], theirs)
 
 
 def test_correlations_of_a_second_term_are_checked_too():
