@@ -27,6 +27,7 @@ class NewParams:
         Fixed effects by term.
     theta : Series
         Relative covariance parameters, by lme4's names: ``Subject.(Intercept)``, ``Subject.Days.(Intercept)``, ...
+        Equal names get numbers.
     sigma : float
         Residual standard deviation.
     """

@@ -124,11 +124,10 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
 
 
 def _check_name(name: object) -> None:
-    known = ["ALL", *(field.name for field in fields(MEParts))]
-    if not (isinstance(name, str) and name in known):
-        raise InvalidArgument(
-            f"get_me is asked for {name!r}; one of {', '.join(known)} is expected, or a list of them."
-        )
+    known = [field.name for field in fields(MEParts)]
+    if not (isinstance(name, str) and name in ("ALL", *known)):
+        expected = f"ALL or one of {', '.join(known)} is expected, or a list of such"
+        raise InvalidArgument(f"get_me is asked for {name!r}; {expected}.")
 
 
 def me_parts(fit: KeptFit) -> MEParts:
