@@ -63,6 +63,8 @@ def contrast_matrix(given: Contrasts, terms: Sequence[str], *, alone: bool = Fal
 
 
 def _check_terms(names: pd.Index, terms: Sequence[str]) -> None:
+    if shared := [name for name in names if terms.count(name) > 1]:
+        raise InvalidArgument(f"the contrast has {shared[0]!r}, the name of several terms; give weights by position.")
     unknown = [str(name) for name in names if name not in terms]
     if unknown or names.has_duplicates:
         near = get_close_matches(unknown[0], terms, n=1) if unknown else []
