@@ -118,8 +118,18 @@ by_method <- function(handle, ddf) {
   model
 }
 
+# Refuse fixed effects of one name to what of lmerTest goes by names: level b of x, and a column xb.
+refuse_shared_names <- function(model) {
+  names <- colnames(model@pp$X)
+  if (anyDuplicated(names)) {
+    refuse("several fixed effects have the name ", names[duplicated(names)][1L], ", by which lmerTest goes; ",
+           "rename a column")
+  }
+}
+
 summary_of <- function(handle, ddf, correlation = NULL) {
   model <- by_method(handle, ddf)
+  if (ddf != "lme4") refuse_shared_names(model)
   model@call <- model_of(handle)@call
   given <- c(list(model), if (ddf != "lme4") list(ddf = ddf),
              if (!is.null(correlation)) list(correlation = correlation))
@@ -138,6 +148,7 @@ anova_one <- function(handle, type, ddf) {
   empty <- !ncol(model_of(handle)@pp$X)
   model <- if (empty && ddf != "lme4") lmerTest_model(handle, ddf) else by_method(handle, ddf)
   if (ddf == "lme4") return(describe_tests(if (empty) no_terms() else stats::anova(model)))
+  if (type == "3") refuse_shared_names(model)
   describe_tests(refuse_substitute(stats::anova(model, type = type, ddf = ddf)))
 }
 
@@ -222,6 +233,7 @@ contest_of <- function(handle, weights, rhs, joint, level, ddf) {
 ls_means_of <- function(handle, which = NULL, pairwise = FALSE, level = 0.95, ddf = "Satterthwaite") {
   model <- by_method(handle, ddf)
   refuse_backticks(model)
+  refuse_shared_names(model)
   wrong <- setdiff(which, factor_terms(model))
   if (length(wrong)) {
     refuse("which names ", toString(wrong), "; the terms of factors alone are ", toString(factor_terms(model)))

@@ -100,7 +100,7 @@ fixed_design <- function(model, data) {
   levels <- lapply(Filter(is.factor, stats::model.frame(model, fixed.only = TRUE)), levels)
   frame <- stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels)
   x <- stats::model.matrix(terms, frame, contrasts.arg = attr(model@pp$X, "contrasts"))
-  x[, colnames(model@pp$X), drop = FALSE]
+  x[, setdiff(seq_len(ncol(x)), attr(model@pp$X, "col.dropped")), drop = FALSE] # by place: columns may share a name
 }
 
 # The design of the random part for data, one column per row of the data. `known` has a row per random effect of the

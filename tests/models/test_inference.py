@@ -219,6 +219,52 @@ def test_drop1_takes_a_scope_and_a_price_of_parameters():
         fit.drop1(test="F")
 
 
+NO_QUESTION = {  # contrasts of the model of sleepstudy -> what is wrong with them
+    "zero": ([0, 0], "no weight but zero"),
+    "zeros": (np.zeros((3, 2)), "no weight but zero in row 0"),
+    "a term of no weight": ({"Days": 0.0}, "no weight but zero"),
+    "no row": (np.zeros((0, 2)), "no weight but zero"),
+    "no term": ({}, "the contrast"),
+    "huge": ([0, 1e200], r"a weight of size 1e\+200"),
+    "tiny": ({"Days": -1e-200}, "a weight of size 1e-200"),
+}
+ASKED = {  # what takes contrasts, and whether it asks about each row by itself
+    "jointly": (lambda fit, given, ddf: fit.contest(given, ddf=ddf), False),
+    "by t tests": (lambda fit, given, ddf: fit.contest(given, ddf=ddf, joint=False), True),
+    "kr_modcomp": (lambda fit, given, ddf: fit.kr_modcomp(given), False),
+    "sat_modcomp": (lambda fit, given, ddf: fit.sat_modcomp(given), False),
+    "ddf_lb": (lambda fit, given, ddf: fit.ddf_lb(given), True),
+}
+
+
+@pytest.mark.parametrize(("name", "verb", "ddf"), list(product(NO_QUESTION, ASKED, APPROXIMATE)))
+def test_a_contrast_that_asks_nothing_is_refused(name, verb, ddf):  # pbkrtest would test the intercept
+    (given, text), (ask, _) = NO_QUESTION[name], ASKED[verb]
+    with pytest.raises(InvalidArgument, match=text):
+        ask(fitted("sleepstudy"), given, ddf)
+
+
+@pytest.mark.parametrize("verb", ASKED)
+def test_a_row_of_zeros_adds_nothing_to_a_joint_test_and_is_none_by_itself(verb):
+    ask, alone = ASKED[verb]
+    if alone:
+        with pytest.raises(InvalidArgument, match="no weight but zero in row 1"):
+            ask(fitted("sleepstudy"), [[0, 1], [0, 0]], "Satterthwaite")
+        return
+    tests = [ask(fitted("sleepstudy"), given, "Satterthwaite") for given in ([0, 1], [[0, 1], [0, 0]])]
+    first, second = (test if isinstance(test, pd.DataFrame) else test.tests for test in tests)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_without_fixed_effects_there_is_an_empty_test_and_none_by_itself(sleepstudy):
+    fit = lmer("Reaction ~ 0 + (1 | Subject)", sleepstudy)
+    for given in ([], np.empty((0, 0)), np.empty((2, 0))):
+        assert list(fit.contest(given).columns) == list(fitted("sleepstudy").contest([0, 1]).columns)
+        assert len(fit.contest(given)) == 0
+        with pytest.raises(InvalidArgument, match="no weight but zero"):
+            fit.contest(given, joint=False)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "ddf"), list(product(MODELS, APPROXIMATE)))
 def test_a_contrast_is_lmertests_jointly_and_one_by_one(name, ddf):

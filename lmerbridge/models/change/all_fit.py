@@ -76,7 +76,9 @@ class AllFit:
     @cached_property
     def fixef(self) -> pd.DataFrame:
         """Fixed effects: optimizers by terms."""
-        return self._table(lambda fit: dict(zip(fit.terms, fit.beta.tolist(), strict=True)))
+        fits = self._successes  # their terms are the same, of which some may share a name
+        terms = next((fit.terms for fit in fits.values()), ())
+        return pd.DataFrame([fit.beta for fit in fits.values()], list(fits), list(terms), dtype=float)
 
     @cached_property
     def sdcor(self) -> pd.DataFrame:

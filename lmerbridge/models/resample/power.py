@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
@@ -146,6 +146,7 @@ def wald(term: str, fit: Fit, alpha: float, df: float) -> Callable[[Replicate], 
             f"the test names {term!r}; a term ({', '.join(fit.terms)}), the formula of a smaller model, or a function "
             "of a replicate is expected."
         )
+    _check_names(fit, [term])
     place, limit = fit.terms.index(term), ndtri(1 - alpha / 2) if df == inf else stdtrit(df, 1 - alpha / 2)
     return lambda r: bool(abs(r.beta[place]) > limit * np.sqrt(r.covariance[place, place]))
 
@@ -335,5 +336,11 @@ def _change_beta(fit: Fit, beta: Mapping[str, float]) -> Array:
         raise InvalidArgument(f"beta is {beta!r}; a mapping of terms to numbers is expected.")
     if unknown := [term for term in beta if term not in fit.terms]:
         raise InvalidArgument(f"beta names {', '.join(map(repr, unknown))}; the terms are {', '.join(fit.terms)}.")
+    _check_names(fit, beta)
     values: Array = np.array([beta.get(*pair) for pair in zip(fit.terms, fit.beta, strict=True)], dtype=np.float64)
     return values
+
+
+def _check_names(fit: Fit, terms: Iterable[str]) -> None:
+    if shared := [term for term in terms if fit.terms.count(term) > 1]:
+        raise InvalidArgument(f"several terms have the name {shared[0]!r}; rename a column.")
