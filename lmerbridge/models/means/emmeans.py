@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
@@ -15,7 +16,6 @@ from lmerbridge.inputs import check_ddf
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
 from lmerbridge.models.means.methods import Names, check_one, name_list
-from lmerbridge.results import Array
 
 MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
 MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
@@ -61,7 +61,7 @@ def emmeans(
     nesting: Nesting = None,
     offset: float | Sequence[float] | None = None,
     ddf: MeansDdf = "kenward-roger",
-    weights: Weights | Sequence[float] | Array | None = None,
+    weights: Weights | Sequence[float] | NDArray[Any] | None = None,
     level: float = 0.95,
     limit: int = LIMIT,
     timeout: float | None = None,
@@ -325,7 +325,7 @@ def _weights(given: object) -> Value:
     return _numbers("weights", given)
 
 
-def _numbers(argument: str, given: object) -> Array:
+def _numbers(argument: str, given: object) -> NDArray[np.float64]:
     try:
         values = np.atleast_1d(np.asarray(given, np.float64))
     except (TypeError, ValueError):
