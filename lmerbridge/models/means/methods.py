@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results import Array
 
 Names: TypeAlias = "str | Sequence[str]"
 
@@ -51,7 +51,7 @@ def contrasts_for(method: object, rows: int) -> Value:
     return {str(name): _weights(str(name), weights, rows) for name, weights in method.items()}
 
 
-def _weights(name: str, given: object, rows: int) -> Array:
+def _weights(name: str, given: object, rows: int) -> NDArray[np.float64]:
     try:
         weights = np.asarray(given, np.float64)
     except (TypeError, ValueError):
