@@ -120,7 +120,7 @@ describe_means <- function(grid, ...) {
 # Tests of each term of a grid's factors, by the levels of others. If they begin at the model, covariates have the
 # values that joint_tests() itself gives them.
 means_joint_tests <- function(handle, steps, told, by = NULL) {
-  if (!told) {
+  if (!told && is.null(steps[[1L]]$arguments$cov.reduce)) {
     steps[[1L]]$arguments$cov.reduce <- joint_tests_reduction()
   }
   grid <- grid_after(handle, steps, told)

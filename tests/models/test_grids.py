@@ -169,6 +169,57 @@ def check(fit, ask, code):
     assert list(rest.columns) == words[words.index("", 1) + 1 :]
 
 
+FAMILIES = {  # of a factor by another
+    "means": (lambda fit, a, b: fit.emmeans(a, by=b, ddf="asymptotic"), 'emmeans(m, "{a}", by = "{b}", {ddf})'),
+    "pairs": (
+        lambda fit, a, b: fit.emmeans(a, by=b, ddf="asymptotic").pairs(),
+        'pairs(emmeans(m, "{a}", by = "{b}", {ddf}))',
+    ),
+    "all pairs": (
+        lambda fit, a, b: fit.emmeans(a, by=b, ddf="asymptotic").pairs(by=[]),
+        'pairs(emmeans(m, "{a}", by = "{b}", {ddf}), by = NULL)',
+    ),
+    "pairs of the other": (
+        lambda fit, a, b: fit.emmeans([a, b], ddf="asymptotic").pairs(by=a),
+        'pairs(emmeans(m, c("{a}", "{b}"), {ddf}), by = "{a}")',
+    ),
+    "contrasts of contrasts": (
+        lambda fit, a, b: fit.emmeans([a, b], ddf="asymptotic").contrast(interaction="consec"),
+        'contrast(emmeans(m, c("{a}", "{b}"), {ddf}), interaction = "consec")',
+    ),
+    "contrasts of pairs": (
+        lambda fit, a, b: fit.emmeans(a, by=b, ddf="asymptotic").pairs().contrast("consec", by=[], adjust="holm"),
+        'contrast(pairs(emmeans(m, "{a}", by = "{b}", {ddf})), "consec", by = NULL, adjust = "holm")',
+    ),
+    "effect sizes": (
+        lambda fit, a, b: fit.emmeans(a, by=b, ddf="asymptotic").eff_size(2, 50),
+        'eff_size(emmeans(m, "{a}", by = "{b}", {ddf}), sigma = 2, edf = 50)',
+    ),
+    "regridded": (
+        lambda fit, a, b: fit.emmeans(a, by=b, ddf="asymptotic").regrid(),
+        'regrid(emmeans(m, "{a}", by = "{b}", {ddf}), transform = "response")',
+    ),
+    "nested by word": (
+        lambda fit, a, b: fit.emmeans(a, nesting={a: b}, ddf="asymptotic"),
+        'emmeans(m, "{a}", nesting = list({a} = "{b}"), {ddf})',
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("step", FAMILIES)
+def test_families_are_r_s_in_every_column(fits, design, step):
+    fit = fits(design)
+    variables = fit.spec.parsed.variables
+    factor = "f" if "f" in variables else "k"
+    by = next((name for name in "huv" if name in variables), None)
+    if by is None:
+        pytest.skip("the design has one factor")
+    ours, code = FAMILIES[step]
+    check(fit, lambda: ours(fit, factor, by), code.format(a=factor, b=by, ddf='lmer.df = "asymptotic"'))
+
+
 QUICK = ("ref_grid", "means", "pairs", "predicted", "trends")
 
 
@@ -201,6 +252,14 @@ def test_joint_tests_are_r_s_in_every_column(fits, design, more):
     assert [str(value) for name in rest for value in rest[name]] == [text.strip() for text in texts]
     assert "note" in words or (found["note"] == "").all()
     assert [str(dtype) for dtype in found[["df1", "df2", "statistic", "p_value"]].dtypes] == ["float64"] * 4
+
+
+def test_joint_tests_hold_covariates_where_they_are_told(fits):
+    fit = fits("a slope by level")
+    for ours, theirs in (("range", "range"), ({"x": "quantile"}, "list(x = quantile)")):
+        found = fit.joint_tests(cov_reduce=ours, ddf="asymptotic")
+        numbers, _, _ = in_r(fit, f'joint_tests(m, cov.reduce = {theirs}, lmer.df = "asymptotic")')
+        assert same_bits(found[["df1", "df2", "statistic", "p_value"]], numbers)
 
 
 @pytest.mark.slow
