@@ -227,6 +227,10 @@ ODD = {  # formula, rows, further arguments
     "the first group without a level": ("y ~ f | h", "no level", {"pool": False}),
     "an aliased covariate in a group": ("y ~ x + z | g", "aliased", {}),
     "a group fails": ("y ~ x + f | g", "one level", {}),
+    "a constant response in a group": ("y ~ x | g", "constant", {}),
+    "a group without a value": ("y ~ x | g", "no value", {}),
+    "levels and groups without rows": ("y ~ f | g", "categories", {}),
+    "groups that are numbers": ("y ~ x + late | n", "all", {}),
     "weights": ("y ~ x | g", "all", {"weights": "w"}),
     "weights, not pooled": ("y ~ x | g", "all", {"weights": "w", "pool": False}),
     "weights of zero": ("y ~ x | g", "all", {"weights": "zero", "pool": False}),
@@ -243,6 +247,7 @@ def rows():
     data = data.assign(x=rng.normal(size=count), z=rng.normal(size=count), w=rng.uniform(1, 2, count))
     data = data.assign(y=rng.normal(size=count) + data.x, zero=data.w * (data.index % 7 > 0), use=data.index % 4 > 0)
     data["h"] = data.g.map(dict(zip("abcdef", "zyxwvu", strict=True)))  # the other way round
+    data = data.assign(late=data.x > 0, n=data.g.map(dict(zip("abcdef", (10, 9, 2.5, 1, 100000, 3), strict=True))))
     few = data.iloc[[*range(5), *range(10, 14), *range(20, 23), 30]]
     last, first = data.g == "f", data.g == "a"
     return {
@@ -252,6 +257,11 @@ def rows():
         "no level": data[~last | (data.f != "q")],
         "aliased": data.assign(z=np.where(last, 2 * data.x, data.z)),
         "one level": data[~first | (data.f == "q")],
+        "constant": data.assign(y=data.y.where(~last, 3.0)),
+        "no value": data.assign(x=data.x.where(~first)),
+        "categories": data[~last & (data.f != "q")]
+        .astype({"f": "category", "g": "category"})
+        .assign(f=lambda d: d.f.cat.set_categories(list("qtsrp")), g=lambda d: d.g.cat.set_categories(list("zfedcba"))),
         "missing": data.assign(x=data.x.where(data.index % 11 > 0), w=data.w.where(data.index % 13 > 0)),
     }
 
