@@ -11,6 +11,7 @@ from tests.oracle import plain, same_bits
 
 pytestmark = pytest.mark.filterwarnings("ignore::lmerbridge.errors.RWarning")  # emmeans' notes are tested elsewhere
 
+LOGICAL = {"True": "TRUE", "False": "FALSE"}
 HOUSE = {"a": "x", "b": "x", "c": "y", "d": "y", "e": "z", "f": "z"}
 DESIGNS = {  # formula, further arguments of lmer
     "nested": ("y ~ f + h + (1 | g)", {}),
@@ -25,6 +26,11 @@ DESIGNS = {  # formula, further arguments of lmer
     "an offset": ("y ~ k + x + offset(z) + (1 | g)", {}),
     "weights": ("y ~ k + h + x + (1 | g)", {"weights": "w"}),
     "three factors": ("y ~ k * v * h + (1 | g)", {}),
+    "a factor of the formula's": ("y ~ as.factor(k) + x + (1 | g)", {}),
+    "a logical": ("y ~ k * late + x + (1 | g)", {}),
+    "contrasts": ("y ~ k * h + x + (1 | g)", {"contrasts": {"k": "contr.sum", "h": "contr.helmert"}}),
+    "a transformed response": ("log(y + 20) ~ k + x + (1 | g)", {"reml": False}),
+    "no intercept": ("y ~ 0 + k + x + (1 | g)", {}),
     "functions": ("y ~ k + poly(x, 2) + log(w) + (1 | g)", {}),
 }
 STEPS = {  # our calls on a fit; R's of m
@@ -122,6 +128,7 @@ def data():
     frame["h"] = frame.f.map(HOUSE)
     frame["s"] = frame.h.map({"x": "north", "y": "south", "z": "south"})
     frame["u"] = np.where(frame.k == "n", "i", np.array(list("ij"))[rng.integers(0, 2, rows)])  # no cell n, j
+    frame["late"] = frame.z > 0
     frame["twice"] = 2 * frame.x
     effects = frame.g.astype(int) / 4 + frame.k.map({"l": 0, "m": 1, "n": 2}) + frame.x
     return frame.assign(y=effects + rng.normal(size=rows))
@@ -165,7 +172,8 @@ def check(fit, ask, code):
     ours = found.select_dtypes("number")
     assert same_bits(ours, numbers)
     rest = found.drop(columns=ours.columns)
-    assert [str(value) for name in rest for value in rest[name]] == list(texts)
+    found_texts = [LOGICAL.get(str(value), str(value)) for name in rest for value in rest[name]]
+    assert found_texts == list(texts)
     assert list(rest.columns) == words[words.index("", 1) + 1 :]
 
 
