@@ -228,7 +228,7 @@ def test_families_are_r_s_in_every_column(fits, design, step):
     check(fit, lambda: ours(fit, factor, by), code.format(a=factor, b=by, ddf='lmer.df = "asymptotic"'))
 
 
-QUICK = ("ref_grid", "means", "pairs", "predicted", "trends")
+QUICK = ("means", "pairs", "trends")
 
 
 @pytest.mark.parametrize("design", DESIGNS)
@@ -244,7 +244,7 @@ def test_a_table_is_r_s_in_every_column(fits, design, step):
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-@pytest.mark.parametrize("more", ["", "by"])
+@pytest.mark.parametrize("more", ["", pytest.param("by", marks=pytest.mark.slow)])
 def test_joint_tests_are_r_s_in_every_column(fits, design, more):
     fit = fits(design)
     by = next(iter(set("hku") & set(fit.spec.parsed.variables))) if more else None
