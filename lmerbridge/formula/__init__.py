@@ -1,7 +1,7 @@
 """A model formula as a value, read without R."""
 
 from lmerbridge.formula.change import read_change
-from lmerbridge.formula.formula import Formula, parse, parse_list, parse_right
+from lmerbridge.formula.formula import Formula, parse, parse_fixed, parse_list, parse_right
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
 from lmerbridge.formula.syntax import (
@@ -42,6 +42,7 @@ __all__ = [
     "join_trees",
     "number_text",
     "parse",
+    "parse_fixed",
     "parse_list",
     "parse_right",
     "read_change",

@@ -194,6 +194,33 @@ def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
     raise FormulaError(f"{told}: a factor of several is to be a column of its own.")
 
 
+def parse_fixed(text: str, allow: tuple[str, ...] = ()) -> Formula:
+    """Read the formula of a linear model, ``"y ~ x"``: one without random terms.
+
+    Raises
+    ------
+    FormulaError
+        It is not such a formula.
+    UnsafeFormula
+        It calls something that is not on the list of allowed functions.
+
+    Examples
+    --------
+    >>> parse_fixed("log(y)~x").text
+    'log(y) ~ x'
+    """
+    tree = read_expression(text, allow)
+    match tree:
+        case Call("~", (response, terms)) if "." not in tree_names(tree) and not _split_terms(terms)[1]:
+            check_places(response, "function")
+            check_places(terms, "sum")
+            formula = Formula(readable(tree), response, terms, (), tree)
+            formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
+            return formula
+    told = f"the formula is {abbreviate(tree)!r}; 'response ~ terms' is expected"
+    raise FormulaError(f"{told}, without random terms; a model with some is a fit of its own.")
+
+
 def _build(tree: Node) -> Formula:
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 2):
         raise FormulaError("the formula has no response; 'response ~ terms + (1 | group)' is expected.")
@@ -201,12 +228,16 @@ def _build(tree: Node) -> Formula:
     check_places(response, "function")
     check_places(right, "sum")
     text = readable(tree)
-    fixed, bars = fold(right, _split, lambda call: call.function in ("+", "-", "("))
+    fixed, bars = _split_terms(right)
     if not bars:
         raise FormulaError("the formula has no random term, such as (1 | group).")
     formula = Formula(text, response, fixed or ONE, expand_bars(bars), tree)
     formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
     return formula
+
+
+def _split_terms(right: Node) -> tuple[Node | None, tuple[Call, ...]]:
+    return fold(right, _split, lambda call: call.function in ("+", "-", "("))
 
 
 def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -> tuple[Node | None, tuple[Call, ...]]:

@@ -29,6 +29,8 @@ class GroupEstimates:
     table: Array
     sigma: float
     df_residual: int
+    squares: float
+    df_by_rank: int
     group_sigma: Array
     failed: tuple[str, ...]
     rows: NDArray[np.int32]

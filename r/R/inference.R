@@ -165,17 +165,29 @@ anova_several <- function(handle, others, names, refit) {
   describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
 }
 
+# Fit a linear model, which anova_several() compares, and keep it. Its call names the data as that of fit_lmer() does.
+fit_linear <- function(handle, formula, data, allow = character()) {
+  scope <- formula_scope(data, allow)
+  given <- lapply(per_row[per_row %in% names(data)], as.name)
+  call <- as.call(c(list(quote(lm), formula = eval(str2lang(formula), scope), data = quote(data)), given))
+  keep(handle, eval(call, list(lm = stats::lm, data = data)), scope)
+  list()
+}
+
 # Refuse models of other rows, responses or values. lme4 compares the name of the data only, which is always the same
 # here.
 refuse_unlike <- function(a, b, name_a, name_b) {
   both <- paste(name_a, "and", name_b)
-  if (!identical(attr(a@frame, "row.names"), attr(b@frame, "row.names"))) {
-    refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(b@frame), " of them); ",
+  linear <- inherits(b, "lm") # one of the very data
+  frame <- if (linear) b$model else b@frame
+  if (!identical(attr(a@frame, "row.names"), attr(frame, "row.names"))) {
+    refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(frame), " of them); ",
            "fit both where every variable has a value")
   }
-  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) {
+  if (!identical(as.vector(a@resp$y), as.vector(if (linear) stats::model.response(frame) else b@resp$y))) {
     refuse(both, " have different responses; fit both to the same one")
   }
+  if (linear) return(invisible())
   shared <- setdiff(intersect(names(a@frame), names(b@frame)), c("(weights)", "(offset)"))
   other <- Filter(function(name) !identical(as.vector(a@frame[[name]]), as.vector(b@frame[[name]])), shared)
   if (length(other)) refuse(both, " are fitted to different values of ", toString(other), "; fit both to the same data")

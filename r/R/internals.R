@@ -3,8 +3,11 @@
 
 lme4_namespace <- function() asNamespace("lme4")
 
-# lme4's pooled standard deviation of the fits of an lmList.
-pooled_sd <- function(list) get("pooledSD", lme4_namespace())(list)
+# lme4's pooled standard deviation of the fits of an lmList, NaN where it finds no degrees of freedom and stops.
+pooled_sd <- function(list) {
+  without <- function(e) structure(NaN, df = 0L)
+  tryCatch(get("pooledSD", lme4_namespace())(list), error = without)
+}
 
 # The function that makes the splines of a profile; NULL before 2.1.
 profile_splines <- function() get0("profSplines", lme4_namespace(), inherits = FALSE)

@@ -1,6 +1,7 @@
 """Profiles of the likelihood, against R's own of the same models."""
 
 import pickle
+import warnings
 from functools import cache
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has
-from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
+from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RWarning, TimedOut
 from lmerbridge.models.intervals.parameters import parameter_places, parameter_table
 from tests.oracle import MODELS, fitted, plain, same_bits
 
@@ -204,6 +205,28 @@ def test_random_parameters_on_the_scale_of_variances_are_profiled_as_r_does_each
     ]
     assert same_bits(ours.confint()[["conf_low", "conf_high"]].to_numpy().ravel(), np.ravel(theirs))
     assert list(ours.forward) == ["var_(Intercept)|Batch", "sigma2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "name"), [("sleepstudy", "Days|Subject"), ("pastes", "(Intercept)|cask:batch"), ("penicillin", "sigma")]
+)
+def test_a_profile_of_variances_that_lme4_loses_is_told(model, name):
+    """A deviance depends on a variance as on its root, so the limits of one are the squares of the other's."""
+    fit, name = fit_of(model), name if name == "sigma" else f"sd_{name}"
+    (right,) = np.square(fit.profile(name).confint()[["conf_low", "conf_high"]].to_numpy())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        profile = fit.profile(name, prof_scale="varcov")
+        (limits,) = profile.confint()[["conf_low", "conf_high"]].to_numpy()
+    lost = any(isinstance(each.message, KnownDefectWarning) for each in told)
+    assert lost == profile.frame.isna().any(axis=None)
+    if not lme4_has("structured_covariance"):
+        assert lost == (model != "penicillin")
+    if lost:  # as lme4 has it
+        assert limits[0] == 0 < 1 < right[0]
+    else:
+        np.testing.assert_allclose(limits, right, rtol=0.01)
 
 
 def test_a_bound_is_found_by_the_name_of_the_parameter():

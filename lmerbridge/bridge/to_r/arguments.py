@@ -43,7 +43,7 @@ def arguments(spec: Spec) -> dict[str, Value]:
     fitness.check(spec, data.columns)
     return {
         "formula": formula.source,
-        "data": Table({**data.columns, **_per_row(spec)}, data.rows),
+        "data": Table({**data.columns, **row_vectors(spec)}, data.rows),
         "reml": bool(spec.reml),
         "na_action": spec.na_action or "omit",
         "contrasts": _contrasts(spec, formula),
@@ -53,8 +53,8 @@ def arguments(spec: Spec) -> dict[str, Value]:
     }
 
 
-def _per_row(spec: Spec) -> dict[str, Value]:
-    """Weights, offset and subset as columns of the data: R's scoping rules and NA handling need it so."""
+def row_vectors(spec: Spec) -> dict[str, Value]:
+    """Return weights, offset and subset as columns of the data: R's scoping rules and NA handling need it so."""
     found: dict[str, Value] = {}
     arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
     for argument in arguments:

@@ -94,7 +94,7 @@ def update(
 
 def refit(
     fit: K,
-    newresp: Sequence[float] | Array | pd.Series,
+    newresp: Sequence[float] | Array | pd.Series | None = None,
     *,
     newweights: Sequence[float] | Array | pd.Series | None = None,
     rename_response: str | None = None,
@@ -108,7 +108,8 @@ def refit(
     Parameters
     ----------
     newresp : Series or array of numbers
-        One value per row used, or per row of the frame. A Series is aligned by its index.
+        One value per row used, or per row of the frame. A Series is aligned by its index. Without it, the response is
+        that of this fit.
     newweights : Series or array of numbers
         Other weights, likewise; from lme4 1.1-33 on.
     rename_response : str
@@ -135,7 +136,9 @@ def refit(
     >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
     {'(Intercept)': 152.75}
     """
-    response = response_by_row(fit, "newresp", newresp)
+    if newresp is None and rename_response is not None:
+        raise InvalidArgument(f"rename_response is {rename_response!r} and newresp is None; it names a new response.")
+    response = None if newresp is None else response_by_row(fit, "newresp", newresp)
     weights = None if newweights is None else response_by_row(fit, "newweights", newweights)
     if weights is not None:
         check_weights("newweights", weights)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import Reply, notices, time_limit
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, KnownDefectWarning
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
@@ -20,6 +20,10 @@ from lmerbridge.models.resample.bootstrap import bootstrap
 from lmerbridge.parallel import progress_bar
 from lmerbridge.results import Array, labels
 
+LOST = (
+    "lme4's profile of {names} on the scale of variances has points without a value, so its intervals may be wrong and "
+    "end at a bound; profile().variance_prof().confint() has those of variances."
+)
 Method: TypeAlias = Literal["profile", "Wald", "boot"]
 
 
@@ -156,6 +160,8 @@ def profile(
     -----
     RWarning
         What lme4 says: a profile is not monotonic, or has no value somewhere.
+    KnownDefectWarning
+        On the scale of variances a profile has points without a value, and its interval may end at a bound.
 
     Examples
     --------
@@ -189,9 +195,13 @@ def profile(
         parameters.parameter_table(fit), (c for reply in replies.values() for c in reply.conditions)
     )
     notices.give(notices.of_conditions(tuple(conditions)))
-    return profiles.profile_from_r(
+    found = profiles.profile_from_r(
         parameters.parameter_table(fit), {name: reply.values for name, reply in replies.items()}, prof_scale
     )
+    lost = found.frame.loc[found.frame.isna().any(axis=1), "parameter"].unique()
+    if prof_scale == "varcov" and len(lost):
+        notices.give([KnownDefectWarning(LOST.format(names=", ".join(lost)))])
+    return found
 
 
 def devfun2(fit: KeptFit) -> Devfun2:

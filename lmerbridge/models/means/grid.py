@@ -23,7 +23,7 @@ from lmerbridge.models.means.methods import (
     interactions,
     name_list,
 )
-from lmerbridge.results import Condition
+from lmerbridge.results import Array, Condition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +138,7 @@ class EmmGrid:
 
     def contrast(
         self,
-        method: str | Mapping[str, Sequence[float]] | pd.DataFrame = "pairwise",
+        method: str | Mapping[str, Sequence[float]] | pd.DataFrame | Array | Sequence[Any] = "pairwise",
         *,
         by: Names | None = None,
         adjust: str | None = None,
@@ -149,9 +149,11 @@ class EmmGrid:
 
         Parameters
         ----------
-        method : str, mapping of str to weights, or DataFrame
+        method : str, mapping of str to weights, DataFrame, or array of shape (k,) or (m, k)
             One of emmeans' families, such as ``"pairwise"``, ``"trt.vs.ctrl"``, ``"consec"``, ``"poly"`` or ``"eff"``;
-            or contrasts of your own, each a name and one weight per row, as a mapping or as columns.
+            or contrasts of your own, each a name and one weight per row of the grid, or of one of its families: a
+            mapping, the columns of a DataFrame, or the rows of an array, which are called c1, c2 and so on. emmeans
+            has none of these where factors are nested.
         by : str or sequence of str
             Columns of the grid; without it, `by`; an empty sequence is none.
         adjust : str
@@ -174,11 +176,12 @@ class EmmGrid:
         0  A - others       1.5   0.4846
         """
         check_one("adjust", adjust, ADJUSTMENTS)
-        given: dict[str, Value] = {"method": contrasts_for(method, len(self.grid))}
+        families = self.by if by is None else self._names("by", by)
+        given: dict[str, Value] = {"method": contrasts_for(method, self._family(families))}
         if interaction is not False:
             given["interaction"] = interactions(interaction)
         if by is not None:
-            given["by"] = self._names("by", by)
+            given["by"] = families
         if adjust is not None:
             given["adjust"] = adjust
         return self._then("contrast", given, timeout)
@@ -281,7 +284,7 @@ class EmmGrid:
             Seconds after which R is stopped. The default is no limit.
         """
         given: dict[str, Value] = {"sigma": float(sigma), "edf": float(edf)}
-        return self._then("eff_size", given | {"method": contrasts_for(method, len(self.grid))}, timeout)
+        return self._then("eff_size", given | {"method": contrasts_for(method, self._family(self.by))}, timeout)
 
     def _then(self, verb: str, arguments: Mapping[str, Value], timeout: float | None) -> EmmGrid:
         steps: list[Step] = [*self.steps, {"verb": verb, "arguments": arguments}]
@@ -292,6 +295,10 @@ class EmmGrid:
         steps = _number_steps(self.steps)
         return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
 
+    def _family(self, by: Sequence[str]) -> int:
+        """Return how many rows one family of contrasts has."""
+        return int(self.grid.groupby(list(by), observed=True, dropna=False).size().max()) if by else len(self.grid)
+
     def _names(self, argument: str, given: Names) -> list[str]:
         return name_list(argument, given, self.grid.columns)
 
@@ -300,7 +307,8 @@ def test_jointly(fit: KeptFit, steps: Sequence[Step], silent: int, by: Names, ti
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
     reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=silent, by=list(by))
     _tell(reply.conditions)
-    return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0])
+    note = pd.Series(reply.values["note"], dtype=str)
+    return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0], note=note)
 
 
 def _number_steps(steps: Sequence[Step]) -> dict[str, Value]:

@@ -7,17 +7,17 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.results import Array
 
 Names: TypeAlias = "str | Sequence[str]"
 
 METHODS = (
     *("pairwise", "revpairwise", "tukey", "consec", "mean_chg", "eff", "del.eff", "poly", "identity"),
-    *("trt.vs.ctrl", "trt.vs.ctrl1", "trt.vs.ctrlk", "dunnett"),
-)
+    *("trt.vs.ctrl", "trt.vs.ctrl1", "trt.vs.ctrlk", "dunnett", "helmert", "opoly", "nrmlz", "wtcon"),
+)  # the last four came after emmeans 1.8
 ADJUSTMENTS = (
     *("none", "tukey", "scheffe", "sidak", "dunnettx"),
     *("bonferroni", "holm", "hochberg", "hommel", "BH", "BY", "fdr"),
@@ -40,15 +40,18 @@ def contrasts_for(method: object, rows: int) -> Value:
     if isinstance(method, str):
         check_one("method", method, METHODS)
         return method
+    if isinstance(method, np.ndarray | list | tuple) and len(method):
+        own = method if np.iterable(method[0]) else [method]
+        method = {f"c{i}": weights for i, weights in enumerate(own, start=1)}
     if isinstance(method, pd.DataFrame):
         method = {str(name): weights for name, weights in method.items()}
     if not isinstance(method, Mapping) or not method:
-        expected = "a name, a mapping of names to weights or a DataFrame of weights"
+        expected = "a name, a mapping of names to weights, or a DataFrame or an array of weights"
         raise InvalidArgument(f"method is {method!r}; {expected} is expected.")
     return {str(name): _weights(str(name), weights, rows) for name, weights in method.items()}
 
 
-def _weights(name: str, given: object, rows: int) -> Array:
+def _weights(name: str, given: object, rows: int) -> NDArray[np.float64]:
     try:
         weights = np.asarray(given, np.float64)
     except (TypeError, ValueError):
