@@ -14,11 +14,12 @@ import pandas as pd
 from lmerbridge.bridge import Factor, Table, Value, build, columns, host, newdata, notices, time_limit
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData, amount
 from lmerbridge.formula import Formula, parse_list, tree_names
-from lmerbridge.inputs import Frame, check_level, pandas_frame
+from lmerbridge.inputs import Frame, check_allow, check_level, check_methods, check_signature, pandas_frame
 from lmerbridge.models.kept import InR, ask, state_of
 from lmerbridge.results import GroupedFit, GroupEstimates, long_table
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LmList(GroupedFit):
     """A linear model in each group, lme4's ``lmList``: its numbers and its verbs.
@@ -97,6 +98,7 @@ class LmList(GroupedFit):
         return parse_list(self.formula, self.allow)
 
 
+@check_signature
 def lm_list(
     formula: str, data: Frame, *, pool: bool = True, allow: Sequence[str] = (), timeout: float | None = None
 ) -> LmList:
@@ -135,7 +137,7 @@ def lm_list(
     >>> found.df_residual, round(found.sigma, 3)
     (144, 25.592)
     """
-    allowed = tuple(allow)
+    allowed = check_allow(allow)
     parsed = parse_list(formula, allowed)
     frame = pandas_frame(data)
     with time_limit(timeout):

@@ -192,6 +192,7 @@ def _model_names(fits: Sequence[object], given: Sequence[str] | None) -> list[st
     wrong = [type(fit).__name__ for fit in fits if not isinstance(fit, KeptFit)]
     if wrong:
         raise InvalidArgument(f"anova is given a {wrong[0]}; fits of lmer are expected, and options by name.")
+    given = [given] if isinstance(given, str) else given
     names = [f"m{i}" for i in range(1, len(fits) + 1)] if given is None else list(given)
     if len(names) != len(fits) or len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
         raise InvalidArgument(f"model_names is {given!r}; {len(fits)} different names are expected.")
