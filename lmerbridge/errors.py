@@ -14,6 +14,8 @@
     │   ├── MissingValues         rows lack a value and na_action is "fail"
     │   ├── UnfitData             the data cannot identify the model: one group, one group per row, a constant response
     │   └── InvalidArgument       any other argument
+    │       └── InvalidCall           an argument is unknown, missing or given twice (also a TypeError)
+    ├── UnknownName           a fit, or the package, has no such name (also an AttributeError)
     ├── RError                R stopped with an error of its own
     ├── WorkerDied            the R process ended, and the next call starts another
     ├── TimedOut              a call took longer than its time limit (also a TimeoutError)
@@ -108,6 +110,17 @@ class UnfitData(InputError):
 
 class InvalidArgument(InputError):
     """An argument is of the wrong kind, length or value."""
+
+
+class InvalidCall(InvalidArgument, TypeError):
+    """An argument is unknown, missing or given twice."""
+
+
+class UnknownName(LmerBridgeError, AttributeError):
+    """A fit, or the package, has no such name.
+
+    The message says which name is meant by a word of R, statsmodels or pymer4.
+    """
 
 
 class RError(LmerBridgeError):

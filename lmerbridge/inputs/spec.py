@@ -80,9 +80,9 @@ class Spec:
             raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
         if not isinstance(self.reml, bool | np.bool_):
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
-        if self.na_action not in (None, "omit", "exclude", "fail"):
+        if not isinstance(self.na_action, str | None) or self.na_action not in (None, "omit", "exclude", "fail"):
             raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
-        if self.double_bar not in ("split", "diag_special"):
+        if not isinstance(self.double_bar, str) or self.double_bar not in ("split", "diag_special"):
             raise InvalidArgument(f"double_bar is {self.double_bar!r}; 'split' or 'diag_special' is expected.")
         for argument in ("contrasts", "control"):
             given = getattr(self, argument)
@@ -90,7 +90,7 @@ class Spec:
                 continue
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
-        object.__setattr__(self, "allow", _check_allow(self.allow))
+        object.__setattr__(self, "allow", check_allow(self.allow))
 
     def copy(self) -> Spec:
         """Return the same model on data of its own.
@@ -206,7 +206,8 @@ def _is_in(given: RowVector, columns: Mapping[str, pd.Series]) -> bool:
     return isinstance(given, str) and given in columns
 
 
-def _check_allow(given: object) -> tuple[str, ...]:
+def check_allow(given: object) -> tuple[str, ...]:
+    """Return functions that a formula may call, each as ``"package::function"``."""
     match given:
         case [*names] if all(isinstance(name, str) and ALLOWED.fullmatch(name) for name in names):
             return tuple(map(str, names))

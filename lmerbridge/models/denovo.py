@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, time_limit
-from lmerbridge.errors import FormulaError, InvalidArgument, amount
-from lmerbridge.formula import Formula, parse_right
-from lmerbridge.inputs import Frame, check_count, check_seed, pandas_frame
+from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
+from lmerbridge.formula import Call, Formula, parse_right, read_expression, tree_names
+from lmerbridge.inputs import Frame, check_allow, check_count, check_seed, check_signature, pandas_frame
 from lmerbridge.results import Array
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
@@ -37,6 +37,7 @@ class NewParams:
     sigma: float
 
 
+@check_signature
 def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[str] = ()) -> NewParams:
     """Return the parameters of a formula under their names: lme4's ``mkParsTemplate``.
 
@@ -69,6 +70,7 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     )
 
 
+@check_signature
 def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: Sequence[str] = ()) -> pd.DataFrame:
     """Return a frame with the columns of a formula, every combination of its groups: lme4's ``mkDataTemplate``.
 
@@ -98,6 +100,7 @@ def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: S
     return frame_from_r(host.call("data_template", formula=parsed.source, allow=list(allow), **size).values)
 
 
+@check_signature
 def simulate_formula(
     formula: str,
     data: Frame,
@@ -115,7 +118,7 @@ def simulate_formula(
     Parameters
     ----------
     formula : str
-        ``"~ x + (x | g)"``; a response is not looked at.
+        ``"~ x + (x | g)"``; a response may stand there if the data has it, and makes no difference, as in R.
     data : DataFrame
         The design: the columns that the formula names, without missing values.
     beta, theta : array, or mapping or Series by name
@@ -151,6 +154,7 @@ def simulate_formula(
     (180, 1)
     """
     frame, parsed = pandas_frame(data), _parse(formula, allow)
+    _check_response(formula, allow, frame)
     nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     if not 0 <= sigma < float("inf"):
         raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
@@ -173,11 +177,19 @@ def simulate_formula(
 
 
 def _parse(formula: str, allow: Sequence[str]) -> Formula:
-    parsed = parse_right(formula, tuple(allow))
+    parsed = parse_right(formula, check_allow(allow))
     if parsed.structures:
         told = f"the formula has {parsed.structures[0]}(), whose parameters lme4 names for a fit only"
         raise FormulaError(f"{told}; fit it to some response, and simulate from the fit.")
     return parsed
+
+
+def _check_response(formula: str, allow: Sequence[str], frame: pd.DataFrame) -> None:
+    """Check that a response, which R evaluates and does not use, is there."""
+    match read_expression(formula, tuple(allow)):
+        case Call("~", (response, _)):
+            if missing := [name for name in tree_names(response) if name not in frame]:
+                raise MissingColumns(missing, frame.columns)
 
 
 def _align(name: str, given: Given, template: pd.Series) -> Array:

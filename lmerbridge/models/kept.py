@@ -21,7 +21,7 @@ from lmerbridge.errors import (
     SetupError,
     UnfitData,
 )
-from lmerbridge.inputs import RowVector, Spec
+from lmerbridge.inputs import ATTRIBUTES, RowVector, Spec, unknown_name
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
 
@@ -86,6 +86,15 @@ class KeptFit(Fit):
 
     def __getstate__(self) -> dict[str, Any]:
         return state_of(self)
+
+    if not TYPE_CHECKING:  # a type checker knows which names are there
+
+        def __getattr__(self, name: str) -> object:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # it is there, and an AttributeError came out of it
+                return object.__getattribute__(self, name)
+            raise unknown_name("a fit", name, dir(self), ATTRIBUTES)
 
     def __str__(self) -> str:
         return self._summary_text

@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lmerbridge.bridge import notices, time_limit
-from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
+from lmerbridge.inputs import (
+    DoubleBar,
+    Frame,
+    LmerControl,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    check_keywords,
+    check_methods,
+    pandas_frame,
+)
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
@@ -19,6 +30,7 @@ from lmerbridge.models.resample import bootstrap, power
 from lmerbridge.models.tidy import plots, tidy
 
 
+@check_methods
 class LmerFit(KeptFit):
     """A fit of lme4: its numbers, and every verb that R has for it.
 
@@ -148,6 +160,7 @@ class LmerFit(KeptFit):
     llik_aic = optimum.llik_aic
 
 
+@check_keywords
 def lmer(
     formula: str,
     data: Frame,

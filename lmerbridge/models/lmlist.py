@@ -35,7 +35,16 @@ from lmerbridge.errors import (
     amount,
 )
 from lmerbridge.formula import Formula, parse_list, tree_names
-from lmerbridge.inputs import Frame, RowVector, Spec, check_level, pandas_frame
+from lmerbridge.inputs import (
+    Frame,
+    RowVector,
+    Spec,
+    check_allow,
+    check_level,
+    check_methods,
+    check_signature,
+    pandas_frame,
+)
 from lmerbridge.models.kept import InR, ask, state_of
 from lmerbridge.results import GroupedFit, GroupEstimates, long_table
 
@@ -51,6 +60,7 @@ WEIGHTS = (
 ROUNDING = 1e-8  # relative, of sums of squares
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LmList(GroupedFit):
     """A linear model in each group, lme4's ``lmList``: its numbers and its verbs.
@@ -129,6 +139,7 @@ class LmList(GroupedFit):
         return parse_list(self.formula, self.allow)
 
 
+@check_signature
 def lm_list(
     formula: str,
     data: Frame,
@@ -185,7 +196,7 @@ def lm_list(
     >>> found.df_residual, round(found.sigma, 3)
     (144, 25.592)
     """
-    allowed = tuple(allow)
+    allowed = check_allow(allow)
     parsed = parse_list(formula, allowed)
     frame = pandas_frame(data)
     spec = Spec(formula=formula, data=frame, weights=weights, offset=offset, subset=subset, allow=allowed)

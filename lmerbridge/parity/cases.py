@@ -13,7 +13,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import Spec, check_signature
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def suite() -> tuple[Case, ...]:
     )
 
 
+@check_signature
 def pick(pattern: str) -> tuple[Case, ...]:
     """Return the cases whose name matches a glob, such as ``sleepstudy*`` or ``*/ML``.
 

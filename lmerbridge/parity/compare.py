@@ -16,7 +16,7 @@ from lmerbridge.errors import (
     TooLarge,
     WorkerDied,
 )
-from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, pandas_frame
+from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, check_keywords, pandas_frame
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.judge import judge
@@ -28,6 +28,7 @@ from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
 
+@check_keywords
 def compare(
     formula: str,
     data: Frame,

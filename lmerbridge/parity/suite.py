@@ -15,7 +15,7 @@ from lmerbridge.bridge import session_facts
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import EngineFailed, LmerBridgeError, SetupError
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import Spec, check_signature
 from lmerbridge.parity import process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
@@ -111,6 +111,7 @@ def run_cases(
     yield from parallel(delayed(run_case)(case, tuple(candidates), reference, timeout, profile) for case in cases)
 
 
+@check_signature
 def run_case(
     case: Case,
     candidates: Sequence[str],
@@ -144,6 +145,7 @@ def _failure(case: Case, names: tuple[str, str], reason: str, reference_fit: Fit
     return result
 
 
+@check_signature
 def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
     """Fit the reference and judge one candidate, an object, against it in this process."""
     spec, fit = _spec_and_fit(case, reference)
@@ -187,6 +189,7 @@ def _is_installed(package: str) -> bool:
     return any(True for _ in distributions(name=package))
 
 
+@check_signature
 def collect(
     results: Sequence[tuple[CaseResult, ...]], ledger: Sequence[Known] = (), profile: str = "default"
 ) -> SuiteRun:

@@ -12,12 +12,14 @@ from markupsafe import Markup, escape
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
+from lmerbridge.inputs import check_signature
 from lmerbridge.report.description import Report
 from lmerbridge.report.junit import junit
 from lmerbridge.report.machine import json_text
 from lmerbridge.text import clean
 
 
+@check_signature
 def html(report: Report, templates: Path | None = None) -> str:
     """Return the report as one HTML file that fetches nothing.
 
@@ -34,6 +36,7 @@ def html(report: Report, templates: Path | None = None) -> str:
     return clean(template.render(report=report, pictures=pictures(report)))
 
 
+@check_signature
 def markdown(report: Report, templates: Path | None = None) -> str:
     """Return the report as GitHub's Markdown, e.g. for the summary of a CI job; `templates` as in `html`."""
     return clean(_environment(templates, _markdown_text).get_template("parity.md.jinja").render(report=report))
@@ -48,6 +51,7 @@ FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
 ENDINGS = {"junit": "xml"}  # where it is not the format's name
 
 
+@check_signature
 def write(
     report: Report, directory: Path, formats: Iterable[str] = tuple(FORMATS), templates: Path | None = None
 ) -> list[Path]:
@@ -79,6 +83,7 @@ def write(
     return write_files({directory / name: text for name, text in texts.items()})
 
 
+@check_signature
 def make_folder(folder: Path) -> None:
     """Make the folder of a report, and those it lies in, unless it is there.
 
@@ -94,6 +99,7 @@ def make_folder(folder: Path) -> None:
         raise InvalidArgument(f"{folder} cannot be made: {reason}; another place is expected.") from error
 
 
+@check_signature
 def check_formats(formats: Iterable[str], templates: Path | None = None) -> list[str]:
     """Return the names of formats, each once, if all are, and the folder of templates holds one."""
     _loader(templates)

@@ -134,7 +134,7 @@ def test_a_fixed_effect_called_sigma_is_refused():
     [
         ({"parm": "Dayz"}, "no parameter 'Dayz'; the parameters are .* Did you mean 'Days'"),
         ({"level": 95}, "level is 95; a number between 0 and 1"),
-        ({"method": "wald"}, "method is 'wald'; 'profile', 'Wald' or 'boot'"),
+        ({"method": "score"}, "method is 'score'; one of 'profile', 'Wald', 'boot'"),
         ({"method": "boot", "nsim": 20, "boot_type": "bca"}, "'bca'"),
     ],
 )

@@ -306,7 +306,7 @@ def test_one_that_is_given_other_steps_has_other_points_of_the_same_function():
     ("given", "told"),
     [
         ({"which": "Day"}, "no parameter 'Day'.*Did you mean 'Days'"),
-        ({"which": [0]}, "no parameter 0"),
+        ({"which": [0]}, r"which is \[0\]; one of text, a list of texts, None"),
         ({"which": []}, "no parameter is named"),
         ({"alpha_max": 1.5}, "alpha_max is 1.5; a number from 0 to 1"),
         ({"max_points": 3}, "max_points is 3; a number from 4"),

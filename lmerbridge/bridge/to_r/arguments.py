@@ -106,7 +106,7 @@ def _start(given: Start | None) -> Value:
 def _vector(name: str, given: object) -> Array:
     try:
         start = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         start = np.empty((0, 0))
     if start.ndim != 1 or not np.isfinite(start).all():
         raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one per theta, is expected.")

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Annotated, Any, TypeAlias, TypedDict, Unpack
 
 import pandas as pd
 
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
-from lmerbridge.errors import InvalidArgument, MissingColumns
+from lmerbridge.errors import InvalidArgument, InvalidCall, MissingColumns
 from lmerbridge.formula import fold, parse, read_change, source, write_out
-from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
+from lmerbridge.inputs import (
+    DoubleBar,
+    Frame,
+    LmerControl,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    hint_of_argument,
+    pandas_frame,
+)
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
 from lmerbridge.results import Array
 
+ByRow: TypeAlias = Annotated[Sequence[float] | Array | pd.Series, "see `response_by_row`"]
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
 
 
@@ -74,8 +85,9 @@ def update(
     'Reaction ~ Days + (1 | Subject)'
     """
     if unknown := changes.keys() - SpecChanges.__annotations__.keys():
-        known = ", ".join(SpecChanges.__annotations__)
-        raise InvalidArgument(f"update is given {', '.join(map(repr, unknown))}; formula, data, {known} are expected.")
+        known = ["formula", "data", *SpecChanges.__annotations__]
+        hints = " ".join(hint_of_argument("lmer", name, known) for name in sorted(unknown))
+        raise InvalidCall(f"update is given {', '.join(map(repr, unknown))}; {', '.join(known)} are expected. {hints}")
     spec = replace(fit.spec, **changes)
     if data is not None:
         spec = replace(spec, data=pandas_frame(data))
@@ -94,9 +106,9 @@ def update(
 
 def refit(
     fit: K,
-    newresp: Sequence[float] | Array | pd.Series | None = None,
+    newresp: ByRow | None = None,
     *,
-    newweights: Sequence[float] | Array | pd.Series | None = None,
+    newweights: ByRow | None = None,
     rename_response: str | None = None,
     timeout: float | None = None,
 ) -> K:

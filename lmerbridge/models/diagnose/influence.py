@@ -12,6 +12,7 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, NAMED, one_panel
 from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.inputs import check_methods
 from lmerbridge.results import Array, Condition, Fit, VarCorr, labels
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Refit:
     function_evals: int
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Influence:
     """Estimates without each row, or without each level, of the data: lme4's ``influence.merMod``.

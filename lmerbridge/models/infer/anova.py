@@ -211,6 +211,7 @@ def _model_names(fits: Sequence[object], given: Sequence[str] | None) -> list[st
     if wrong:
         expected = "fits of lmer are expected, or formulas of linear models, and options by name"
         raise InvalidArgument(f"anova is given a {wrong[0]}; {expected}.")
+    given = [given] if isinstance(given, str) else given
     names = [f"m{i}" for i in range(1, len(fits) + 1)] if given is None else list(given)
     if len(names) != len(fits) or len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
         raise InvalidArgument(f"model_names is {given!r}; {len(fits)} different names are expected.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,9 @@ from lmerbridge.inputs import ApproximateDdf, check_ddf, check_level
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask
 
-Contrasts: TypeAlias = Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[Any] | Sequence[float]
+Contrasts: TypeAlias = Annotated[
+    Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[Any] | Sequence[float], "see `contrast_matrix`"
+]
 
 
 HUGE = 1e150  # beyond it, and below its inverse, a double cannot hold the square
@@ -49,6 +51,8 @@ def contrast_matrix(given: Contrasts, terms: Sequence[str], *, alone: bool = Fal
         given = pd.DataFrame([dict(given)])
     if isinstance(given, pd.DataFrame):
         _check_terms(given.columns, terms)
+        if not given.size:
+            raise InvalidArgument("the contrast is empty; a weight for at least one term is expected.")
         named = given.reindex(columns=list(terms), fill_value=0.0)
         matrix = pd.DataFrame(_numbers(named.to_numpy(), terms), given.index, named.columns)
     else:
@@ -77,7 +81,7 @@ def _numbers(given: object, terms: Sequence[str]) -> NDArray[np.float64]:
     expected = f"one finite number per term is expected, {len(terms)} in all"
     try:
         weights = np.atleast_2d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidArgument(f"the contrast is {given!r}; {expected}.") from None
     if weights.ndim != 2 or weights.shape[1] != len(terms) or not np.isfinite(weights).all():
         raise InvalidArgument(f"the contrast has shape {weights.shape}, or is not finite; {expected}.")

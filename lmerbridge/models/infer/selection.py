@@ -164,7 +164,7 @@ def step(
         alpha_fixed=float(alpha_fixed),
         reduce_random=bool(reduce_random),
         reduce_fixed=bool(reduce_fixed),
-        keep=list(keep),
+        keep=[keep] if isinstance(keep, str) else list(keep),
     )
     values = reply.values
     return Steps(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import check_methods
 from lmerbridge.models.intervals.parameters import parameter_table
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results import Array, CovarianceBlock
@@ -17,6 +18,7 @@ from lmerbridge.results import Array, CovarianceBlock
 ROUNDING = 1e-12  # by how much a computed eigenvalue of a correlation matrix of lower rank may be below zero
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Devfun2:
     """lme4's ``devfun2`` of one model, a function of the random part's parameters.

@@ -34,7 +34,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from lmerbridge.bridge import Value, build
-from lmerbridge.inputs import OPTIMIZERS
+from lmerbridge.inputs import OPTIMIZERS, check_methods
 from lmerbridge.models.intervals.spline import Pieces
 from lmerbridge.results import Condition
 
@@ -122,6 +122,7 @@ def rename_conditions(parameters: pd.DataFrame, conditions: Iterable[Condition])
         yield replace(condition, text=text)
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Profile:
     """The signed root of the deviance's rise, zeta, as each parameter moves and all others follow.

@@ -287,6 +287,8 @@ def _nests(fit: KeptFit, given: object) -> Value:
 
 
 def _marginal(fit: KeptFit, specs: Names, by: Names | None) -> dict[str, Value]:
+    if not specs:
+        raise InvalidArgument("specs is empty; names of factors, or '1' for the mean of all, are expected.")
     found: dict[str, Value] = {"specs": name_list("specs", specs, ["1", *_factors(fit)])}
     return found if by is None else found | {"by": name_list("by", by, _factors(fit))}
 

@@ -11,7 +11,7 @@ import pandas as pd
 from lmerbridge.bridge import Value, frame_from_r, notices
 from lmerbridge.drawing import interval_plot, one_panel
 from lmerbridge.errors import InvalidArgument, RWarning, amount
-from lmerbridge.inputs import check_level
+from lmerbridge.inputs import check_level, check_methods
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
     ADJUSTMENTS,
@@ -33,6 +33,7 @@ Step: TypeAlias = "Mapping[str, Value]"
 DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "P value adjustment: "  # emmeans' notes
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False)
 class EmmGrid:
     """Linear functions of the fixed effects, as emmeans makes them: means, trends or contrasts.
@@ -175,10 +176,10 @@ class EmmGrid:
              contrast  estimate  p_value
         0  A - others       1.5   0.4846
         """
-        check_one("adjust", adjust, ADJUSTMENTS)
+        adjust = check_one("adjust", adjust, ADJUSTMENTS)
         families = self.by if by is None else self._names("by", by)
         given: dict[str, Value] = {"method": contrasts_for(method, self._family(families))}
-        if interaction is not False:
+        if interaction not in (False, [], ()):
             given["interaction"] = interactions(interaction)
         if by is not None:
             given["by"] = families
@@ -227,9 +228,9 @@ class EmmGrid:
             The columns of `grid`; ``estimate``, ``std_error``, ``df``, ``null``, ``statistic`` (t; z where ``df`` is
             infinite), ``p_value``, and by which methods it is: ``ddf`` and ``adjust``.
         """
-        if side not in SIDES:
-            raise InvalidArgument(f"side is {side!r}; one of {', '.join(SIDES)} is expected.")
-        found = self._summary(timeout, null=float(null), side=side, adjust=adjust, level=self.level)
+        found = self._summary(
+            timeout, null=float(null), side=check_one("side", side, SIDES), adjust=adjust, level=self.level
+        )
         tests = {name: found[name] for name in ("estimate", "std_error", "df")} | {"null": null}
         tests |= {name: found[name] for name in ("statistic", "p_value")}
         methods = {"ddf": self.ddf, "adjust": _read_note(found["notes"], TESTS, "none")}
@@ -266,8 +267,7 @@ class EmmGrid:
         timeout : float, optional
             Seconds after which R is stopped. The default is no limit.
         """
-        check_one("transform", transform, TRANSFORMATIONS)
-        return self._then("regrid", {"transform": transform}, timeout)
+        return self._then("regrid", {"transform": check_one("transform", transform, TRANSFORMATIONS)}, timeout)
 
     def eff_size(self, sigma: float, edf: float, method: str = "pairwise", *, timeout: float | None = None) -> EmmGrid:
         """Cohen's effect sizes: emmeans' ``eff_size``.
@@ -283,6 +283,8 @@ class EmmGrid:
         timeout : float, optional
             Seconds after which R is stopped. The default is no limit.
         """
+        if not 0 < sigma < float("inf"):
+            raise InvalidArgument(f"sigma is {sigma!r}; a positive finite number is expected.")
         given: dict[str, Value] = {"sigma": float(sigma), "edf": float(edf)}
         return self._then("eff_size", given | {"method": contrasts_for(method, self._family(self.by))}, timeout)
 
@@ -291,7 +293,7 @@ class EmmGrid:
         return EmmGrid.of(self.fit, steps, len(self.steps), self.level, timeout)
 
     def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
-        check_one("adjust", adjust, ADJUSTMENTS)
+        adjust = check_one("adjust", adjust, ADJUSTMENTS)
         steps = _number_steps(self.steps)
         return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
 

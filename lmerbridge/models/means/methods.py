@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
 
-Names: TypeAlias = "str | Sequence[str]"
+Names: TypeAlias = str | Sequence[str]
 
 METHODS = (
     *("pairwise", "revpairwise", "tukey", "consec", "mean_chg", "eff", "del.eff", "poly", "identity"),
@@ -38,8 +38,7 @@ def name_list(argument: str, given: Names, known: Sequence[str] | pd.Index) -> l
 def contrasts_for(method: object, rows: int) -> Value:
     """Return a family of contrasts, or some of the caller's own, as R is to see them."""
     if isinstance(method, str):
-        check_one("method", method, METHODS)
-        return method
+        return check_one("method", method, METHODS)
     if isinstance(method, np.ndarray | list | tuple) and len(method):
         own = method if np.iterable(method[0]) else [method]
         method = {f"c{i}": weights for i, weights in enumerate(own, start=1)}
@@ -68,12 +67,12 @@ def interactions(given: bool | Names) -> Value:
     if given is True:
         return True
     methods = [given] if isinstance(given, str) else list(given or ())
-    for method in methods:
-        check_one("interaction", method, METHODS)
-    return methods
+    return [check_one("interaction", method, METHODS) for method in methods]
 
 
-def check_one(argument: str, given: object, known: Sequence[str]) -> None:
-    """Check that an argument is None or one of some words."""
-    if given is not None and given not in known:
+def check_one(argument: str, given: str | None, known: Sequence[str]) -> str | None:
+    """Check that an argument is None or one of some words, and return it as it is spelled among these."""
+    spelled = {word.casefold(): word for word in known}
+    if given is not None and str(given).casefold() not in spelled:
         raise InvalidArgument(f"{argument} is {given!r}; one of {', '.join(known)} is expected.")
+    return None if given is None else spelled[given.casefold()]

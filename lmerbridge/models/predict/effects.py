@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from lmerbridge.formula import (
 )
 from lmerbridge.results import Array, Fit
 
-Parameters: TypeAlias = Mapping[str, "float | Sequence[float] | Array | pd.Series"]
+Parameters: TypeAlias = Annotated[Mapping[str, float | Sequence[float] | Array | pd.Series], "see `new_parameters`"]
 EXPECTED = "None for all of them, '~0' for none, or such as '~ (1 | group)' for some is expected"
 
 
@@ -153,6 +153,8 @@ def new_parameters(given: Parameters | None, fit: Fit) -> dict[str, Array] | Non
     """
     if given is None:
         return None
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(f"newparams is {given!r}; a mapping of beta, theta and sigma is expected.")
     sizes = {"beta": len(fit.terms), "theta": len(fit.theta), "sigma": 1}
     if "par" in given:
         need("simulate_newparams_par")
@@ -174,8 +176,8 @@ def _numbers(name: str, given: float | Sequence[float] | Array | pd.Series, size
         given = given.loc[list(fit.terms)]
     try:
         values = np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty((0, 0))
-    if values.shape != (size,) or not np.isfinite(values).all():
+    if values.shape != (size,) or not np.isfinite(values).all() or (name == "sigma" and values[0] < 0):
         raise InvalidArgument(f"newparams[{name!r}] is {given!r}; {amount(size, 'finite number')} expected.")
     return values

@@ -13,7 +13,7 @@ import pandas as pd
 from lmerbridge.bridge import Value, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.inputs import check_count, check_seed
+from lmerbridge.inputs import check_count, check_methods, check_seed
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
 from lmerbridge.models.predict.simulate import choose_re_form
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Kind = Literal["parametric", "semiparametric"]
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap:
     """A statistic of a fit, and of the model refitted to simulated responses: R's ``bootMer``.
@@ -172,6 +173,8 @@ class Bootstrap:
         if parm is None:
             return list(self.t0.index)
         names = [parm] if isinstance(parm, str) else list(parm)
+        if not names:
+            raise InvalidArgument("parm is empty; names of statistics, or None for all of them, are expected.")
         for name in names:
             if name not in self.t0.index:
                 raise InvalidArgument(f"parm names {name!r}; the statistics are {', '.join(self.t0.index)}.")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, one_panel
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import check_count, check_seed
+from lmerbridge.inputs import check_count, check_methods, check_seed, check_signature
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits
@@ -33,9 +33,10 @@ from lmerbridge.results import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Test: TypeAlias = "str | Callable[[Replicate], bool]"
+Test: TypeAlias = str | Callable[[Replicate], bool]
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Power:
     """Number of simulated data sets, and of those in which a test rejected.
@@ -82,6 +83,7 @@ class Power:
         )
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class PowerCurve:
     """Power along effect sizes, or along numbers of groups.
@@ -165,6 +167,7 @@ class Others(TypedDict, total=False):
     progress: bool | None
 
 
+@check_signature
 def power(
     fit: KeptFit,
     test: Test,
@@ -269,6 +272,10 @@ def power_curve(
     1  18.0   0.88       0
     """
     seed = check_seed(seed)
+    if not len(values):
+        raise InvalidArgument("values is empty; at least one effect size or number of groups is expected.")
+    if not isinstance(others.get("beta"), Mapping | None) or not isinstance(others.get("groups"), Mapping | None):
+        raise InvalidArgument("beta and groups are mappings of names to numbers.")
     varied: Literal["beta", "groups"] = "beta" if along in fit.terms else "groups"
     points = {}
     with time_limit(timeout):

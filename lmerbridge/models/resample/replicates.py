@@ -19,7 +19,7 @@ from lmerbridge.models.kept import KeptFit
 from lmerbridge.results import Array, LogLik, VarCorr, labels
 
 T = TypeVar("T")
-Statistic: TypeAlias = "Callable[[Replicate], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]"
+Statistic: TypeAlias = Callable[["Replicate"], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]
 
 
 @dataclass(frozen=True, eq=False)
