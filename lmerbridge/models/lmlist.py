@@ -169,5 +169,5 @@ def _model(formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[st
         return host.keep("fit_lmlist", **given)
     except RError as error:
         if "lmerbridge_refusal" in error.classes:
-            raise UnfitData(f"{error.text}.") from error
+            raise UnfitData(f"{error.text}.").after(error.conditions) from error
         raise
