@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, time_limit
+from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, notices, time_limit
 from lmerbridge.errors import FormulaError, InvalidArgument, amount
 from lmerbridge.formula import Formula, parse_right
 from lmerbridge.inputs import Frame, check_count, check_seed, pandas_frame
@@ -60,7 +60,8 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     """
     parsed = _parse(formula, allow)
     table = None if data is None else columns.encode_table(pandas_frame(data), parsed)
-    found = host.call("params_template", formula=parsed.source, data=table, allow=list(allow)).values
+    reply = host.call("params_template", formula=parsed.source, data=table, allow=list(allow))
+    found = notices.values_of(reply)
     return NewParams(
         pd.Series(found["beta"], index=list(found["terms"]), name="beta"),
         pd.Series(found["theta"], index=list(found["names"]), name="theta"),
@@ -94,9 +95,11 @@ def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: S
         raise InvalidArgument(f"groups is {groups!r} and per_group {per_group!r}; each is to be at least 1.")
     parsed = _parse(formula, allow)
     size: dict[str, Value] = {"groups": int(groups), "per_group": int(per_group)}
-    return frame_from_r(host.call("data_template", formula=parsed.source, allow=list(allow), **size).values)
+    reply = host.call("data_template", formula=parsed.source, allow=list(allow), **size)
+    return frame_from_r(notices.values_of(reply))
 
 
+@notices.together()
 def simulate_formula(
     formula: str,
     data: Frame,
@@ -156,7 +159,7 @@ def simulate_formula(
     with time_limit(timeout):
         template = params_template(formula, frame, allow=allow)
         newdata.check_complete(frame, parsed.variables)
-        found = host.call(
+        reply = host.call(
             "simulate_formula",
             formula=parsed.source,
             data=columns.encode_table(frame, parsed),
@@ -166,8 +169,8 @@ def simulate_formula(
             nsim=nsim,
             seed=seed,
             allow=list(allow),
-        ).values["value"]
-    values = found.reshape(len(frame), -1, order="F")
+        )
+    values = notices.values_of(reply)["value"].reshape(len(frame), -1, order="F")
     return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
 
 
