@@ -80,7 +80,7 @@ class LmerBridgeError(Exception):
     Attributes
     ----------
     conditions : tuple of Condition
-        What R warned of and said before it stopped. The text of the error tells it too.
+        What R, or another engine, warned of and said before. The text of the error tells it too.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -91,8 +91,8 @@ class LmerBridgeError(Exception):
         return self
 
     def __str__(self) -> str:
-        texts = dict.fromkeys(" ".join(condition.text.split()) for condition in self.conditions)
-        return "\n".join([super().__str__(), *(f"Before that, R said: {text}" for text in texts)])
+        told = (f"Before that, a {each.kind}: {' '.join(each.text.split())}" for each in self.conditions)
+        return "\n".join([super().__str__(), *dict.fromkeys(told)])
 
 
 class SetupError(LmerBridgeError):
@@ -202,6 +202,9 @@ class NotExpressible(LmerBridgeError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class TooLarge(NotExpressible):

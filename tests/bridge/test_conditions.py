@@ -20,6 +20,7 @@ from lmerbridge.errors import (
     UnfitData,
 )
 from lmerbridge.inputs import Spec
+from lmerbridge.translate.foreign import fit_foreign
 from tests.processes import in_r
 
 PLANT = """here <- environment(sys.function(1L))
@@ -55,7 +56,7 @@ def carries(error):
     return (
         said(error) == said(sent) == SAID
         and str(error) == str(sent)
-        and str(error).endswith("\nBefore that, R said: planted\nBefore that, R said: told")
+        and str(error).endswith("\nBefore that, a warning: planted\nBefore that, a message: told")
     )
 
 
@@ -95,6 +96,17 @@ def test_what_r_says_before_an_engine_of_r_fails_travels_with_the_error(name, at
     with pytest.raises(LmerBridgeError, match="some error of its own") as raised:
         find(name).fit(Spec(formula=MODEL, data=load_dataset("sleepstudy")))
     assert carries(raised.value)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), EngineFailed("no")])
+def test_what_an_engine_of_python_warns_of_before_it_fails_travels_with_the_error(error):
+    def fit():
+        warnings.warn("planted", stacklevel=1)
+        raise error
+
+    with pytest.raises(EngineFailed, match=r"no\nBefore that, a warning: planted$") as raised:
+        fit_foreign("mine", fit)
+    assert said(raised.value) == SAID[:1]
 
 
 STOPS_OF_VERBS = {  # what R stops with, our error
@@ -139,7 +151,7 @@ def test_what_r_says_beside_a_fit_is_a_warning_at_the_users_line_or_goes_with_th
 
 def test_columns_of_very_different_sizes_are_named_by_r_before_it_stops():
     data = load_dataset("sleepstudy").assign(hz=np.linspace(2e9, 2.1e9, 180))
-    with pytest.raises(UnfitData, match="R said: Some predictor variables are on very different scales") as raised:
+    with pytest.raises(UnfitData, match="a warning: Some predictor variables are on very different scales") as raised:
         lmer("Reaction ~ hz + (hz | Subject)", data.assign(Reaction=data.Reaction * 1e10))
     assert [c.kind for c in raised.value.conditions] == ["warning"]
 

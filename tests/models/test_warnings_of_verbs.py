@@ -170,7 +170,7 @@ def test_what_r_says_before_an_error_travels_with_it(verb, smaller):
             raised = error
     assert (raised is not None) == (counted[0] > 0)
     for error in [raised, pickle.loads(pickle.dumps(raised))] if raised else []:  # as another process sends it
-        assert str(error).endswith("\nBefore that, R said: planted\nBefore that, R said: told")
+        assert str(error).endswith("\nBefore that, a warning: planted\nBefore that, a message: told")
         assert [(c.kind, c.text) for c in error.conditions] == [("warning", "planted"), ("message", "told")]
 
 
