@@ -333,4 +333,3 @@ def test_a_deviance_below_the_optimums_names_the_parameter_and_says_what_to_do(a
         ask(fit)
     assert "all_fit()" in str(raised.value)
     assert "R said: profiling detected new, lower deviance" in raised.value.text
-    assert raised.value.conditions
