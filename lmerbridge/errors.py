@@ -11,7 +11,7 @@
     │   │   └── UnsafeFormula         it calls something that is not on the list of allowed functions
     │   ├── MissingColumns        the formula names a column that the data lacks
     │   ├── UnsupportedColumn     a column has no faithful form in R
-    │   ├── MissingValues         rows lack a value and na_action is "fail"
+    │   ├── MissingValues         rows lack a value, and na_action is "fail" or a smaller model would use them
     │   ├── UnfitData             the data cannot identify the model: one group, one group per row, a constant response
     │   └── InvalidArgument       any other argument
     │       └── InvalidCall           an argument is unknown, missing or given twice (also a TypeError)
@@ -27,7 +27,7 @@
 And every warning::
 
     LmerBridgeWarning (a UserWarning)
-    ├── RWarning              a warning of R's
+    ├── RWarning              a warning of R's, or a message that the result does not tell
     │   └── ConvergenceWarning    the optimizer may have stopped short
     ├── SingularFitWarning    an estimated covariance has no full rank
     ├── RankDeficientWarning  columns of the fixed part were left out
@@ -38,7 +38,11 @@ And every warning::
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, Literal, Self
+
+INNER = ("(function", "doTryCatch(", "withCallingHandlers(")  # calls that tell a user nothing
 
 
 def amount(count: int, noun: str) -> str:
@@ -52,8 +56,45 @@ def amount(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+@dataclass(frozen=True)
+class Condition:
+    """A message, warning or error that arose while an engine worked.
+
+    Attributes
+    ----------
+    kind : {"message", "warning", "error"}
+    text : str
+    classes : tuple of str
+        R's condition classes, or the name of Python's warning class.
+    call : str
+        The call it came from; empty where unknown.
+    """
+
+    kind: Literal["message", "warning", "error"]
+    text: str
+    classes: tuple[str, ...] = ()
+    call: str = ""
+
+
 class LmerBridgeError(Exception):
-    """Base of every error this package raises."""
+    """Base of every error this package raises.
+
+    Attributes
+    ----------
+    conditions : tuple of Condition
+        What R, or another engine, warned of and said before. The text of the error tells it too.
+    """
+
+    conditions: tuple[Condition, ...] = ()
+
+    def after(self, conditions: Iterable[Condition]) -> Self:
+        """Return the error with conditions that came before it, put before those that it has."""
+        self.conditions = tuple(dict.fromkeys((*conditions, *self.conditions)))
+        return self
+
+    def __str__(self) -> str:
+        told = (f"Before that, a {each.kind}: {' '.join(each.text.split())}" for each in self.conditions)
+        return "\n".join([super().__str__(), *dict.fromkeys(told)])
 
 
 class SetupError(LmerBridgeError):
@@ -101,7 +142,7 @@ class UnsupportedColumn(InputError):
 
 
 class MissingValues(InputError):
-    """Rows lack a value, and ``na_action`` is "fail"."""
+    """Rows lack a value, and ``na_action`` is "fail" or a smaller model would use them."""
 
 
 class UnfitData(InputError):
@@ -138,10 +179,10 @@ class RError(LmerBridgeError):
 
     def __init__(self, text: str, classes: tuple[str, ...] = (), call: str = "") -> None:
         self.text, self.classes, self.call = text, classes, call
-        super().__init__(f"{text} (in {call})" if call else text)
+        super().__init__(f"{text} (in {call})" if call and not call.startswith(INNER) else text)
 
-    def __reduce__(self) -> tuple[type[RError], tuple[str, tuple[str, ...], str]]:
-        return type(self), (self.text, self.classes, self.call)
+    def __reduce__(self) -> tuple[type[RError], tuple[str, tuple[str, ...], str], dict[str, Any]]:
+        return type(self), (self.text, self.classes, self.call), self.__dict__
 
 
 class WorkerDied(LmerBridgeError):
@@ -175,6 +216,9 @@ class NotExpressible(LmerBridgeError):
         self.reason = reason
         super().__init__(reason)
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 class TooLarge(NotExpressible):
     """An engine could fit this model only with far too much memory or time."""
@@ -185,11 +229,19 @@ class EngineFailed(LmerBridgeError):
 
 
 class LmerBridgeWarning(UserWarning):
-    """Base of every warning this package gives."""
+    """Base of every warning this package gives.
+
+    Attributes
+    ----------
+    condition : Condition or None
+        What R said, where the warning repeats it.
+    """
+
+    condition: Condition | None = None
 
 
 class RWarning(LmerBridgeWarning):
-    """A warning of R's."""
+    """A warning of R's, or a message that the result does not tell."""
 
 
 class ConvergenceWarning(RWarning):

@@ -24,8 +24,7 @@ from typing import Any
 from lmerbridge.bridge.limit import Limit, current
 from lmerbridge.bridge.turn import Turn
 from lmerbridge.bridge.wire import START, Channel, Value
-from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
-from lmerbridge.results import Condition
+from lmerbridge.errors import Condition, ProtocolError, RError, SetupError, WorkerDied
 from lmerbridge.setup import environment
 
 GRACE = 2.0  # seconds that an interrupted or closed worker has before it is killed; R checks for interrupts at times
@@ -218,8 +217,8 @@ def _read(reply: dict[str, Any]) -> Reply:
         for kind, text, classes, call in zip(*columns, strict=True)
     )
     if status == ["error"]:
-        last = conditions[-1]
-        raise RError(last.text, last.classes, last.call)
+        *before, last = conditions
+        raise RError(last.text, last.classes, last.call).after(before)
     if status == ["interrupt"]:
         raise KeyboardInterrupt
     return Reply(reply, conditions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, time_limit
+from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, notices, time_limit
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
 from lmerbridge.formula import Call, Formula, parse_right, read_expression, tree_names
 from lmerbridge.inputs import Frame, check_allow, check_count, check_seed, check_signature, pandas_frame
@@ -62,7 +62,8 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     """
     parsed = _parse(formula, allow)
     table = None if data is None else columns.encode_table(pandas_frame(data), parsed)
-    found = host.call("params_template", formula=parsed.source, data=table, allow=list(allow)).values
+    reply = host.call("params_template", formula=parsed.source, data=table, allow=list(allow))
+    found = notices.values_of(reply)
     return NewParams(
         pd.Series(found["beta"], index=list(found["terms"]), name="beta"),
         pd.Series(found["theta"], index=list(found["names"]), name="theta"),
@@ -97,10 +98,12 @@ def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: S
         raise InvalidArgument(f"groups is {groups!r} and per_group {per_group!r}; each is to be at least 1.")
     parsed = _parse(formula, allow)
     size: dict[str, Value] = {"groups": int(groups), "per_group": int(per_group)}
-    return frame_from_r(host.call("data_template", formula=parsed.source, allow=list(allow), **size).values)
+    reply = host.call("data_template", formula=parsed.source, allow=list(allow), **size)
+    return frame_from_r(notices.values_of(reply))
 
 
 @check_signature
+@notices.together()
 def simulate_formula(
     formula: str,
     data: Frame,
@@ -161,7 +164,7 @@ def simulate_formula(
     with time_limit(timeout):
         template = params_template(formula, frame, allow=allow)
         newdata.check_complete(frame, parsed.variables)
-        found = host.call(
+        reply = host.call(
             "simulate_formula",
             formula=parsed.source,
             data=columns.encode_table(frame, parsed),
@@ -171,8 +174,8 @@ def simulate_formula(
             nsim=nsim,
             seed=seed,
             allow=list(allow),
-        ).values["value"]
-    values = found.reshape(len(frame), -1, order="F")
+        )
+    values = notices.values_of(reply)["value"].reshape(len(frame), -1, order="F")
     return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -84,6 +85,12 @@ class KeptFit(Fit):
     spec: Spec = field(repr=False)
     _in_r: InR = field(repr=False)
 
+    def __init_subclass__(cls) -> None:
+        """Have each verb give its warnings at its end, however many calls of R or other verbs it makes."""
+        for name, verb in [*vars(cls).items()]:
+            if isfunction(verb) and not name.startswith("_"):
+                setattr(cls, name, notices.together()(verb))
+
     def __getstate__(self) -> dict[str, Any]:
         return state_of(self)
 
@@ -135,7 +142,7 @@ def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
         ours = refusals.translate(error, spec)
         if ours is None:
             raise
-        raise ours from error
+        raise ours.after(error.conditions) from error
     return kept[0], model
 
 
@@ -151,7 +158,11 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
     last digits, ``remake`` rebuilds it, and can be pickled.
     """
     described = build(getattr(replies, spec.kind.reply), model.reply.values)
-    check_numbers(spec, described)
+    try:
+        check_numbers(spec, described)
+    except LmerBridgeError as error:
+        error.after(model.reply.conditions)
+        raise
     facts = session_facts()
     return of(
         engine="lme4",
@@ -199,8 +210,8 @@ def without_model(fit: K) -> K:
 
 
 def call_on(fit: HasModel, function: str, **arguments: Value) -> dict[str, Any]:
-    """Call a function of the R package on a fit's model."""
-    return model_of(fit).call(function, **arguments)
+    """Call a function of the R package for a verb, as `ask`, and return its values."""
+    return ask(fit, function, timeout=None, **arguments).values
 
 
 def ask(fit: HasModel, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
@@ -210,6 +221,8 @@ def ask(fit: HasModel, function: str, *, timeout: float | None = None, **argumen
     ------
     InvalidArgument
         The function refused the model or an argument.
+    MissingValues
+        It compares models, and a smaller one would have more rows.
     SetupError
         It needs an R package that is not installed.
     """
@@ -218,12 +231,14 @@ def ask(fit: HasModel, function: str, *, timeout: float | None = None, **argumen
             model = model_of(fit)
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
-        raise _translate(error) from error
-    notices.give(notices.of_conditions(reply.conditions))
+        raise _translate(error, fit).after(error.conditions) from error
+    notices.values_of(reply)
     return reply
 
 
-def _translate(error: RError) -> LmerBridgeError:
+def _translate(error: RError, fit: HasModel) -> LmerBridgeError:
+    if error.text.startswith("number of rows in use has changed") and isinstance(fit, KeptFit):
+        return refusals.of_other_rows(fit.spec)
     if "lmerbridge_refusal" in error.classes:
         return InvalidArgument(f"{error.text}.")
     missing = re.search(r"no package called .([\w.]+)", error.text)

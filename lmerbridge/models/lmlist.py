@@ -250,5 +250,5 @@ def _model(
         return host.keep("fit_lmlist", **given)
     except RError as error:
         if "lmerbridge_refusal" in error.classes:
-            raise UnfitData(f"{error.text}.") from error
+            raise UnfitData(f"{error.text}.").after(error.conditions) from error
         raise

@@ -6,37 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.errors import InvalidCall, amount
+from lmerbridge.errors import Condition, InvalidCall, amount
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.kind import LMM, Kind
 from lmerbridge.results.varcorr import VarCorr, labels
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A message, warning or error that arose while an engine worked.
-
-    Attributes
-    ----------
-    kind : {"message", "warning", "error"}
-    text : str
-    classes : tuple of str
-        R's condition classes, or the name of Python's warning class.
-    call : str
-        The call it came from; empty where unknown.
-    """
-
-    kind: Literal["message", "warning", "error"]
-    text: str
-    classes: tuple[str, ...] = ()
-    call: str = ""
 
 
 @dataclass(frozen=True)

@@ -47,24 +47,23 @@ without_start <- function(model) {
   model
 }
 
-# The model as an object of lmerTest's. It is made once; the warnings of its making are repeated at each use.
+# The model as an object of lmerTest's. It is made once; the warnings of its making are given at each use.
 lmerTest_model <- function(handle, ddf) {
   entry <- entry_of(handle)
   check_ddf(entry$model, ddf)
   if (is.null(entry$lmerTest)) {
     entry$lmerTest <- with_warnings(lmerTest::as_lmerModLmerTest(with_whole_call(entry)))
     assign(handle, entry, envir = models)
+  } else {
+    lapply(entry$lmerTest$warnings, warning)
   }
-  lapply(entry$lmerTest$warnings, warning)
   entry$lmerTest$value
 }
 
+# A value and the warnings of its making, which are given too.
 with_warnings <- function(expr) {
   found <- list()
-  value <- withCallingHandlers(expr, warning = function(w) {
-    found[[length(found) + 1L]] <<- w
-    tryInvokeRestart("muffleWarning")
-  })
+  value <- withCallingHandlers(expr, warning = function(w) found[[length(found) + 1L]] <<- w)
   list(value = value, warnings = found)
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has
-from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RWarning, TimedOut
+from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RError, RWarning, TimedOut
 from lmerbridge.models.intervals.parameters import parameter_places, parameter_table
 from tests.oracle import MODELS, fitted, plain, same_bits
 
@@ -344,3 +344,15 @@ def test_a_structured_term_is_profiled_by_the_names_of_its_parameters(structure)
     assert same_bits(profile.confint()[["conf_low", "conf_high"]], theirs)
     assert list(profile.forward) == [name]
     assert random == fit.npar - len(fit.terms)
+
+
+@pytest.mark.parametrize("evaluations", [30, 60])
+@pytest.mark.parametrize("ask", [lambda fit: fit.profile(), lambda fit: fit.confint()])
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.ConvergenceWarning")
+def test_a_deviance_below_the_optimums_names_the_parameter_and_says_what_to_do(ask, evaluations):
+    control = {"optimizer": "Nelder_Mead", "optCtrl": {"maxfun": evaluations}}
+    fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"), reml=False, control=control)
+    with pytest.raises(RError, match=r"^the profile of 'sd_.* found a deviance") as raised:
+        ask(fit)
+    assert "all_fit()" in str(raised.value)
+    assert "R said: profiling detected new, lower deviance" in raised.value.text

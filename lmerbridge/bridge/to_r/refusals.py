@@ -54,7 +54,20 @@ def translate(error: RError, spec: Spec) -> InputError | None:
 
 
 def _missing_values(spec: Spec) -> MissingValues:
+    told, _ = _lack(spec)
+    return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")
+
+
+def of_other_rows(spec: Spec) -> MissingValues:
+    """Return the error that a smaller model has rows that the model left out."""
+    told, columns = _lack(spec)
+    frame = f"data.dropna(subset={columns})" if columns else "data without those rows"
+    return MissingValues(f"{told}, and a model without a term would use rows that this one leaves out; fit {frame}.")
+
+
+def _lack(spec: Spec) -> tuple[str, list[str]]:
+    """Return what the data lack, in words, and the columns that lack it."""
     counts = spec.count_missing(spec.parsed.variables)
     where = ", ".join(f"{name!r} in {amount(count, 'row')}" for name, count in counts.items())
     told = f"the data lacks values: {where}" if where else "a function of the formula gives missing values"
-    return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")
+    return told, [name for name in counts if name in spec.data]

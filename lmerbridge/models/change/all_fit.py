@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import host, lme4_has, time_limit
+from lmerbridge.bridge import host, lme4_has, notices, time_limit
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit, call_on, fit_spec
@@ -179,6 +179,7 @@ def all_fit(
             began = perf_counter()
             fits[name] = _attempt(fit, replace(spec, control=_control(spec, name, maxfun)))
             times[name] = perf_counter() - began
+            notices.give(notices.of_refits(fits[name].conditions))
             done(1)
         reports = {name: call_on(fit, "optimizer_report") for name, fit in fits.items() if isinstance(fit, KeptFit)}
     return AllFit(

@@ -201,7 +201,8 @@ def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     old = parse(spec.formula, tuple(spec.allow))
     before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split")
     trees = {"old": source(fold(before, write_out)), "change": source(change)}
-    (changed,) = host.call("updated_formula", **trees, allow=spec.allow).values["text"]
+    reply = host.call("updated_formula", **trees, allow=spec.allow)
+    (changed,) = notices.values_of(reply)["text"]
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
     used = parse(changed, tuple(spec.allow)).variables

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmerbridge.bridge import notices
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
-from lmerbridge.errors import InvalidArgument, RWarning, amount
+from lmerbridge.errors import InvalidArgument, RError, RWarning, amount
 from lmerbridge.models.intervals.parameters import (
     Which,
     interval_table,
@@ -53,6 +53,11 @@ IN_R = {
     "start_method": "startmethod",
     "prof_scale": "prof.scale",
 }
+LOWER_IN_R = "new, lower deviance"
+LOWER = (
+    "the profile of {name!r} found a deviance that is lower than the optimum's by more than dev_tol: the optimizer had "
+    "stopped short. all_fit() compares the optimizers; fit again with the best, by control={{'optimizer': ...}}."
+)
 
 
 def options(**given: Value) -> dict[str, Value]:
@@ -120,6 +125,12 @@ def rename_conditions(parameters: pd.DataFrame, conditions: Iterable[Condition])
     for condition in conditions:
         text = re.sub(r"\.sig(\d+|ma)\b", lambda found: str(short.get(found[0], found[0])), condition.text)
         yield replace(condition, text=text)
+
+
+def rename_error(parameters: pd.DataFrame, error: RError, name: str) -> RError:
+    """Return R's error with names of parameters, and with what to do about a deviance below the optimum's."""
+    text = f"{LOWER.format(name=name)} R said: {error.text}" if LOWER_IN_R in error.text else error.text
+    return RError(text, error.classes, error.call).after(rename_conditions(parameters, error.conditions))
 
 
 @check_methods

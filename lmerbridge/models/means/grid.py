@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from lmerbridge.bridge import Value, frame_from_r, notices
+from lmerbridge.bridge import Value, frame_from_r
 from lmerbridge.drawing import interval_plot, one_panel
-from lmerbridge.errors import InvalidArgument, RWarning, amount
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_level, check_methods
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
@@ -90,7 +90,6 @@ class EmmGrid:
         reply = ask(
             fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=check_level(level)
         )
-        _tell(reply.conditions)
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
         ddf = _read_note(notes, DDF, "asymptotic")
@@ -308,7 +307,6 @@ class EmmGrid:
 def test_jointly(fit: KeptFit, steps: Sequence[Step], silent: int, by: Names, timeout: float | None) -> pd.DataFrame:
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
     reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=silent, by=list(by))
-    _tell(reply.conditions)
     note = pd.Series(reply.values["note"], dtype=str)
     return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0], note=note)
 
@@ -325,9 +323,3 @@ def _table(found: Mapping[str, Any], start: str) -> pd.DataFrame:
 def _read_note(notes: Sequence[str], start: str, otherwise: str) -> str:
     """Return the text of one of emmeans' notes, or ``otherwise``."""
     return next((note.removeprefix(start) for note in notes if note.startswith(start)), otherwise)
-
-
-def _tell(conditions: Sequence[Condition]) -> None:
-    """Give R's messages as warnings too, since one says that another method was used than the one asked for."""
-    said = (c for c in dict.fromkeys(conditions) if c.kind == "message" and notices.category(c) is None)
-    notices.give(RWarning(condition.text) for condition in said)

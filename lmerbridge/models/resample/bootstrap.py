@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, time_limit
+from lmerbridge.bridge import Value, notices, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_count, check_methods, check_seed
@@ -100,6 +100,7 @@ class Bootstrap:
         """Table by statistic, as R prints it: original, bias, std_error."""
         return pd.DataFrame({"original": self.t0, "bias": self.bias, "std_error": self.std_errors})
 
+    @notices.together()
     def confint(
         self, level: float = 0.95, type: bootci.Interval = "perc", parm: str | Sequence[str] | None = None
     ) -> pd.DataFrame:

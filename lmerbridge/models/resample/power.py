@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-from lmerbridge.bridge import Value, time_limit
+from lmerbridge.bridge import Value, notices, time_limit
 from lmerbridge.models.predict import effects
 from lmerbridge.models.resample.groups import resize
 from lmerbridge.models.resample.refits import How
@@ -290,6 +290,7 @@ def _of_size(fit: K, groups: Mapping[str, int]) -> K:
     sized = fit
     for along, size in groups.items():
         sized = fit_spec(type(fit), resize(sized, along, size))
+        notices.give(notices.of_conditions(sized.conditions))
     if sized.terms != fit.terms:
         raise InvalidArgument(
             f"with {dict(groups)} the model has the terms {', '.join(sized.terms)}, not {', '.join(fit.terms)}; "
@@ -316,6 +317,8 @@ def _likelihood_ratio(
     from scipy.special import chdtri  # slow to load
 
     larger = fit_spec(type(fit), replace(fit.spec, reml=False)) if fit.reml else fit
+    if larger is not fit:
+        notices.give(notices.of_conditions(larger.conditions))
     smaller = update(fit, formula, reml=False)
     if smaller.npar >= larger.npar or not np.array_equal(smaller.rows, larger.rows):
         raise InvalidArgument(
