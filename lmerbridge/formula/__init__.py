@@ -6,6 +6,7 @@ from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
 from lmerbridge.formula.syntax import (
     CONTRASTS,
+    VALUES,
     Call,
     Constant,
     Name,
@@ -26,6 +27,7 @@ from lmerbridge.formula.terms import Terms, expand
 __all__ = [
     "CONTRASTS",
     "ONE",
+    "VALUES",
     "Bar",
     "Call",
     "Constant",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.formula.allowed import check_places
@@ -24,7 +24,9 @@ from lmerbridge.formula.syntax import (
 from lmerbridge.formula.terms import find_absent
 
 
-def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split: bool = True) -> tuple[Node, Node]:
+def read_change(
+    text: str, formula: Formula, allow: Iterable[str] = (), *, split: bool = True, columns: Container[object] = ()
+) -> tuple[Node, Node]:
     """Read a change of a formula, such as ``". ~ . + x"``, in which ``.`` stands for what was there.
 
     Parameters
@@ -36,6 +38,8 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split
         Functions it may call beyond those that every formula may, as ``"package::function"``.
     split : bool
         Whether ``(x || g)`` stands for a random term for each of its columns, which can be taken out alone.
+    columns : container of names
+        Those of the data, as for `read_expression`.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split
     """
     if not isinstance(text, str):
         raise FormulaError(f"the formula is {text!r}; text such as '. ~ . + x' is expected.")
-    tree = read_expression(text, tuple(allow))
+    tree = read_expression(text, tuple(allow), columns)
     if not (isinstance(tree, Call) and tree.function == "~"):
         raise FormulaError(
             f"the formula is {abbreviate(tree)!r}; 'response ~ terms', such as '. ~ . + x', is expected."

@@ -19,6 +19,7 @@ from lmerbridge.formula.syntax import (
     join_trees,
     tree_names,
     walk,
+    with_args,
 )
 from lmerbridge.formula.terms import Terms, expand
 
@@ -135,9 +136,7 @@ def write_out(node: Node, args: tuple[Node, ...]) -> Node:
     match node:
         case Call("||", (lhs, Name(group))) if not (group.isascii() and is_plain(group)):
             return join_trees("+", [Call("(", (Call("|", (part, Name(group))),)) for part in split_columns(lhs)])
-        case Call():
-            return Call(node.function, args, node.names)
-    return node
+    return with_args(node, args)
 
 
 def _name(group: Node) -> str:
@@ -151,9 +150,7 @@ def diagonal(node: Node, args: tuple[Node, ...]) -> Node:
             return Call("diag", (Call("|", args),), (None,))
         case Call("(", (Call("||"),)):
             return args[0]
-        case Call():
-            return Call(node.function, args, node.names)
-    return node
+    return with_args(node, args)
 
 
 def split_columns(lhs: Node) -> list[Node]:

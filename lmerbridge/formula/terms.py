@@ -9,7 +9,7 @@ from operator import or_
 
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula import limits
-from lmerbridge.formula.syntax import Call, Name, Node, Number, deparse, fold
+from lmerbridge.formula.syntax import ALGEBRA, Call, Name, Node, Number, deparse, fold
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def expand(node: Node) -> Terms:
     ['a', 'x', 'a:x']
     """
     algebra = _Algebra()
-    found = fold(node, algebra.step, lambda call: call.is_operator)
+    found = fold(node, algebra.step, lambda call: call.function in ALGEBRA)
     products = sorted(found.products, key=int.bit_count)
     return Terms(found.intercept is not False, tuple(map(algebra.factors, products)), tuple(algebra.offsets))
 
@@ -62,7 +62,7 @@ def find_absent(node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ((('c',), ('a',)), ((), ()))
     """
     algebra = _Subtractions()
-    fold(node, algebra.step, lambda call: call.is_operator)
+    fold(node, algebra.step, lambda call: call.function in ALGEBRA)
     absent, there = (
         tuple(":".join(map(_label, algebra.factors(product))) for product in products) for products in algebra.found
     )

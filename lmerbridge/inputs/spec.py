@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import Formula, parse
+from lmerbridge.formula import VALUES, Formula, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
 from lmerbridge.results import LMM, Array, Design, Kind
@@ -111,8 +111,14 @@ class Spec:
         InvalidArgument
             Its dot stands for a column that is not named by text.
         """
-        formula = parse(self.formula, (*self.allow, *self.kind.functions)).expand_dot(text_names(self.data))
+        formula = parse(self.formula, (*self.allow, *self.kind.functions), self.own_values)
+        formula = formula.expand_dot(text_names(self.data))
         return formula.diagonal() if self.double_bar == "diag_special" else formula
+
+    @property
+    def own_values(self) -> frozenset[str]:
+        """Columns that have the names of R's own values, ``T``, ``F`` and ``pi``, over which they win."""
+        return VALUES.intersection(name for name in self.data.columns if isinstance(name, str))
 
     @property
     def controls(self) -> Mapping[str, Any]:

@@ -94,7 +94,7 @@ class LmList(GroupedFit):
         return table
 
     def _formula(self) -> Formula:
-        return parse_list(self.formula, self.allow)
+        return parse_list(self.formula, self.allow, self.data.columns)
 
 
 def lm_list(
@@ -136,8 +136,8 @@ def lm_list(
     (144, 25.592)
     """
     allowed = tuple(allow)
-    parsed = parse_list(formula, allowed)
     frame = pandas_frame(data)
+    parsed = parse_list(formula, allowed, frame.columns)
     with time_limit(timeout):
         model = _model(parsed, frame, pool, allowed)
     kept = pd.DataFrame({name: frame[name] for name in parsed.variables}, frame.index, copy=True)

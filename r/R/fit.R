@@ -31,7 +31,7 @@ fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", con
   scope <- formula_scope(data, allow)
   formula <- eval(str2lang(formula), scope)
   call <- lmer_call(formula, data, reml, na_action, contrasts, start, control)
-  model <- eval(call, open_scope(new.env(parent = scope)))
+  model <- keep_constants(eval(call, open_scope(new.env(parent = scope))), scope)
   keep(handle, model, open_scope(scope))
   describe_fit(model)
 }

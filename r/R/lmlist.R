@@ -51,6 +51,8 @@ lmlist_confint <- function(handle, level, pool) {
 
 # Predictions, with the numbers of their rows in `newdata`.
 lmlist_predict <- function(handle, newdata) {
+  anew <- intersect(statistics_offered, all.names(model_of(handle)@call$formula))
+  if (length(anew)) refuse("R would compute ", anew[1L], "() anew from the new data; make a column of it before the fit")
   parts <- Filter(Negate(is.null), stats::predict(model_of(handle), newdata, asList = TRUE))
   list(rows = as.integer(unlist(lapply(parts, names))), value = as.double(unlist(parts, use.names = FALSE)))
 }

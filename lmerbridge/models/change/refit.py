@@ -54,7 +54,7 @@ def _vector(argument: str, given: Sequence[float] | NDArray[Any]) -> Sequence[fl
 
 def with_response(spec: Spec, response: Array, weights: Array | None, rename: str | None) -> tuple[Spec, str]:
     """Return the specification with another response, and the name it has there."""
-    formula = parse(spec.formula, tuple(spec.allow))
+    formula = parse(spec.formula, tuple(spec.allow), spec.own_values)
     own = formula.response.name if isinstance(formula.response, Name) else deparse(formula.response)
     name = own if rename is None else rename
     right = formula.tree.args[1]

@@ -183,12 +183,12 @@ def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]
 
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     """Change the formula, without inherited contrasts of columns that it no longer uses."""
-    old = parse(spec.formula, tuple(spec.allow))
-    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split")
+    old = parse(spec.formula, tuple(spec.allow), spec.own_values)
+    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split", columns=spec.own_values)
     trees = {"old": source(fold(before, write_out)), "change": source(change)}
     (changed,) = host.call("updated_formula", **trees, allow=spec.allow).values["text"]
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
-    used = parse(changed, tuple(spec.allow)).variables
+    used = parse(changed, tuple(spec.allow), spec.own_values).variables
     contrasts = {factor: name for factor, name in spec.contrasts.items() if factor in used}
     return replace(spec, formula=changed, contrasts=contrasts)
