@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import TypeGuard
 
 from lmerbridge.errors import FormulaError, InvalidArgument
-from lmerbridge.formula.allowed import check_places
+from lmerbridge.formula.allowed import COMPUTED, check_places
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import BARS, split_columns
@@ -83,6 +84,46 @@ def read_change(
         old = _write_out(old) if _share_terms(old, right) else old
     _check_subtractions(right, old)
     return old, Call("~", (*response, right))
+
+
+def hide_comparisons(tree: Node) -> Node:
+    """Make a column of each comparison among the terms: R's ``update`` loses the parentheses around it.
+
+    Examples
+    --------
+    >>> deparse(hide_comparisons(read_expression("y ~ x + (n > 2)")))
+    'y ~ x + (`n > 2`)'
+    """
+
+    def hide(node: Node, args: tuple[Node, ...]) -> Node:
+        if _is_computed(node):
+            return Name(deparse(node))
+        return with_args(node, args) if args else node
+
+    return fold(tree, hide, lambda call: call.is_operator and call.function not in BARS | COMPUTED)
+
+
+def show_comparisons(text: str, trees: Iterable[Node], allow: Iterable[str], columns: Container[object]) -> str:
+    """Write the comparisons of some trees again where `hide_comparisons` has made columns of them.
+
+    Examples
+    --------
+    >>> show_comparisons("y ~ `n > 2` + x", [read_expression("y ~ (n > 2)")], (), ())
+    'y ~ (n > 2) + x'
+    """
+    known = {deparse(node): node for tree in trees for node in walk(tree) if _is_computed(node)}
+    if not known:
+        return text
+    tree = read_expression(text, tuple(allow), columns)
+    return deparse(fold(tree, lambda n, args: Call("(", (known[n.name],)) if _is_in(n, known) else with_args(n, args)))
+
+
+def _is_computed(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in COMPUTED
+
+
+def _is_in(node: Node, known: Mapping[str, Node]) -> TypeGuard[Name]:
+    return isinstance(node, Name) and node.name in known
 
 
 def _check_subtractions(right: Node, old: Node) -> None:

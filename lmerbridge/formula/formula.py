@@ -16,6 +16,7 @@ from lmerbridge.formula.syntax import (
     Name,
     Node,
     abbreviate,
+    deparse,
     fold,
     join_trees,
     source,
@@ -65,6 +66,13 @@ class Formula:
     def terms(self) -> Terms:
         """The fixed part, expanded."""
         return expand(self.fixed)
+
+    @cached_property
+    def functions(self) -> tuple[str, ...]:
+        """Variables that are computed, as R writes them, in order of appearance."""
+        parts = (self.terms, *(expand(bar.lhs) for bar in self.random))
+        variables = [self.response, *(node for part in parts for product in part.products for node in product)]
+        return tuple(dict.fromkeys(deparse(node) for node in variables if isinstance(node, Call)))
 
     @cached_property
     def source(self) -> str:

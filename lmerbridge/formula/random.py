@@ -123,6 +123,9 @@ def _expand_columns(bar: Call) -> Terms:
         raise FormulaError("the formula has '.' in a random term; name the columns.")
     if terms.offsets:
         raise FormulaError(f"the formula has an offset in the random term {abbreviate(bar)}; add it outside.")
+    if bar.function == "||" and not terms.products and terms.intercept:
+        group = deparse(bar.args[1])
+        raise FormulaError(f"the formula has {abbreviate(bar)}, where '||' has nothing to part; write (1 | {group}).")
     if not (terms.intercept or terms.products):
         raise FormulaError(f"the formula has the random term {abbreviate(bar)}, in which nothing varies.")
     return terms

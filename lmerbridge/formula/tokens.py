@@ -83,12 +83,12 @@ def call_at(text: str, start: int) -> str:
 def unsafe_call(text: str, function: Token) -> UnsafeFormula:
     """Return the error of a call that is not on the list, and what is written in R for what is meant."""
     name = re.split(r"^(?:np|numpy|math)\.", function.text)[-1]
-    meant = {name: name} if name in FUNCTIONS else MEANT
-    advice = f" Write {meant[name]}." if name in meant else ""
+    meant = {name: f"{name}()"} if name in FUNCTIONS else MEANT
+    advice = f"write {meant[name]}. The" if name in meant else "the"
     return UnsafeFormula(
-        f"the formula calls {call_at(text, function.start)}, which is not allowed; the functions allowed are "
+        f"the formula calls {call_at(text, function.start)}, which is not allowed; {advice} functions allowed are "
         f"{', '.join(sorted(FUNCTIONS))}. To add one deliberately, call it as package::function and pass "
-        f'allow=["package::function"].{advice}'
+        'allow=["package::function"].'
     )
 
 

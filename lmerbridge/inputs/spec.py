@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import VALUES, Formula, parse
+from lmerbridge.formula import VALUES, Formula, is_plain, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
 from lmerbridge.results import LMM, Array, Design, Kind
@@ -146,7 +146,11 @@ class Spec:
 
     def _column(self, argument: str, name: str) -> pd.Series:
         if name not in self.data.columns:
-            raise MissingColumns([name], self.data.columns, where=argument)
+            error = MissingColumns([name], self.data.columns, where=argument)
+            if not is_plain(name):
+                computed = "one value per row, as in 1 / data['z']"
+                error.args = (f"{error} Text is the name of a column; {argument}= also takes an array of {computed}.",)
+            raise error
         values = self.data[name]
         if isinstance(values, pd.DataFrame):
             raise InvalidArgument(f"{argument} is {name!r}, the name of several columns; rename all but one.")

@@ -242,7 +242,7 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield the warnings that come with a new fit."""
     if fit.spec.na_action is None and fit.rows_dropped:
         missing = fit.spec.count_missing(fit.spec.data.columns)
-        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing)
+        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):

@@ -21,11 +21,18 @@ take_steps <- function(grid, steps) {
   quiet <- utils::modifyList(as.list(getOption("emmeans")), list(save.ref_grid = FALSE)) # else it assigns globally
   before <- options(emmeans = quiet)
   on.exit(options(before))
+  own <- if (methods::is(grid, "merMod")) own_values_in(grid)
+  if (length(own)) steps[[1L]]$arguments$params <- own # else emmeans looks for a column of that name
   for (step in steps) {
     arguments <- lapply(step$arguments, function(argument) if (length(argument)) argument)
     grid <- do.call(getExportedValue("emmeans", step$verb), c(list(grid), arguments))
   }
   grid
+}
+
+own_values_in <- function(model) {
+  formula <- stats::formula(model)
+  setdiff(intersect(names(values_offered), all.names(formula)), names(environment(formula)$data))
 }
 
 # The model in the form that emmeans needs. An argument offset= becomes the values that emmeans 2.0 does not find.
@@ -88,7 +95,10 @@ means_joint_tests <- function(handle, steps, told, by = NULL) {
     steps[[1L]]$arguments$cov.reduce <- joint_tests_reduction()
   }
   grid <- grid_after(handle, steps, told)
-  table <- as.data.frame(emmeans::joint_tests(grid, by = if (length(by)) by))
+  table <- as.data.frame(tryCatch(emmeans::joint_tests(grid, by = if (length(by)) by), error = function(e) {
+    if (!grepl("no factors to test", conditionMessage(e))) stop(e)
+    refuse("joint_tests() tests the terms of the fixed part, and this model has none but the intercept")
+  }))
   table <- table[c("model term", if (length(by)) by, "df1", "df2", "F.ratio", "p.value")]
   names(table)[names(table) %in% c("model term", "F.ratio", "p.value")] <- c("term", "statistic", "p_value")
   c(prefix_names("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))

@@ -27,6 +27,12 @@ C_of_offered <- function(object, contr, ...) {
   stats::C(object, contr, ...)
 }
 
+# rank() without the ties that are broken at random, which takes numbers from the session's generator.
+rank_of_offered <- function(x, ...) {
+  if (any(startsWith("random", as.character(Filter(is.character, list(...)))))) refuse("rank() is to break ties at random")
+  base::rank(x, ...)
+}
+
 # cut() into a limited number of pieces. Of times it makes as many as there are seconds, or what the text says.
 cut_of_offered <- function(x, ...) {
   check_levels("cut", pieces_of_time(x, ...))
@@ -62,7 +68,7 @@ check_levels <- function(name, count) {
   }
 }
 
-replaced <- list(C = C_of_offered, cut = cut_of_offered, interaction = interaction_of_offered)
+replaced <- list(C = C_of_offered, cut = cut_of_offered, interaction = interaction_of_offered, rank = rank_of_offered)
 
 # The locked environment of all these functions. It is made at first use: lme4 takes a second to load, and the calls
 # that need no formula do not wait for it.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
-from lmerbridge.formula import fold, parse, read_change, source, write_out
+from lmerbridge.formula import fold, hide_comparisons, parse, read_change, show_comparisons, source, write_out
 from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
@@ -185,8 +185,9 @@ def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     """Change the formula, without inherited contrasts of columns that it no longer uses."""
     old = parse(spec.formula, tuple(spec.allow), spec.own_values)
     before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split", columns=spec.own_values)
-    trees = {"old": source(fold(before, write_out)), "change": source(change)}
+    trees = {"old": source(fold(hide_comparisons(before), write_out)), "change": source(hide_comparisons(change))}
     (changed,) = host.call("updated_formula", **trees, allow=spec.allow).values["text"]
+    changed = show_comparisons(changed, (before, change), spec.allow, spec.own_values)
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
     used = parse(changed, tuple(spec.allow), spec.own_values).variables

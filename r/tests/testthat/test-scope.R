@@ -6,7 +6,7 @@ unreachable <- c(
   "lmerControl()", "weights", "rivers", "LETTERS", "letters", "mtcars", "mad(1)", "ave(1)", "paste('a')", "file.create('a')", "q",
   "{1}", "(function() 1)()", "(\\(x) x)(1)", "if (TRUE) 1", "for (i in 1) i", "repeat break", "a <- 1", "a <<- 1", "a = 1",
   "data$x", "data[1]", "data[[1]]", "data@x", "1 %in% 2", "'system'('true')", "?c",
-  "C(factor(1:2), 'unlink', x = 'nothing')", "C(factor(1:2), contr = 'system')", "C(factor(1:2), 'sd')",
+  "C(factor(1:2), 'unlink', x = 'nothing')", "C(factor(1:2), contr = 'system')", "C(factor(1:2), 'sd')", "rank(1:2, TRUE, 'rand')",
   "stats::C(factor(1:2), 'unlink', x = 'nothing')"
 )
 evaluated <- function(text, ...) eval(str2lang(text), formula_scope(list(x = 1), ...))
