@@ -3,7 +3,7 @@
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, check_count, check_ddf, check_level, check_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.spec import ALLOWED, DoubleBar, NaAction, RowVector, Spec, Start
+from lmerbridge.inputs.spec import ALLOWED, DoubleBar, FactorContrasts, NaAction, RowVector, Spec, Start
 
 __all__ = [
     "ALLOWED",
@@ -11,6 +11,7 @@ __all__ = [
     "ApproximateDdf",
     "Ddf",
     "DoubleBar",
+    "FactorContrasts",
     "Frame",
     "LmerControl",
     "NaAction",

@@ -23,6 +23,7 @@ from lmerbridge.results import LMM, Array, Design, Kind
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
 DoubleBar = Literal["split", "diag_special"]
+FactorContrasts: TypeAlias = Mapping[str, str | NDArray[Any] | pd.DataFrame]
 Start: TypeAlias = Sequence[float] | Array | Mapping[str, Sequence[float] | Array]
 OWN = ("data", "weights", "offset", "subset", "contrasts", "start", "control", "design")  # what can be changed in place
 ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
@@ -43,7 +44,7 @@ class Spec:
     subset : column name of booleans, boolean array of one value per row, or None
     na_action : {"omit", "exclude", "fail"} or None
         What happens to rows that lack a value. None is "omit" with a warning.
-    contrasts : mapping of factor to the name of R's contrast function, or None
+    contrasts : mapping of factor to the name of R's contrast function or to a matrix, or None
     start : array, mapping or None
         Starting theta, alone or as ``{"theta": ...}``.
     control : LmerControl, mapping or None
@@ -65,7 +66,7 @@ class Spec:
     offset: RowVector = None
     subset: RowVector = None
     na_action: NaAction | None = None
-    contrasts: Mapping[str, str] | None = None
+    contrasts: FactorContrasts | None = None
     start: Start | None = None
     control: Control | Mapping[str, Any] | None = None
     allow: Sequence[str] = ()

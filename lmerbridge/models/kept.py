@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -257,6 +258,7 @@ def _snapshot(spec: Spec) -> Spec:
         spec,
         formula=spec.parsed.text,
         data=_columns(spec.data, list(dict.fromkeys([*spec.parsed.variables, *named]))),
+        contrasts=deepcopy(spec.contrasts),
         weights=_row_vector(spec, "weights"),
         offset=_row_vector(spec, "offset"),
         subset=_row_vector(spec, "subset"),

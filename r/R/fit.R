@@ -5,11 +5,18 @@ per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 # The call to lme4::lmer. It has symbols for the data, so that its printed form stays short.
 lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
   given <- per_row[per_row %in% names(data)]
-  optional <- list(contrasts = contrasts, start = start,
+  optional <- list(contrasts = if (!is.null(contrasts)) lapply(contrasts, as_contrasts), start = start,
                    control = if (!is.null(control)) control_call(control))
   as.call(c(list(quote(lme4::lmer), formula = formula, data = quote(data), REML = reml),
             lapply(given, as.name), Filter(Negate(is.null), optional),
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
+}
+
+# The name of a function of contrasts, or a matrix, whose columns come one after another.
+as_contrasts <- function(given) {
+  if (is.character(given)) return(given)
+  names <- unlist(given$names)
+  matrix(given$values, ncol = given$columns, dimnames = if (length(names)) list(NULL, names))
 }
 
 # The call to lme4::lmerControl. R would accept a shortened name, and would take a value without a name for the

@@ -12,7 +12,17 @@ import pandas as pd
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
 from lmerbridge.formula import fold, hide_comparisons, parse, read_change, show_comparisons, source, write_out
-from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
+from lmerbridge.inputs import (
+    DoubleBar,
+    FactorContrasts,
+    Frame,
+    LmerControl,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    pandas_frame,
+)
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
 from lmerbridge.results import Array
@@ -28,7 +38,7 @@ class SpecChanges(TypedDict, total=False):
     offset: RowVector
     subset: RowVector
     na_action: NaAction | None
-    contrasts: Mapping[str, str] | None
+    contrasts: FactorContrasts | None
     start: Start | None
     control: LmerControl | Mapping[str, Any] | None
     allow: Sequence[str]
