@@ -70,9 +70,14 @@ class Formula:
     @cached_property
     def functions(self) -> tuple[str, ...]:
         """Variables that are computed, as R writes them, in order of appearance."""
+        calls = (node for node in (self.response, *self.design_variables) if isinstance(node, Call))
+        return tuple(dict.fromkeys(map(deparse, calls)))
+
+    @cached_property
+    def design_variables(self) -> tuple[Node, ...]:
+        """Variables of the fixed part, and of what varies by group."""
         parts = (self.terms, *(expand(bar.lhs) for bar in self.random))
-        variables = [self.response, *(node for part in parts for product in part.products for node in product)]
-        return tuple(dict.fromkeys(deparse(node) for node in variables if isinstance(node, Call)))
+        return tuple(node for part in parts for product in part.products for node in product)
 
     @cached_property
     def source(self) -> str:

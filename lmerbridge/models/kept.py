@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, replies, session_facts, time_limit
+from lmerbridge.bridge import (
+    Value,
+    arguments,
+    build,
+    columns,
+    host,
+    notices,
+    refusals,
+    replies,
+    session_facts,
+    time_limit,
+)
 from lmerbridge.errors import (
     EngineFailed,
     InvalidArgument,
     LmerBridgeError,
     LmerBridgeWarning,
+    NumbersAsTextWarning,
     RError,
     SetupError,
     UnfitData,
@@ -110,7 +122,12 @@ def state_of(fit: DataclassInstance) -> dict[str, Any]:
 
 def fit_spec(model: type[K], spec: Spec) -> K:
     """Fit a `Spec` with lme4, as `lmer` does once its arguments are gathered."""
-    return fit_from_r(model, *fit_in_r(spec))
+    try:
+        return fit_from_r(model, *fit_in_r(spec))
+    except UnfitData as error:
+        if told := " ".join(columns.describe_text(spec.data, spec.parsed)):
+            error.args = (f"{error} {told}",)
+        raise
 
 
 def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
@@ -244,6 +261,7 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     if fit.spec.na_action is None and fit.rows_dropped:
         missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
+    yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):

@@ -82,9 +82,7 @@ def test_whatever_the_contrasts_the_model_is_the_same(pair):
     means = [found.emmeans("f").frame for found in pair]
     pd.testing.assert_frame_equal(*means, rtol=1e-4)
     assert own.criterion != plain_fit.criterion  # REML's depends on the coding
-    np.testing.assert_allclose(
-        own.anova().frame.iloc[2], plain_fit.anova().frame.iloc[2], rtol=1e-4
-    )
+    np.testing.assert_allclose(own.anova().frame.iloc[2], plain_fit.anova().frame.iloc[2], rtol=1e-4)
 
 
 def test_the_contrasts_stay_in_other_models_from_this_one(pair):

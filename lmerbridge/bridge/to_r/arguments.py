@@ -134,7 +134,7 @@ def _matrix(argument: str, given: NDArray[Any] | pd.DataFrame, levels: Sequence[
     if values.ndim != 2 or len(values) != len(levels) or not 0 < values.shape[1] < len(levels):
         first = ", ".join(levels[:SHOWN]) + ", ..." * (len(levels) > SHOWN)
         told = f"a row for each of the {amount(len(levels), 'level')} {first}, and 1 to {len(levels) - 1} columns"
-        raise InvalidArgument(f"{shape}; {told} are expected.")
+        raise InvalidArgument(f"{shape}; {told} are expected, or a name such as contr.sum.")
     if not np.isfinite(values).all():
         raise InvalidArgument(f"{argument} has a value that is not finite; finite numbers are expected.")
     if np.linalg.matrix_rank(np.column_stack([np.ones(len(values)), values])) <= values.shape[1]:
