@@ -30,6 +30,10 @@ GROUPING = (
     "lme4 makes a factor of each column that groups, and evaluates no function there; write (1 | a) for "
     "(1 | factor(a)), (1 | a:b) for (1 | interaction(a, b)), or make a column of it"
 )
+EXACT = (
+    "the model fits the response exactly by its fixed and random part, so that no residual variance is left; look at "
+    "the response"
+)
 CODED = "C() takes a factor, and C(x) of numbers is to be C(factor(x)), or factor(x) with contrasts={...}"
 ROWS = "a matrix of contrasts is to have a row per level that the rows used have, in their order"
 SINGULAR = "a matrix of contrasts is to have columns that differ from each other and from a constant one"
@@ -56,6 +60,8 @@ def translate(error: RError, spec: Spec) -> InputError | None:
     """Return our error for an error of R's that the input caused, None for any other."""
     if "lmerbridge_refusal" in error.classes:  # what r/R refuses itself
         return InvalidArgument(f"{error.text}.")
+    if "lmerbridge_exact" in error.classes:
+        return UnfitData(f"{EXACT}.")
     for pattern, kind, advice in REFUSALS:
         if re.search(pattern, error.text):
             if advice == THETA and spec.start is None:
