@@ -17,6 +17,7 @@ from .to_r import newdata as newdata
 from .to_r import refusals as refusals
 from .to_r.arguments import arguments as arguments
 from .to_r.arguments import check_weights as check_weights
+from .to_r.arguments import contrasts as contrasts
 from .to_r.arguments import row_vectors as row_vectors
 from .to_r.columns import encode_table as encode_table
 from .to_r.newdata import check_complete as check_complete

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge import build, replies
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, ProtocolError
@@ -138,8 +139,13 @@ def data_hash(spec: Spec, formula: Formula) -> str:
     rows = {name: values for name in arguments if (values := spec.per_row(name)) is not None}
     taken = {f"column {name}": spec.data[name] for name in formula.variables} | rows
     told = {name: json_column(values) | {"dtype": None} for name, values in taken.items()}
-    text = json.dumps([told, dict(spec.contrasts or {})], sort_keys=True)
+    text = json.dumps([told, dict(spec.contrasts or {})], sort_keys=True, default=_matrix)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _matrix(contrasts: NDArray[Any] | pd.DataFrame) -> object:
+    table = pd.DataFrame(contrasts)
+    return [list(map(str, table.index)), list(map(str, table.columns)), table.to_numpy(float).tolist()]
 
 
 def json_column(series: pd.Series) -> dict[str, Any]:

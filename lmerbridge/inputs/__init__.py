@@ -5,7 +5,16 @@ from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.hints import ATTRIBUTES, hint_of_argument, unknown_name
 from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
-from lmerbridge.inputs.spec import ALLOWED, DoubleBar, NaAction, RowVector, Spec, Start, check_allow
+from lmerbridge.inputs.spec import (
+    ALLOWED,
+    DoubleBar,
+    FactorContrasts,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    check_allow,
+)
 
 __all__ = [
     "ALLOWED",
@@ -14,6 +23,7 @@ __all__ = [
     "ApproximateDdf",
     "Ddf",
     "DoubleBar",
+    "FactorContrasts",
     "Frame",
     "LmerControl",
     "NaAction",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +60,9 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     >>> params_template("~ Days + (Days | Subject)").theta.to_dict()
     {'Subject.(Intercept)': 1.0, 'Subject.Days.(Intercept)': 0.0, 'Subject.Days': 1.0}
     """
-    parsed = _parse(formula, allow)
-    table = None if data is None else columns.encode_table(pandas_frame(data), parsed)
+    frame = None if data is None else pandas_frame(data)
+    parsed = _parse(formula, allow, () if frame is None else frame.columns)
+    table = None if frame is None else columns.encode_table(frame, parsed)
     reply = host.call("params_template", formula=parsed.source, data=table, allow=list(allow))
     found = notices.values_of(reply)
     return NewParams(
@@ -156,7 +157,8 @@ def simulate_formula(
     >>> found.shape
     (180, 1)
     """
-    frame, parsed = pandas_frame(data), _parse(formula, allow)
+    frame = pandas_frame(data)
+    parsed = _parse(formula, allow, frame.columns)
     _check_response(formula, allow, frame)
     nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     if not 0 <= sigma < float("inf"):
@@ -179,8 +181,8 @@ def simulate_formula(
     return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
 
 
-def _parse(formula: str, allow: Sequence[str]) -> Formula:
-    parsed = parse_right(formula, check_allow(allow))
+def _parse(formula: str, allow: Sequence[str], columns: Container[object] = ()) -> Formula:
+    parsed = parse_right(formula, check_allow(allow), columns)
     if parsed.structures:
         told = f"the formula has {parsed.structures[0]}(), whose parameters lme4 names for a fit only"
         raise FormulaError(f"{told}; fit it to some response, and simulate from the fit.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
 from inspect import isfunction
@@ -12,12 +13,24 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, replies, session_facts, time_limit
+from lmerbridge.bridge import (
+    Value,
+    arguments,
+    build,
+    columns,
+    host,
+    notices,
+    refusals,
+    replies,
+    session_facts,
+    time_limit,
+)
 from lmerbridge.errors import (
     EngineFailed,
     InvalidArgument,
     LmerBridgeError,
     LmerBridgeWarning,
+    NumbersAsTextWarning,
     RError,
     SetupError,
     UnfitData,
@@ -125,7 +138,12 @@ def state_of(fit: DataclassInstance) -> dict[str, Any]:
 
 def fit_spec(model: type[K], spec: Spec) -> K:
     """Fit a `Spec` with lme4, as `lmer` does once its arguments are gathered."""
-    return fit_from_r(model, *fit_in_r(spec))
+    try:
+        return fit_from_r(model, *fit_in_r(spec))
+    except UnfitData as error:
+        if told := " ".join(columns.describe_text(spec.data, spec.parsed)):
+            error.args = (f"{error} {told}",)
+        raise
 
 
 def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
@@ -266,7 +284,8 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield the warnings that come with a new fit."""
     if fit.spec.na_action is None and fit.rows_dropped:
         missing = fit.spec.count_missing(fit.spec.data.columns)
-        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing)
+        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
+    yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):
@@ -281,6 +300,7 @@ def _snapshot(spec: Spec) -> Spec:
         spec,
         formula=spec.parsed.text,
         data=_columns(spec.data, list(dict.fromkeys([*spec.parsed.variables, *named]))),
+        contrasts=deepcopy(spec.contrasts),
         weights=_row_vector(spec, "weights"),
         offset=_row_vector(spec, "offset"),
         subset=_row_vector(spec, "subset"),

@@ -136,7 +136,7 @@ class LmList(GroupedFit):
         return table
 
     def _formula(self) -> Formula:
-        return parse_list(self.formula, self.allow)
+        return parse_list(self.formula, self.allow, self.data.columns)
 
 
 @check_signature
@@ -197,8 +197,8 @@ def lm_list(
     (144, 25.592)
     """
     allowed = check_allow(allow)
-    parsed = parse_list(formula, allowed)
     frame = pandas_frame(data)
+    parsed = parse_list(formula, allowed, frame.columns)
     spec = Spec(formula=formula, data=frame, weights=weights, offset=offset, subset=subset, allow=allowed)
     vectors = row_vectors(spec)
     with time_limit(timeout):

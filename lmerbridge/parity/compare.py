@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lmerbridge.engines import Engine, find, fit_with
@@ -16,7 +16,7 @@ from lmerbridge.errors import (
     TooLarge,
     WorkerDied,
 )
-from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, check_keywords, pandas_frame
+from lmerbridge.inputs import FactorContrasts, Frame, NaAction, RowVector, Spec, check_keywords, pandas_frame
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.judge import judge
@@ -40,7 +40,7 @@ def compare(
     offset: RowVector = None,
     subset: RowVector = None,
     na_action: NaAction = "omit",
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: FactorContrasts | None = None,
     allow: Sequence[str] = (),
     profile: str = "default",
 ) -> Comparison:

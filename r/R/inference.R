@@ -91,6 +91,17 @@ refuse_structured <- function(model, what) {
   }
 }
 
+# Refuse a comparison among the terms, such as (n > 2), around which R's update() loses the parentheses.
+refuse_comparisons <- function(model, what) {
+  variables <- as.list(attr(stats::terms(model), "variables"))[-1L]
+  operators <- setdiff(operators_offered, c("list", "(", "^"))
+  found <- Filter(function(part) is.call(part) && as.character(part[[1L]])[1L] %in% operators, variables[-1L])
+  if (length(found)) {
+    text <- deparse1(found[[1L]])
+    refuse(what, " of R loses the parentheses of (", text, "); write I(", text, ") in the formula")
+  }
+}
+
 need_reml <- function(model) {
   if (!ncol(model@pp$X)) {
     refuse("Kenward-Roger's method is for tests of fixed effects, and this model has none; ask for ddf=\"lme4\"")
@@ -193,6 +204,7 @@ refuse_unlike <- function(a, b, name_a, name_b) {
 }
 
 drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
+  refuse_comparisons(model_of(handle), "drop1()")
   model <- by_method(handle, ddf)
   marginal <- stats::drop.scope(stats::terms(model))
   wrong <- setdiff(scope, if (ddf == "lme4") attr(stats::terms(model), "term.labels") else marginal)
@@ -216,6 +228,7 @@ ranova_of <- function(handle, reduce_terms) {
 }
 
 step_of <- function(handle, ddf, alpha_random, alpha_fixed, reduce_random, reduce_fixed, keep) {
+  refuse_comparisons(model_of(handle), "step()")
   model <- by_method(handle, ddf)
   unknown <- setdiff(keep, attr(stats::terms(model), "term.labels"))
   if (length(unknown)) refuse("keep names ", toString(unknown), ", which is no term of the fixed part")

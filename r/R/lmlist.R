@@ -80,6 +80,8 @@ bounds_of <- function(fit, level, wide) {
 # Predictions, with the numbers of their rows in `newdata`. lme4 adds the offset of the fit's own rows.
 lmlist_predict <- function(handle, newdata) {
   list <- model_of(handle)
+  anew <- intersect(statistics_offered, all.names(list@call$formula))
+  if (length(anew)) refuse("R would compute ", anew[1L], "() anew from the new data; make a column of it before the fit")
   if (!is.null(list@call$offset)) {
     refuse("the list has an offset by row, which new data has none for; write it into the formula, as offset(column)")
   }

@@ -21,11 +21,18 @@ take_steps <- function(grid, steps) {
   quiet <- utils::modifyList(as.list(getOption("emmeans")), list(save.ref_grid = FALSE)) # else it assigns globally
   before <- options(emmeans = quiet)
   on.exit(options(before))
+  own <- if (methods::is(grid, "merMod")) own_values_in(grid)
+  if (length(own)) steps[[1L]]$arguments$params <- own # else emmeans looks for a column of that name
   for (step in steps) {
     verb <- getExportedValue("emmeans", step$verb)
     grid <- or_refuse(step$verb, do.call(verb, c(list(grid), arguments_of(step))))
   }
   grid
+}
+
+own_values_in <- function(model) {
+  formula <- stats::formula(model)
+  setdiff(intersect(names(values_offered), all.names(formula)), names(environment(formula)$data))
 }
 
 arguments_of <- function(step) {

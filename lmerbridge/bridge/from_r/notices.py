@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
@@ -76,9 +76,14 @@ def of_refits(conditions: Iterable[Condition]) -> Iterator[LmerBridgeWarning]:
     return (notice for notice in of_conditions(conditions) if not isinstance(notice, columns))
 
 
-def of_rows(dropped: int, total: int, missing: Mapping[str, int]) -> LmerBridgeWarning:
-    """Return the warning that rows were left out without an ``na_action``, and which columns lack values."""
+def of_rows(dropped: int, total: int, missing: Mapping[str, int], functions: Sequence[str] = ()) -> LmerBridgeWarning:
+    """Return the warning that rows were left out without an ``na_action``, and which columns lack values.
+
+    Functions may give none where no column lacks one, as log() of a negative number.
+    """
     where = f" ({', '.join(f'{name!r} in {count}' for name, count in missing.items())})" if missing else ""
+    if functions and sum(missing.values()) < dropped:
+        where += f" (a function gives none, of {', '.join(functions)}, as log() of a negative number)"
     return RowsLeftOutWarning(
         f"{dropped} of {total} rows {'lacks' if dropped == 1 else 'lack'} a value{where} and "
         f"{'is' if dropped == 1 else 'are'} left out; fit.left_out lists them, and na_action says what is wanted."

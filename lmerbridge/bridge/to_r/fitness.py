@@ -6,7 +6,7 @@ and `refusals` translates R's error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from math import prod
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.errors import UnfitData
-from lmerbridge.formula import Call, Formula, Name, Node, deparse, expand
+from lmerbridge.formula import Call, Formula, Name, Node, deparse
 from lmerbridge.inputs import Spec
 
 Columns: TypeAlias = Mapping[str, Value]
@@ -58,16 +58,10 @@ def check(spec: Spec, columns: Columns) -> None:
 def _plain(formula: Formula) -> list[str]:
     """Names of the columns that stand alone, where a row that lacks a value is left out."""
     groups = [node for bar in formula.random for node in bar.group]
-    return _names([formula.response, *_design_variables(formula), *groups])
+    return _names([formula.response, *formula.design_variables, *groups])
 
 
-def _design_variables(formula: Formula) -> list[Node]:
-    """Variables of the fixed part, and of what varies by group."""
-    terms = (formula.terms, *(expand(bar.lhs) for bar in formula.random))
-    return [node for t in terms for product in t.products for node in product]
-
-
-def _names(nodes: list[Node]) -> list[str]:
+def _names(nodes: Iterable[Node]) -> list[str]:
     return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
 
 
@@ -116,7 +110,7 @@ def _alike(formula: Formula, columns: Columns, used: Mapping[str, Values]) -> It
 
 
 def _factors(formula: Formula, columns: Columns, used: Mapping[str, Values]) -> Iterator[str]:
-    for name in _names(_design_variables(formula)):
+    for name in _names(formula.design_variables):
         if isinstance(columns[name], Factor) and _is_constant(used[name]):
             yield f"the factor {name!r} has one level in the rows that can be used; it explains nothing: leave it out."
 
@@ -128,7 +122,7 @@ def _response(spec: Spec, formula: Formula, used: Mapping[str, Values]) -> Itera
 
 
 def _predictors(spec: Spec, formula: Formula, columns: Columns, used: Mapping[str, Values]) -> Iterator[str]:
-    for name in _names(_design_variables(formula)):
+    for name in _names(formula.design_variables):
         if isinstance(columns[name], np.ndarray) and (told := spec.kind.check_predictor(used[name])):
             yield f"{name!r} {told}."
 

@@ -59,7 +59,7 @@ def with_response(
     spec = spec if weights is None else replace(spec, weights=weights)
     if response is None:
         return spec, None
-    formula = parse(spec.formula, tuple(spec.allow))
+    formula = parse(spec.formula, tuple(spec.allow), spec.own_values)
     own = formula.response.name if isinstance(formula.response, Name) else deparse(formula.response)
     name = own if rename is None else rename
     right = formula.tree.args[1]

@@ -11,9 +11,10 @@ import pandas as pd
 
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, InvalidCall, MissingColumns
-from lmerbridge.formula import fold, parse, read_change, source, write_out
+from lmerbridge.formula import fold, hide_comparisons, parse, read_change, show_comparisons, source, write_out
 from lmerbridge.inputs import (
     DoubleBar,
+    FactorContrasts,
     Frame,
     LmerControl,
     NaAction,
@@ -39,7 +40,7 @@ class SpecChanges(TypedDict, total=False):
     offset: RowVector
     subset: RowVector
     na_action: NaAction | None
-    contrasts: Mapping[str, str] | None
+    contrasts: FactorContrasts | None
     start: Start | None
     control: LmerControl | Mapping[str, Any] | None
     allow: Sequence[str]
@@ -198,13 +199,14 @@ def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]
 
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     """Change the formula, without inherited contrasts of columns that it no longer uses."""
-    old = parse(spec.formula, tuple(spec.allow))
-    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split")
-    trees = {"old": source(fold(before, write_out)), "change": source(change)}
+    old = parse(spec.formula, tuple(spec.allow), spec.own_values)
+    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split", columns=spec.own_values)
+    trees = {"old": source(fold(hide_comparisons(before), write_out)), "change": source(hide_comparisons(change))}
     reply = host.call("updated_formula", **trees, allow=spec.allow)
     (changed,) = notices.values_of(reply)["text"]
+    changed = show_comparisons(changed, (before, change), spec.allow, spec.own_values)
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
-    used = parse(changed, tuple(spec.allow)).variables
+    used = parse(changed, tuple(spec.allow), spec.own_values).variables
     contrasts = {factor: name for factor, name in spec.contrasts.items() if factor in used}
     return replace(spec, formula=changed, contrasts=contrasts)

@@ -61,12 +61,12 @@ def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ())
         return Effects(None, formula.random)
     if not isinstance(re_form, str):
         raise InvalidArgument(f"re_form is {re_form!r}; {EXPECTED}.")
-    tree = read_expression(re_form, allow)
+    tree = read_expression(re_form, allow, formula.variables)
     if tree == Call("~", (Number("0"),)):
         return Effects("~0", ())
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 1):
         raise FormulaError(f"re_form is {re_form!r}; {EXPECTED}.")
-    chosen = parse(f"{deparse(formula.response)} ~ {deparse(tree.args[0])}", tuple(allow))
+    chosen = parse(f"{deparse(formula.response)} ~ {deparse(tree.args[0])}", tuple(allow), frozenset(formula.variables))
     if chosen.fixed != ONE:
         raise FormulaError(f"re_form has the fixed part {deparse(chosen.fixed)}; {EXPECTED}.")
     _check_terms(chosen.random, formula.random)
