@@ -2,6 +2,7 @@
 
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, check_count, check_ddf, check_level, check_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
+from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import ALLOWED, DoubleBar, NaAction, RowVector, Spec, Start
 
@@ -21,5 +22,9 @@ __all__ = [
     "check_ddf",
     "check_level",
     "check_seed",
+    "check_type",
+    "document",
     "pandas_frame",
+    "parse_json",
+    "words",
 ]

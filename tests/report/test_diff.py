@@ -111,11 +111,11 @@ def test_the_committed_report_does_not_differ_from_itself():
     ("text", "words"),
     [
         (None, "cannot be read: No such file or directory"),
-        ("<html>", "is no parity report in JSON: JSONDecodeError"),
-        ("[]", "is no parity report in JSON: TypeError"),
+        ("<html>", "new.json cannot be read: Expecting value: line 1"),
+        ("[]", "new.json: it is a list of 0; an object is expected"),
         ('{"schema": 7}', "has schema 7; 1 is expected"),
-        ('{"schema": 1}', "is no parity report in JSON: KeyError, 'results'"),
-        ('{"schema": 1, "results": [3], "provenance": []}', "is no parity report in JSON: TypeError"),
+        ('{"schema": 1}', "new.json: it lacks 'results'"),
+        ('{"schema": 1, "results": [3], "provenance": []}', "new.json: results[0] is 3; an object is expected"),
         ('{"schema": 1, "results": [], "provenance": []}', "the two runs have no case of the same engines in common"),
     ],
 )
