@@ -127,7 +127,7 @@ def _render(
 
 
 @cache
-def _environment(templates: Path | None, finalize: Callable[[object], object] | None) -> Environment:
+def _environment(templates: Path | None = None, finalize: Callable[[object], object] | None = None) -> Environment:
     environment = ImmutableSandboxedEnvironment(  # a template of others reaches the report and nothing else
         loader=_loader(templates),
         autoescape=True,

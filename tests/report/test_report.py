@@ -541,6 +541,26 @@ def test_a_pipe_in_a_name_does_not_split_a_markdown_table():
     assert len(re.findall(r"(?<!\\)\|", line)) == 2 + 2 + len(describe(hostile()).heatmaps[0].columns) - 1
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{% for %}", "line 1 of parity.md.jinja: TemplateSyntaxError"),
+        ("{{ report.nothing }}", "parity.md.jinja: UndefinedError"),
+        ("{{ report.__class__.__mro__ }}", "SecurityError: access to attribute '__class__'"),
+        ("{{ report.engines.__init__.__globals__ }}", "SecurityError"),
+        ("{% include 'parity.md.jinja' %}", "RecursionError"),
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{% include '../../etc/passwd' %}", "TemplateNotFound"),
+        ("{% for i in range(10 ** 9) %}{% endfor %}", "OverflowError: Range too big"),
+    ],
+)
+def test_a_template_of_others_reaches_the_report_alone_and_its_errors_are_told(text, told, tmp_path):
+    (tmp_path / "parity.md.jinja").write_text(text)
+    with pytest.raises(InvalidArgument, match=rf"a template of {tmp_path} cannot be filled: .*{told}"):
+        write(describe(every_verdict()), tmp_path / "out", ["md"], templates=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_template_that_names_what_the_report_lacks_is_an_error():
     with pytest.raises(UndefinedError, match="verdicts"):
         _environment().from_string("{{ report.verdicts }}").render(report=describe(every_verdict()))
