@@ -133,9 +133,9 @@ def parity(
         entries = known.load_ledger(ledger) if ledger else ()
         asked = known.select(entries, [c.name for c in chosen], engines)
         older = runs.load_run(since) if since else None
+        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
         make_folder(out)
         faults = _plant(profile) if planted else ()
-        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
         results = _finish(run, len(chosen), backend)
         digits = accuracy.score([reference, *engines], timeout=timeout) if exact else []
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)

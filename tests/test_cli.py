@@ -156,6 +156,12 @@ def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
         (("--templates", "nosuch"), "InvalidArgument: nosuch holds none of the templates finding.html.jinja"),
         (("--ledger", "nosuch.toml"), "InvalidArgument: the ledger nosuch.toml cannot be read"),
         (("--engine", "nosuch"), "InvalidArgument: no engine 'nosuch' is installed"),
+        (("--engine", "statsmodel"), "no engine 'statsmodel' is installed. Did you mean 'statsmodels'"),
+        (("--engine", "nlme", "--engine", "glmmtmb"), "Did you mean 'glmmTMB'?"),
+        (("--reference", "lme"), "Did you mean 'nlme' or 'lme4'?"),
+        (("--planted", "--engine", "statsmodel"), "Did you mean 'statsmodels'"),
+        (("--case", "sleepstudy_slope/*"), "of the 94 there are. Did you mean 'sleepstudy_slopes/*' or"),
+        (("--case", "nothing*"), "no case matches 'nothing*' of the 94 there are. 'sleepstudy*' matches some."),
         (("--backend", "nosuch"), "InvalidArgument: the backend is 'nosuch'; dask://HOST:PORT or one of loky"),
         (("--backend", "dask://nowhere"), "InvalidArgument: dask://nowhere cannot be reached"),
         (("--timeout", "0"), "Invalid value for '--timeout'"),
@@ -165,6 +171,8 @@ def test_parity_refuses_a_wrong_option_before_it_fits_anything(options, words, t
     done = CliRunner().invoke(app, ["parity", "--out", str(tmp_path), *options])
     assert done.exit_code == 2
     assert words in " ".join(done.output.replace("│", "").split())
+    assert len(done.output) < 700
+    assert "cases" not in done.output.replace("cases of", "")  # no bar before the error
     assert not [*tmp_path.iterdir()]
 
 

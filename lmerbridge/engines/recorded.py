@@ -181,7 +181,7 @@ def _content(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
     """Read a recording once, and again when the file has changed."""
-    with document("the recording", path) as text:
+    with document(path, "the recording") as text:
         content: dict[str, Any] = parse_json(text)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InvalidArgument(f"it is no {FORMAT!r}; `lmerbridge record --out FILE` writes one.")

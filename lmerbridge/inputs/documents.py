@@ -25,29 +25,30 @@ NAMES = {str: "a text", bool: "true or false", int: "a whole number of 32 bits",
 
 
 @contextmanager
-def document(what: str, path: Path) -> Iterator[str]:
+def document(path: Path, what: str = "") -> Iterator[str]:
     """Give the text of a file to be read, and tell of whatever is wrong with it which file it is.
 
     Parameters
     ----------
+    path : Path
     what : str
         What an error calls the file, before its path.
-    path : Path
 
     Raises
     ------
     InvalidArgument
         It cannot be read, or was refused by what reads it.
     """
+    file = f"{what} {path}".strip()
     try:
         yield path.read_text(encoding="utf-8")
     except InvalidArgument as error:
-        raise InvalidArgument(f"{what} {path}: {error}") from error
+        raise InvalidArgument(f"{file}: {error}") from error
     except RecursionError:
-        raise InvalidArgument(f"{what} {path} cannot be read: it is nested too deeply.") from None
+        raise InvalidArgument(f"{file} cannot be read: it is nested too deeply.") from None
     except (OSError, ValueError) as error:  # JSON's, TOML's and Unicode's own are among them
         reason = getattr(error, "strerror", None) or error
-        raise InvalidArgument(f"{what} {path} cannot be read: {reason}") from error
+        raise InvalidArgument(f"{file} cannot be read: {reason}") from error
 
 
 def parse_json(text: str) -> Any:  # noqa: ANN401  # whatever it holds

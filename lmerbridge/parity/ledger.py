@@ -50,7 +50,7 @@ def load_ledger(path: Path) -> tuple[Known, ...]:
     InvalidArgument
         It cannot be read, or an entry is not one: the message says which and what is wrong with it.
     """
-    with document("the ledger", path) as text:
+    with document(path, "the ledger") as text:
         table = tomllib.loads(text)
         tables = table.get("known", [])
         if set(table) - {"known"} or not (isinstance(tables, list) and all(isinstance(t, dict) for t in tables)):

@@ -55,6 +55,7 @@ class Code(StrEnum):
         return code
 
     NO_FIT = "no_fit", "fit", False
+    NOT_RECORDED = "not_recorded", "fit", False
     NOT_JUDGED = "not_judged", "fit", False
     STRUCTURED = "structured", "fit", False
     SAME_DATA = "same_data", "rows", True
@@ -171,6 +172,7 @@ def _definition(f: Figures) -> str:
 
 SENTENCES: dict[Code, Callable[[Figures], str]] = {
     Code.NO_FIT: "{message}".format_map,
+    Code.NOT_RECORDED: "not recorded: {message}".format_map,
     Code.NOT_JUDGED: "the answers cannot be judged: {message}".format_map,
     Code.STRUCTURED: lambda _: (
         "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."

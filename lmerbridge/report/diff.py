@@ -154,7 +154,7 @@ def load_run(path: Path) -> Run:
     InvalidArgument
         The file cannot be read, or is no report of this schema.
     """
-    with document("the parity report", path) as text:
+    with document(path) as text:
         data = parse_json(text)
         if isinstance(data, dict) and data.get("schema") != SCHEMA:
             raise InvalidArgument(f"it has schema {words(data.get('schema'))}; {SCHEMA} is expected.")

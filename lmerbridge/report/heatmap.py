@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmerbridge.parity import Comparison, QuantityRow, Verdict
-from lmerbridge.report.outcome import GLYPHS, WORDS, Level, level, reference_at_fault, stage_level
+from lmerbridge.report.outcome import GLYPHS, Level, level, reference_at_fault, stage_level, words_of
 from lmerbridge.report.quantities import KINDS, column_of, in_tolerances, row_level, tooltip
 from lmerbridge.report.wording import short
 
@@ -76,7 +76,7 @@ def plain(comparison: Comparison) -> bool:
 def verdict_cell(comparison: Comparison) -> Cell:
     """Return the verdict as a cell."""
     how = level(comparison)
-    return Cell(how, GLYPHS[how], WORDS[comparison.verdict].word, comparison.reason)
+    return Cell(how, GLYPHS[how], words_of(comparison).word, comparison.reason)
 
 
 def _stages(comparison: Comparison) -> list[Cell]:

@@ -19,7 +19,7 @@ from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, Set
 from lmerbridge.parity import cases, recording, suite
 from lmerbridge.parity.compare import no_fit
 from lmerbridge.parity.reproduce import r_code
-from lmerbridge.report.description import describe
+from lmerbridge.report import describe, html, markdown
 
 WITHOUT_R = "[dp]*[fd]*"  # dyestuff, dyestuff2, pastes_nested, pastes_crossed: statsmodels gets one of the eight wrong
 OTHERS = ("penicillin/*", "sleepstudy_two_thirds/REML", "sleepstudy_polynomial/REML", "ham/REML", "dietox_strings/ML")
@@ -136,7 +136,12 @@ def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorde
     assert f"{recorded.name} has no data set nlme/Milk" in result.comparison.reason
     assert (result.comparison.verdict, result.comparison.worse) == (Verdict.ENGINE_FAILED, recorded.name)
     assert "lme4" not in dict(run.provenance)
-    assert describe(run).exit_code == 2
+    report = describe(run)
+    assert report.exit_code == 2
+    assert "; 1 is not recorded, none unexplained." in report.sentence
+    assert [count.word for count in report.engines[0].counts] == ["not recorded"]
+    assert report.words == ("not recorded",)
+    assert "itself fails" not in markdown(report) + html(report)
 
 
 def test_a_model_the_recording_lacks_is_not_expressible(recorded):
