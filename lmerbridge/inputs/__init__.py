@@ -5,6 +5,7 @@ from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.spec import ALLOWED, DoubleBar, NaAction, RowVector, Spec, Start
+from lmerbridge.inputs.tables import read_table
 
 __all__ = [
     "ALLOWED",
@@ -26,5 +27,6 @@ __all__ = [
     "document",
     "pandas_frame",
     "parse_json",
+    "read_table",
     "words",
 ]
