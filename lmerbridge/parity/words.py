@@ -32,6 +32,8 @@ CONSTANTS = {  # by which two objectives may differ
     "sum_log_weights": "the sum of log weights",
 }
 
+AT_LIMIT = "at a limit"  # the mark of a verdict that another processor may turn
+
 
 class Code(StrEnum):
     """What a stage found.

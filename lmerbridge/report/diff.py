@@ -17,6 +17,7 @@ from lmerbridge.report.description import Report
 from lmerbridge.report.machine import SCHEMA, json_text
 
 GREW = 1.1  # a gap this many times the old one has grown: less is the last step of an optimizer
+KERNEL = "BLAS kernel"  # the code path that OpenBLAS chose for the processor
 ROUNDING = 1e-6  # deviance units, as for the same optimum
 BADNESS = (  # the least first
     Verdict.SAME_OPTIMUM,
@@ -142,6 +143,8 @@ class Diff:
     def __str__(self) -> str:
         changed = [str(d) for d in self.differences if d.change is not Change.UNCHANGED]
         versions = [f"{name}: {old or 'none'} -> {new or 'none'}" for name, old, new in self.versions]
+        if any(name == KERNEL for name, *_ in self.versions):
+            versions.append("Another processor's code gives other last bits: a verdict at a limit may change with it.")
         tally = Counter(d.change for d in self.differences)
         return "\n".join([*versions, *changed, ", ".join(f"{tally[change]} {change}" for change in Change)])
 

@@ -541,6 +541,20 @@ def test_a_pipe_in_a_name_does_not_split_a_markdown_table():
     assert len(re.findall(r"(?<!\\)\|", line)) == 2 + 2 + len(describe(hostile()).heatmaps[0].columns) - 1
 
 
+def test_a_verdict_at_a_limit_is_shown_as_such_in_page_markdown_and_json():
+    near, sure = (result(name, verdict=Verdict.SAME_OPTIMUM, gap=1e-7) for name in ("near", "sure"))
+    judged = replace(near.comparison.judged, marks=("at a limit",))
+    report = describe(run(replace(near, comparison=replace(near.comparison, judged=judged)), sure))
+    assert [f.case.name for f in report.remarks] == ["near"]
+    assert html(report).count("same optimum, at a limit") >= 1
+    assert "| near | ✓ same optimum, at a limit |" in markdown(report)
+    assert "| sure | ✓ same optimum |" in markdown(report)
+    assert {r["case"]: r["marks"] for r in json.loads(json_text(report))["results"]} == {
+        "near": ["at a limit"],
+        "sure": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
