@@ -153,5 +153,5 @@ def test_an_answer_is_its_theta_unless_the_engine_counts_its_own_estimates(refer
 @pytest.mark.parametrize("name", [3, None, b"mine", ("a",)])
 def test_an_engine_whose_name_is_no_text_is_refused(name, sleepstudy):
     engine = SimpleNamespace(name=name, capabilities=frozenset(), fit=lambda spec: None)
-    with pytest.raises(InvalidArgument, match="an engine's name is .*; a text is expected"):
+    with pytest.raises(InvalidArgument, match=r"an engine.s name is .*; a text is expected"):
         compare(SLOPES, sleepstudy, candidate=engine)
