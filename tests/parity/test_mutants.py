@@ -39,10 +39,10 @@ def test_five_hundred_recordings_with_one_thing_wrong_are_refused(whole):
 @pytest.mark.slow
 def test_a_recording_whose_digest_was_made_for_what_is_wrong_is_no_signal_and_no_raw_error(whole):
     document = json.loads(whole.read_text())
-    found = outcomes("recording", whole.parent, dict(mutants(document, 250, seed=12, seal=seal)))
-    assert len(found) == 250
+    found = outcomes("recording", whole.parent, dict(mutants(document, 100, seed=12, seal=seal)))
+    assert len(found) == 100
     assert {name: told for name, told in found.items() if told.startswith(("raw", "died"))} == {}
-    assert sum(told.startswith("refused") for told in found.values()) > 150
+    assert sum(told.startswith("refused") for told in found.values()) > 50
 
 
 @pytest.mark.parametrize(
