@@ -2,6 +2,7 @@
 
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, check_count, check_ddf, check_level, check_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
+from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.hints import ATTRIBUTES, hint_of_argument, unknown_name
 from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
@@ -15,6 +16,7 @@ from lmerbridge.inputs.spec import (
     Start,
     check_allow,
 )
+from lmerbridge.inputs.tables import read_table
 
 __all__ = [
     "ALLOWED",
@@ -39,7 +41,12 @@ __all__ = [
     "check_methods",
     "check_seed",
     "check_signature",
+    "check_type",
+    "document",
     "hint_of_argument",
     "pandas_frame",
+    "parse_json",
+    "read_table",
     "unknown_name",
+    "words",
 ]

@@ -92,6 +92,9 @@ def compare(
 
 def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
+    for engine in (first, second):
+        if not isinstance(engine.name, str):
+            raise InvalidArgument(f"an engine's name is {engine.name!r}; a text is expected.")
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
     result = judge_candidate(spec, first.name, fit_with(first, spec), second, profile)

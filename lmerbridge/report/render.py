@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateSyntaxError,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from lmerbridge.errors import InvalidArgument
@@ -32,14 +42,13 @@ def html(report: Report, templates: Path | None = None) -> str:
     """
     from lmerbridge.report.figures import pictures  # matplotlib is slow to load
 
-    template = _environment(templates).get_template("parity.html.jinja")
-    return clean(template.render(report=report, pictures=pictures(report)))
+    return _render("parity.html.jinja", templates, report=report, pictures=pictures(report))
 
 
 @check_signature
 def markdown(report: Report, templates: Path | None = None) -> str:
     """Return the report as GitHub's Markdown, e.g. for the summary of a CI job; `templates` as in `html`."""
-    return clean(_environment(templates, _markdown_text).get_template("parity.md.jinja").render(report=report))
+    return _render("parity.md.jinja", templates, _markdown_text, report=report)
 
 
 FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
@@ -74,8 +83,8 @@ def write(
     Raises
     ------
     InvalidArgument
-        A format that is none of these, a folder with no template of these names, or a file that cannot be written:
-        all files are then as they were.
+        A format that is none of these, a folder with no template of these names, a template that cannot be filled, or
+        a file that cannot be written: all files are then as they were.
     """
     wanted = check_formats(formats, templates)
     texts = {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
@@ -109,9 +118,23 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     return wanted
 
 
+def _render(
+    name: str, templates: Path | None, finalize: Callable[[object], object] | None = None, **values: object
+) -> str:
+    """Fill a template, which may be anybody's."""
+    try:
+        return clean(_environment(templates, finalize).get_template(name).render(values))
+    except Exception as error:
+        if templates is None:
+            raise
+        place = f"line {error.lineno} of {error.name}" if isinstance(error, TemplateSyntaxError) else name
+        told = f"{type(error).__name__}: {error}"
+        raise InvalidArgument(f"a template of {templates} cannot be filled: {place}: {told}; mend it.") from error
+
+
 @cache
 def _environment(templates: Path | None = None, finalize: Callable[[object], object] | None = None) -> Environment:
-    environment = Environment(
+    environment = ImmutableSandboxedEnvironment(  # a template of others reaches the report and nothing else
         loader=_loader(templates),
         autoescape=True,
         undefined=StrictUndefined,
