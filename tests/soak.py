@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ class Host:
         self.known, self.seed = known, seed
         self.questions = questions()
         self.end = time.monotonic() + seconds
-        self.counts, self.wrong = Counter(), []
+        self.counts, self.wrong, self.broken = Counter(), [], []
         self.since = [time.monotonic()] * THREADS
 
     def ask(self, chance, place):
@@ -125,8 +126,11 @@ class Host:
             time.sleep(chance.expovariate(1 / 0.7))
             current = host._current
             if current is not None:
-                chance.choices([press, kill, stop], [6, 2, 1])[0](chance, current._process.pid, self.counts)
-            self.report()
+                fault = chance.choices([press, kill, stop], [6, 2, 1])[0]
+                if fault is kill:
+                    self.broken.append(os.path.basename(current._folder))
+                self.report()
+                fault(chance, current._process.pid, self.counts)
             if min(self.since) < time.monotonic() - HANG:
                 self.wrong.append("hangs")
                 self.report()
@@ -134,7 +138,7 @@ class Host:
                 os._exit(1)
 
     def report(self):
-        print(json.dumps({"counts": self.counts, "wrong": self.wrong}), flush=True)
+        print(json.dumps({"counts": self.counts, "wrong": self.wrong, "broken": self.broken}), flush=True)
 
     def run(self):
         before = len(os.listdir("/proc/self/fd"))
@@ -206,7 +210,7 @@ def live(folder, known, seconds, seed, chance):
     """Let one process live, and return what it counted and what was wrong with it."""
     token, killed = f"{os.getpid()}-{seed}", chance.random() < 0.5
     temporary, shared = folder / "temporary", set(os.listdir("/dev/shm"))
-    temporary.mkdir(exist_ok=True)
+    temporary.mkdir()
     command = [sys.executable, "-m", "tests.soak", "--host", str(known), str(9e9 if killed else seconds), str(seed)]
     environment = os.environ | {"TMPDIR": str(temporary), MARK: token}
     with open(folder / "out", "w+") as out, open(folder / "err", "w+") as err:
@@ -218,17 +222,19 @@ def live(folder, known, seconds, seed, chance):
             process.wait()
         out.seek(0), err.seek(0)
         lines = [line for line in out if line.endswith("\n")]
-        told, said = json.loads(lines[-1]) if lines else {"counts": {}, "wrong": []}, err.read()
+        told, said = json.loads(lines[-1]) if lines else {"counts": {}, "wrong": [], "broken": []}, err.read()
     for pid in marked(token) if killed else []:  # it may have been stopped just then
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     wrong = told["wrong"]
     if process.returncode != (-signal.SIGKILL if killed else 0):
         wrong.append(f"ended with {process.returncode}: {said[-3000:]}")
-    left = [*awaited(lambda: marked(token)), *awaited(lambda: os.listdir(temporary))]
+    excused = told["broken"] if killed else []  # nobody is left to remove the files of a worker that was killed as well
+    left = [*awaited(lambda: marked(token)), *awaited(lambda: set(os.listdir(temporary)) - set(excused))]
     left += awaited(lambda: [name for name in set(os.listdir("/dev/shm")) - shared if "lmerbridge" in name])
     if left:
         wrong.append(f"left, {'killed' if killed else 'ended'}: {left}")
+    shutil.rmtree(temporary)
     return Counter(told["counts"]) + Counter({"killed hosts" if killed else "ended hosts": 1}), wrong
 
 

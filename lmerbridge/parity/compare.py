@@ -15,6 +15,7 @@ from lmerbridge.errors import (
     TimedOut,
     TooLarge,
     WorkerDied,
+    shorten,
 )
 from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, pandas_frame
 from lmerbridge.parity.cases import Case
@@ -143,7 +144,7 @@ def no_fit(
         reference=names[0],
         candidate=names[1],
         verdict=verdict,
-        cause=Evidence(code, {"message": message} if message else {}),
+        cause=Evidence(code, {"message": shorten(message)} if message else {}),
         reference_fit=reference_fit,
         candidate_fit=None,
     )
