@@ -100,7 +100,7 @@ class Host:
         except (WorkerDied, TimedOut) as error:
             self.counts[type(error).__name__] += 1
         except Exception:  # none other is expected
-            self.wrong.append(f"{name}: {traceback.format_exc()}")
+            self.wrong.append(f"{name}: {traceback.format_exc(limit=-3)}")
         else:
             self.counts["answers"] += 1
             if answer != self.known[name]:

@@ -24,11 +24,12 @@ from typing import Any
 from lmerbridge.bridge.limit import Limit, current
 from lmerbridge.bridge.turn import Turn
 from lmerbridge.bridge.wire import START, Channel, Value
-from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
+from lmerbridge.errors import LmerBridgeError, ProtocolError, RError, WorkerDied
 from lmerbridge.results import Condition
 from lmerbridge.setup import environment, start_error
 
 START_PATIENCE = 120.0  # seconds for R to start, which takes 2; a busy machine may take ten times as long
+KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}  # statuses of what another has ended
 GRACE = 2.0  # seconds that an interrupted or closed worker has before it is killed; R checks for interrupts at times
 
 
@@ -50,6 +51,7 @@ class Worker:
     def __init__(self) -> None:
         self._turn = Turn()
         self._answer_due = time.monotonic() + START_PATIENCE  # until when to wait for what no call waits for
+        self._cause: LmerBridgeError | None = None  # of its end
         self._handles: deque[str] = deque()
         self._folder = tempfile.mkdtemp(prefix="lmerbridge-")
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
@@ -197,14 +199,23 @@ class Worker:
         except ProtocolError:
             pass  # whoever asked for it is gone
 
-    def _death(self) -> WorkerDied | SetupError:
+    def _death(self) -> LmerBridgeError:
+        """Return the error of a call of a process that has ended, which is looked into once."""
         self._end()
+        if self._cause is None:
+            self._cause = self._why_it_ended()
+        return type(self._cause)(*self._cause.args)
+
+    def _why_it_ended(self) -> LmerBridgeError:
         said, status = self._last_words(), self._process.returncode
         if said is None:
             return WorkerDied("the R process was closed while it was called; the next call starts another.")
-        late = time.monotonic() >= self._answer_due
-        if self._channel.received < START and (late or status != -signal.SIGKILL):
-            return start_error(said, f"not within {START_PATIENCE:g} s" if late else f"it ended with {status}")
+        if self._channel.received < START:
+            late = time.monotonic() >= self._answer_due
+            how = f"not within {START_PATIENCE:g} s" if late else f"it ended with {status}"
+            error = start_error(said, how, told=late or status >= 0) if late or status not in KILLED else None
+            if error:
+                return error
         last = "\n".join((said.splitlines() or ["nothing"])[-12:])
         return WorkerDied(f"the R process ended ({status}); the next call starts another. It said:\n{last}")
 

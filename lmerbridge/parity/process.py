@@ -71,9 +71,12 @@ class Process:
             _end_group(self._process, kill=True)
             raise
         returned, value = _value(answer)
-        if not returned:
+        if returned:
+            return value
+        try:
             raise value
-        return value
+        finally:
+            del value  # or the error would keep this process by its traceback, and itself
 
     def _await_answer(self, seconds: float) -> None:
         """Wait until an answer comes, and show meanwhile what is printed."""

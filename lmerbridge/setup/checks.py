@@ -107,7 +107,7 @@ def without_r(problem: str) -> tuple[Check, ...]:
     return (r, lme4, *rest, rpy2_check(None, rinterface_version(), compiled=False))
 
 
-def start_error(said: str, how: str) -> SetupError:
+def start_error(said: str, how: str, *, told: bool) -> SetupError | None:
     """Return why R could not be started, with the one command that mends it where a part is missing or broken.
 
     Parameters
@@ -116,12 +116,16 @@ def start_error(said: str, how: str) -> SetupError:
         What the process said before it ended.
     how : str
         How it failed to start, in a few words.
+    told : bool
+        Whether to tell that where nothing is wrong with any part; else nothing is returned.
     """
     last = (said.splitlines() or ["nothing"])[-1]
     wrong = [check for check in check_parts(load=True) if not check.ok]
     if not wrong and any(sign in said for sign in ("rinterface", "undefined symbol")):
         wrong = [unloadable_rpy2(last)]
     doctor = "`lmerbridge doctor` says what is wrong."
+    if not (wrong or told):
+        return None
     if not wrong:
         return SetupError(f"R could not be started ({how}, and {find_program('R')} said: {last}); {doctor}")
     found = "; ".join(f"{check.name}: {check.problem.rstrip('.')}" for check in wrong)

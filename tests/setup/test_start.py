@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from lmerbridge import time_limit
 from lmerbridge.bridge import host
-from lmerbridge.errors import SetupError, TimedOut
+from lmerbridge.errors import SetupError, TimedOut, WorkerDied
 from lmerbridge.setup import checks
 from tests.processes import ends, in_r, run
 
@@ -210,3 +211,14 @@ def test_root_has_no_need_of_sudo(user, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(checks.remedy.__globals__["os"], "geteuid", lambda: user)
     assert checks.Check("a", "", False, "missing", parts=("R",)).remedy.startswith("sudo ") is (user != 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_process_that_is_killed_while_it_starts_is_no_fault_of_the_setup(number):
+    host.close()
+    started = host.worker()
+    os.kill(started._process.pid, number)
+    with pytest.raises(WorkerDied, match="the next call starts another"):
+        started.call("session_facts")
+    assert in_r("1") == [1]
