@@ -63,8 +63,7 @@ def doctor(
         typer.echo(json.dumps(diagnosis.as_dict(), indent=2, ensure_ascii=False))
     else:
         console.print(render(diagnosis))
-        if not diagnosis.ok:
-            typer.echo(commands(diagnosis))
+        typer.echo(commands(diagnosis), nl=bool(commands(diagnosis)))
     raise typer.Exit(0 if diagnosis.ok else 1)
 
 

@@ -57,6 +57,17 @@ def amount(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def shorten(text: str, longest: int = 2000) -> str:
+    """Return a text, or its beginning and its length where it is longer: an error of others may have any size.
+
+    Examples
+    --------
+    >>> shorten("abc", 3), shorten("abcd", 3)
+    ('abc', 'abc... (4 characters)')
+    """
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+
+
 @dataclass(frozen=True)
 class Condition:
     """A message, warning or error that arose while an engine worked.

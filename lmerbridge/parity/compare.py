@@ -15,6 +15,7 @@ from lmerbridge.errors import (
     TimedOut,
     TooLarge,
     WorkerDied,
+    shorten,
 )
 from lmerbridge.inputs import FactorContrasts, Frame, NaAction, RowVector, Spec, check_keywords, pandas_frame
 from lmerbridge.parity.cases import Case
@@ -147,7 +148,7 @@ def no_fit(
         reference=names[0],
         candidate=names[1],
         verdict=verdict,
-        cause=Evidence(code, {"message": message} if message else {}),
+        cause=Evidence(code, {"message": shorten(message)} if message else {}),
         reference_fit=reference_fit,
         candidate_fit=None,
     )

@@ -479,3 +479,26 @@ def test_a_fit_without_its_r_process_bootstraps_too():
     fit = pickle.loads(pickle.dumps(hard("weights")))
     assert fit._in_r.model is None
     assert arrays(fit.bootstrap(nsim=3, seed=SEED)) == arrays(hard("weights").bootstrap(nsim=3, seed=SEED))
+
+
+@pytest.mark.parametrize("written", range(6))
+def test_a_replicate_is_done_once_its_numbers_are_kept_wherever_an_interrupt_comes(written):
+    """The arrays of the refits are written to some times, and then Ctrl-C is pressed."""
+    left = [written]
+
+    def write(kept, at, value):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        kept[at] = value
+
+    refits = Refits(3, 2)
+    values, errors = refits._values, refits._errors
+    refits._values, refits._errors = (
+        type("Kept", (), {"__setitem__": lambda self, at, value, kept=kept: write(kept, at, value)})()
+        for kept in (values, errors)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        refits._keep((np.arange(3), np.ones((3, 2)), [""] * 3))
+    done = [row for row, error in enumerate(errors) if error is not None]
+    assert np.isfinite(values[done]).all()

@@ -138,9 +138,9 @@ class Refits:
     def _keep(self, chunk: Chunk) -> None:
         rows, values, errors = chunk[:3]
         for i, row in enumerate(rows):
-            self._errors[row] = errors[i]
             if not errors[i]:
                 self._values[row] = values[i]
+            self._errors[row] = errors[i]  # last: an interrupt may come between, or another thread may look
 
     def _chunks(
         self, shared: SharedFit, responses: Array, theta: Array, size: int, jobs: int | None
