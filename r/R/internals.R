@@ -44,3 +44,9 @@ structures_of <- function(model) attr(model, "reCovs")
 
 # The reduction of covariates that emmeans::joint_tests() has by default, written with functions of its own.
 joint_tests_reduction <- function() eval(formals(emmeans::joint_tests)$cov.reduce, asNamespace("emmeans"))
+
+# Names such as T and pi in a model's formula that mean R's values and no column.
+own_values_in <- function(model) {
+  formula <- stats::formula(model)
+  setdiff(intersect(names(values_offered), all.names(formula)), names(environment(formula)$data))
+}

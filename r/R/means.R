@@ -30,11 +30,6 @@ take_steps <- function(grid, steps) {
   grid
 }
 
-own_values_in <- function(model) {
-  formula <- stats::formula(model)
-  setdiff(intersect(names(values_offered), all.names(formula)), names(environment(formula)$data))
-}
-
 arguments_of <- function(step) {
   arguments <- lapply(step$arguments, function(argument) if (length(argument)) argument)
   if (!is.null(arguments$cov.reduce)) arguments$cov.reduce <- reductions(arguments$cov.reduce)

@@ -164,7 +164,7 @@ def test_an_argument_written_as_an_expression_is_told_to_be_a_column_or_an_array
 
 
 def test_joint_tests_without_a_term_and_a_dropped_comparison_are_refused_in_words():
-    with pytest.raises(errors.InvalidArgument, match="none but the intercept"):
+    with pytest.raises(errors.InvalidArgument, match="and there are none"):
         fit("1").joint_tests()
     found = fit("x + (n > 20)")
     for verb in (found.drop1, found.step):

@@ -357,7 +357,7 @@ BAD = {
     "a function": (lambda fit: fit.ref_grid(cov_reduce=np.mean), "cov_reduce is <function mean"),
     "text for nesting": (lambda fit: fit.ref_grid(nesting="k %in% h"), "nesting is 'k %in% h'"),
     "another name in nesting": (lambda fit: fit.ref_grid(nesting={"k": "q"}), r"nesting\['k'\] names 'q'"),
-    "a text for an offset": (lambda fit: fit.emmeans("k", offset="z"), "offset is 'z'; finite numbers"),
+    "a text for an offset": (lambda fit: fit.emmeans("k", offset="z"), "offset is 'z'; one of a number"),
     "weights of another length": (lambda fit: fit.emmeans("k", weights=[1, 2]), "Nonconforming number of weights"),
     "weights that are missing": (lambda fit: fit.emmeans("k", weights=[1, np.nan, 2]), "weights is"),
     "contrasts of another length": (
