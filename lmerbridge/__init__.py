@@ -7,6 +7,7 @@ each is.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 
 import lazy_loader
 
@@ -15,4 +16,9 @@ _exported, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> object:
-    return import_module("importlib.metadata").version(__name__) if name == "__version__" else _exported(name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version(__name__)
+    if name in __all__ or name.startswith("_") or (name.isidentifier() and find_spec(f"{__name__}.{name}")):
+        return _exported(name)
+    hints = import_module(f"{__name__}.inputs.hints")
+    raise hints.unknown_name(__name__, name, __all__, hints.EXPORTS)

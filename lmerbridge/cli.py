@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,6 +25,7 @@ from lmerbridge.text import clean
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmerbridge.models import LmerFit
     from lmerbridge.parity import CaseResult
     from lmerbridge.report import Report
 
@@ -61,26 +63,67 @@ def doctor(
         typer.echo(json.dumps(diagnosis.as_dict(), indent=2, ensure_ascii=False))
     else:
         console.print(render(diagnosis))
-        if not diagnosis.ok:
-            typer.echo(commands(diagnosis))
+        typer.echo(commands(diagnosis), nl=bool(commands(diagnosis)))
     raise typer.Exit(0 if diagnosis.ok else 1)
 
 
 @app.command()
 def fit(
     formula: Annotated[str, typer.Argument(help="As in R: 'Reaction ~ Days + (Days | Subject)'.")],
-    data: Annotated[Path, typer.Argument(help="A .csv or .parquet file.", exists=True, dir_okay=False)],
+    data: Annotated[
+        Path, typer.Argument(help="A .csv, .tsv or .parquet file; text may be compressed.", exists=True, dir_okay=False)
+    ],
     ml: Annotated[bool, typer.Option("--ml", help="Maximum likelihood instead of REML.")] = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds after which R is stopped.")] = None,
+    ddf: Annotated[
+        str, typer.Option(help="Degrees of freedom and p-values: lme4 (none), Satterthwaite or Kenward-Roger.")
+    ] = "lme4",
+    output: Annotated[
+        str, typer.Option("--format", help="text, R's summary; csv, json or latex, one row per estimate.")
+    ] = "text",
+    sep: Annotated[str | None, typer.Option(help="Between two values.", show_default="a comma, or a tab")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Before a number's decimals.", show_default="a point")] = None,
+    na: Annotated[list[str] | None, typer.Option(help="A mark of a missing value; may be given again.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as latin-1.", show_default="utf-8")] = None,
 ) -> None:
-    """Fit a model with lme4 and print R's own summary."""
+    """Fit a model with lme4 and print R's own summary, or its estimates as a table."""
+    from lmerbridge.inputs import read_table
     from lmerbridge.models import lmer
 
     with _exit_on_error(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", LmerBridgeWarning)
-        typer.echo(clean(str(lmer(formula, _read(data), reml=not ml, timeout=timeout))))
+        if output not in ("text", *TABLES):
+            raise InvalidArgument(f"--format is {output!r}; text, {', '.join(TABLES)} are expected.")
+        frame = read_table(data, sep=sep, decimal=decimal, na=na or (), encoding=encoding)
+        typer.echo(clean(_estimates(lmer(formula, frame, reml=not ml, timeout=timeout), data.name, ddf, output)))
     for notice in notices:
         typer.echo(clean(f"{notice.category.__name__}: {notice.message}"), err=True)
+
+
+def _estimates(fit: LmerFit, name: str, ddf: Any, output: str) -> str:  # noqa: ANN401  # a text that the fit checks
+    """Return a fit as text, the name of its file in the place of R's for its data, or as a table."""
+    if output == "text":
+        text = str(fit) if ddf == "lme4" else fit.summary(ddf).text
+        return re.sub(r"(?m)^( *Data: )data$", lambda found: found[1] + name, text, count=1)
+    return TABLES[output](fit.tidy(ddf_method=None if ddf == "lme4" else ddf)).rstrip("\n")
+
+
+def _json_records(table: pd.DataFrame) -> str:
+    """Return the rows of a table as JSON, every number to the last bit: pandas' own form has 15 digits."""
+    return json.dumps(table.astype(object).where(table.notna(), None).to_dict("records"), indent=1, ensure_ascii=False)
+
+
+def _latex(table: pd.DataFrame) -> str:
+    """Return a table as LaTeX, without the columns that are empty."""
+    present = table.dropna(axis=1, how="all")
+    return present.to_latex(index=False, escape=True, na_rep="", float_format="{:.6g}".format)
+
+
+TABLES: dict[str, Callable[[pd.DataFrame], str]] = {
+    "csv": lambda table: table.to_csv(index=False),
+    "json": _json_records,
+    "latex": _latex,
+}
 
 
 @app.command()
@@ -133,9 +176,9 @@ def parity(
         entries = known.load_ledger(ledger) if ledger else ()
         asked = known.select(entries, [c.name for c in chosen], engines)
         older = runs.load_run(since) if since else None
+        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
         make_folder(out)
         faults = _plant(profile) if planted else ()
-        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
         results = _finish(run, len(chosen), backend)
         digits = accuracy.score([reference, *engines], timeout=timeout) if exact else []
         report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
@@ -244,20 +287,6 @@ def _tell_ledger(report: Report, asked: int, entries: int) -> None:
 def _print(text: str) -> None:
     """Print a text as it stands: what a terminal would obey is gone, and brackets are brackets."""
     console.print(clean(text), highlight=False, markup=False, emoji=False)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        match path.suffix.lower():
-            case ".csv":
-                return pd.read_csv(path)
-            case ".parquet":
-                return pd.read_parquet(path)
-    except (ValueError, OSError, ImportError) as error:  # pandas' and pyarrow's own are among them
-        raise InvalidArgument(f"{path.name} cannot be read: {error}") from error
-    raise InvalidArgument(f"{path.name} ends in {path.suffix!r}; .csv or .parquet is expected.")
 
 
 @contextmanager

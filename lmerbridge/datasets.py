@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lmerbridge.bridge import frame_from_r, host, time_limit
+from lmerbridge.bridge import frame_from_r, host, notices, time_limit
 from lmerbridge.errors import InvalidArgument
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._]*", re.ASCII)
@@ -63,7 +63,7 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
 
 @cache
 def _from_r(name: str, package: str | None) -> pd.DataFrame:
-    return frame_from_r(host.call("dataset", name=name, package=package).values)
+    return frame_from_r(notices.values_of(host.call("dataset", name=name, package=package)))
 
 
 @cache

@@ -40,9 +40,13 @@ def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
         import matplotlib.pyplot as plt  # slow to load
 
         return plt.subplots(1, count, squeeze=False, figsize=(4.2 * count + 0.6, 4), layout="constrained")[1].ravel()
+    from matplotlib.axes import Axes
+
     given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
     if len(given) != count:
         raise InvalidArgument(f"axes holds {len(given)} Axes; one per panel is expected, {count} in all.")
+    if wrong := [type(ax).__name__ for ax in given if not isinstance(ax, Axes)]:
+        raise InvalidArgument(f"where to draw is a {wrong[0]}; Axes of matplotlib are expected, or None.")
     return given
 
 

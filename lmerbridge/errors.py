@@ -11,9 +11,11 @@
     │   │   └── UnsafeFormula         it calls something that is not on the list of allowed functions
     │   ├── MissingColumns        the formula names a column that the data lacks
     │   ├── UnsupportedColumn     a column has no faithful form in R
-    │   ├── MissingValues         rows lack a value and na_action is "fail"
+    │   ├── MissingValues         rows lack a value, and na_action is "fail" or a smaller model would use them
     │   ├── UnfitData             the data cannot identify the model: one group, one group per row, a constant response
     │   └── InvalidArgument       any other argument
+    │       └── InvalidCall           an argument is unknown, missing or given twice (also a TypeError)
+    ├── UnknownName           a fit, or the package, has no such name (also an AttributeError)
     ├── RError                R stopped with an error of its own
     ├── WorkerDied            the R process ended, and the next call starts another
     ├── TimedOut              a call took longer than its time limit (also a TimeoutError)
@@ -25,18 +27,23 @@
 And every warning::
 
     LmerBridgeWarning (a UserWarning)
-    ├── RWarning              a warning of R's
+    ├── RWarning              a warning of R's, or a message that the result does not tell
     │   └── ConvergenceWarning    the optimizer may have stopped short
     ├── SingularFitWarning    an estimated covariance has no full rank
     ├── RankDeficientWarning  columns of the fixed part were left out
     ├── RowsLeftOutWarning    rows lack a value, and na_action was not given
+    ├── NumbersAsTextWarning  a column of text, most of whose values are numbers, was fitted as a factor
     └── KnownDefectWarning    this version of R's package computes something wrong
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, Literal, Self
+
+INNER = ("(function", "doTryCatch(", "withCallingHandlers(")  # calls that tell a user nothing
 
 
 def amount(count: int, noun: str) -> str:
@@ -50,8 +57,56 @@ def amount(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def shorten(text: str, longest: int = 2000) -> str:
+    """Return a text, or its beginning and its length where it is longer: an error of others may have any size.
+
+    Examples
+    --------
+    >>> shorten("abc", 3), shorten("abcd", 3)
+    ('abc', 'abc... (4 characters)')
+    """
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A message, warning or error that arose while an engine worked.
+
+    Attributes
+    ----------
+    kind : {"message", "warning", "error"}
+    text : str
+    classes : tuple of str
+        R's condition classes, or the name of Python's warning class.
+    call : str
+        The call it came from; empty where unknown.
+    """
+
+    kind: Literal["message", "warning", "error"]
+    text: str
+    classes: tuple[str, ...] = ()
+    call: str = ""
+
+
 class LmerBridgeError(Exception):
-    """Base of every error this package raises."""
+    """Base of every error this package raises.
+
+    Attributes
+    ----------
+    conditions : tuple of Condition
+        What R, or another engine, warned of and said before. The text of the error tells it too.
+    """
+
+    conditions: tuple[Condition, ...] = ()
+
+    def after(self, conditions: Iterable[Condition]) -> Self:
+        """Return the error with conditions that came before it, put before those that it has."""
+        self.conditions = tuple(dict.fromkeys((*conditions, *self.conditions)))
+        return self
+
+    def __str__(self) -> str:
+        told = (f"Before that, a {each.kind}: {' '.join(each.text.split())}" for each in self.conditions)
+        return "\n".join([super().__str__(), *dict.fromkeys(told)])
 
 
 class SetupError(LmerBridgeError):
@@ -99,7 +154,7 @@ class UnsupportedColumn(InputError):
 
 
 class MissingValues(InputError):
-    """Rows lack a value, and ``na_action`` is "fail"."""
+    """Rows lack a value, and ``na_action`` is "fail" or a smaller model would use them."""
 
 
 class UnfitData(InputError):
@@ -108,6 +163,17 @@ class UnfitData(InputError):
 
 class InvalidArgument(InputError):
     """An argument is of the wrong kind, length or value."""
+
+
+class InvalidCall(InvalidArgument, TypeError):
+    """An argument is unknown, missing or given twice."""
+
+
+class UnknownName(LmerBridgeError, AttributeError):
+    """A fit, or the package, has no such name.
+
+    The message says which name is meant by a word of R, statsmodels or pymer4.
+    """
 
 
 class RError(LmerBridgeError):
@@ -125,10 +191,10 @@ class RError(LmerBridgeError):
 
     def __init__(self, text: str, classes: tuple[str, ...] = (), call: str = "") -> None:
         self.text, self.classes, self.call = text, classes, call
-        super().__init__(f"{text} (in {call})" if call else text)
+        super().__init__(f"{text} (in {call})" if call and not call.startswith(INNER) else text)
 
-    def __reduce__(self) -> tuple[type[RError], tuple[str, tuple[str, ...], str]]:
-        return type(self), (self.text, self.classes, self.call)
+    def __reduce__(self) -> tuple[type[RError], tuple[str, tuple[str, ...], str], dict[str, Any]]:
+        return type(self), (self.text, self.classes, self.call), self.__dict__
 
 
 class WorkerDied(LmerBridgeError):
@@ -162,6 +228,9 @@ class NotExpressible(LmerBridgeError):
         self.reason = reason
         super().__init__(reason)
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 class TooLarge(NotExpressible):
     """An engine could fit this model only with far too much memory or time."""
@@ -172,11 +241,19 @@ class EngineFailed(LmerBridgeError):
 
 
 class LmerBridgeWarning(UserWarning):
-    """Base of every warning this package gives."""
+    """Base of every warning this package gives.
+
+    Attributes
+    ----------
+    condition : Condition or None
+        What R said, where the warning repeats it.
+    """
+
+    condition: Condition | None = None
 
 
 class RWarning(LmerBridgeWarning):
-    """A warning of R's."""
+    """A warning of R's, or a message that the result does not tell."""
 
 
 class ConvergenceWarning(RWarning):
@@ -193,6 +270,10 @@ class RankDeficientWarning(LmerBridgeWarning):
 
 class RowsLeftOutWarning(LmerBridgeWarning):
     """Rows lack a value and were left out, and ``na_action`` was not given."""
+
+
+class NumbersAsTextWarning(LmerBridgeWarning):
+    """A column of text, most of whose values are numbers, was fitted as a factor."""
 
 
 class KnownDefectWarning(LmerBridgeWarning):

@@ -103,6 +103,7 @@ def parametrize_parity(
     InvalidArgument
         No case has the name that is asked for or expected, or what is expected is no verdict.
     """
+    _check_types(engine, cases, expected, reference)
     chosen = _cases(cases)
     name = engine if isinstance(engine, str) else engine.name
     plan = Plan(engine, reference, _known_differences(expected, name, [case.name for case in chosen]))
@@ -113,6 +114,22 @@ def parametrize_parity(
         return marked
 
     return mark
+
+
+def _check_types(engine: object, cases: object, expected: object, reference: object) -> None:
+    from lmerbridge.engines import Engine
+    from lmerbridge.errors import InvalidArgument
+    from lmerbridge.parity import Case
+
+    several = isinstance(cases, list | tuple) and all(isinstance(case, Case) for case in cases)
+    for name, value, fits, told in (
+        ("engine", engine, isinstance(engine, str | Engine), "a name, or an object with fit(),"),
+        ("cases", cases, several or isinstance(cases, str), "a glob, or a sequence of Case,"),
+        ("expected", expected, isinstance(expected, Mapping | str | os.PathLike | None), "a mapping or a path"),
+        ("reference", reference, isinstance(reference, str), "a name"),
+    ):
+        if not fits:
+            raise InvalidArgument(f"{name} is {value!r}; {told} is expected.")
 
 
 def _cases(cases: str | Sequence[Case]) -> Sequence[Case]:

@@ -1,5 +1,7 @@
 """The command line, run as a user runs it."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
-from lmerbridge import doctor
+from lmerbridge import doctor, lmer
 from lmerbridge.cli import app
 from lmerbridge.parity import planted
 from lmerbridge.parity.verdict import Verdict
@@ -78,6 +80,27 @@ def test_an_error_of_the_users_is_one_sentence_and_exit_code_2(run, files, formu
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_fit_reads_what_it_is_told_and_prints_the_form_it_is_asked_for(run, sleepstudy, tmp_path):
+    formula, path = "Reaction ~ Days + (Days | Subject)", tmp_path / "schlaf.csv"
+    sleepstudy.to_csv(path, index=False, sep=";", decimal=",")
+    assert "it looks like --sep ';'" in run("fit", formula, path).stderr
+    assert "it looks like --decimal ," in run("fit", formula, path, "--sep", ";").stderr
+    options = ("fit", formula, path, "--sep", ";", "--decimal", ",", "--ddf", "Satterthwaite", "--format")
+    text, table, records, latex = (run(*options, how).stdout for how in ("text", "csv", "json", "latex"))
+    assert "\n   Data: schlaf.csv\n" in text
+    assert "Satterthwaite's method" in text
+    fit = lmer(formula, sleepstudy.astype({"Subject": str})).tidy(ddf_method="Satterthwaite")
+    told = list(csv.DictReader(io.StringIO(table)))
+    for column in ("estimate", "std_error", "df", "p_value"):
+        assert [float(row[column]) for row in told[:2]] == fit[column].tolist()[:2]
+        assert [row[column] for row in json.loads(records)][:2] == fit[column].tolist()[:2]
+    assert json.loads(records)[2]["p_value"] is None
+    assert latex.startswith("\\begin{tabular}")
+    assert "251.405 & 6.8246" in latex
+    assert "--format is 'pdf'; text, csv, json, latex are expected" in run(*options, "pdf").stderr
 
 
 @pytest.mark.slow
@@ -156,6 +179,12 @@ def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
         (("--templates", "nosuch"), "InvalidArgument: nosuch holds none of the templates finding.html.jinja"),
         (("--ledger", "nosuch.toml"), "InvalidArgument: the ledger nosuch.toml cannot be read"),
         (("--engine", "nosuch"), "InvalidArgument: no engine 'nosuch' is installed"),
+        (("--engine", "statsmodel"), "no engine 'statsmodel' is installed. Did you mean 'statsmodels'"),
+        (("--engine", "nlme", "--engine", "glmmtmb"), "Did you mean 'glmmTMB'?"),
+        (("--reference", "lme"), "Did you mean 'nlme' or 'lme4'?"),
+        (("--planted", "--engine", "statsmodel"), "Did you mean 'statsmodels'"),
+        (("--case", "sleepstudy_slope/*"), "of the 94 there are. Did you mean 'sleepstudy_slopes/*' or"),
+        (("--case", "nothing*"), "no case matches 'nothing*' of the 94 there are. 'sleepstudy*' matches some."),
         (("--backend", "nosuch"), "InvalidArgument: the backend is 'nosuch'; dask://HOST:PORT or one of loky"),
         (("--backend", "dask://nowhere"), "InvalidArgument: dask://nowhere cannot be reached"),
         (("--timeout", "0"), "Invalid value for '--timeout'"),
@@ -165,6 +194,8 @@ def test_parity_refuses_a_wrong_option_before_it_fits_anything(options, words, t
     done = CliRunner().invoke(app, ["parity", "--out", str(tmp_path), *options])
     assert done.exit_code == 2
     assert words in " ".join(done.output.replace("│", "").split())
+    assert len(done.output) < 700
+    assert "cases" not in done.output.replace("cases of", "")  # no bar before the error
     assert not [*tmp_path.iterdir()]
 
 

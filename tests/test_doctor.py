@@ -10,20 +10,18 @@ from typing import Any
 import pytest
 
 from lmerbridge import doctor
-from lmerbridge.doctor import (
+from lmerbridge.doctor import Diagnosis, commands, examine, fit_check
+from lmerbridge.errors import SetupError
+from lmerbridge.setup import checks
+from lmerbridge.setup.checks import (
     Check,
-    Diagnosis,
     blas_check,
-    commands,
-    examine,
-    fit_check,
     lme4_check,
     locale_check,
     optional_check,
     r_check,
     rpy2_check,
 )
-from lmerbridge.errors import SetupError
 
 NAMES = ["R", "lme4", "lmerTest", "pbkrtest", "emmeans", "BLAS", "locale", "rpy2-rinterface", "fit"]
 PROGRAM = """
@@ -87,7 +85,8 @@ def test_without_an_r_the_finding_is_that_and_the_command_that_installs_it(tmp_p
     r = found["checks"][0]
     assert found["ok"] is False
     assert r["problem"] == "There is no R on the PATH."
-    assert r["remedy"] == "sudo apt-get install --no-install-recommends r-base-core"
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    assert r["remedy"] == f"{sudo}apt-get install --no-install-recommends r-base-core"
     assert "There is no R on the PATH." in table
 
 
@@ -144,7 +143,7 @@ def test_an_rpy2_that_does_not_fit_the_r_is_wrong_and_the_one_that_does_is_named
 
 
 def test_an_rpy2_compiled_without_headers_needs_the_headers_first(monkeypatch):
-    monkeypatch.setattr(doctor, "remedy", lambda part: f"install the {part}")
+    monkeypatch.setattr(checks, "remedy", lambda part: f"install the {part}")
     check = rpy2_check("4.2.2", "3.6.5", compiled=False)
     assert check.status == "wrong"
     first, second = check.remedy.splitlines()

@@ -1,8 +1,10 @@
 from .from_r import notices as notices
 from .from_r import replies as replies
+from .from_r import shapes as shapes
 from .from_r.flat import NA_INTEGER as NA_INTEGER
 from .from_r.flat import build as build
 from .from_r.flat import pieces as pieces
+from .from_r.flat import vector_types as vector_types
 from .from_r.frame import frame_from_r as frame_from_r
 from .from_r.objects import object_from_r as object_from_r
 from .host import Reply as Reply
@@ -17,6 +19,8 @@ from .to_r import newdata as newdata
 from .to_r import refusals as refusals
 from .to_r.arguments import arguments as arguments
 from .to_r.arguments import check_weights as check_weights
+from .to_r.arguments import contrasts as contrasts
+from .to_r.arguments import row_vectors as row_vectors
 from .to_r.columns import encode_table as encode_table
 from .to_r.newdata import check_complete as check_complete
 from .to_r.newdata import describe_missing as describe_missing

@@ -70,7 +70,7 @@ def start_r() -> None:
     ri.initr(interactive=False, _c_stack_limit=C_STACK)
     callbacks.consoleread = lambda prompt: ""
     ri.evalr('options(warn = 1, warning.length = 8170, device = "pdf", browserNLdisabled = TRUE)')
-    ri.evalr('requireNamespace("lme4", quietly = TRUE)')
+    ri.evalr('loadNamespace("lme4")')
 
 
 def end(folder: str) -> NoReturn:

@@ -24,10 +24,11 @@ from typing import Any
 from lmerbridge.bridge.limit import Limit, current
 from lmerbridge.bridge.turn import Turn
 from lmerbridge.bridge.wire import START, Channel, Value
-from lmerbridge.errors import ProtocolError, RError, SetupError, WorkerDied
-from lmerbridge.results import Condition
-from lmerbridge.setup import environment
+from lmerbridge.errors import Condition, LmerBridgeError, ProtocolError, RError, WorkerDied
+from lmerbridge.setup import environment, start_error
 
+START_PATIENCE = 120.0  # seconds for R to start, which takes 2; a busy machine may take ten times as long
+KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}  # statuses of what another has ended
 GRACE = 2.0  # seconds that an interrupted or closed worker has before it is killed; R checks for interrupts at times
 
 
@@ -48,7 +49,8 @@ class Worker:
 
     def __init__(self) -> None:
         self._turn = Turn()
-        self._answer_due = inf  # until when to wait for the answer to an interrupted call
+        self._answer_due = time.monotonic() + START_PATIENCE  # until when to wait for what no call waits for
+        self._cause: LmerBridgeError | None = None  # of its end
         self._handles: deque[str] = deque()
         self._folder = tempfile.mkdtemp(prefix="lmerbridge-")
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
@@ -164,7 +166,9 @@ class Worker:
             self._answer_due = time.monotonic() + GRACE
 
     def _kill(self) -> None:
-        self._process.kill()
+        """Kill the process, and what it has started, which would hold its files."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):  # an interrupt inside subprocess makes it wait for ever
             self._process.wait(GRACE)
 
@@ -179,8 +183,8 @@ class Worker:
             self._kill()
 
     def _receive_rest(self) -> None:
-        limit, starts = current.get(), self._channel.sent == START
-        if self._answer_due == inf and not starts:
+        limit = current.get()
+        if self._answer_due == inf:
             self._interrupt()
         due = self._answer_due
         try:
@@ -194,18 +198,32 @@ class Worker:
         except ProtocolError:
             pass  # whoever asked for it is gone
 
-    def _death(self) -> WorkerDied | SetupError:
+    def _death(self) -> LmerBridgeError:
+        """Return the error of a call of a process that has ended, which is looked into once."""
         self._end()
-        if self._output.closed:
+        if self._cause is None:
+            self._cause = self._why_it_ended()
+        return type(self._cause)(*self._cause.args)
+
+    def _why_it_ended(self) -> LmerBridgeError:
+        said, status = self._last_words(), self._process.returncode
+        if said is None:
             return WorkerDied("the R process was closed while it was called; the next call starts another.")
-        self._output.seek(0)
-        said = self._output.read().decode(errors="replace").strip()
-        lines = said.splitlines() or ["nothing"]
-        if any(sign in said for sign in ("rpy2", "start_r", "R_HOME")):
-            return SetupError(f"R could not be started ({lines[-1]}); `lmerbridge doctor` says what is wrong.")
-        last = "\n".join(lines[-12:])
-        status = self._process.returncode
+        if self._channel.received < START:
+            late = time.monotonic() >= self._answer_due
+            how = f"not within {START_PATIENCE:g} s" if late else f"it ended with {status}"
+            error = start_error(said, how, told=late or status >= 0) if late or status not in KILLED else None
+            if error:
+                return error
+        last = "\n".join((said.splitlines() or ["nothing"])[-12:])
         return WorkerDied(f"the R process ended ({status}); the next call starts another. It said:\n{last}")
+
+    def _last_words(self) -> str | None:
+        """Return what the process wrote, or None where another thread has closed the file."""
+        with suppress(ValueError):
+            self._output.seek(0)
+            return self._output.read().decode(errors="replace").strip()
+        return None
 
 
 def _read(reply: dict[str, Any]) -> Reply:
@@ -218,8 +236,8 @@ def _read(reply: dict[str, Any]) -> Reply:
         for kind, text, classes, call in zip(*columns, strict=True)
     )
     if status == ["error"]:
-        last = conditions[-1]
-        raise RError(last.text, last.classes, last.call)
+        *before, last = conditions
+        raise RError(last.text, last.classes, last.call).after(before)
     if status == ["interrupt"]:
         raise KeyboardInterrupt
     return Reply(reply, conditions)

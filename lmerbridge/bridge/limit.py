@@ -11,6 +11,8 @@ from math import inf
 
 from lmerbridge.errors import InvalidArgument, TimedOut
 
+LONGEST = 1e9  # seconds: what is longer is no limit
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -53,10 +55,10 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     ...     fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     ...     summary = str(fit)
     """
-    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds is not True and seconds > 0):
         raise InvalidArgument(f"the time limit is {seconds!r}; a positive number of seconds is expected.")
     outer = current.get()
-    inner = outer if seconds is None else Limit(time.monotonic() + seconds, seconds)
+    inner = outer if seconds is None or seconds > LONGEST else Limit(time.monotonic() + seconds, seconds)
     token = current.set(min(inner, outer, key=lambda limit: limit.until))
     try:
         yield

@@ -7,6 +7,7 @@ The only module that imports rpy2. No rpy2 object leaves it, and none outlives t
 
 from __future__ import annotations
 
+import ctypes
 import signal
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -47,11 +48,23 @@ class Caller:
         for path in sorted(r_directory().glob("*.R")):
             source(ri.StrSexpVector([str(path)]), environment)
         self._functions = {name: environment[name] for name in environment.keys()}  # noqa: SIM118  # R's, no dict
+        kernel = blas_kernel(str(ri.evalr('extSoftVersion()[["BLAS"]]')[0]))
+        ri.evalr("options")(**{"lmerbridge.kernel": ri.StrSexpVector([kernel])})
         self._call = self._functions["call_named"]
 
     def __call__(self, function: str, arguments: Mapping[str, Value], released: Strings) -> ri.ListSexpVector:
         """Call a function by name, through R's ``call_named``, which collects its conditions."""
         return self._call(self._functions[function], _named_list(arguments), _strings(released) if released else NULL)
+
+
+def blas_kernel(path: str) -> str:
+    """Return the code path that an OpenBLAS chose for this processor, such as ``Haswell``, or "" of another BLAS."""
+    try:
+        name = ctypes.CDLL(path).openblas_get_corename
+    except (OSError, AttributeError):
+        return ""
+    name.restype = ctypes.c_char_p
+    return str(name().decode())
 
 
 def make(dtype: str, length: int) -> tuple[Any, memoryview]:

@@ -27,6 +27,7 @@ A package that lists the class under the entry point group ``lmerbridge.engines`
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
@@ -98,7 +99,10 @@ def find(name: str) -> Engine:
     for wanted, *option in ((name,), *([with_option.groups()] if with_option else [])):
         for entry in entry_points(group=GROUP, name=wanted):
             return _make(entry.load(), wanted, *option)
-    raise InvalidArgument(f"no engine {name!r} is installed; there are {', '.join(names())}.")
+    known = {each.lower(): each for each in names()}
+    near = [repr(known[found]) for found in get_close_matches(name.lower(), known, n=2)]
+    there = f". Did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known.values())}."
+    raise InvalidArgument(f"no engine {name!r} is installed{there}")
 
 
 def fit_with(engine: Engine, spec: Spec) -> Fit:

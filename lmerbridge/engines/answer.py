@@ -13,6 +13,7 @@ from lmerbridge.results import Condition, CovarianceBlock, Design, Fit, GroupMod
 
 Check: TypeAlias = tuple[str, object, bool, str]  # what, its value, whether it is right, what is expected
 LONGEST = 40  # letters of a text that an error repeats
+LONG = 100_000  # letters of a warning; R's own have at most 8,170
 
 
 def check_fit(engine: str, fit: object, rows: int) -> Fit:
@@ -80,7 +81,8 @@ def _checks(fit: Fit, rows: int) -> Iterator[Check]:
     yield "provenance", fit.provenance, isinstance(fit.provenance, Provenance), "a Provenance"
     yield "conditions", fit.conditions, _are(fit.conditions, Condition), "a tuple of Condition"
     for said in fit.conditions:
-        yield "condition's text", said.text, isinstance(said.text, str), "text"
+        right = isinstance(said.text, str) and len(said.text) <= LONG
+        yield "condition's text", said.text, right, f"text of at most {LONG} letters"
     yield "native", fit.native, _is_table(fit.native), "a mapping of names to numbers"
     if fit._design is not None:
         yield from _design_checks(fit._design, len(fit.rows))

@@ -34,7 +34,7 @@ class RPackage:
         try:
             model = host.keep(f"fit_{self.name}", **given)
         except RError as error:
-            raise _translation(error, spec) from error
+            raise _translation(error, spec).after(error.conditions) from error
         return self._describe(spec, model)
 
     def _describe(self, spec: Spec, model: host.RModel) -> Fit:
@@ -80,5 +80,5 @@ def _translation(error: RError, spec: Spec) -> LmerBridgeError:
     if "lmerbridge_not_expressible" in error.classes:
         return NotExpressible(f"{error.text}.")
     if "lmerbridge_engine_failed" in error.classes:
-        return EngineFailed(str(error))
+        return EngineFailed(error.args[0])
     return refusals.translate(error, spec) or error

@@ -4,25 +4,85 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_origin
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from lmerbridge.bridge import build, replies
+from lmerbridge.bridge import build, replies, shapes, vector_types
 from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, ProtocolError
 from lmerbridge.formula import Formula
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import Spec, check_type, document, parse_json
 from lmerbridge.results import Condition, Fit, Provenance
 from lmerbridge.translate import refuse_lme4s
 
-FORMAT = "lmerbridge recording 1"
+FORMAT = "lmerbridge recording 2"
+DTYPES: dict[type, type] = {int: np.int32, float: np.float64}  # what R has for a number of JSON
+HOLED = ("block.correlation",)  # vectors in which null stands for NaN: a variance may be zero
+T = TypeVar("T")
 RECORDINGS = Path(str(files("lmerbridge"))) / "recordings"
 SHIPPED = ("exact", "published")
 PARTIAL = "holds single numbers and no whole fit; the table of accuracy holds engines against them"
+
+
+class _Values(TypedDict):
+    values: list[bool | int | float | str | None]
+
+
+class RecordedColumn(_Values, total=False):
+    """A column of a data set: see `json_column`."""
+
+    dtype: str
+    categories: list[bool | int | float | str]
+    ordered: bool
+
+
+class RecordedFrame(TypedDict):
+    """A data set: its columns, and its labels where they are not numbers from 0."""
+
+    rows: int
+    labels: list[int | float | str] | None
+    columns: dict[str, RecordedColumn]
+
+
+class RecordedFit(TypedDict):
+    """What R said of a fit, and the vectors of a `FitReply`."""
+
+    conditions: list[Condition]
+    described: dict[str, list[Any]]
+
+
+class RecordedFits(TypedDict, total=False):
+    """Fits by method."""
+
+    REML: RecordedFit
+    ML: RecordedFit
+
+
+class RecordedModel(TypedDict):
+    """A formula on data with a hash, the vectors of its `DesignReply`, and its fits."""
+
+    formula: str
+    data_hash: str
+    cases: list[str]
+    design: dict[str, list[Any]]
+    fits: RecordedFits
+
+
+class Recording(TypedDict):
+    """What ``lmerbridge record`` writes."""
+
+    format: str
+    engine: str
+    versions: dict[str, str]
+    data: dict[str, RecordedFrame]
+    models: list[RecordedModel]
+    digest: str
 
 
 class Recorded:
@@ -65,14 +125,11 @@ class Recorded:
             raise NotExpressible(f"{self.name} {PARTIAL}.")
         refuse_lme4s(spec, self.name)
         formula = spec.parsed
-        model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
-        vectors = _vectors(model["fit"]["described"])
-        try:
-            described = build(replies.FitReply, replies.us_structures(len(vectors["block.name"])) | vectors)
-        except ProtocolError as error:
-            raise InvalidArgument(
-                f"{self.name} has the numbers of another release ({error}); record it again."
-            ) from error
+        place, model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
+        described = build(replies.FitReply, _vectors(replies.FitReply, model["fit"]["described"]))
+        if not described.rows.max(initial=0) <= len(spec.data):
+            rows = f"{described.rows.max()}, but the data has {len(spec.data)} rows"
+            raise InvalidArgument(f"{self.name}: a row of {place}.described is {rows}.")
         versions = self.content["versions"]
         return Fit(
             engine=self.name,
@@ -81,7 +138,7 @@ class Recorded:
             _padded_rows=spec.padded_rows,
             conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in model["fit"]["conditions"]),
             provenance=Provenance("lme4", versions["lme4"], described.optimizer, tuple(versions.items())),
-            _design=replies.design_from_r(_vectors(model["design"])),
+            _design=replies.design_from_r(_vectors(replies.DesignReply, model["design"])),
             **replies.fit_fields(described),
         )
 
@@ -94,23 +151,27 @@ class Recorded:
             The recording does not have it.
         """
         held = self.content.get("data", {})
-        if f"{package}/{name}" not in held:
-            raise NotExpressible(f"{self.name} has no data set {package}/{name}; it has {', '.join(held) or 'none'}.")
-        return _frame(held[f"{package}/{name}"])
+        where = f"{package}/{name}"
+        if where not in held:
+            raise NotExpressible(f"{self.name} has no data set {where}; it has {', '.join(held) or 'none'}.")
+        try:
+            return _frame(held[where])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # pandas' own
+            raise InvalidArgument(f"{self.name}: data.{where} is no data set: {error}; record it again.") from error
 
-    def _model(self, formula: Formula, data: str, method: str) -> dict[str, Any]:
-        """Find a model, and in it the fit by one method."""
-        same: list[dict[str, Any]] = [
-            m for m in self.content["models"] if m["formula"] == formula.text and method in m["fits"]
+    def _model(self, formula: Formula, data: str, method: str) -> tuple[str, dict[str, Any]]:
+        """Find the place of a fit, and its model with the fit in it."""
+        same: list[tuple[int, dict[str, Any]]] = [
+            (i, m) for i, m in enumerate(self.content["models"]) if m["formula"] == formula.text and method in m["fits"]
         ]
         if not same:
             raise NotExpressible(f"{self.name} has no fit of {formula.text} by {method}.")
-        for model in same:
+        for i, model in same:
             if model["data_hash"] == data:
-                return model | {"fit": model["fits"][method]}
+                return f"models[{i}].fits.{method}", model | {"fit": model["fits"][method]}
         raise EngineFailed(
             f"the data has changed: {self.name} has {formula.text} of data with the hash "
-            f"{' or '.join(model['data_hash'] for model in same)}, and this is {data}; record it again."
+            f"{' or '.join(model['data_hash'] for _, model in same)}, and this is {data}; record it again."
         )
 
 
@@ -121,13 +182,33 @@ def _content(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
     """Read a recording once, and again when the file has changed."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidArgument(f"the recording {path} cannot be read: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InvalidArgument(f"{path} is no {FORMAT!r}; `lmerbridge record --out FILE` writes one.")
+    with document(path, "the recording") as text:
+        content: dict[str, Any] = parse_json(text)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InvalidArgument(f"it is no {FORMAT!r}; `lmerbridge record --out FILE` writes one.")
+        if "numbers" not in content:
+            _check_recording(content)
     return content
+
+
+def _check_recording(content: dict[str, Any]) -> None:
+    """Check the types, the lengths and the ranges of all that a recording holds, and then that nothing has changed."""
+    check_type(content, Recording)
+    if "lme4" not in content["versions"]:
+        raise InvalidArgument("versions lacks 'lme4'.")
+    for i, model in enumerate(content["models"]):
+        _reply(replies.DesignReply, shapes.design_faults, model["design"], f"models[{i}].design")
+        for method, fit in model["fits"].items():
+            _reply(replies.FitReply, shapes.fit_faults, fit["described"], f"models[{i}].fits.{method}.described")
+    if content["digest"] != (found := digest(content)):
+        was = content["digest"]
+        raise InvalidArgument(f"it has changed: its digest is {was}, that of its content {found}; record it again.")
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in a recording but the digest itself."""
+    text = json.dumps({name: value for name, value in content.items() if name != "digest"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def data_hash(spec: Spec, formula: Formula) -> str:
@@ -138,8 +219,13 @@ def data_hash(spec: Spec, formula: Formula) -> str:
     rows = {name: values for name in arguments if (values := spec.per_row(name)) is not None}
     taken = {f"column {name}": spec.data[name] for name in formula.variables} | rows
     told = {name: json_column(values) | {"dtype": None} for name, values in taken.items()}
-    text = json.dumps([told, dict(spec.contrasts or {})], sort_keys=True)
+    text = json.dumps([told, dict(spec.contrasts or {})], sort_keys=True, default=_matrix)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _matrix(contrasts: NDArray[Any] | pd.DataFrame) -> object:
+    table = pd.DataFrame(contrasts)
+    return [list(map(str, table.index)), list(map(str, table.columns)), table.to_numpy(float).tolist()]
 
 
 def json_column(series: pd.Series) -> dict[str, Any]:
@@ -167,13 +253,29 @@ def _series(told: dict[str, Any]) -> pd.Series:
     return pd.Series(told["values"], dtype=None if told["dtype"] == "text" else told["dtype"])
 
 
-def _vectors(told: dict[str, list[Any]]) -> dict[str, Any]:
+def _reply(kind: type[T], faults: Callable[[T], Iterator[str]], told: dict[str, list[Any]], where: str) -> None:
+    """Check that vectors have the types of a reply's fields and suit one another."""
+    types = vector_types(kind)
+    for name in types.keys() & told.keys():
+        scalar: Any = _scalar(types[name])
+        check_type(told[name], list[scalar | None] if name in HOLED else list[scalar], f"{where}.{name}")
+    try:
+        reply = build(kind, _vectors(kind, told))
+    except ProtocolError as error:
+        raise InvalidArgument(f"{where} has the numbers of another release ({error}); record it again.") from error
+    for fault in faults(reply):
+        raise InvalidArgument(f"{where}.{fault}.")
+
+
+def _vectors(kind: type, told: Mapping[str, list[Any]]) -> dict[str, Any]:
     """Vectors as R replied them: text as a list, integers and doubles as arrays."""
-    return {name: _vector(values) for name, values in told.items()}
+    types = {name: DTYPES.get(_scalar(hint)) for name, hint in vector_types(kind).items()}
+    return {name: np.array(values, types[name]) if types.get(name) else values for name, values in told.items()}
 
 
-def _vector(values: list[Any]) -> Any:  # noqa: ANN401 - as `wire.Value`
-    kinds = {type(value) for value in values}
-    if str in kinds or not kinds:
-        return values
-    return np.array(values, np.int32) if kinds == {int} else np.array(values, np.float64)
+def _scalar(hint: Any) -> type:  # noqa: ANN401  # a type or an alias of one
+    """Return the type that JSON has for each value of a field's vector."""
+    if hint is str or get_origin(hint) is tuple:
+        return str
+    kind = get_args(hint)[-1] if get_args(hint) else hint  # of an array: its scalar, or numpy's dtype of that
+    return float if (*get_args(kind), kind)[0] in (float, np.float64) else int

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument, NotExpressible, TooLarge
 from lmerbridge.formula import deparse, expand
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import FactorContrasts, Spec
 from lmerbridge.results import Array, Design, Fit
 from lmerbridge.translate import (
     Block,
@@ -97,7 +97,7 @@ def _refuse(spec: Spec) -> None:
     refuse_structures(spec, "MixedLM")
 
 
-def _from_formula(frame: ModelFrame, contrasts: Mapping[str, str] | None) -> Built:
+def _from_formula(frame: ModelFrame, contrasts: FactorContrasts | None) -> Built:
     from statsmodels.formula import options
     from statsmodels.regression.mixed_linear_model import MixedLM
 

@@ -1,11 +1,12 @@
 """A model formula as a value, read without R."""
 
-from lmerbridge.formula.change import read_change
-from lmerbridge.formula.formula import Formula, parse, parse_list, parse_right
+from lmerbridge.formula.change import hide_comparisons, read_change, show_comparisons
+from lmerbridge.formula.formula import Formula, parse, parse_fixed, parse_list, parse_right
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
 from lmerbridge.formula.syntax import (
     CONTRASTS,
+    VALUES,
     Call,
     Constant,
     Name,
@@ -15,6 +16,7 @@ from lmerbridge.formula.syntax import (
     abbreviate,
     deparse,
     fold,
+    is_plain,
     join_trees,
     number_text,
     source,
@@ -26,6 +28,7 @@ from lmerbridge.formula.terms import Terms, expand
 __all__ = [
     "CONTRASTS",
     "ONE",
+    "VALUES",
     "Bar",
     "Call",
     "Constant",
@@ -39,13 +42,17 @@ __all__ = [
     "deparse",
     "expand",
     "fold",
+    "hide_comparisons",
+    "is_plain",
     "join_trees",
     "number_text",
     "parse",
+    "parse_fixed",
     "parse_list",
     "parse_right",
     "read_change",
     "read_expression",
+    "show_comparisons",
     "source",
     "tree_names",
     "walk",

@@ -15,6 +15,7 @@ from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.formula import limits
 from lmerbridge.formula.random import BARS, check_structure
 from lmerbridge.formula.syntax import (
+    ALGEBRA,
     CONTRASTS,
     STRUCTURES,
     Call,
@@ -30,16 +31,23 @@ from lmerbridge.formula.syntax import (
     walk,
 )
 
-VALUES: dict[str, tuple[str, ...]] = {  # function: its arguments whose numbers are data, not sizes
-    **dict.fromkeys(("poly", "cut", "C", *CONTRASTS), ()),
+CONSTANT: dict[str, tuple[str, ...]] = {  # a function of constants beside its columns: those that are data, no sizes
+    **dict.fromkeys(("poly", "cut", "C", "rank", "as.vector", *CONTRASTS), ()),
     **dict.fromkeys(("ns", "bs"), ("knots", "Boundary.knots")),
     **dict.fromkeys(("factor", "ordered"), ("levels", "labels", "exclude")),
 }
-SIZELESS = frozenset(("TRUE", "FALSE", "NULL", "NA", *CONTRASTS))
-ALGEBRA = frozenset(("+", "-", ":", "*", "^", "%in%", "/", "("))
-ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "%%", "%/%", ":", "(", "&", "!", "==", "!=", "<", "<=", ">", ">="))
+LENGTHS = {"cut": limits.COLUMNS, "factor": limits.END, "ordered": limits.END}  # values in such a constant
+WORDS = {  # a function: the texts it may be given. R calls others, or draws at random
+    "C": CONTRASTS,
+    "rank": ("average", "first", "last", "max", "min", "keep"),
+    "as.vector": ("any", "numeric", "double", "integer", "logical", "character"),
+}
+POLY = ("degree", "coefs", "raw", "simple")  # arguments of poly() that are no columns, of any name
+SIZELESS = frozenset(("TRUE", "FALSE", "T", "F", "NULL", "NA", *CONTRASTS))
+COMPUTED = frozenset(("%%", "%/%", "&", "!", "==", "!=", "<", "<=", ">", ">="))  # a variable, also among terms
+ARITHMETIC = frozenset(("+", "-", "*", "/", "^", ":", "(")) | COMPUTED
 GROUPING = frozenset((":", "/", "("))
-ALLOWED = {"sum": ALGEBRA | BARS, "term": ALGEBRA, "group": GROUPING, "function": ARITHMETIC}
+ALLOWED = {"sum": ALGEBRA | COMPUTED | BARS, "term": ALGEBRA | COMPUTED, "group": GROUPING, "function": ARITHMETIC}
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")  # R reads no text that holds one
 
 
@@ -54,19 +62,19 @@ def check_arguments(call: Call) -> None:
         check_structure(call)
     if call.function == "interaction" and len(tree_names(call)) > limits.CROSSED:
         raise FormulaError(f"the formula has {abbreviate(call)}; interaction() may cross {limits.CROSSED} factors.")
-    if call.function not in VALUES:
+    if call.function not in CONSTANT:
         return
     variables = _variables(call)
     others = [
         (name, node) for i, (name, node) in enumerate(zip(call.names, call.args, strict=True)) if i not in variables
     ]
     for name, node in others:
-        if call.function == "C":
-            _check_contrast(call, node)
-        if not _is_limited(node, is_data=name in VALUES[call.function]):
+        _check_words(call, node)
+        longest = LENGTHS.get(call.function, limits.SIZE)
+        if not _is_limited(node, longest, is_data=name in CONSTANT[call.function]):
             raise FormulaError(
                 f"the formula has {abbreviate(call)}; instead of {abbreviate(node)} a number up to {limits.SIZE}, "
-                "TRUE, FALSE, text, or several values as c(...) or from:to are expected."
+                f"TRUE, FALSE, text, or up to {longest} values as c(...) or from:to are expected."
             )
     degree = max((_number(node) or 1.0 for _, node in others), default=1.0)
     if call.function == "poly" and (math.ceil(degree) + 1) ** len(variables) > limits.COLUMNS:
@@ -89,21 +97,23 @@ def _variables(call: Call) -> set[int]:
         return set()
     named = {i for i, name in enumerate(call.names) if name == ("object" if call.function == "C" else "x")}
     first = named or {0} & {i for i, name in enumerate(call.names) if name is None}
-    others = {i for i, node in enumerate(call.args) if call.function == "poly" and not _length(node)}
-    return first | others
+    if call.function != "poly":
+        return first
+    named_else = {i for i, name in enumerate(call.names) if name in POLY}
+    return first | {i for i, node in enumerate(call.args) if not _length(node)} - named_else
 
 
-def _check_contrast(call: Call, node: Node) -> None:
-    """Refuse a contrast of C() that is not R's own, since C() calls a function by its name."""
-    for part in walk(node):
-        if isinstance(part, String) and part.text not in CONTRASTS:
+def _check_words(call: Call, node: Node) -> None:
+    """Refuse a text that is not on the list of its function: C() calls a function by its name."""
+    for part in walk(node) if call.function in WORDS else ():
+        if isinstance(part, String) and part.text not in WORDS[call.function]:
+            told = f"C() would call the function {abbreviate(part)}" if call.function == "C" else f"{part.text!r} in it"
             raise UnsafeFormula(
-                f"the formula has {abbreviate(call)}, and C() would call the function {abbreviate(part)}; "
-                f"{', '.join(CONTRASTS)} are allowed."
+                f"the formula has {abbreviate(call)}, and {told}; {', '.join(WORDS[call.function])} are allowed."
             )
 
 
-def _is_limited(node: Node, *, is_data: bool) -> bool:
+def _is_limited(node: Node, longest: int, *, is_data: bool) -> bool:
     match node:
         case Number():
             return is_data or float(_number(node) or 0) <= limits.SIZE
@@ -111,7 +121,7 @@ def _is_limited(node: Node, *, is_data: bool) -> bool:
             return is_data or text in SIZELESS
         case Call(function) if function in CONTRASTS:
             return True
-    return isinstance(node, String) or _length(node) > 1 or (is_data and _length(node) > 0)
+    return isinstance(node, String) or (0 if is_data else 1) < _length(node) <= longest
 
 
 def _length(node: Node) -> int:
@@ -126,7 +136,8 @@ def _count(node: Node, args: tuple[int, ...]) -> int:
         case Constant(text):
             return int(text != "NULL")
         case Call(":", ends):
-            return len({_number(end) for end in ends}) if all(args) else 0
+            first, last = (_number(end) for end in ends)
+            return 0 if first is None or last is None else math.ceil(abs(last - first)) + 1
         case Call("c"):
             return sum(args) if all(args) else 0
         case Call() if node.is_operator:
@@ -172,6 +183,9 @@ def check_places(root: Node, place: str) -> None:
                 )
             if node.function == ":" and place == "function":
                 check_sequence(node)
+            if node.function in COMPUTED and place != "function":
+                _check_operands(node)
+                place = "function"
             if node.function == "^" and place in ("sum", "term"):
                 _check_power(node)
                 pending.append((node.args[0], "term"))
@@ -183,6 +197,16 @@ def check_places(root: Node, place: str) -> None:
             )
         elif node == Name(".") and place in ("group", "function"):
             raise FormulaError("the formula has '.' in a function or a grouping factor; name the columns.")
+
+
+def _check_operands(call: Call) -> None:
+    """Refuse a comparison without parentheses, which takes the random terms behind it for its own."""
+    bars = (part for part in walk(call) if isinstance(part, Call) and part.function in BARS)
+    if bar := next(bars, None):
+        raise UnsafeFormula(
+            f"the formula has {abbreviate(bar)} inside {abbreviate(call)}, for R adds before it takes "
+            f"{call.function!r}; write parentheses around what is meant, as in (x {call.function} 1)."
+        )
 
 
 def _may_stand(node: Node, place: str) -> bool:

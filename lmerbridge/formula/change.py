@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import TypeGuard
 
 from lmerbridge.errors import FormulaError, InvalidArgument
-from lmerbridge.formula.allowed import check_places
+from lmerbridge.formula.allowed import COMPUTED, check_places
 from lmerbridge.formula.formula import Formula
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import BARS, split_columns
@@ -24,7 +25,9 @@ from lmerbridge.formula.syntax import (
 from lmerbridge.formula.terms import find_absent
 
 
-def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split: bool = True) -> tuple[Node, Node]:
+def read_change(
+    text: str, formula: Formula, allow: Iterable[str] = (), *, split: bool = True, columns: Container[object] = ()
+) -> tuple[Node, Node]:
     """Read a change of a formula, such as ``". ~ . + x"``, in which ``.`` stands for what was there.
 
     Parameters
@@ -36,6 +39,8 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split
         Functions it may call beyond those that every formula may, as ``"package::function"``.
     split : bool
         Whether ``(x || g)`` stands for a random term for each of its columns, which can be taken out alone.
+    columns : container of names
+        Those of the data, as for `read_expression`.
 
     Returns
     -------
@@ -62,7 +67,7 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split
     """
     if not isinstance(text, str):
         raise FormulaError(f"the formula is {text!r}; text such as '. ~ . + x' is expected.")
-    tree = read_expression(text, tuple(allow))
+    tree = read_expression(text, tuple(allow), columns)
     if not (isinstance(tree, Call) and tree.function == "~"):
         raise FormulaError(
             f"the formula is {abbreviate(tree)!r}; 'response ~ terms', such as '. ~ . + x', is expected."
@@ -79,6 +84,46 @@ def read_change(text: str, formula: Formula, allow: Iterable[str] = (), *, split
         old = _write_out(old) if _share_terms(old, right) else old
     _check_subtractions(right, old)
     return old, Call("~", (*response, right))
+
+
+def hide_comparisons(tree: Node) -> Node:
+    """Make a column of each comparison among the terms: R's ``update`` loses the parentheses around it.
+
+    Examples
+    --------
+    >>> deparse(hide_comparisons(read_expression("y ~ x + (n > 2)")))
+    'y ~ x + (`n > 2`)'
+    """
+
+    def hide(node: Node, args: tuple[Node, ...]) -> Node:
+        if _is_computed(node):
+            return Name(deparse(node))
+        return with_args(node, args) if args else node
+
+    return fold(tree, hide, lambda call: call.is_operator and call.function not in BARS | COMPUTED)
+
+
+def show_comparisons(text: str, trees: Iterable[Node], allow: Iterable[str], columns: Container[object]) -> str:
+    """Write the comparisons of some trees again where `hide_comparisons` has made columns of them.
+
+    Examples
+    --------
+    >>> show_comparisons("y ~ `n > 2` + x", [read_expression("y ~ (n > 2)")], (), ())
+    'y ~ (n > 2) + x'
+    """
+    known = {deparse(node): node for tree in trees for node in walk(tree) if _is_computed(node)}
+    if not known:
+        return text
+    tree = read_expression(text, tuple(allow), columns)
+    return deparse(fold(tree, lambda n, args: Call("(", (known[n.name],)) if _is_in(n, known) else with_args(n, args)))
+
+
+def _is_computed(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in COMPUTED
+
+
+def _is_in(node: Node, known: Mapping[str, Node]) -> TypeGuard[Name]:
+    return isinstance(node, Name) and node.name in known
 
 
 def _check_subtractions(right: Node, old: Node) -> None:

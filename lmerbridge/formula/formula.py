@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -16,6 +16,7 @@ from lmerbridge.formula.syntax import (
     Name,
     Node,
     abbreviate,
+    deparse,
     fold,
     join_trees,
     source,
@@ -67,6 +68,18 @@ class Formula:
         return expand(self.fixed)
 
     @cached_property
+    def functions(self) -> tuple[str, ...]:
+        """Variables that are computed, as R writes them, in order of appearance."""
+        calls = (node for node in (self.response, *self.design_variables) if isinstance(node, Call))
+        return tuple(dict.fromkeys(map(deparse, calls)))
+
+    @cached_property
+    def design_variables(self) -> tuple[Node, ...]:
+        """Variables of the fixed part, and of what varies by group."""
+        parts = (self.terms, *(expand(bar.lhs) for bar in self.random))
+        return tuple(node for part in parts for product in part.products for node in product)
+
+    @cached_property
     def source(self) -> str:
         """The text that R is to read."""
         return source(fold(self.tree, write_out))
@@ -110,7 +123,7 @@ class Formula:
 
 
 @lru_cache(maxsize=256)
-def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
+def parse(text: str, allow: tuple[str, ...] = (), columns: frozenset[str] = frozenset()) -> Formula:
     """Read a mixed-model formula.
 
     Parameters
@@ -119,6 +132,8 @@ def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
         R's formula text, two-sided, with at least one random term.
     allow : tuple of str
         Functions it may call beyond those of `lmerbridge.formula.syntax`, as ``"package::function"``.
+    columns : frozenset of str
+        Those of the data that have the names of R's own values, ``T``, ``F`` and ``pi``, over which they win.
 
     Raises
     ------
@@ -138,10 +153,10 @@ def parse(text: str, allow: tuple[str, ...] = ()) -> Formula:
     """
     if not isinstance(text, str):
         raise FormulaError(f"the formula is {text!r}; text such as 'y ~ x + (1 | g)' is expected.")
-    return _build(read_expression(text, allow))
+    return _build(read_expression(text, allow, columns))
 
 
-def parse_right(text: str, allow: tuple[str, ...] = ()) -> Formula:
+def parse_right(text: str, allow: tuple[str, ...] = (), columns: Container[object] = ()) -> Formula:
     """Read the right side of a mixed-model formula.
 
     A response is not needed. Where there is one, 0 takes its place.
@@ -159,14 +174,14 @@ def parse_right(text: str, allow: tuple[str, ...] = ()) -> Formula:
     >>> formula.text, formula.variables
     ('0 ~ x + (1 | g)', ('x', 'g'))
     """
-    tree = read_expression(text, allow)
+    tree = read_expression(text, allow, columns)
     match tree:
         case Call("~", (*_, right)):
             return _build(Call("~", (ZERO, right)))
     raise FormulaError(f"the formula is {abbreviate(tree)!r}; '~ terms + (1 | group)' is expected.")
 
 
-def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
+def parse_list(text: str, allow: tuple[str, ...] = (), columns: Container[object] = ()) -> Formula:
     """Read the formula of a model in each group, ``"y ~ x | g"``: its fixed part is what stands before the bar.
 
     Raises
@@ -182,7 +197,7 @@ def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
     >>> formula.text, formula.variables, formula.groups
     ('log(y) ~ x | g', ('y', 'x', 'g'), ('g',))
     """
-    tree = read_expression(text, allow)
+    tree = read_expression(text, allow, columns)
     match tree:
         case Call("~", (response, Call("|", (terms, Name(group))) as bar)) if "." not in tree_names(tree):
             check_places(response, "function")
@@ -194,6 +209,33 @@ def parse_list(text: str, allow: tuple[str, ...] = ()) -> Formula:
     raise FormulaError(f"{told}: a factor of several is to be a column of its own.")
 
 
+def parse_fixed(text: str, allow: tuple[str, ...] = ()) -> Formula:
+    """Read the formula of a linear model, ``"y ~ x"``: one without random terms.
+
+    Raises
+    ------
+    FormulaError
+        It is not such a formula.
+    UnsafeFormula
+        It calls something that is not on the list of allowed functions.
+
+    Examples
+    --------
+    >>> parse_fixed("log(y)~x").text
+    'log(y) ~ x'
+    """
+    tree = read_expression(text, allow)
+    match tree:
+        case Call("~", (response, terms)) if "." not in tree_names(tree) and not _split_terms(terms)[1]:
+            check_places(response, "function")
+            check_places(terms, "sum")
+            formula = Formula(readable(tree), response, terms, (), tree)
+            formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
+            return formula
+    told = f"the formula is {abbreviate(tree)!r}; 'response ~ terms' is expected"
+    raise FormulaError(f"{told}, without random terms; a model with some is a fit of its own.")
+
+
 def _build(tree: Node) -> Formula:
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 2):
         raise FormulaError("the formula has no response; 'response ~ terms + (1 | group)' is expected.")
@@ -201,12 +243,16 @@ def _build(tree: Node) -> Formula:
     check_places(response, "function")
     check_places(right, "sum")
     text = readable(tree)
-    fixed, bars = fold(right, _split, lambda call: call.function in ("+", "-", "("))
+    fixed, bars = _split_terms(right)
     if not bars:
         raise FormulaError("the formula has no random term, such as (1 | group).")
     formula = Formula(text, response, fixed or ONE, expand_bars(bars), tree)
     formula.terms  # noqa: B018 - so that a formula that cannot be expanded is refused here
     return formula
+
+
+def _split_terms(right: Node) -> tuple[Node | None, tuple[Call, ...]]:
+    return fold(right, _split, lambda call: call.function in ("+", "-", "("))
 
 
 def _split(node: Node, args: tuple[tuple[Node | None, tuple[Call, ...]], ...]) -> tuple[Node | None, tuple[Call, ...]]:

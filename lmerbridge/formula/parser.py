@@ -7,7 +7,7 @@ lists of `lmerbridge.formula.syntax` is refused while it is read, and everything
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.formula import allowed, limits
@@ -16,9 +16,11 @@ from lmerbridge.formula.syntax import (
     CONTRASTS,
     FUNCTIONS,
     PRECEDENCE,
+    QUALIFIED,
     RESERVED,
     SHOWN,
     STRUCTURES,
+    VALUES,
     Call,
     Constant,
     Name,
@@ -32,7 +34,7 @@ UNARY = {"~": 1, "!": 4, "-": 10, "+": 10}
 COMPARISON = PRECEDENCE["<"]
 
 
-def read_expression(text: str, allow: Collection[str] = ()) -> Node:
+def read_expression(text: str, allow: Collection[str] = (), columns: Container[object] = ()) -> Node:
     """Read one R expression.
 
     Parameters
@@ -40,6 +42,8 @@ def read_expression(text: str, allow: Collection[str] = ()) -> Node:
     text : str
     allow : collection of str
         Functions that may be called beyond those of `lmerbridge.formula.syntax`, as ``package::function``.
+    columns : container of names
+        Those of the data, which win over R's own values ``T``, ``F`` and ``pi``.
 
     Raises
     ------
@@ -48,20 +52,20 @@ def read_expression(text: str, allow: Collection[str] = ()) -> Node:
     UnsafeFormula
         It uses R's language beyond the operators and functions of a formula.
     """
-    return _Reader(text, allow).whole()
+    return _Reader(text, allow, CONSTANTS | {name for name in VALUES if name not in columns}).whole()
 
 
 class _Reader:
     """An operator-precedence parser with the levels of R's own grammar (gram.y)."""
 
-    def __init__(self, text: str, allow: Collection[str]) -> None:
+    def __init__(self, text: str, allow: Collection[str], constants: Container[str]) -> None:
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
             raise FormulaError("the formula holds half a surrogate pair, which is no character.") from None
         if size > limits.BYTES:
             raise FormulaError(f"the formula is {size} bytes long; at most {limits.BYTES} are read.")
-        self.text, self.allowed = text, FUNCTIONS.union(STRUCTURES, allow)
+        self.text, self.constants, self.allow = text, constants, allow
         self.tokens, self.nodes, self.depth = tokens(text), 0, 0
         self.token, self.after = next(self.tokens), next(self.tokens)
 
@@ -118,7 +122,7 @@ class _Reader:
         elif kind in ("name", "qualified") and text not in RESERVED and self.is_next("("):
             node = self.call(token)
         else:
-            node = _atom(token)
+            node = self.atom(token)
         if self.is_next("("):
             raise UnsafeFormula(
                 f"the formula calls the value of an expression at position {self.token.start + 1}; "
@@ -127,21 +131,28 @@ class _Reader:
         return self.count(node)
 
     def call(self, function: Token) -> Node:
-        if function.text not in self.allowed:
-            raise unsafe_call(self.text, function.start)
+        package, name = ("", function.text) if function.text in self.allow else self.offered(function)
         self.expect("(")
         args: list[Node] = []
         names: list[str | None] = []
         while not (self.is_next(")") and not args):
             names.append(self.argument_name())
-            args.append(self.argument(function.text))
+            args.append(self.argument(name))
             if not self.is_next(","):
                 break
             self.take()
         self.expect(")")
-        call = Call(function.text, tuple(args), tuple(names))
+        call = Call(name, tuple(args), tuple(names), package)
         allowed.check_arguments(call)
         return call
+
+    def offered(self, function: Token) -> tuple[str, str]:
+        """Return the package that is written before a function of those that every formula may call, and its name."""
+        if function.text in FUNCTIONS or function.text in STRUCTURES:
+            return "", function.text
+        if function.text not in QUALIFIED:
+            raise unsafe_call(self.text, function)
+        return QUALIFIED[function.text]
 
     def argument(self, function: str) -> Node:
         match self.expression(PRECEDENCE["~"]):
@@ -157,20 +168,21 @@ class _Reader:
         self.take()
         return token.text if token.kind == "name" else unescape(token)
 
-
-def _atom(token: Token) -> Node:
-    text = token.text
-    match token.kind:
-        case "number":
-            return Number(read_number(token))
-        case "string":
-            return String(unescape(token))
-        case "quoted":
-            return Name(unescape(token))
-        case "qualified":
-            raise UnsafeFormula(f"the formula uses {text!r} as a value; only columns and constants are values.")
-    if text in CONSTANTS:
-        return Constant(text)
-    if text in RESERVED or re.fullmatch(r"\.\.\d+", text):
-        raise UnsafeFormula(f"the formula uses R's reserved word {text!r}; quote a column of that name in backticks.")
-    return Name(text)
+    def atom(self, token: Token) -> Node:
+        text = token.text
+        match token.kind:
+            case "number":
+                return Number(read_number(token))
+            case "string":
+                return String(unescape(token))
+            case "quoted":
+                return Name(unescape(token))
+            case "qualified":
+                raise UnsafeFormula(f"the formula uses {text!r} as a value; only columns and constants are values.")
+        if text in self.constants:
+            return Constant(text)
+        if text in RESERVED or re.fullmatch(r"\.\.\d+", text):
+            raise UnsafeFormula(
+                f"the formula uses R's reserved word {text!r}; quote a column of that name in backticks."
+            )
+        return Name(text)

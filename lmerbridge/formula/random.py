@@ -19,6 +19,7 @@ from lmerbridge.formula.syntax import (
     join_trees,
     tree_names,
     walk,
+    with_args,
 )
 from lmerbridge.formula.terms import Terms, expand
 
@@ -122,6 +123,9 @@ def _expand_columns(bar: Call) -> Terms:
         raise FormulaError("the formula has '.' in a random term; name the columns.")
     if terms.offsets:
         raise FormulaError(f"the formula has an offset in the random term {abbreviate(bar)}; add it outside.")
+    if bar.function == "||" and not terms.products and terms.intercept:
+        group = deparse(bar.args[1])
+        raise FormulaError(f"the formula has {abbreviate(bar)}, where '||' has nothing to part; write (1 | {group}).")
     if not (terms.intercept or terms.products):
         raise FormulaError(f"the formula has the random term {abbreviate(bar)}, in which nothing varies.")
     return terms
@@ -135,9 +139,7 @@ def write_out(node: Node, args: tuple[Node, ...]) -> Node:
     match node:
         case Call("||", (lhs, Name(group))) if not (group.isascii() and is_plain(group)):
             return join_trees("+", [Call("(", (Call("|", (part, Name(group))),)) for part in split_columns(lhs)])
-        case Call():
-            return Call(node.function, args, node.names)
-    return node
+    return with_args(node, args)
 
 
 def _name(group: Node) -> str:
@@ -151,9 +153,7 @@ def diagonal(node: Node, args: tuple[Node, ...]) -> Node:
             return Call("diag", (Call("|", args),), (None,))
         case Call("(", (Call("||"),)):
             return args[0]
-        case Call():
-            return Call(node.function, args, node.names)
-    return node
+    return with_args(node, args)
 
 
 def split_columns(lhs: Node) -> list[Node]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lmerbridge.formula.formula import Formula, parse, parse_right
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import BARS, expand_bars
-from lmerbridge.formula.syntax import Call, Name, Node, deparse, fold, join_trees
+from lmerbridge.formula.syntax import Call, Name, Node, deparse, fold, join_trees, with_args
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,7 @@ def _with_right(formula: str, change: Callable[[Node], Node]) -> str:
 
 
 def _plus(node: Node, args: tuple[Node, ...]) -> Node:
-    if not isinstance(node, Call):
-        return node
-    return Call("+" if node.function in BARS else node.function, args, node.names)
+    return Call("+", args) if isinstance(node, Call) and node.function in BARS else with_args(node, args)
 
 
 def _expand(node: Node, args: tuple[Node, ...]) -> Node:
@@ -130,6 +128,4 @@ def _expand(node: Node, args: tuple[Node, ...]) -> Node:
         case Call("||", (_, group)):
             parts = expand_bars((Call("||", (node.args[0], Name("g"))),))
             return join_trees("+", [Call("(", (Call("|", (part.lhs, group)),)) for part in parts])
-        case Call():
-            return Call(node.function, args, node.names)
-    return node
+    return with_args(node, args)

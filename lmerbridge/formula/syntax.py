@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-TRANSFORMATIONS = (
-    *("I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sin", "cos", "tan"),
-    *("scale", "poly", "ns", "bs", "pmin", "pmax", "ifelse", "round", "floor", "ceiling"),
-    *("is.na", "c", "offset"),
-)
-FACTORS = (
-    *("factor", "ordered", "C", "cut", "relevel", "interaction", "dummy"),
-    *("as.numeric", "as.integer", "as.factor", "as.character", "as.logical"),
-    *(CONTRASTS := ("contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS")),
-)
-FUNCTIONS = frozenset((*TRANSFORMATIONS, *FACTORS))  # the same as in r/R/scope.R
+CONTRASTS = ("contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS")
+PACKAGES = {  # the functions of each package that a formula may call, the same as in r/R/scope.R
+    "base": (
+        *("I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tan"),
+        *("asin", "acos", "atan", "sinh", "cosh", "tanh", "round", "signif", "floor", "ceiling", "trunc"),
+        *("scale", "pmin", "pmax", "ifelse", "is.na", "c", "mean", "min", "max", "sum", "rank"),
+        *("factor", "ordered", "cut", "interaction"),
+        *("as.numeric", "as.integer", "as.factor", "as.character", "as.logical", "as.vector"),
+    ),
+    "stats": (
+        *("poly", "offset", "relevel", "C", "sd", "var", "median", "quantile", "plogis", "qlogis", "pnorm", "qnorm"),
+        *CONTRASTS,
+    ),
+    "splines": ("ns", "bs"),
+    "lme4": ("dummy",),
+}
+FUNCTIONS = frozenset(name for names in PACKAGES.values() for name in names)
+QUALIFIED = {f"{package}::{name}": (package, name) for package, names in PACKAGES.items() for name in names}
+VALUES = frozenset(("T", "F", "pi"))  # R's own, where the data has no column of that name
 STRUCTURES = frozenset(("us", "diag", "cs", "ar1"))  # no functions to R: lme4 reads them around a random term
 PRECEDENCE = {
     **dict.fromkeys(("~",), 1),
@@ -33,6 +41,7 @@ PRECEDENCE = {
     **dict.fromkeys(("^",), 11),
 }
 OPERATORS = frozenset((*PRECEDENCE, "(", "!"))
+ALGEBRA = frozenset(("+", "-", ":", "*", "^", "%in%", "/", "("))  # of terms; R makes a variable of any other operator
 TIGHT = frozenset(("^", ":", "/", "%%", "%/%"))
 CONSTANTS = frozenset(("TRUE", "FALSE", "NULL", "NA", "Inf", "NaN"))
 RESERVED = CONSTANTS | {
@@ -68,7 +77,7 @@ class String:
 
 @dataclass(frozen=True)
 class Constant:
-    """One of R's reserved constants, such as ``TRUE``, or a contrast that ``C()`` is given by its name."""
+    """One of R's constants, such as ``TRUE`` or ``pi``, or a contrast that ``C()`` is given by its name."""
 
     text: str
 
@@ -83,11 +92,14 @@ class Call:
     args : tuple of Node
     names : tuple of (str or None)
         The arguments' names; empty for operators.
+    package : str
+        The package whose function it is, where that is written, as in ``splines::ns(x, 3)``.
     """
 
     function: str
     args: tuple[Node, ...]
     names: tuple[str | None, ...] = ()
+    package: str = ""
 
     @property
     def is_operator(self) -> bool:
@@ -133,7 +145,7 @@ def tree_names(root: Node) -> list[str]:
 
 def with_args(node: Node, args: tuple[Node, ...]) -> Node:
     """Return a call with other arguments, and any other node as it is."""
-    return Call(node.function, args, node.names) if isinstance(node, Call) else node
+    return replace(node, args=args) if isinstance(node, Call) else node
 
 
 def join_trees(op: str, nodes: Iterable[Node]) -> Node:
@@ -202,7 +214,8 @@ def _write(node: Node, args: tuple[str, ...], written: Callable[[str], str]) -> 
         case Call(op, (left, right)) if node.is_operator:
             first, second = _guard(args[0], left, op, op == "^"), _guard(args[1], right, op, op != "^")
             return f"{first}{op}{second}" if op in TIGHT else f"{first} {op} {second}"
-        case Call(function, _, names):
+        case Call(function, _, names, package):
+            function = f"{package}::{function}" if package else function
             labels = ["" if name is None else f"{written(name)} = " for name in names]
             return f"{function}({', '.join(map(str.__add__, labels, args))})"
 

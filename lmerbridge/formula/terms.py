@@ -9,7 +9,7 @@ from operator import or_
 
 from lmerbridge.errors import FormulaError
 from lmerbridge.formula import limits
-from lmerbridge.formula.syntax import Call, Name, Node, Number, deparse, fold
+from lmerbridge.formula.syntax import ALGEBRA, Call, Name, Node, Number, deparse, fold
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def expand(node: Node) -> Terms:
     ['a', 'x', 'a:x']
     """
     algebra = _Algebra()
-    found = fold(node, algebra.step, lambda call: call.is_operator)
+    found = fold(node, algebra.step, lambda call: call.function in ALGEBRA)
     products = sorted(found.products, key=int.bit_count)
     return Terms(found.intercept is not False, tuple(map(algebra.factors, products)), tuple(algebra.offsets))
 
@@ -62,7 +62,7 @@ def find_absent(node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ((('c',), ('a',)), ((), ()))
     """
     algebra = _Subtractions()
-    fold(node, algebra.step, lambda call: call.is_operator)
+    fold(node, algebra.step, lambda call: call.function in ALGEBRA)
     absent, there = (
         tuple(":".join(map(_label, algebra.factors(product))) for product in products) for products in algebra.found
     )
@@ -160,6 +160,13 @@ class _Algebra:
         return found
 
 
+def _is_expanded(node: Node) -> bool:
+    """Whether a term stands for several, its margins among them."""
+    while isinstance(node, Call) and node.function == "(":
+        node = node.args[0]
+    return isinstance(node, Call) and node.function in ("*", "^")
+
+
 class _Subtractions(_Algebra):
     """R's formula algebra, and the products of its first subtraction of what was not there, with those that were."""
 
@@ -172,5 +179,7 @@ class _Subtractions(_Algebra):
         if args and isinstance(node, Call) and node.function == "-":
             left = args[0].products if len(args) > 1 else {}
             absent = tuple(product for product in args[-1].products if product not in left)
+            if _is_expanded(node.args[-1]):  # of what a * b stands for, an interaction need not be there
+                absent = absent if any(product.bit_count() == 1 for product in absent) else ()
             self.found = (absent, tuple(left)) if absent and not self.found[0] else self.found
         return super().step(node, args)

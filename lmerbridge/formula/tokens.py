@@ -21,6 +21,18 @@ TOKEN = re.compile(
       | (?P<operator>\*\*|<=|>=|==|!=|&&|\|\||[-+*/^:~|&!<>(),=])""",
     re.VERBOSE | re.DOTALL,
 )
+MEANT = {  # words of other languages and models: what to write
+    "Q": "the column's name in backticks, as in `my column`",
+    "cbind": "one column as the response: lmer models one, and each other takes a fit of its own",
+    **dict.fromkeys(("center", "standardize", "zscore"), "scale(x), or scale(x, scale = FALSE) to centre only"),
+    **dict.fromkeys(("bs_", "cr", "cc", "te", "s"), "ns(x, 3) or bs(x, 4), which are splines"),
+    **dict.fromkeys(("maximum", "fmax"), "pmax(a, b)"),
+    **dict.fromkeys(("minimum", "fmin"), "pmin(a, b)"),
+    **dict.fromkeys(("where", "if_else", "fifelse", "case_when"), "ifelse(test, yes, no)"),
+    **dict.fromkeys(("power", "pow", "square"), "I(x^2)"),
+    **dict.fromkeys(("as.double", "float", "int"), "as.numeric(x)"),
+    **dict.fromkeys(("ave", "cumsum", "lag", "diff", "group_by"), "a column of it, made in Python before the fit"),
+}
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "`": "`"}
 
 
@@ -68,10 +80,13 @@ def call_at(text: str, start: int) -> str:
     return text[start : start + SHOWN]
 
 
-def unsafe_call(text: str, start: int) -> UnsafeFormula:
-    """Return the error of a call that is not on the list."""
+def unsafe_call(text: str, function: Token) -> UnsafeFormula:
+    """Return the error of a call that is not on the list, and what is written in R for what is meant."""
+    name = re.split(r"^(?:np|numpy|math)\.", function.text)[-1]
+    meant = {name: f"{name}()"} if name in FUNCTIONS else MEANT
+    advice = f"write {meant[name]}. The" if name in meant else "the"
     return UnsafeFormula(
-        f"the formula calls {call_at(text, start)}, which is not allowed; the functions allowed are "
+        f"the formula calls {call_at(text, function.start)}, which is not allowed; {advice} functions allowed are "
         f"{', '.join(sorted(FUNCTIONS))}. To add one deliberately, call it as package::function and pass "
         'allow=["package::function"].'
     )

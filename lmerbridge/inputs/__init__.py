@@ -2,24 +2,51 @@
 
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, check_count, check_ddf, check_level, check_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
+from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.spec import ALLOWED, DoubleBar, NaAction, RowVector, Spec, Start
+from lmerbridge.inputs.hints import ATTRIBUTES, hint_of_argument, unknown_name
+from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
+from lmerbridge.inputs.spec import (
+    ALLOWED,
+    DoubleBar,
+    FactorContrasts,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    check_allow,
+)
+from lmerbridge.inputs.tables import read_table
 
 __all__ = [
     "ALLOWED",
+    "ATTRIBUTES",
     "OPTIMIZERS",
     "ApproximateDdf",
     "Ddf",
     "DoubleBar",
+    "FactorContrasts",
     "Frame",
     "LmerControl",
     "NaAction",
     "RowVector",
     "Spec",
     "Start",
+    "check_allow",
     "check_count",
     "check_ddf",
+    "check_fields",
+    "check_keywords",
     "check_level",
+    "check_methods",
     "check_seed",
+    "check_signature",
+    "check_type",
+    "document",
+    "hint_of_argument",
     "pandas_frame",
+    "parse_json",
+    "read_table",
+    "unknown_name",
+    "words",
 ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Real
-from typing import Any, Literal, Protocol, TypeAlias, get_args, get_origin, get_type_hints
-
-import numpy as np
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs.signature import check_fields
 
 Optimizer = Literal["nloptwrap", "bobyqa", "Nelder_Mead", "nlminbwrap", "nmkbw", "optimx"]
 Action = Literal["ignore", "message", "warning", "stop"]
@@ -40,6 +37,7 @@ class Control(Protocol):
         ...
 
 
+@check_fields
 @dataclass(frozen=True)
 class ConvCheck:
     """A convergence check and what is to be done when it fails: lme4's ``.makeCC``.
@@ -58,7 +56,6 @@ class ConvCheck:
     rel_tol: float | None = None
 
     def __post_init__(self) -> None:
-        _check(self)
         for name in ("tol", "rel_tol"):
             if (given := getattr(self, name)) is not None and given < 0:
                 raise InvalidArgument(f"{name} of a ConvCheck is {given!r}; a number of at least 0 is expected.")
@@ -67,6 +64,7 @@ class ConvCheck:
 Check: TypeAlias = ConvCheck | Action | None
 
 
+@check_fields
 @dataclass(frozen=True, kw_only=True)
 class LmerControl:
     """How `lmer` optimizes and what it checks: lme4's ``lmerControl``.
@@ -136,9 +134,6 @@ class LmerControl:
     check_conv_hess: Check = None
     opt_ctrl: Mapping[str, Any] | None = None
 
-    def __post_init__(self) -> None:
-        _check(self)
-
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that are given, by the names of ``lme4::lmerControl``.
 
@@ -161,26 +156,3 @@ def _plain(name: str, value: object) -> object:
         relative = {} if value.rel_tol is None else {"relTol": value.rel_tol}
         return {"action": value.action, "tol": value.tol, **relative}
     return None if (name, value) == ("optimizer", "none") else value
-
-
-def _check(given: ConvCheck | LmerControl) -> None:
-    """Check each field by its type, at run time."""
-    for name, hint in get_type_hints(type(given)).items():
-        value, kinds = getattr(given, name), (hint,) if get_origin(hint) is Literal else get_args(hint) or (hint,)
-        if not any(_is_a(value, kind) for kind in kinds):
-            wanted = ", ".join(text for kind in kinds for text in _describe(kind))
-            raise InvalidArgument(f"{name} of a {type(given).__name__} is {value!r}; one of {wanted} is expected.")
-
-
-def _is_a(value: object, kind: Any) -> bool:  # noqa: ANN401  # a type, or what stands for one
-    if get_origin(kind) is Literal:
-        return isinstance(value, str) and value in get_args(kind)
-    if kind is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
-    return isinstance(value, bool | np.bool_ if kind is bool else get_origin(kind) or kind)
-
-
-def _describe(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
-    if get_origin(kind) is Literal:
-        return tuple(map(repr, get_args(kind)))
-    return ("None" if kind is type(None) else {float: "a number", bool: "True, False"}.get(kind, kind.__name__),)

@@ -6,7 +6,7 @@ every value and type, and what is not used is not copied.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 
-Frame: TypeAlias = pd.DataFrame | ArrowStream
+Frame: TypeAlias = Annotated[pd.DataFrame | ArrowStream, "see `pandas_frame`"]
 
 
 def pandas_frame(data: object) -> pd.DataFrame:

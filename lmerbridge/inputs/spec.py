@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import Formula, parse
+from lmerbridge.formula import VALUES, Formula, is_plain, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
 from lmerbridge.results import LMM, Array, Design, Kind
@@ -23,6 +23,7 @@ from lmerbridge.results import LMM, Array, Design, Kind
 RowVector: TypeAlias = str | Sequence[float] | NDArray[Any] | pd.Series | None
 NaAction = Literal["omit", "exclude", "fail"]
 DoubleBar = Literal["split", "diag_special"]
+FactorContrasts: TypeAlias = Mapping[str, str | NDArray[Any] | pd.DataFrame]
 Start: TypeAlias = Sequence[float] | Array | Mapping[str, Sequence[float] | Array]
 OWN = ("data", "weights", "offset", "subset", "contrasts", "start", "control", "design")  # what can be changed in place
 ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
@@ -43,7 +44,7 @@ class Spec:
     subset : column name of booleans, boolean array of one value per row, or None
     na_action : {"omit", "exclude", "fail"} or None
         What happens to rows that lack a value. None is "omit" with a warning.
-    contrasts : mapping of factor to the name of R's contrast function, or None
+    contrasts : mapping of factor to the name of R's contrast function or to a matrix, or None
     start : array, mapping or None
         Starting theta, alone or as ``{"theta": ...}``.
     control : LmerControl, mapping or None
@@ -65,7 +66,7 @@ class Spec:
     offset: RowVector = None
     subset: RowVector = None
     na_action: NaAction | None = None
-    contrasts: Mapping[str, str] | None = None
+    contrasts: FactorContrasts | None = None
     start: Start | None = None
     control: Control | Mapping[str, Any] | None = None
     allow: Sequence[str] = ()
@@ -80,9 +81,9 @@ class Spec:
             raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
         if not isinstance(self.reml, bool | np.bool_):
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
-        if self.na_action not in (None, "omit", "exclude", "fail"):
+        if not isinstance(self.na_action, str | None) or self.na_action not in (None, "omit", "exclude", "fail"):
             raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
-        if self.double_bar not in ("split", "diag_special"):
+        if not isinstance(self.double_bar, str) or self.double_bar not in ("split", "diag_special"):
             raise InvalidArgument(f"double_bar is {self.double_bar!r}; 'split' or 'diag_special' is expected.")
         for argument in ("contrasts", "control"):
             given = getattr(self, argument)
@@ -90,7 +91,7 @@ class Spec:
                 continue
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
                 raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
-        object.__setattr__(self, "allow", _check_allow(self.allow))
+        object.__setattr__(self, "allow", check_allow(self.allow))
 
     def copy(self) -> Spec:
         """Return the same model on data of its own.
@@ -111,8 +112,14 @@ class Spec:
         InvalidArgument
             Its dot stands for a column that is not named by text.
         """
-        formula = parse(self.formula, (*self.allow, *self.kind.functions)).expand_dot(text_names(self.data))
+        formula = parse(self.formula, (*self.allow, *self.kind.functions), self.own_values)
+        formula = formula.expand_dot(text_names(self.data))
         return formula.diagonal() if self.double_bar == "diag_special" else formula
+
+    @property
+    def own_values(self) -> frozenset[str]:
+        """Columns that have the names of R's own values, ``T``, ``F`` and ``pi``, over which they win."""
+        return VALUES.intersection(name for name in self.data.columns if isinstance(name, str))
 
     @property
     def controls(self) -> Mapping[str, Any]:
@@ -140,7 +147,11 @@ class Spec:
 
     def _column(self, argument: str, name: str) -> pd.Series:
         if name not in self.data.columns:
-            raise MissingColumns([name], self.data.columns, where=argument)
+            error = MissingColumns([name], self.data.columns, where=argument)
+            if not is_plain(name):
+                computed = "one value per row, as in 1 / data['z']"
+                error.args = (f"{error} Text is the name of a column; {argument}= also takes an array of {computed}.",)
+            raise error
         values = self.data[name]
         if isinstance(values, pd.DataFrame):
             raise InvalidArgument(f"{argument} is {name!r}, the name of several columns; rename all but one.")
@@ -206,7 +217,8 @@ def _is_in(given: RowVector, columns: Mapping[str, pd.Series]) -> bool:
     return isinstance(given, str) and given in columns
 
 
-def _check_allow(given: object) -> tuple[str, ...]:
+def check_allow(given: object) -> tuple[str, ...]:
+    """Return functions that a formula may call, each as ``"package::function"``."""
     match given:
         case [*names] if all(isinstance(name, str) and ALLOWED.fullmatch(name) for name in names):
             return tuple(map(str, names))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, time_limit
-from lmerbridge.errors import FormulaError, InvalidArgument, amount
-from lmerbridge.formula import Formula, parse_right
-from lmerbridge.inputs import Frame, check_count, check_seed, pandas_frame
+from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, notices, time_limit
+from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
+from lmerbridge.formula import Call, Formula, parse_right, read_expression, tree_names
+from lmerbridge.inputs import Frame, check_allow, check_count, check_seed, check_signature, pandas_frame
 from lmerbridge.results import Array
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
@@ -27,6 +27,7 @@ class NewParams:
         Fixed effects by term.
     theta : Series
         Relative covariance parameters, by lme4's names: ``Subject.(Intercept)``, ``Subject.Days.(Intercept)``, ...
+        Equal names get numbers.
     sigma : float
         Residual standard deviation.
     """
@@ -36,6 +37,7 @@ class NewParams:
     sigma: float
 
 
+@check_signature
 def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[str] = ()) -> NewParams:
     """Return the parameters of a formula under their names: lme4's ``mkParsTemplate``.
 
@@ -58,9 +60,11 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     >>> params_template("~ Days + (Days | Subject)").theta.to_dict()
     {'Subject.(Intercept)': 1.0, 'Subject.Days.(Intercept)': 0.0, 'Subject.Days': 1.0}
     """
-    parsed = _parse(formula, allow)
-    table = None if data is None else columns.encode_table(pandas_frame(data), parsed)
-    found = host.call("params_template", formula=parsed.source, data=table, allow=list(allow)).values
+    frame = None if data is None else pandas_frame(data)
+    parsed = _parse(formula, allow, () if frame is None else frame.columns)
+    table = None if frame is None else columns.encode_table(frame, parsed)
+    reply = host.call("params_template", formula=parsed.source, data=table, allow=list(allow))
+    found = notices.values_of(reply)
     return NewParams(
         pd.Series(found["beta"], index=list(found["terms"]), name="beta"),
         pd.Series(found["theta"], index=list(found["names"]), name="theta"),
@@ -68,6 +72,7 @@ def params_template(formula: str, data: Frame | None = None, *, allow: Sequence[
     )
 
 
+@check_signature
 def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: Sequence[str] = ()) -> pd.DataFrame:
     """Return a frame with the columns of a formula, every combination of its groups: lme4's ``mkDataTemplate``.
 
@@ -94,9 +99,12 @@ def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: S
         raise InvalidArgument(f"groups is {groups!r} and per_group {per_group!r}; each is to be at least 1.")
     parsed = _parse(formula, allow)
     size: dict[str, Value] = {"groups": int(groups), "per_group": int(per_group)}
-    return frame_from_r(host.call("data_template", formula=parsed.source, allow=list(allow), **size).values)
+    reply = host.call("data_template", formula=parsed.source, allow=list(allow), **size)
+    return frame_from_r(notices.values_of(reply))
 
 
+@check_signature
+@notices.together()
 def simulate_formula(
     formula: str,
     data: Frame,
@@ -114,7 +122,7 @@ def simulate_formula(
     Parameters
     ----------
     formula : str
-        ``"~ x + (x | g)"``; a response is not looked at.
+        ``"~ x + (x | g)"``; a response may stand there if the data has it, and makes no difference, as in R.
     data : DataFrame
         The design: the columns that the formula names, without missing values.
     beta, theta : array, or mapping or Series by name
@@ -149,14 +157,16 @@ def simulate_formula(
     >>> found.shape
     (180, 1)
     """
-    frame, parsed = pandas_frame(data), _parse(formula, allow)
+    frame = pandas_frame(data)
+    parsed = _parse(formula, allow, frame.columns)
+    _check_response(formula, allow, frame)
     nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     if not 0 <= sigma < float("inf"):
         raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
     with time_limit(timeout):
         template = params_template(formula, frame, allow=allow)
         newdata.check_complete(frame, parsed.variables)
-        found = host.call(
+        reply = host.call(
             "simulate_formula",
             formula=parsed.source,
             data=columns.encode_table(frame, parsed),
@@ -166,17 +176,25 @@ def simulate_formula(
             nsim=nsim,
             seed=seed,
             allow=list(allow),
-        ).values["value"]
-    values = found.reshape(len(frame), -1, order="F")
+        )
+    values = notices.values_of(reply)["value"].reshape(len(frame), -1, order="F")
     return pd.DataFrame(values, frame.index, [f"sim_{i}" for i in range(1, nsim + 1)])
 
 
-def _parse(formula: str, allow: Sequence[str]) -> Formula:
-    parsed = parse_right(formula, tuple(allow))
+def _parse(formula: str, allow: Sequence[str], columns: Container[object] = ()) -> Formula:
+    parsed = parse_right(formula, check_allow(allow), columns)
     if parsed.structures:
         told = f"the formula has {parsed.structures[0]}(), whose parameters lme4 names for a fit only"
         raise FormulaError(f"{told}; fit it to some response, and simulate from the fit.")
     return parsed
+
+
+def _check_response(formula: str, allow: Sequence[str], frame: pd.DataFrame) -> None:
+    """Check that a response, which R evaluates and does not use, is there."""
+    match read_expression(formula, tuple(allow)):
+        case Call("~", (response, _)):
+            if missing := [name for name in tree_names(response) if name not in frame]:
+                raise MissingColumns(missing, frame.columns)
 
 
 def _align(name: str, given: Given, template: pd.Series) -> Array:

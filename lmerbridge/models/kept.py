@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, replies, session_facts, time_limit
+from lmerbridge.bridge import (
+    Value,
+    arguments,
+    build,
+    columns,
+    host,
+    notices,
+    refusals,
+    replies,
+    session_facts,
+    time_limit,
+)
 from lmerbridge.errors import (
     EngineFailed,
     InvalidArgument,
     LmerBridgeError,
     LmerBridgeWarning,
+    NumbersAsTextWarning,
     RError,
     SetupError,
     UnfitData,
 )
-from lmerbridge.inputs import RowVector, Spec
+from lmerbridge.inputs import ATTRIBUTES, RowVector, Spec, unknown_name
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
 
@@ -84,8 +98,23 @@ class KeptFit(Fit):
     spec: Spec = field(repr=False)
     _in_r: InR = field(repr=False)
 
+    def __init_subclass__(cls) -> None:
+        """Have each verb give its warnings at its end, however many calls of R or other verbs it makes."""
+        for name, verb in [*vars(cls).items()]:
+            if isfunction(verb) and not name.startswith("_"):
+                setattr(cls, name, notices.together()(verb))
+
     def __getstate__(self) -> dict[str, Any]:
         return state_of(self)
+
+    if not TYPE_CHECKING:  # a type checker knows which names are there
+
+        def __getattr__(self, name: str) -> object:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # it is there, and an AttributeError came out of it
+                return object.__getattribute__(self, name)
+            raise unknown_name("a fit", name, dir(self), ATTRIBUTES)
 
     def __str__(self) -> str:
         return self._summary_text
@@ -109,7 +138,12 @@ def state_of(fit: DataclassInstance) -> dict[str, Any]:
 
 def fit_spec(model: type[K], spec: Spec) -> K:
     """Fit a `Spec` with lme4, as `lmer` does once its arguments are gathered."""
-    return fit_from_r(model, *fit_in_r(spec))
+    try:
+        return fit_from_r(model, *fit_in_r(spec))
+    except UnfitData as error:
+        if told := " ".join(columns.describe_text(spec.data, spec.parsed)):
+            error.args = (f"{error} {told}",)
+        raise
 
 
 def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
@@ -126,7 +160,7 @@ def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
         ours = refusals.translate(error, spec)
         if ours is None:
             raise
-        raise ours from error
+        raise ours.after(error.conditions) from error
     return kept[0], model
 
 
@@ -142,7 +176,11 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
     last digits, ``remake`` rebuilds it, and can be pickled.
     """
     described = build(getattr(replies, spec.kind.reply), model.reply.values)
-    check_numbers(spec, described)
+    try:
+        check_numbers(spec, described)
+    except LmerBridgeError as error:
+        error.after(model.reply.conditions)
+        raise
     facts = session_facts()
     return of(
         engine="lme4",
@@ -190,8 +228,8 @@ def without_model(fit: K) -> K:
 
 
 def call_on(fit: HasModel, function: str, **arguments: Value) -> dict[str, Any]:
-    """Call a function of the R package on a fit's model."""
-    return model_of(fit).call(function, **arguments)
+    """Call a function of the R package for a verb, as `ask`, and return its values."""
+    return ask(fit, function, timeout=None, **arguments).values
 
 
 def ask(fit: HasModel, function: str, *, timeout: float | None = None, **arguments: Value) -> host.Reply:
@@ -201,6 +239,8 @@ def ask(fit: HasModel, function: str, *, timeout: float | None = None, **argumen
     ------
     InvalidArgument
         The function refused the model or an argument.
+    MissingValues
+        It compares models, and a smaller one would have more rows.
     SetupError
         It needs an R package that is not installed.
     """
@@ -209,12 +249,14 @@ def ask(fit: HasModel, function: str, *, timeout: float | None = None, **argumen
             model = model_of(fit)
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
-        raise _translate(error) from error
-    notices.give(notices.of_conditions(reply.conditions))
+        raise _translate(error, fit).after(error.conditions) from error
+    notices.values_of(reply)
     return reply
 
 
-def _translate(error: RError) -> LmerBridgeError:
+def _translate(error: RError, fit: HasModel) -> LmerBridgeError:
+    if error.text.startswith("number of rows in use has changed") and isinstance(fit, KeptFit):
+        return refusals.of_other_rows(fit.spec)
     if "lmerbridge_refusal" in error.classes:
         return InvalidArgument(f"{error.text}.")
     missing = re.search(r"no package called .([\w.]+)", error.text)
@@ -242,7 +284,8 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield the warnings that come with a new fit."""
     if fit.spec.na_action is None and fit.rows_dropped:
         missing = fit.spec.count_missing(fit.spec.data.columns)
-        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing)
+        yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
+    yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):
@@ -257,6 +300,7 @@ def _snapshot(spec: Spec) -> Spec:
         spec,
         formula=spec.parsed.text,
         data=_columns(spec.data, list(dict.fromkeys([*spec.parsed.variables, *named]))),
+        contrasts=deepcopy(spec.contrasts),
         weights=_row_vector(spec, "weights"),
         offset=_row_vector(spec, "offset"),
         subset=_row_vector(spec, "subset"),

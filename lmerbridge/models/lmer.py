@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lmerbridge.bridge import notices, time_limit
-from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
+from lmerbridge.inputs import (
+    DoubleBar,
+    FactorContrasts,
+    Frame,
+    LmerControl,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    check_keywords,
+    check_methods,
+    pandas_frame,
+)
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
@@ -19,6 +31,7 @@ from lmerbridge.models.resample import bootstrap, power
 from lmerbridge.models.tidy import plots, tidy
 
 
+@check_methods
 class LmerFit(KeptFit):
     """A fit of lme4: its numbers, and every verb that R has for it.
 
@@ -148,6 +161,7 @@ class LmerFit(KeptFit):
     llik_aic = optimum.llik_aic
 
 
+@check_keywords
 def lmer(
     formula: str,
     data: Frame,
@@ -157,7 +171,7 @@ def lmer(
     offset: RowVector = None,
     subset: RowVector = None,
     na_action: NaAction | None = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: FactorContrasts | None = None,
     start: Start | None = None,
     control: LmerControl | Mapping[str, Any] | None = None,
     allow: Sequence[str] = (),
@@ -182,7 +196,9 @@ def lmer(
         What to do with rows that lack a value. ``exclude`` keeps them, as NaN, in fitted and residuals. If
         it is not given, they are left out as by ``omit``, with a warning.
     contrasts : mapping
-        R's contrast function for a factor: ``{"treatment": "contr.sum"}``.
+        R's contrast function for a factor: ``{"treatment": "contr.sum"}``; or a matrix, an array or a DataFrame with
+        a row per level. Rows of a DataFrame are found by the names of the levels where its index has them, and its
+        columns name the coefficients.
     start : array or mapping
         Theta to start from, alone or as ``{"theta": ...}``; from lme4 2.0-1 on ``{"par": ...}``. Fixed effects have no
         start: they follow from theta.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -11,14 +12,55 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Factor, Table, Value, build, columns, host, newdata, notices, time_limit
-from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RError, RowsLeftOutWarning, UnfitData, amount
+from lmerbridge.bridge import (
+    Factor,
+    Table,
+    Value,
+    build,
+    columns,
+    host,
+    lme4_version,
+    newdata,
+    notices,
+    row_vectors,
+    time_limit,
+)
+from lmerbridge.errors import (
+    InvalidArgument,
+    KnownDefectWarning,
+    LmerBridgeWarning,
+    RError,
+    RowsLeftOutWarning,
+    UnfitData,
+    amount,
+)
 from lmerbridge.formula import Formula, parse_list, tree_names
-from lmerbridge.inputs import Frame, check_level, pandas_frame
+from lmerbridge.inputs import (
+    Frame,
+    RowVector,
+    Spec,
+    check_allow,
+    check_level,
+    check_methods,
+    check_signature,
+    pandas_frame,
+)
 from lmerbridge.models.kept import InR, ask, state_of
 from lmerbridge.results import GroupedFit, GroupEstimates, long_table
 
+COUNT = (
+    "lme4 {lme4} counts {counted} residual degrees of freedom of all groups, which have {right}: it takes off "
+    "coefficients that a group lacks. So sigma is wrong, and all that stands on it where pool is True; lme4 2.1-0 and "
+    "later count right."
+)
+WEIGHTS = (
+    "lme4 {lme4} leaves weights out of the residual standard deviation of all groups: it gives {sigma:.6g}, and with "
+    "them it is {right:.6g}. So all that stands on it where pool is True is wrong."
+)
+ROUNDING = 1e-8  # relative, of sums of squares
 
+
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LmList(GroupedFit):
     """A linear model in each group, lme4's ``lmList``: its numbers and its verbs.
@@ -94,11 +136,20 @@ class LmList(GroupedFit):
         return table
 
     def _formula(self) -> Formula:
-        return parse_list(self.formula, self.allow)
+        return parse_list(self.formula, self.allow, self.data.columns)
 
 
+@check_signature
 def lm_list(
-    formula: str, data: Frame, *, pool: bool = True, allow: Sequence[str] = (), timeout: float | None = None
+    formula: str,
+    data: Frame,
+    *,
+    weights: RowVector = None,
+    offset: RowVector = None,
+    subset: RowVector = None,
+    pool: bool = True,
+    allow: Sequence[str] = (),
+    timeout: float | None = None,
 ) -> LmList:
     """Fit a linear model in each group: R's ``lme4::lmList``.
 
@@ -108,6 +159,8 @@ def lm_list(
         ``"y ~ x | g"``: the model on the left of the bar, one column that groups on its right.
     data : DataFrame
         Rows that lack a value are left out, group by group.
+    weights, offset : column name or array of one number per row
+    subset : column name or array of one boolean per row
     pool : bool
         Whether standard errors come from the residual standard deviation of all groups.
     allow : sequence of str
@@ -126,6 +179,14 @@ def lm_list(
         The formula or the data cannot be used.
     TimedOut
 
+    Warns
+    -----
+    RWarning
+        A group could not be fitted.
+    RowsLeftOutWarning
+    KnownDefectWarning
+        lme4's pooled standard deviation is wrong: with weights, and before 2.1-0 where a group lacks a coefficient.
+
     Examples
     --------
     >>> from lmerbridge import lm_list, load_dataset
@@ -135,11 +196,13 @@ def lm_list(
     >>> found.df_residual, round(found.sigma, 3)
     (144, 25.592)
     """
-    allowed = tuple(allow)
-    parsed = parse_list(formula, allowed)
+    allowed = check_allow(allow)
     frame = pandas_frame(data)
+    parsed = parse_list(formula, allowed, frame.columns)
+    spec = Spec(formula=formula, data=frame, weights=weights, offset=offset, subset=subset, allow=allowed)
+    vectors = row_vectors(spec)
     with time_limit(timeout):
-        model = _model(parsed, frame, pool, allowed)
+        model = _model(parsed, frame, pool, allowed, vectors)
     kept = pd.DataFrame({name: frame[name] for name in parsed.variables}, frame.index, copy=True)
     found = LmList(
         formula=parsed.text,
@@ -148,26 +211,44 @@ def lm_list(
         data=kept,
         allow=allowed,
         conditions=model.reply.conditions,
-        _in_r=InR(partial(_model, parsed, kept, bool(pool), allowed), model),
+        _in_r=InR(partial(_model, parsed, kept, bool(pool), allowed, deepcopy(vectors)), model),
     )
-    notices.give(chain(_row_notices(kept), notices.of_conditions(found.conditions)))
+    of_rows = _row_notices(spec, parsed.variables)
+    notices.give(chain(of_rows, notices.of_conditions(found.conditions), _pooling_notices(found.estimates)))
     return found
 
 
-def _row_notices(data: pd.DataFrame) -> Iterator[LmerBridgeWarning]:
-    if missing := int(data.isna().any(axis=1).sum()):
+def _row_notices(spec: Spec, variables: Sequence[str]) -> Iterator[LmerBridgeWarning]:
+    vectors = (spec.per_row("weights"), spec.per_row("offset"))
+    named = [spec.data[name].reset_index(drop=True) for name in variables]
+    table = pd.concat([*named, *(values for values in vectors if values is not None)], axis=1)
+    rows = table.iloc[spec.rows_in_subset()]
+    if missing := int(rows.isna().any(axis=1).sum()):
         yield RowsLeftOutWarning(
-            f"{missing} of {amount(len(data), 'row')} {'lacks' if missing == 1 else 'lack'} a value and "
+            f"{missing} of {amount(len(rows), 'row')} {'lacks' if missing == 1 else 'lack'} a value and "
             f"{'is' if missing == 1 else 'are'} left out; .fitted has the others."
         )
 
 
-def _model(formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[str]) -> host.RModel:
-    data = columns.encode_table(frame, formula)
+def _pooling_notices(found: GroupEstimates) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning for each way in which lme4's pooled standard deviation is wrong."""
+    if found.df_residual != found.df_by_rank:
+        yield KnownDefectWarning(COUNT.format(lme4=lme4_version(), counted=found.df_residual, right=found.df_by_rank))
+    squares = found.sigma**2 * found.df_residual
+    if abs(squares - found.squares) > ROUNDING * found.squares:
+        right = np.sqrt(found.squares / found.df_by_rank)
+        yield KnownDefectWarning(WEIGHTS.format(lme4=lme4_version(), sigma=found.sigma, right=right))
+
+
+def _model(
+    formula: Formula, frame: pd.DataFrame, pool: bool, allow: Sequence[str], vectors: Mapping[str, Value]
+) -> host.RModel:
+    table = columns.encode_table(frame, formula)
+    data = Table({**table.columns, **vectors}, table.rows)
     given: dict[str, Value] = {"formula": formula.source, "data": data, "pool": bool(pool), "allow": list(allow)}
     try:
         return host.keep("fit_lmlist", **given)
     except RError as error:
         if "lmerbridge_refusal" in error.classes:
-            raise UnfitData(f"{error.text}.") from error
+            raise UnfitData(f"{error.text}.").after(error.conditions) from error
         raise

@@ -19,3 +19,4 @@ from .tolerances import profile as profile
 from .verdict import Comparison as Comparison
 from .verdict import Known as Known
 from .verdict import Verdict as Verdict
+from .words import AT_LIMIT as AT_LIMIT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -13,7 +14,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import Spec, check_signature
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def suite() -> tuple[Case, ...]:
     )
 
 
+@check_signature
 def pick(pattern: str) -> tuple[Case, ...]:
     """Return the cases whose name matches a glob, such as ``sleepstudy*`` or ``*/ML``.
 
@@ -89,5 +91,9 @@ def pick(pattern: str) -> tuple[Case, ...]:
     """
     found = tuple(case for case in suite() if fnmatchcase(case.name, pattern))
     if not found:
-        raise InvalidArgument(f"no case matches {pattern!r}; there are {', '.join(case.name for case in suite())}.")
+        names = [case.name for case in suite()]
+        globs = dict.fromkeys(f"{name.partition('/')[0]}/*" for name in names)
+        near = get_close_matches(pattern, [*globs, *names])
+        meant = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'sleepstudy*' matches some."
+        raise InvalidArgument(f"no case matches {pattern!r} of the {len(names)} there are. {meant}")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lmerbridge.engines import Engine, find, fit_with
@@ -15,8 +15,9 @@ from lmerbridge.errors import (
     TimedOut,
     TooLarge,
     WorkerDied,
+    shorten,
 )
-from lmerbridge.inputs import Frame, NaAction, RowVector, Spec, pandas_frame
+from lmerbridge.inputs import FactorContrasts, Frame, NaAction, RowVector, Spec, check_keywords, pandas_frame
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.judge import judge
@@ -28,6 +29,7 @@ from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
 
+@check_keywords
 def compare(
     formula: str,
     data: Frame,
@@ -39,7 +41,7 @@ def compare(
     offset: RowVector = None,
     subset: RowVector = None,
     na_action: NaAction = "omit",
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: FactorContrasts | None = None,
     allow: Sequence[str] = (),
     profile: str = "default",
 ) -> Comparison:
@@ -91,6 +93,9 @@ def compare(
 
 def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
     first, second = (engine if isinstance(engine, Engine) else find(engine) for engine in (reference, candidate))
+    for engine in (first, second):
+        if not isinstance(engine.name, str):
+            raise InvalidArgument(f"an engine's name is {engine.name!r}; a text is expected.")
     if "shared_design" in first.capabilities:
         raise InvalidArgument(f"{first.name} fits the matrices of a reference, so it cannot be the reference.")
     result = judge_candidate(spec, first.name, fit_with(first, spec), second, profile)
@@ -143,7 +148,7 @@ def no_fit(
         reference=names[0],
         candidate=names[1],
         verdict=verdict,
-        cause=Evidence(code, {"message": message} if message else {}),
+        cause=Evidence(code, {"message": shorten(message)} if message else {}),
         reference_fit=reference_fit,
         candidate_fit=None,
     )

@@ -99,7 +99,8 @@ class Judged:
         Rounding error of the objective at the minimum, in deviance units.
     marks : tuple of str
         ``boundary`` (a variance is zero, or a correlation is one), ``flat`` (the criterion hardly moves between two
-        answers that differ).
+        answers that differ), ``at a limit`` (a gap or the worst difference is between half its limit and
+        twice that).
     theta : tuple of float
         The candidate's theta in the reference's order.
     optimizers : dict of str to float

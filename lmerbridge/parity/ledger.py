@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import document, words
 from lmerbridge.parity import cases
 from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.verdict import Comparison, Known, Verdict
@@ -49,13 +50,11 @@ def load_ledger(path: Path) -> tuple[Known, ...]:
     InvalidArgument
         It cannot be read, or an entry is not one: the message says which and what is wrong with it.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # TOML's and Unicode's own are among them
-        raise InvalidArgument(f"the ledger {path} cannot be read: {error}") from error
-    tables = table.get("known", [])
-    if set(table) - {"known"} or not (isinstance(tables, list) and all(isinstance(t, dict) for t in tables)):
-        raise InvalidArgument(f"the ledger {path} has {', '.join(table)}; [[known]] tables are expected.")
+    with document(path, "the ledger") as text:
+        table = tomllib.loads(text)
+        tables = table.get("known", [])
+        if set(table) - {"known"} or not (isinstance(tables, list) and all(isinstance(t, dict) for t in tables)):
+            raise InvalidArgument(f"it has {', '.join(table)}; [[known]] tables are expected.")
     entries = [_entry(given, f"entry {number} of {path}") for number, given in enumerate(tables, 1)]
     return _distinct(entries, path)
 
@@ -69,16 +68,16 @@ def _entry(given: Mapping[str, Any], where: str) -> Known:
 def _faults(given: Mapping[str, Any]) -> Iterator[str]:
     """Yield a clause for each thing that is wrong with an entry."""
     for name in given.keys() - FIELDS:
-        yield f"it has {name!r}; {', '.join(FIELDS)} are expected"
+        yield f"it has {words(name)}; {', '.join(FIELDS)} are expected"
     for name, kind in FIELDS.items():
         value = given.get(name)
         if name not in given:
             if name != OPTIONAL:
                 yield f"it lacks {name!r}"
         elif type(value) is not kind or value == "":
-            yield f"{name!r} is {value!r}; {'a date such as 2027-06-30' if kind is date else 'a text'} is expected"
+            yield f"{name!r} is {words(value)}; {'a date such as 2027-06-30' if kind is date else 'a text'} is expected"
         elif name == "verdict" and value not in VERDICTS:
-            yield f"'verdict' is {value!r}; one of {', '.join(VERDICTS)} is expected"
+            yield f"'verdict' is {words(value)}; one of {', '.join(VERDICTS)} is expected"
 
 
 def _distinct(entries: Sequence[Known], path: Path) -> tuple[Known, ...]:

@@ -18,10 +18,11 @@ from lmerbridge.parity.criterion import Criterion
 from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
-from lmerbridge.parity.words import Code
+from lmerbridge.parity.words import AT_LIMIT, Code
 from lmerbridge.results import Array, Design, Fit, covariance
 
 LOST = 1e-4  # no more than this is forgiven to the rounding of a covariance near its boundary
+NEAR = 2.0  # times a limit: nlme's gap on carrots/ML is 7.2e-7 or 1.24e-6 by the processor, the limit 1e-6
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
 
 
@@ -210,11 +211,20 @@ class Trial:
 
     @cached_property
     def marks(self) -> tuple[str, ...]:
-        """``boundary`` where a variance is zero or a correlation one on either side, and ``flat``."""
+        """``boundary`` where a variance is zero or a correlation one on either side, ``flat``, and ``at a limit``."""
         diagonal = self.objective.lower == 0
         units = np.abs(self.thetas[:, diagonal]) * self.objective.scale[diagonal]
-        found = {"boundary": bool((units < ZERO_SD).any()), "flat": self._flat}
+        found = {"boundary": bool((units < ZERO_SD).any()), "flat": self._flat, AT_LIMIT: self._at_limit}
         return tuple(mark for mark, present in found.items() if present)
+
+    @property
+    def _at_limit(self) -> bool:
+        """Whether a gap or a difference lies so near its limit that another processor may give another verdict."""
+        limits = self.noise + self.profile.same, self.profile.loose
+        pairs = [(gap, limit) for gap in self.gap.values() for limit in limits]
+        differences = [(row.difference, row.tolerance) for row in self.rows if row.tolerance > 0]
+        worst = max(differences, key=lambda pair: pair[0] / pair[1] if pair[0] < math.inf else 0.0, default=(0.0, 1.0))
+        return any(limit / NEAR < size < limit * NEAR for size, limit in (*pairs, worst))
 
     @property
     def _flat(self) -> bool:

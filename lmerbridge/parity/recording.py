@@ -13,7 +13,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find, fit_with
-from lmerbridge.engines.recorded import FORMAT, data_hash, json_column
+from lmerbridge.engines.recorded import FORMAT, data_hash, digest, json_column
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.models import LmerFit, call_on, model_of
@@ -33,7 +33,8 @@ def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
     -------
     dict
         ``engine`` and ``versions`` (of R, lme4, BLAS, ...); ``data``, every data set used, once; ``models``, each with
-        the hash of its data, lme4's matrices, and what R replied of its fits: the same doubles when read back.
+        the hash of its data, lme4's matrices, and what R replied of its fits: the same doubles when read back;
+        ``digest``, SHA-256 of all that.
 
     Raises
     ------
@@ -57,7 +58,8 @@ def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
         model["fits"]["REML" if case.reml else "ML"] = _fit(fit)
         data[f"{case.package}/{case.dataset}"] = _frame(load_dataset(case.dataset, case.package))
         versions = dict(fit.provenance.versions)
-    return {"format": FORMAT, "engine": engine, "versions": versions, "data": data, "models": [*models.values()]}
+    found = {"format": FORMAT, "engine": engine, "versions": versions, "data": data, "models": [*models.values()]}
+    return found | {"digest": digest(found)}
 
 
 def write_recording(recording: Mapping[str, Any], path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import ClassVector, Factor, Logical, Value, encode_table
+from lmerbridge.bridge import ClassVector, Factor, Logical, Value, contrasts, encode_table
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
@@ -108,7 +109,8 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     script = Path(folder, "finding.R" if language == "r" else "finding.py")
     write: Callable[..., str] = _r_script if language == "r" else _python_script
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
-    text = write(data, comparison, formula.text, given, spec.contrasts or {})
+    coding = contrasts(spec.contrasts, formula, columns, np.arange(len(frame)))
+    text = write(data, comparison, formula.text, given, coding)
     write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
 
@@ -168,13 +170,13 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _r_script(
-    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
+    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, coding: Mapping[str, Value] | None = None
 ) -> str:
     kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
     criterion = f"{kind.criteria[comparison.reml]}(m)"
     more = "".join(f", {argument} = {column}" for argument, column in given)
-    if contrasts:
-        more += f", contrasts = list({', '.join(f'`{name}` = {_r_text(c)}' for name, c in contrasts.items())})"
+    if coding:
+        more += f", contrasts = list({', '.join(f'`{name}` = {_r_contrasts(c)}' for name, c in coding.items())})"
     lines = [
         "library(lme4)",
         *data,
@@ -191,10 +193,11 @@ def _r_script(
 
 
 def _python_script(
-    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, contrasts: Mapping[str, str] | None = None
+    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, coding: Mapping[str, Value] | None = None
 ) -> str:
     more = "".join(f", {argument}={column!r}" for argument, column in given)
-    more += f", contrasts={dict(contrasts)!r}" if contrasts else ""
+    if coding:
+        more += f", contrasts={{{', '.join(f'{name!r}: {_python_contrasts(c)}' for name, c in coding.items())}}}"
     more += f", reference={comparison.reference!r}" if comparison.reference != "lme4" else ""
     lines = [
         *data,
@@ -203,6 +206,21 @@ def _python_script(
         "print(result.frame.to_string())",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _r_contrasts(given: Any) -> str:  # noqa: ANN401  # text, or a matrix as R is sent it
+    if isinstance(given, str):
+        return _r_text(given)
+    values, names = ", ".join(map(repr, given["values"].tolist())), ", ".join(map(_r_text, given["names"]))
+    named = f", dimnames = list(NULL, c({names}))" if names else ""
+    return f"matrix(c({values}), ncol = {given['columns']}{named})"
+
+
+def _python_contrasts(given: Any) -> str:  # noqa: ANN401  # the same
+    if isinstance(given, str):
+        return repr(given)
+    rows = given["values"].reshape(-1, given["columns"], order="F").tolist()
+    return f"pd.DataFrame({rows!r}{', columns=' + repr(given['names']) if given['names'] else ''})"
 
 
 def _arguments(case: Case) -> list[tuple[str, str]]:

@@ -8,20 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import distributions, version
+from typing import Any
 
 from joblib import Parallel, delayed
 
 from lmerbridge.bridge import session_facts
 from lmerbridge.datasets import load_dataset
-from lmerbridge.engines import Engine, find, fit_with
-from lmerbridge.errors import EngineFailed, LmerBridgeError, SetupError
-from lmerbridge.inputs import Spec
+from lmerbridge.engines import RECORDED, Engine, find, fit_with
+from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, SetupError
+from lmerbridge.inputs import Spec, check_signature
 from lmerbridge.parity import process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
 from lmerbridge.parity.ledger import Stale, hold
 from lmerbridge.parity.reproduce import python_code, r_code
 from lmerbridge.parity.verdict import Comparison, Known, Verdict
+from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
 PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy", "mixedlm", "interlace-lme")
@@ -83,7 +85,7 @@ def run_cases(
     timeout: float | None = None,
     profile: str = "default",
 ) -> Iterator[tuple[CaseResult, ...]]:
-    """Judge every candidate on every case, and yield each case's results in order as they come.
+    """Judge every candidate on every case, and give each case's results in order as they come.
 
     Parameters
     ----------
@@ -107,10 +109,16 @@ def run_cases(
     tolerances.profile(profile)
     for name in (reference, *candidates):
         find(name)
-    parallel = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
-    yield from parallel(delayed(run_case)(case, tuple(candidates), reference, timeout, profile) for case in cases)
+    calls = [delayed(run_case)(case, tuple(candidates), reference, timeout, profile) for case in cases]
+    return _results(calls, jobs)
 
 
+def _results(calls: Sequence[Any], jobs: int | None) -> Iterator[tuple[CaseResult, ...]]:
+    """Begin the calls when the first result is asked for, in the backend of that moment."""
+    yield from Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(calls)
+
+
+@check_signature
 def run_case(
     case: Case,
     candidates: Sequence[str],
@@ -125,7 +133,9 @@ def run_case(
     try:
         return tuple(_result_apart(case, (reference, name), timeout, profile) for name in candidates)
     except LmerBridgeError as error:  # the reference's: a candidate's is a verdict
-        return tuple(_failure(case, (reference, name), str(error), None) for name in candidates)
+        lacking = isinstance(error, NotExpressible) and reference.startswith(RECORDED)
+        code = Code.NOT_RECORDED if lacking else Code.NO_FIT
+        return tuple(_failure(case, (reference, name), str(error), None, code) for name in candidates)
 
 
 def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, profile: str) -> CaseResult:
@@ -138,12 +148,15 @@ def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, pro
     return result
 
 
-def _failure(case: Case, names: tuple[str, str], reason: str, reference_fit: Fit | None) -> CaseResult:
-    failed = no_fit(case, names, Verdict.ENGINE_FAILED, reason, reference_fit)
+def _failure(
+    case: Case, names: tuple[str, str], reason: str, reference_fit: Fit | None, code: Code = Code.NO_FIT
+) -> CaseResult:
+    failed = no_fit(case, names, Verdict.ENGINE_FAILED, reason, reference_fit, code)
     result: CaseResult = process.call_apart(_result, case, failed)
     return result
 
 
+@check_signature
 def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
     """Fit the reference and judge one candidate, an object, against it in this process."""
     spec, fit = _spec_and_fit(case, reference)
@@ -187,6 +200,7 @@ def _is_installed(package: str) -> bool:
     return any(True for _ in distributions(name=package))
 
 
+@check_signature
 def collect(
     results: Sequence[tuple[CaseResult, ...]], ledger: Sequence[Known] = (), profile: str = "default"
 ) -> SuiteRun:

@@ -69,7 +69,6 @@ def default() -> ToleranceProfile:
     return profile("default")
 
 
-@cache
 def profile(name: str) -> ToleranceProfile:
     """Return a profile by its name.
 
@@ -83,9 +82,14 @@ def profile(name: str) -> ToleranceProfile:
     >>> [profile(name).quantities["fixef"].limit for name in profiles()]
     [0.0001, 1e-05, 0.001]
     """
+    if not isinstance(name, str) or name not in profiles():
+        raise InvalidArgument(f"the profile is {name!r}; one of {', '.join(profiles())} is expected.")
+    return _profile(name)
+
+
+@cache
+def _profile(name: str) -> ToleranceProfile:
     data = _data()
-    if name not in data["profile"]:
-        raise InvalidArgument(f"the profile is {name!r}; one of {', '.join(data['profile'])} is expected.")
     own, objective = data["profile"][name], data["objective"]
     compared, held = own.get("quantities", 1.0), own.get("pinned", 1.0)
     return ToleranceProfile(

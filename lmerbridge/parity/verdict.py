@@ -13,7 +13,7 @@ from typing import Literal
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import Spec, check_methods
 from lmerbridge.parity.evidence import Evidence, Judged, Line, Native
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
@@ -99,6 +99,7 @@ class Known:
 NOT_JUDGED = Judged(gap={}, worse=None, minimum=math.nan, noise=math.nan)
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Comparison:
     """Two fits of one model, with a verdict.

@@ -36,6 +36,8 @@ CONSTANTS = {  # by which two objectives may differ
     "sum_log_weights": "the sum of log weights",
 }
 
+AT_LIMIT = "at a limit"  # the mark of a verdict that another processor may turn
+
 
 class Code(StrEnum):
     """What a stage found.
@@ -59,6 +61,7 @@ class Code(StrEnum):
         return code
 
     NO_FIT = "no_fit", "fit", False
+    NOT_RECORDED = "not_recorded", "fit", False
     NOT_JUDGED = "not_judged", "fit", False
     STRUCTURED = "structured", "fit", False
     SOUND_REFERENCE = "sound_reference", "reference", True
@@ -218,6 +221,7 @@ def _definition(f: Figures) -> str:
 
 SENTENCES: dict[Code, Callable[[Figures], str]] = {
     Code.NO_FIT: "{message}".format_map,
+    Code.NOT_RECORDED: "not recorded: {message}".format_map,
     Code.NOT_JUDGED: "the answers cannot be judged: {message}".format_map,
     Code.STRUCTURED: lambda _: (
         "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from lmerbridge.inputs import check_signature
 from lmerbridge.parity import CaseResult, Stale, SuiteRun, Verdict, definitions
 from lmerbridge.report.digits import Panel, digit_panels
 from lmerbridge.report.findings import Finding, anchor, badness, finding
@@ -111,6 +112,7 @@ class Report:
         return f"{sum(n for _, n, _ in self.planted)} planted, {sum(c for _, _, c in self.planted)} caught."
 
 
+@check_signature
 def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
     """Describe a run.
 

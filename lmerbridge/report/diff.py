@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import check_type, document, parse_json, words
 from lmerbridge.parity import Verdict
 from lmerbridge.report.description import Report
 from lmerbridge.report.machine import SCHEMA, json_text
 
 GREW = 1.1  # a gap this many times the old one has grown: less is the last step of an optimizer
+KERNEL = "BLAS kernel"  # the code path that OpenBLAS chose for the processor
 ROUNDING = 1e-6  # deviance units, as for the same optimum
 BADNESS = (  # the least first
     Verdict.SAME_OPTIMUM,
@@ -77,6 +79,24 @@ class Answer:
         return str(self.verdict) if self.gap is None else f"{self.verdict} (gap {self.gap:.2g})"
 
 
+class _Result(TypedDict):
+    """What is read of a result."""
+
+    case: str
+    candidate: str
+    reference: str
+    verdict: Verdict
+    fails: bool
+    gap: dict[str, Any]
+
+
+class _Report(TypedDict):
+    """What is read of a report in JSON."""
+
+    results: list[_Result]
+    provenance: list[tuple[str, str]]
+
+
 Key = tuple[str, str, str]  # case, engine under test, reference
 
 
@@ -126,6 +146,8 @@ class Diff:
     def __str__(self) -> str:
         changed = [str(d) for d in self.differences if d.change is not Change.UNCHANGED]
         versions = [f"{name}: {old or 'none'} -> {new or 'none'}" for name, old, new in self.versions]
+        if any(name == KERNEL for name, *_ in self.versions):
+            versions.append("Another processor's code gives other last bits: a verdict at a limit may change with it.")
         tally = Counter(d.change for d in self.differences)
         return "\n".join([*versions, *changed, ", ".join(f"{tally[change]} {change}" for change in Change)])
 
@@ -138,17 +160,18 @@ def load_run(path: Path) -> Run:
     InvalidArgument
         The file cannot be read, or is no report of this schema.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
-            raise InvalidArgument(f"{path} has schema {data['schema']!r}; {SCHEMA} is expected.")
-        return _run(data)
-    except OSError as error:
-        raise InvalidArgument(f"{path} cannot be read: {error.strerror}.") from error
-    except InvalidArgument:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidArgument(f"{path} is no parity report in JSON: {type(error).__name__}, {error}.") from error
+    with document(path) as text:
+        data = parse_json(text)
+        if isinstance(data, dict) and data.get("schema") != SCHEMA:
+            raise InvalidArgument(f"it has schema {words(data.get('schema'))}; {SCHEMA} is expected.")
+        check_type(data, _Report)
+        for place, result in enumerate(data["results"]):
+            engine = result["candidate"]
+            check_type(result["gap"].get(engine), float | None, f"results[{place}].gap.{engine}")
+        run = _run(data)
+        if len(run.answers) < len(data["results"]):
+            raise InvalidArgument("results has a case and its engines twice; each once is expected.")
+        return run
 
 
 def since(old: Run, report: Report) -> Report:

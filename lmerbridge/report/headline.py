@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lmerbridge.parity import Comparison, Verdict
 from lmerbridge.report.meaning import meaning
-from lmerbridge.report.outcome import GLYPHS, WORDS, Level, Words, fails, reference_at_fault
+from lmerbridge.report.outcome import GLYPHS, NOT_RECORDED, WORDS, Level, Words, fails, reference_at_fault, words_of
 from lmerbridge.report.wording import count_phrase
 from lmerbridge.results import Fit
 
 Light = Literal["green", "amber", "red"]
 NOTHING_COMPARED = "Nothing compared"
 
-CLAUSES: tuple[tuple[Verdict, bool, str, str], ...] = (  # verdict, reference at fault, one, many
-    (Verdict.OTHER_OPTIMUM, False, "{n} stops short of the optimum", "{n} stop short of the optimum"),
-    (Verdict.BOTH_SHORT, False, "on {n} both stop short", "on {n} both stop short"),
-    (Verdict.FAULTY_REPORT, False, "{n} has a faulty report", "{n} have a faulty report"),
-    (Verdict.REFERENCE_FAULTY, False, "on {n} REF itself is faulty", "on {n} REF itself is faulty"),
-    (Verdict.OTHER_OBJECTIVE, False, "{n} has another objective", "{n} have another objective"),
-    (Verdict.SPEC_MISMATCH, False, "{n} is of another model", "{n} are of another model"),
-    (Verdict.ENGINE_FAILED, False, "{n} fails", "{n} fail"),
-    (Verdict.TOO_LARGE, False, "{n} is too large", "{n} are too large"),
-    (Verdict.NOT_EXPRESSIBLE, False, "{n} cannot be expressed", "{n} cannot be expressed"),
-    (Verdict.OTHER_OPTIMUM, True, "on {n} REF itself stops short", "on {n} REF itself stops short"),
-    (Verdict.ENGINE_FAILED, True, "on {n} REF itself fails", "on {n} REF itself fails"),
+Fault = Literal["", "reference", "recording"]  # whose it is, where it is not the candidate's
+CLAUSES: tuple[tuple[Verdict, Fault, str, str], ...] = (  # verdict, whose fault, one, many
+    (Verdict.OTHER_OPTIMUM, "", "{n} stops short of the optimum", "{n} stop short of the optimum"),
+    (Verdict.BOTH_SHORT, "", "on {n} both stop short", "on {n} both stop short"),
+    (Verdict.FAULTY_REPORT, "", "{n} has a faulty report", "{n} have a faulty report"),
+    (Verdict.REFERENCE_FAULTY, "", "on {n} REF itself is faulty", "on {n} REF itself is faulty"),
+    (Verdict.OTHER_OBJECTIVE, "", "{n} has another objective", "{n} have another objective"),
+    (Verdict.SPEC_MISMATCH, "", "{n} is of another model", "{n} are of another model"),
+    (Verdict.ENGINE_FAILED, "", "{n} fails", "{n} fail"),
+    (Verdict.TOO_LARGE, "", "{n} is too large", "{n} are too large"),
+    (Verdict.NOT_EXPRESSIBLE, "", "{n} cannot be expressed", "{n} cannot be expressed"),
+    (Verdict.OTHER_OPTIMUM, "reference", "on {n} REF itself stops short", "on {n} REF itself stops short"),
+    (Verdict.ENGINE_FAILED, "reference", "on {n} REF itself fails", "on {n} REF itself fails"),
+    (Verdict.ENGINE_FAILED, "recording", "{n} is not recorded", "{n} are not recorded"),
 )
 
 
@@ -108,14 +110,15 @@ def _sentence(comparisons: Sequence[Comparison], candidate: str, reference: str)
     start = f"{candidate} reproduces {reference} on {_share(agreeing, total)}"
     if agreeing == total:
         return start + "."
-    tally = Counter((c.verdict, reference_at_fault(c)) for c in comparisons)
+    tally = Counter((c.verdict, _fault(c)) for c in comparisons)
     name = comparisons[0].reference
     clauses = [
-        count_phrase(tally[verdict, at_fault], one, many).replace("REF", name)
-        for verdict, at_fault, one, many in CLAUSES
-        if tally[verdict, at_fault]
+        count_phrase(tally[verdict, fault], one, many).replace("REF", name)
+        for verdict, fault, one, many in CLAUSES
+        if tally[verdict, fault]
     ]
-    clauses.append(f"{tally[Verdict.UNEXPLAINED, False] or 'none'} unexplained")
+    unexplained = tally[Verdict.UNEXPLAINED, ""] or "none"
+    clauses.append(f"{unexplained} unexplained")
     return f"{start}; {', '.join(clauses)}."
 
 
@@ -135,21 +138,23 @@ def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
 
 
 def _counts(comparisons: Sequence[Comparison]) -> tuple[VerdictCount, ...]:
-    tally = Counter((c.verdict, reference_at_fault(c)) for c in comparisons)
+    tally = Counter((c.verdict, _fault(c)) for c in comparisons)
     reference = comparisons[0].reference
-    return tuple(
-        VerdictCount(
-            str(verdict),
-            *_words(words, reference if at_fault else ""),
-            tally[verdict, at_fault],
-            words.meaning,
-        )
-        for at_fault in (False, True)
+    faults: tuple[Fault, ...] = ("", "reference")
+    told: dict[tuple[Verdict, Fault], Words] = {
+        (verdict, fault): replace(words, word=f"{words.word} of {reference}", level="note") if fault else words
+        for fault in faults
         for verdict, words in WORDS.items()
-        if tally[verdict, at_fault]
+    }
+    told[Verdict.ENGINE_FAILED, "recording"] = NOT_RECORDED
+    return tuple(
+        VerdictCount(str(key[0]), words.word, words.level, GLYPHS[words.level], tally[key], words.meaning)
+        for key, words in told.items()
+        if tally[key]
     )
 
 
-def _words(words: Words, at_fault: str) -> tuple[str, Level, str]:
-    level: Level = "note" if at_fault else words.level
-    return words.word + (f" of {at_fault}" if at_fault else ""), level, GLYPHS[level]
+def _fault(comparison: Comparison) -> Fault:
+    if words_of(comparison) is NOT_RECORDED:
+        return "recording"
+    return "reference" if reference_at_fault(comparison) else ""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmerbridge.parity import Comparison, QuantityRow, Verdict
-from lmerbridge.report.outcome import GLYPHS, WORDS, Level, level, reference_at_fault, stage_level
+from lmerbridge.parity import AT_LIMIT, Comparison, QuantityRow, Verdict
+from lmerbridge.report.outcome import GLYPHS, Level, level, reference_at_fault, stage_level, words_of
 from lmerbridge.report.quantities import KINDS, column_of, in_tolerances, row_level, tooltip
 from lmerbridge.report.wording import short
 
@@ -69,14 +69,19 @@ def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:
 
 
 def plain(comparison: Comparison) -> bool:
-    """Whether there is nothing to tell beyond the row: the same optimum, and every number agrees."""
-    return comparison.verdict is Verdict.SAME_OPTIMUM and all(row.agrees for row in comparison.rows)
+    """Whether there is nothing to tell beyond the row: the same optimum, no limit near, and every number agrees."""
+    return (
+        comparison.verdict is Verdict.SAME_OPTIMUM
+        and AT_LIMIT not in comparison.marks
+        and all(row.agrees for row in comparison.rows)
+    )
 
 
 def verdict_cell(comparison: Comparison) -> Cell:
     """Return the verdict as a cell."""
     how = level(comparison)
-    return Cell(how, GLYPHS[how], WORDS[comparison.verdict].word, comparison.reason)
+    near = f", {AT_LIMIT}" if AT_LIMIT in comparison.marks else ""
+    return Cell(how, GLYPHS[how], words_of(comparison).word + near, comparison.reason)
 
 
 def _stages(comparison: Comparison) -> list[Cell]:

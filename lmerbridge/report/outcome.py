@@ -43,7 +43,13 @@ WORDS: dict[Verdict, Words] = {  # the worst first: the order of the findings
     Verdict.TOO_LARGE: Words("too large", "na", "beyond a size limit; not compared"),
     Verdict.NOT_EXPRESSIBLE: Words("not expressible", "na", "the engine has no form for this model"),
 }
+NOT_RECORDED = Words("not recorded", "na", "the recording that is the reference has no such model")
 SEVERITY = list(WORDS)
+
+
+def words_of(comparison: Comparison) -> Words:
+    """Return how a verdict is told: a recording that lacks a model has not failed."""
+    return NOT_RECORDED if comparison.cause.code == "not_recorded" else WORDS[comparison.verdict]
 
 
 def reference_at_fault(comparison: Comparison) -> bool:
@@ -71,5 +77,5 @@ def level(comparison: Comparison) -> Level:
 
     A known difference, or a fault of the reference, is a note.
     """
-    given = WORDS[comparison.verdict].level
+    given = words_of(comparison).level
     return "note" if given == "bad" and not fails(comparison) else given

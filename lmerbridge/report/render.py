@@ -7,17 +7,29 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateSyntaxError,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
+from lmerbridge.inputs import check_signature
 from lmerbridge.report.description import Report
 from lmerbridge.report.junit import junit
 from lmerbridge.report.machine import json_text
 from lmerbridge.text import clean
 
 
+@check_signature
 def html(report: Report, templates: Path | None = None) -> str:
     """Return the report as one HTML file that fetches nothing.
 
@@ -30,13 +42,13 @@ def html(report: Report, templates: Path | None = None) -> str:
     """
     from lmerbridge.report.figures import pictures  # matplotlib is slow to load
 
-    template = _environment(templates).get_template("parity.html.jinja")
-    return clean(template.render(report=report, pictures=pictures(report)))
+    return _render("parity.html.jinja", templates, report=report, pictures=pictures(report))
 
 
+@check_signature
 def markdown(report: Report, templates: Path | None = None) -> str:
     """Return the report as GitHub's Markdown, e.g. for the summary of a CI job; `templates` as in `html`."""
-    return clean(_environment(templates, _markdown_text).get_template("parity.md.jinja").render(report=report))
+    return _render("parity.md.jinja", templates, _markdown_text, report=report)
 
 
 FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
@@ -48,6 +60,7 @@ FORMATS: dict[str, Callable[[Report, Path | None], str]] = {
 ENDINGS = {"junit": "xml"}  # where it is not the format's name
 
 
+@check_signature
 def write(
     report: Report, directory: Path, formats: Iterable[str] = tuple(FORMATS), templates: Path | None = None
 ) -> list[Path]:
@@ -70,8 +83,8 @@ def write(
     Raises
     ------
     InvalidArgument
-        A format that is none of these, a folder with no template of these names, or a file that cannot be written:
-        all files are then as they were.
+        A format that is none of these, a folder with no template of these names, a template that cannot be filled, or
+        a file that cannot be written: all files are then as they were.
     """
     wanted = check_formats(formats, templates)
     texts = {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
@@ -79,6 +92,7 @@ def write(
     return write_files({directory / name: text for name, text in texts.items()})
 
 
+@check_signature
 def make_folder(folder: Path) -> None:
     """Make the folder of a report, and those it lies in, unless it is there.
 
@@ -94,6 +108,7 @@ def make_folder(folder: Path) -> None:
         raise InvalidArgument(f"{folder} cannot be made: {reason}; another place is expected.") from error
 
 
+@check_signature
 def check_formats(formats: Iterable[str], templates: Path | None = None) -> list[str]:
     """Return the names of formats, each once, if all are, and the folder of templates holds one."""
     _loader(templates)
@@ -103,9 +118,23 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     return wanted
 
 
+def _render(
+    name: str, templates: Path | None, finalize: Callable[[object], object] | None = None, **values: object
+) -> str:
+    """Fill a template, which may be anybody's."""
+    try:
+        return clean(_environment(templates, finalize).get_template(name).render(values))
+    except Exception as error:
+        if templates is None:
+            raise
+        place = f"line {error.lineno} of {error.name}" if isinstance(error, TemplateSyntaxError) else name
+        told = f"{type(error).__name__}: {error}"
+        raise InvalidArgument(f"a template of {templates} cannot be filled: {place}: {told}; mend it.") from error
+
+
 @cache
 def _environment(templates: Path | None = None, finalize: Callable[[object], object] | None = None) -> Environment:
-    environment = Environment(
+    environment = ImmutableSandboxedEnvironment(  # a template of others reaches the report and nothing else
         loader=_loader(templates),
         autoescape=True,
         undefined=StrictUndefined,

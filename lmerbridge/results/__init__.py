@@ -1,8 +1,9 @@
 """Results as frozen values, the same for every engine."""
 
+from lmerbridge.errors import Condition
 from lmerbridge.results.covariance import SINGULAR, Array, triangle
 from lmerbridge.results.design import Design, RandomTerm
-from lmerbridge.results.fit import Condition, Fit, GroupModes, LogLik, Numbers, Provenance
+from lmerbridge.results.fit import Fit, GroupModes, LogLik, Numbers, Provenance, Tables
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
 from lmerbridge.results.kind import LMM, Kind
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
@@ -23,6 +24,7 @@ __all__ = [
     "Numbers",
     "Provenance",
     "RandomTerm",
+    "Tables",
     "VarCorr",
     "labels",
     "long_table",

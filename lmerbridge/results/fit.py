@@ -6,37 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Literal
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.errors import amount
+from lmerbridge.errors import Condition, InvalidCall, amount
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.kind import LMM, Kind
 from lmerbridge.results.varcorr import VarCorr, labels
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A message, warning or error that arose while an engine worked.
-
-    Attributes
-    ----------
-    kind : {"message", "warning", "error"}
-    text : str
-    classes : tuple of str
-        R's condition classes, or the name of Python's warning class.
-    call : str
-        The call it came from; empty where unknown.
-    """
-
-    kind: Literal["message", "warning", "error"]
-    text: str
-    classes: tuple[str, ...] = ()
-    call: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +60,14 @@ class LogLik(float):
 
     def __reduce__(self) -> tuple[type[LogLik], tuple[float, int, int, bool]]:
         return type(self), (float(self), self.df, self.nobs, self.reml)
+
+
+class Tables(dict[str, pd.DataFrame]):
+    """Tables by grouping factor: a mapping, which R and other packages have as a function."""
+
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        """Say that it is none."""
+        raise InvalidCall(f"the tables of {', '.join(self)} are a value, not a method; write it without parentheses.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +211,7 @@ class Fit(Numbers):
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:
         """Conditional modes: for each grouping factor, a table of levels by terms."""
-        return {group.group: group.frame for group in self.modes}
+        return Tables({group.group: group.frame for group in self.modes})
 
     @property
     def nobs(self) -> int:

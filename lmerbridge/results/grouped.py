@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.errors import amount
+from lmerbridge.errors import Condition, amount
 from lmerbridge.results.covariance import Array
-from lmerbridge.results.fit import Condition, LogLik
+from lmerbridge.results.fit import LogLik
 from lmerbridge.results.varcorr import labels
 
 COLUMNS = ["estimate", "std_error", "t_value", "p_value"]
@@ -29,6 +29,8 @@ class GroupEstimates:
     table: Array
     sigma: float
     df_residual: int
+    squares: float
+    df_by_rank: int
     group_sigma: Array
     failed: tuple[str, ...]
     rows: NDArray[np.int32]

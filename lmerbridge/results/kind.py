@@ -16,7 +16,7 @@ from lmerbridge.errors import EngineFailed, UnfitData
 
 Values: TypeAlias = NDArray[Any]
 EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response"
-NO_NUMBERS = "lme4 gave a fit of NaN throughout, and no warning."
+NO_NUMBERS = "lme4 gave a fit of NaN throughout."
 ROUNDING = 256 * np.finfo(float).eps  # of the largest value: what reading and adding numbers may leave
 RELATIVE = 1e-10  # of the spread: lme4 solves normal equations, which leaves no more digits of a residual
 SQUARES = (1e-290, 1e300)  # sums of squares between which a double has all its digits

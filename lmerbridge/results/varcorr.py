@@ -130,6 +130,8 @@ class VarCorr:
         order : {"cov.last", "lower.tri"}
             In each block the variances first, or column by column of the lower triangle.
         """
+        if not (isinstance(order, str) and order in ("cov.last", "lower.tri")):
+            raise InvalidArgument(f"order is {order!r}; 'cov.last' or 'lower.tri' is expected.")
         rows: list[tuple[str, str | None, str | None, float, float]] = []
         for b in self.blocks:
             for i, j in _cells(len(b.terms), order):
@@ -175,6 +177,4 @@ class VarCorr:
 def _cells(k: int, order: str) -> list[tuple[int, int]]:
     if order == "lower.tri":
         return list(combinations_with_replacement(range(k), 2))
-    if order == "cov.last":
-        return [(i, i) for i in range(k)] + list(combinations(range(k), 2))
-    raise InvalidArgument(f"order is {order!r}; 'cov.last' or 'lower.tri' is expected.")
+    return [(i, i) for i in range(k)] + list(combinations(range(k), 2))

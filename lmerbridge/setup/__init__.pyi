@@ -1,3 +1,7 @@
+from .checks import Check as Check
+from .checks import check_parts as check_parts
+from .checks import mend as mend
+from .checks import start_error as start_error
 from .compat import DEFECTS as DEFECTS
 from .compat import GATES as GATES
 from .compat import SUPPORTED as SUPPORTED

@@ -68,12 +68,15 @@ class Defect:
         Those that have it; `versions.below` is the first one that is free of it.
     effect : str
         What a user gets.
+    worked_around : bool
+        Whether lmerbridge gives the right value all the same.
     """
 
     name: str
     package: str
     versions: Range
     effect: str
+    worked_around: bool = False
 
 
 SUPPORTED = {"R": Range("4.0"), "lme4": Range("1.1-23")}
@@ -91,6 +94,7 @@ DEFECTS = (  # lme4's NEWS; the first measured too
         "lme4",
         Range("1.1-8", "1.1-33"),
         "refit() of a REML fit counts one fixed effect only, and R's bootMer() inherits it; lmerbridge's verbs do not",
+        worked_around=True,
     ),
     Defect(
         "structured_npar",

@@ -88,11 +88,12 @@ def package_names(manager: str, parts: Iterable[str]) -> list[str]:
     return found
 
 
-def from_source(manager: str, packages: Iterable[str]) -> str:
-    """Return the command that compiles the newest releases of R packages from CRAN."""
+def from_source(manager: str, packages: Iterable[str], library: str = "") -> str:
+    """Return the command that compiles the newest releases of R packages from CRAN, into a library or into R's own."""
     quoted = ", ".join(f'"{package}"' for package in packages)
-    install = f'install.packages(c({quoted}), repos = "https://cloud.r-project.org")'
-    return f"{SUDO[manager]}Rscript -e '{install}'"
+    into = f', lib = "{library}"' if library else ""
+    install = f'install.packages(c({quoted}){into}, repos = "https://cloud.r-project.org")'
+    return f"{'' if library and os.access(library, os.W_OK) else SUDO[manager]}Rscript -e {shlex.quote(install)}"
 
 
 def manager() -> str:
@@ -104,12 +105,17 @@ def manager() -> str:
 
 def remedy(*parts: str) -> str:
     """Return the commands that install these parts on this machine, one per line."""
-    return "\n".join(install_commands(manager(), parts))
+    return "\n".join(map(_for_user, install_commands(manager(), parts)))
 
 
-def newest(*packages: str) -> str:
-    """Return the command that installs CRAN's newest releases, where the manager's own are too old."""
-    return from_source(manager(), packages)
+def newest(*packages: str, library: str = "") -> str:
+    """Return the command that installs CRAN's newest releases, where the manager's own are too old or broken."""
+    return _for_user(from_source(manager(), packages, library))
+
+
+def _for_user(command: str) -> str:
+    """Return a command without sudo where this is root, who may have none."""
+    return command.removeprefix("sudo ") if os.geteuid() == 0 else command
 
 
 if __name__ == "__main__":

@@ -88,13 +88,13 @@ class Coding:
         """What the texts refer to beside the data."""
         return {_python(kind): Contrast(name) for kind, name in PATSY_NAMES.items()}
 
-    def matrix(self, terms: Terms, contrasts: Mapping[str, str] | None = None) -> Coded:
+    def matrix(self, terms: Terms, contrasts: Mapping[str, Any] | None = None) -> Coded:
         """Let patsy code the terms.
 
         Parameters
         ----------
         terms : Terms
-        contrasts : mapping of factor to the name of R's contrast function
+        contrasts : mapping of factor to the name of R's contrast function or to a matrix
             Else polynomials for ordered factors, treatments for others.
 
         Raises
@@ -122,15 +122,27 @@ class Coding:
         order = np.array(sorted(range(len(named)), key=lambda j: named[j][0]), dtype=np.intp)
         return Coded(" + ".join(texts), tuple(named[j][1] for j in order), np.asarray(found)[:, order], order)
 
-    def _kind(self, node: Node, contrasts: Mapping[str, str]) -> str:
+    def _kind(self, node: Node, contrasts: Mapping[str, Any]) -> str:
         values = self.variables[deparse(node)]
         if not isinstance(values, pd.Categorical):
             return ""
         label = node.name if isinstance(node, Name) else deparse(node)
-        kind = contrasts.get(label, "contr.poly" if values.ordered else "contr.treatment")
+        kind = named_contrasts(label, contrasts.get(label, "contr.poly" if values.ordered else "contr.treatment"))
         if kind not in SUFFIXES:
             raise NotExpressible(f"the contrasts {kind!r} of {label} have no counterpart in patsy.")
         return kind
+
+
+def named_contrasts(factor: str, given: object) -> str:
+    """Return the name of R's contrast function, and refuse a matrix.
+
+    Raises
+    ------
+    NotExpressible
+    """
+    if isinstance(given, str):
+        return given
+    raise NotExpressible(f"the contrasts of {factor} are a matrix, which only engines in R are given.")
 
 
 def quote(key: str) -> str:

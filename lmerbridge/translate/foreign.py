@@ -49,11 +49,19 @@ def fit_foreign(name: str, fit: Callable[[], Fit]) -> Fit:
         warnings.simplefilter("always")
         try:
             found = fit()
+        except EngineFailed as error:
+            error.after(_conditions(record))
+            raise
         except LmerBridgeError:
             raise
         except BaseException as error:
             if not isinstance(error, Exception) and type(error).__module__ != RUST:
                 raise
-            raise EngineFailed(f"{name} raised {type(error).__name__}: {error}") from error
-    said = [Condition("warning", str(w.message), (w.category.__name__,)) for w in record]
-    return replace(found, conditions=tuple(dict.fromkeys(said)))
+            failed = EngineFailed(f"{name} raised {type(error).__name__}: {error}")
+            raise failed.after(_conditions(record)) from error
+    return replace(found, conditions=_conditions(record))
+
+
+def _conditions(record: list[warnings.WarningMessage]) -> tuple[Condition, ...]:
+    said = (Condition("warning", str(w.message), (w.category.__name__,)) for w in record)
+    return tuple(dict.fromkeys(said))

@@ -133,7 +133,8 @@ def _check_rows(spec: Spec, inside: int, used: int) -> None:
     if not used:
         raise InvalidArgument(f"none of the {inside} rows has a value for every variable of the model.")
     if spec.na_action == "fail" and used < inside:
-        raise InvalidArgument(f"na_action is 'fail' and {inside - used} of {inside} rows lack a value.")
+        lack = "lacks" if inside - used == 1 else "lack"
+        raise InvalidArgument(f"na_action is 'fail' and {inside - used} of {inside} rows {lack} a value.")
 
 
 def _take(values: Variable, rows: RowPositions) -> Variable:

@@ -17,7 +17,7 @@ from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import deparse, expand
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
-from lmerbridge.translate.coding import Coding
+from lmerbridge.translate.coding import Coding, named_contrasts
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, lme4_order
@@ -126,7 +126,7 @@ class Plain:
     def contrasts(self) -> dict[str, str]:
         """R's contrast functions that were asked for, by plain name."""
         given = self.spec.contrasts or {}
-        return {key: given[name] for key, name in self.names.items() if name in given}
+        return {key: named_contrasts(name, given[name]) for key, name in self.names.items() if name in given}
 
     def fit(self, engine: str, package: str, found: PlainEstimates) -> Fit:
         """Say what a package has found in R's words."""

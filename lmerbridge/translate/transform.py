@@ -21,6 +21,7 @@ Operand: TypeAlias = Any  # a variable, or a constant given as an argument
 
 LOGICAL = ("FALSE", "TRUE")
 CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None, "NA": np.nan, "Inf": np.inf, "NaN": np.nan}
+CONSTANTS |= {"T": True, "F": False, "pi": math.pi}
 
 
 def evaluate(node: Node, columns: Mapping[str, Variable]) -> Variable:

@@ -5,15 +5,22 @@ updated_formula <- function(old, change, allow = character()) {
   list(text = paste(deparse(formula, width.cutoff = 500L), collapse = " "))
 }
 
-# Keep the refit of a kept model to another response, whose name in the formula is `name`, and to other weights. Both
-# have a value per row of the data. The formula and the call are evaluated in a scope that holds them.
-refit_model <- function(handle, of, name, response, weights = NULL, defect = FALSE) {
+# Keep the refit of a kept model, to another response, whose name in the formula is `name`, and to other weights where
+# they are given. Both have a value per row of the data. The formula and the call are evaluated in a scope that holds
+# them.
+refit_model <- function(handle, of, name = NULL, response = NULL, weights = NULL, defect = FALSE) {
   entry <- entry_of(of)
   scope <- copy_scope(entry$scope)
-  scope$data[[name]] <- response
   scope$data$.weights <- if (is.null(weights)) scope$data$.weights else weights
-  model <- rename_response(within_scope(entry$model, scope), name)
-  used <- function(values) structure(values[attr(model@frame, "row.names")], na.action = attr(model@frame, "na.action"))
+  model <- within_scope(entry$model, scope)
+  if (!is.null(response)) {
+    scope$data[[name]] <- response
+    model <- rename_response(model, name)
+  }
+  used <- function(values) {
+    if (is.null(values)) return(NULL)
+    structure(values[attr(model@frame, "row.names")], na.action = attr(model@frame, "na.action"))
+  }
   refit <- refit_method(defect && lme4::isREML(model), weighted = !is.null(weights))
   model <- refit(model, used(response), used(weights))
   if (!is.null(weights)) {

@@ -2,6 +2,10 @@
 
 lme4_since <- function(version) utils::packageVersion("lme4") >= version
 
+# The random terms of a formula, each written out as `columns | group`. The function moved to the package reformulas in
+# 1.1-36, and says so.
+find_bars <- function(form) suppressWarnings(lme4::findbars(form))
+
 # The start at which an optimizer begins at the fit.
 start_at <- function(model) {
   if (is.null(structures_of(model))) list(theta = model@theta) else list(par = lme4::getME(model, "par"))

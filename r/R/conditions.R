@@ -4,7 +4,17 @@ class_text <- function(condition) paste(class(condition), collapse = "\x1f")
 
 call_text <- function(condition) {
   call <- conditionCall(condition)
-  if (is.null(call)) "" else paste(deparse(call, nlines = 1L), collapse = "")
+  if (is.null(call)) return("")
+  lines <- deparse(without_values(call), nlines = 2L)
+  if (length(lines) > 1L) paste0(lines[1L], "...") else lines
+}
+
+# A call with "..." for its values, such as a model or the data, which stand as they are in a call that do.call() made.
+without_values <- function(part) {
+  if (is.function(part) || is.symbol(part) || is.null(part)) return(part)
+  if (!is.call(part)) return(if (is.atomic(part) && length(part) == 1L && is.null(attributes(part))) part else quote(...))
+  if (identical(part[[1L]], quote(base::quote))) return(without_values(part[[2L]]))
+  if (identical(part[[1L]], as.name("function"))) part else as.call(lapply(part, without_values))
 }
 
 as_row <- function(kind, condition) {

@@ -6,11 +6,12 @@ simulate_formula <- function(formula, data, beta, theta, sigma, nsim, seed = NUL
   list(value = unlist(found, use.names = FALSE))
 }
 
-# The names of a model's parameters, and lme4's initial values.
+# The names of a model's parameters, and lme4's initial values. Equal names get numbers, as in VarCorr().
 params_template <- function(formula, data = NULL, allow = character()) {
   formula <- eval(str2lang(formula), formula_scope(data, allow))[-2L]
   found <- if (is.null(data)) lme4::mkParsTemplate(formula) else lme4::mkParsTemplate(formula, data)
-  list(terms = names(found$beta), beta = unname(found$beta), names = names(found$theta), theta = unname(found$theta),
+  list(terms = names(found$beta), beta = unname(found$beta), names = make.unique(names(found$theta)),
+       theta = unname(found$theta),
        sigma = found$sigma)
 }
 

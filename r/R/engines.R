@@ -1,7 +1,7 @@
 # Other engines in R. lme4 reads the formula and the data for them, so that all have the same rows, factors and
 # columns. Each engine then fits by itself, and returns nothing that lme4 has estimated.
 
-# Keep a model as lme4 reads it, without a fit.
+# Keep a model as lme4 reads it, without a fit. What lme4 says of dropped columns, `dropped_terms` tells.
 read_lmer <- function(handle, formula, data, reml, na_action, contrasts, allow) {
   scope <- formula_scope(data, allow)
   call <- lmer_call(eval(str2lang(formula), scope), data, reml, na_action, contrasts, NULL, list(optimizer = NULL))

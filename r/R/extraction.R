@@ -2,9 +2,27 @@
 
 me_part <- function(handle, name) describe(lme4::getME(model_of(handle), name))
 
-ranef_table <- function(handle) describe(as.data.frame(lme4::ranef(model_of(handle), condVar = TRUE)))
+# The modes as a table. lme4 has none where two terms of a group share a name, so that it is given numbers for names.
+ranef_table <- function(handle) {
+  modes <- lme4::ranef(model_of(handle), condVar = TRUE)
+  term <- unlist(lapply(modes, function(frame) rep(names(frame), each = nrow(frame))), use.names = FALSE)
+  for (group in names(modes)) names(modes[[group]]) <- seq_along(modes[[group]])
+  table <- as.data.frame(modes)
+  table$term <- term
+  describe(table)
+}
 
-coef_tables <- function(handle) describe(unclass(stats::coef(model_of(handle))))
+# Fixed plus random effects. lme4 adds the first of two random effects of a name twice, so that it is given their sum.
+coef_tables <- function(handle) {
+  model <- model_of(handle)
+  modes <- lapply(lme4::ranef(model, condVar = FALSE), sum_by_name)
+  describe(unclass(coef_merMod(list(ranef = function(...) modes))(model)))
+}
+
+sum_by_name <- function(modes) {
+  each <- sapply(unique(names(modes)), function(name) rowSums(modes[names(modes) == name]), simplify = FALSE)
+  data.frame(each, row.names = rownames(modes), check.names = FALSE)
+}
 
 fixef_all <- function(handle) describe(lme4::fixef(model_of(handle), add.dropped = TRUE))
 
@@ -25,13 +43,6 @@ cond_var <- function(handle) {
 mode_covariance <- function(model) {
   lambdat <- lme4::getME(model, "Lambdat")
   stats::sigma(model)^2 * Matrix::crossprod(lambdat, Matrix::solve(lme4::getME(model, "L"), lambdat, system = "A"))
-}
-
-# The places of a factor's modes among all modes: a column per level, a row per term.
-mode_positions <- function(model, factor) {
-  terms <- which(names(model@flist)[attr(model@flist, "assign")] == factor)
-  of_term <- function(t) matrix(seq(model@Gp[t] + 1L, model@Gp[t + 1L]), nrow = length(model@cnms[[t]]))
-  do.call(rbind, lapply(terms, of_term))
 }
 
 blocks_of <- function(whole, positions) {

@@ -5,11 +5,18 @@ per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
 # The call to lme4::lmer. It has symbols for the data, so that its printed form stays short.
 lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
   given <- per_row[per_row %in% names(data)]
-  optional <- list(contrasts = contrasts, start = start,
+  optional <- list(contrasts = if (!is.null(contrasts)) lapply(contrasts, as_contrasts), start = start,
                    control = if (!is.null(control)) control_call(control))
   as.call(c(list(quote(lme4::lmer), formula = formula, data = quote(data), REML = reml),
             lapply(given, as.name), Filter(Negate(is.null), optional),
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
+}
+
+# The name of a function of contrasts, or a matrix, whose columns come one after another.
+as_contrasts <- function(given) {
+  if (is.character(given)) return(given)
+  names <- unlist(given$names)
+  matrix(given$values, ncol = given$columns, dimnames = if (length(names)) list(NULL, names))
 }
 
 # The call to lme4::lmerControl. R would accept a shortened name, and would take a value without a name for the
@@ -31,9 +38,27 @@ fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", con
   scope <- formula_scope(data, allow)
   formula <- eval(str2lang(formula), scope)
   call <- lmer_call(formula, data, reml, na_action, contrasts, start, control)
-  model <- eval(call, open_scope(new.env(parent = scope)))
+  model <- keep_constants(eval(call, open_scope(new.env(parent = scope))), scope)
+  if (fits_exactly(model)) {
+    stop(errorCondition("exact fit", class = "lmerbridge_exact"))
+  }
   keep(handle, model, open_scope(scope))
   describe_fit(model)
+}
+
+# Whether least squares on all columns leave no more of the response than rounding does. lme4's criterion then falls
+# without end, and each optimizer stops somewhere on the way. Other models than those of little residual are not tried,
+# nor those of many columns by the random ones, nor those that have a column per row.
+fits_exactly <- function(model, large = 5e6) {
+  root <- sqrt(model@resp$weights)
+  y <- (model@resp$y - model@resp$offset) * root
+  sizes <- c(stats::sigma(model), stats::sd(y), max(abs(y)))
+  if (!all(is.finite(sizes)) || sizes[1L] > 1e-4 * sizes[2L]) return(FALSE)
+  columns <- as.matrix(model@pp$X)
+  random <- Matrix::t(model@pp$Zt)
+  if (length(y) * (ncol(columns) + ncol(random)) <= large) columns <- cbind(columns, as.matrix(random))
+  decomposed <- qr(columns * root, tol = 1e-11)
+  decomposed$rank < length(y) && max(abs(qr.resid(decomposed, y))) <= 256 * .Machine$double.eps * sizes[3L]
 }
 
 # Describe a fitted model as one flat list of plain vectors. Matrices come column by column.

@@ -47,24 +47,23 @@ without_start <- function(model) {
   model
 }
 
-# The model as an object of lmerTest's. It is made once; the warnings of its making are repeated at each use.
+# The model as an object of lmerTest's. It is made once; the warnings of its making are given at each use.
 lmerTest_model <- function(handle, ddf) {
   entry <- entry_of(handle)
   check_ddf(entry$model, ddf)
   if (is.null(entry$lmerTest)) {
     entry$lmerTest <- with_warnings(lmerTest::as_lmerModLmerTest(with_whole_call(entry)))
     assign(handle, entry, envir = models)
+  } else {
+    lapply(entry$lmerTest$warnings, warning)
   }
-  lapply(entry$lmerTest$warnings, warning)
   entry$lmerTest$value
 }
 
+# A value and the warnings of its making, which are given too.
 with_warnings <- function(expr) {
   found <- list()
-  value <- withCallingHandlers(expr, warning = function(w) {
-    found[[length(found) + 1L]] <<- w
-    tryInvokeRestart("muffleWarning")
-  })
+  value <- withCallingHandlers(expr, warning = function(w) found[[length(found) + 1L]] <<- w)
   list(value = value, warnings = found)
 }
 
@@ -89,6 +88,17 @@ refuse_structured <- function(model, what) {
   if (length(structures)) {
     refuse(what, " is for models whose random terms have a covariance without structure; this one has ",
            toString(sub("Covariance.", "", structures, fixed = TRUE)), ". Compare models by anova() or pb_modcomp()")
+  }
+}
+
+# Refuse a comparison among the terms, such as (n > 2), around which R's update() loses the parentheses.
+refuse_comparisons <- function(model, what) {
+  variables <- as.list(attr(stats::terms(model), "variables"))[-1L]
+  operators <- setdiff(operators_offered, c("list", "(", "^"))
+  found <- Filter(function(part) is.call(part) && as.character(part[[1L]])[1L] %in% operators, variables[-1L])
+  if (length(found)) {
+    text <- deparse1(found[[1L]])
+    refuse(what, " of R loses the parentheses of (", text, "); write I(", text, ") in the formula")
   }
 }
 
@@ -118,8 +128,18 @@ by_method <- function(handle, ddf) {
   model
 }
 
+# Refuse fixed effects of one name to what of lmerTest goes by names: level b of x, and a column xb.
+refuse_shared_names <- function(model) {
+  names <- colnames(model@pp$X)
+  if (anyDuplicated(names)) {
+    refuse("several fixed effects have the name ", names[duplicated(names)][1L], ", by which lmerTest goes; ",
+           "rename a column")
+  }
+}
+
 summary_of <- function(handle, ddf, correlation = NULL) {
   model <- by_method(handle, ddf)
+  if (ddf != "lme4") refuse_shared_names(model)
   model@call <- model_of(handle)@call
   given <- c(list(model), if (ddf != "lme4") list(ddf = ddf),
              if (!is.null(correlation)) list(correlation = correlation))
@@ -138,6 +158,7 @@ anova_one <- function(handle, type, ddf) {
   empty <- !ncol(model_of(handle)@pp$X)
   model <- if (empty && ddf != "lme4") lmerTest_model(handle, ddf) else by_method(handle, ddf)
   if (ddf == "lme4") return(describe_tests(if (empty) no_terms() else stats::anova(model)))
+  if (type == "3") refuse_shared_names(model)
   describe_tests(refuse_substitute(stats::anova(model, type = type, ddf = ddf)))
 }
 
@@ -154,23 +175,36 @@ anova_several <- function(handle, others, names, refit) {
   describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
 }
 
+# Fit a linear model, which anova_several() compares, and keep it. Its call names the data as that of fit_lmer() does.
+fit_linear <- function(handle, formula, data, allow = character()) {
+  scope <- formula_scope(data, allow)
+  given <- lapply(per_row[per_row %in% names(data)], as.name)
+  call <- as.call(c(list(quote(lm), formula = eval(str2lang(formula), scope), data = quote(data)), given))
+  keep(handle, eval(call, list(lm = stats::lm, data = data)), scope)
+  list()
+}
+
 # Refuse models of other rows, responses or values. lme4 compares the name of the data only, which is always the same
 # here.
 refuse_unlike <- function(a, b, name_a, name_b) {
   both <- paste(name_a, "and", name_b)
-  if (!identical(attr(a@frame, "row.names"), attr(b@frame, "row.names"))) {
-    refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(b@frame), " of them); ",
+  linear <- inherits(b, "lm") # one of the very data
+  frame <- if (linear) b$model else b@frame
+  if (!identical(attr(a@frame, "row.names"), attr(frame, "row.names"))) {
+    refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(frame), " of them); ",
            "fit both where every variable has a value")
   }
-  if (!identical(as.vector(a@resp$y), as.vector(b@resp$y))) {
+  if (!identical(as.vector(a@resp$y), as.vector(if (linear) stats::model.response(frame) else b@resp$y))) {
     refuse(both, " have different responses; fit both to the same one")
   }
+  if (linear) return(invisible())
   shared <- setdiff(intersect(names(a@frame), names(b@frame)), c("(weights)", "(offset)"))
   other <- Filter(function(name) !identical(as.vector(a@frame[[name]]), as.vector(b@frame[[name]])), shared)
   if (length(other)) refuse(both, " are fitted to different values of ", toString(other), "; fit both to the same data")
 }
 
 drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
+  refuse_comparisons(model_of(handle), "drop1()")
   model <- by_method(handle, ddf)
   marginal <- stats::drop.scope(stats::terms(model))
   wrong <- setdiff(scope, if (ddf == "lme4") attr(stats::terms(model), "term.labels") else marginal)
@@ -194,6 +228,7 @@ ranova_of <- function(handle, reduce_terms) {
 }
 
 step_of <- function(handle, ddf, alpha_random, alpha_fixed, reduce_random, reduce_fixed, keep) {
+  refuse_comparisons(model_of(handle), "step()")
   model <- by_method(handle, ddf)
   unknown <- setdiff(keep, attr(stats::terms(model), "term.labels"))
   if (length(unknown)) refuse("keep names ", toString(unknown), ", which is no term of the fixed part")
@@ -222,6 +257,7 @@ contest_of <- function(handle, weights, rhs, joint, level, ddf) {
 ls_means_of <- function(handle, which = NULL, pairwise = FALSE, level = 0.95, ddf = "Satterthwaite") {
   model <- by_method(handle, ddf)
   refuse_backticks(model)
+  refuse_shared_names(model)
   wrong <- setdiff(which, factor_terms(model))
   if (length(wrong)) {
     refuse("which names ", toString(wrong), "; the terms of factors alone are ", toString(factor_terms(model)))

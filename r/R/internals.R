@@ -3,8 +3,11 @@
 
 lme4_namespace <- function() asNamespace("lme4")
 
-# lme4's pooled standard deviation of the fits of an lmList.
-pooled_sd <- function(list) get("pooledSD", lme4_namespace())(list)
+# lme4's pooled standard deviation of the fits of an lmList, NaN where it finds no degrees of freedom and stops.
+pooled_sd <- function(list) {
+  without <- function(e) structure(NaN, df = 0L)
+  tryCatch(get("pooledSD", lme4_namespace())(list), error = without)
+}
 
 # The function that makes the splines of a profile; NULL before 2.1.
 profile_splines <- function() get0("profSplines", lme4_namespace(), inherits = FALSE)
@@ -18,7 +21,13 @@ refit_merMod <- function(own = list()) {
 # lme4::mkNewReTrms, which asks ranef() and levelfun().
 mkNewReTrms_with <- function(own) with_own(lme4::mkNewReTrms, own)
 
-# lme4::.simulateFun, which asks mkNewReTrms().
+# predict() for a model, which asks mkNewReTrms().
+predict_merMod <- function(own) with_own(utils::getS3method("predict", "merMod", envir = lme4_namespace()), own)
+
+# coef() for a model, which asks ranef().
+coef_merMod <- function(own) with_own(utils::getS3method("coef", "merMod", envir = lme4_namespace()), own)
+
+# lme4::.simulateFun, which asks mkNewReTrms() and predict().
 simulateFun_with <- function(own) with_own(lme4::.simulateFun, own)
 
 # A copy of a function of lme4's that finds the functions in `own` before lme4's.
@@ -35,3 +44,9 @@ structures_of <- function(model) attr(model, "reCovs")
 
 # The reduction of covariates that emmeans::joint_tests() has by default, written with functions of its own.
 joint_tests_reduction <- function() eval(formals(emmeans::joint_tests)$cov.reduce, asNamespace("emmeans"))
+
+# Names such as T and pi in a model's formula that mean R's values and no column.
+own_values_in <- function(model) {
+  formula <- stats::formula(model)
+  setdiff(intersect(names(values_offered), all.names(formula)), names(environment(formula)$data))
+}

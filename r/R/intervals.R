@@ -38,15 +38,16 @@ describe_spline <- function(found, prefix) {
 }
 
 # lme4's deviance as a function of standard deviations, correlations and sigma. It is made once; the warnings of its
-# making are repeated each time its optimum is asked for.
+# making are given each time its optimum is asked for.
 devfun2_of <- function(entry) {
   if (is.null(entry$scope$.devfun2)) entry$scope$.devfun2 <- with_warnings(lme4::devfun2(entry$model))
   entry$scope$.devfun2
 }
 
 devfun2_optimum <- function(handle) {
-  found <- devfun2_of(entry_of(handle))
-  lapply(found$warnings, warning)
+  entry <- entry_of(handle)
+  if (!is.null(entry$scope$.devfun2)) lapply(entry$scope$.devfun2$warnings, warning)
+  found <- devfun2_of(entry)
   devfun <- found$value
   list(optimum = as.double(attr(devfun, "optimum")), deviance = as.double(attr(devfun, "basedev")),
        std_error = as.double(attr(devfun, "stderr")))

@@ -21,11 +21,37 @@ take_steps <- function(grid, steps) {
   quiet <- utils::modifyList(as.list(getOption("emmeans")), list(save.ref_grid = FALSE)) # else it assigns globally
   before <- options(emmeans = quiet)
   on.exit(options(before))
+  own <- if (methods::is(grid, "merMod")) own_values_in(grid)
+  if (length(own)) steps[[1L]]$arguments$params <- own # else emmeans looks for a column of that name
   for (step in steps) {
-    arguments <- lapply(step$arguments, function(argument) if (length(argument)) argument)
-    grid <- do.call(getExportedValue("emmeans", step$verb), c(list(grid), arguments))
+    verb <- getExportedValue("emmeans", step$verb)
+    grid <- or_refuse(step$verb, do.call(verb, c(list(grid), arguments_of(step))))
   }
   grid
+}
+
+arguments_of <- function(step) {
+  arguments <- lapply(step$arguments, function(argument) if (length(argument)) argument)
+  if (!is.null(arguments$cov.reduce)) arguments$cov.reduce <- reductions(arguments$cov.reduce)
+  if (is.list(arguments$weights)) arguments$weights <- do.call(rbind, arguments$weights)
+  arguments
+}
+
+# How covariates are reduced: TRUE, FALSE, a function or its name, a formula that predicts one, or a list of these by
+# covariate, as emmeans has it.
+reductions <- function(given) {
+  if (is.list(given)) return(lapply(given, reductions))
+  if (!is.character(given)) return(given)
+  if (grepl("~", given, fixed = TRUE)) return(eval(str2lang(given), formula_scope(NULL)))
+  switch(given, mean = mean, median = stats::median, min = min, max = max, range = range, unique = unique,
+         quantile = stats::quantile, meanint = emmeans::meanint, symmint = emmeans::symmint)
+}
+
+# What emmeans stops at lies in the arguments.
+or_refuse <- function(verb, expr) {
+  tryCatch(expr, lmerbridge_refusal = stop, error = function(e) {
+    refuse("emmeans' ", verb, "() stops here: ", conditionMessage(e))
+  })
 }
 
 # The model in the form that emmeans needs. An argument offset= becomes the values that emmeans 2.0 does not find.
@@ -51,13 +77,25 @@ model_for_ddf <- function(handle, asked) {
 # A grid with its estimates and their confidence limits.
 means_grid <- function(handle, steps, told, level) {
   grid <- grid_after(handle, steps, told)
+  shown <- rows_shown(grid)
+  covariance <- as.matrix(stats::vcov(grid)) # from emmeans 1.8.8 on it is of the rows shown
+  if (nrow(covariance) > sum(shown)) covariance <- covariance[shown, shown]
   terms <- colnames(grid@linfct)
   c(describe_means(grid, level = level), list(
     by = as.character(grid@misc$by.vars),
     term = if (is.null(terms)) as.character(seq_len(ncol(grid@linfct))) else terms,
-    linfct = as.vector(grid@linfct),
-    vcov = as.vector(stats::vcov(grid))
+    linfct = quiet(as.vector(grid@linfct[shown, ])),
+    vcov = quiet(as.vector(covariance))
   ))
+}
+
+# Numbers in which what is missing is NaN. NA is one that signals, of which other languages warn.
+quiet <- function(numbers) replace(numbers, is.na(numbers), NaN)
+
+# Which rows of a grid emmeans shows: not those that nested factors cannot have.
+rows_shown <- function(grid) {
+  display <- grid@misc$display
+  if (length(display) == nrow(grid@grid)) display else rep(TRUE, nrow(grid@grid))
 }
 
 means_summary <- function(handle, steps, level, adjust = NULL, null = 0, side = "two-sided") {
@@ -70,10 +108,10 @@ describe_means <- function(grid, ...) {
   table <- do.call(summary, c(list(grid, infer = TRUE), given))
   column <- function(...) {
     found <- intersect(c(...), names(table))
-    if (length(found)) as.double(table[[found[1L]]]) else rep(NaN, nrow(table))
+    if (length(found)) quiet(as.double(table[[found[1L]]])) else rep(NaN, nrow(table))
   }
   limits <- attr(table, "clNames")
-  levels <- as.data.frame(table)[c(attr(table, "pri.vars"), attr(table, "by.vars"))]
+  levels <- as.data.frame(table)[setdiff(names(grid@grid), c(grid@roles$responses, ".offset.", ".wgt."))]
   c(prefix_names("grid", describe_frame(levels)), list(
     estimate_name = attr(table, "estName"), estimate = column(attr(table, "estName")), std_error = column("SE"),
     df = column("df"), conf_low = column(limits[1L]), conf_high = column(limits[2L]),
@@ -84,12 +122,16 @@ describe_means <- function(grid, ...) {
 # Tests of each term of a grid's factors, by the levels of others. If they begin at the model, covariates have the
 # values that joint_tests() itself gives them.
 means_joint_tests <- function(handle, steps, told, by = NULL) {
-  if (!told) {
+  if (!told && is.null(steps[[1L]]$arguments$cov.reduce)) {
     steps[[1L]]$arguments$cov.reduce <- joint_tests_reduction()
   }
   grid <- grid_after(handle, steps, told)
-  table <- as.data.frame(emmeans::joint_tests(grid, by = if (length(by)) by))
+  if (!length(setdiff(names(grid@levels), c(by, "1")))) {
+    refuse("joint_tests() tests the variables of the fixed part that are not in by, and there are none")
+  }
+  table <- as.data.frame(or_refuse("joint_tests", emmeans::joint_tests(grid, by = if (length(by)) by)))
+  note <- if (is.null(table$note)) character(nrow(table)) else trimws(as.character(table$note))
   table <- table[c("model term", if (length(by)) by, "df1", "df2", "F.ratio", "p.value")]
   names(table)[names(table) %in% c("model term", "F.ratio", "p.value")] <- c("term", "statistic", "p_value")
-  c(prefix_names("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg")))
+  c(prefix_names("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg"), note = note))
 }

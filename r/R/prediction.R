@@ -9,6 +9,9 @@ prediction_model <- function(entry) {
   model
 }
 
+# lme4's predict(), in which each term keeps effects of its own.
+predicted <- function(model, ...) predict_merMod(list(mkNewReTrms = kept_effects))(model, ...)
+
 # Refuse new data where R would compute a term otherwise than in the fit. Of cut(x, 3) R does not know the fit's
 # intervals, nor of I(scale(x)) the fit's mean. In such a model some row, taken alone, does not have its fitted value.
 check_safe <- function(entry, model) {
@@ -23,7 +26,7 @@ check_safe <- function(entry, model) {
 # Refuse new data where lme4's predict() fails on the fit's own rows, as with log(`the days`).
 check_predicts <- function(entry, model) {
   data <- entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE]
-  tryCatch(stats::predict(model, data), error = function(e) {
+  tryCatch(predicted(model, data), error = function(e) {
     quoted <- names_in_backticks(all.vars(stats::formula(model)))
     refuse("new data cannot be predicted: lme4's predict() fails of the fit's own rows (", conditionMessage(e), ")",
            if (length(quoted)) "; rename columns whose names need backticks: ", toString(quoted))
@@ -34,7 +37,7 @@ few <- function(values) unique(round(seq(1, length(values), length.out = 3L)))
 
 has_own_value <- function(i, entry, model) {
   data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
-  alone <- tryCatch(stats::predict(model, data), error = function(e) NaN)
+  alone <- tryCatch(predicted(model, data), error = function(e) NaN)
   isTRUE(all.equal(unname(alone) + sum(data$.offset), model@resp$mu[i]))
 }
 
@@ -65,8 +68,8 @@ predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = 
   rows <- if (complete) complete_rows(model, newdata) else seq_len(NROW(newdata))
   newdata <- newdata[rows, , drop = FALSE]
   form <- chosen_effects(re_form, entry$scope)
-  fit <- predict_or_refuse(stats::predict(model, newdata, newparams, form, random.only = random_only,
-                                   allow.new.levels = allow_new_levels))
+  fit <- predict_or_refuse(predicted(model, newdata, newparams, form, random.only = random_only,
+                                     allow.new.levels = allow_new_levels))
   se <- if (se_fit) standard_errors(model, entry, newdata, form, random_only)
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
@@ -97,7 +100,7 @@ fixed_design <- function(model, data) {
   levels <- lapply(Filter(is.factor, stats::model.frame(model, fixed.only = TRUE)), levels)
   frame <- stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels)
   x <- stats::model.matrix(terms, frame, contrasts.arg = attr(model@pp$X, "contrasts"))
-  x[, colnames(model@pp$X), drop = FALSE]
+  x[, setdiff(seq_len(ncol(x)), attr(model@pp$X, "col.dropped")), drop = FALSE] # by place: columns may share a name
 }
 
 # The design of the random part for data, one column per row of the data. `known` has a row per random effect of the
@@ -106,72 +109,52 @@ random_design <- function(model, data, form) {
   fitted <- lme4::getME(model, "Lambdat")
   none <- Matrix::Matrix(0, nrow(fitted), nrow(data), sparse = TRUE)
   if (!is.null(form) && identical(form[[2L]], 0)) return(list(known = none, new = none, covariance = fitted))
-  form <- if (is.null(form)) stats::formula(model, random.only = TRUE)[-2L] else form
-  own <- numbered_terms(model, data, form)
-  first <- numbered_terms(model, data, form, first_level)
-  is_new <- own$b == 0
-  place <- Matrix::sparseMatrix(own$b[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new)))
+  own <- numbered_effects(model, data, if (is.null(form)) random_part(model) else form, allow.new.levels = TRUE)
+  is_new <- own$place < 0L
+  place <- Matrix::sparseMatrix(own$place[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new)))
   own$Lambdat@x[] <- 1
   list(known = place %*% own$Zt, new = Matrix::Diagonal(x = as.numeric(is_new)) %*% own$Zt,
-       covariance = relabel(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first$b))
+       covariance = relabel(Matrix::crossprod(own$Lambdat), Matrix::crossprod(fitted), first_place(model, own$place)))
 }
 
-# The result of lme4's mkNewReTrms() for data, in which the places of the random effects among those of the fit stand
-# for their values, and 0 for new levels. `level` finds the rows of a factor's table for its levels.
-numbered_terms <- function(model, data, form, level = NULL) {
-  modes <- lme4::ranef(model, condVar = FALSE)
-  for (name in names(modes)) modes[[name]][] <- t(mode_positions(model, name))
-  own <- list(ranef = function(...) modes)
-  mkNewReTrms_with(c(own, levelfun = level))(model, data, form, allow.new.levels = TRUE)
-}
-
-first_level <- function(x, nl.n, ...) {
-  found <- x[rep(1L, length(nl.n)), , drop = FALSE]
-  rownames(found) <- nl.n
-  found
-}
-
-# Give a sparse matrix the values that `from` has for the first level of the terms of its rows and columns.
-relabel <- function(matrix, from, first) {
-  entries <- methods::as(methods::as(matrix, "generalMatrix"), "TsparseMatrix")
-  entries@x <- from[cbind(first[entries@i + 1L], first[entries@j + 1L])]
-  entries
-}
-
-# Simulate responses, one after another in `value`. `differs` tells whether lme4's own would have other variances.
+# Simulate responses, one after another in `value`. `differs` tells whether lme4's own would be others.
 simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, allow_new_levels = FALSE,
-                           newparams = NULL, cluster_rand = NULL) {
+                           newparams = NULL, cluster_rand = NULL, weights = NULL) {
   entry <- entry_of(handle)
   model <- prediction_model(entry)
   if (!is.null(newdata)) check_safe(entry, model)
   drawn <- draw(model, nsim, seed, newdata, newparams, chosen_effects(re_form, entry$scope), allow_new_levels,
-                if (!is.null(cluster_rand)) find_export(cluster_rand))
+                if (!is.null(cluster_rand)) find_export(cluster_rand), weights)
   list(value = as.vector(drawn), differs = attr(drawn, "differs"))
 }
 
-# Draw responses as lme4's simulate() does, one per column, but with the model's own variances. lme4 takes theta from
-# the wrong term where only some terms are drawn, or where new data order them otherwise, and it leaves the weights out
-# (its issue 386). The normal deviates are the same. `differs` tells whether the variances differ.
+# Draw responses as lme4's simulate() does, one per column, but with the model's own means and variances. lme4 takes
+# theta from the wrong term where only some terms are drawn, or where new data order them otherwise, takes the effects of
+# the wrong term where two of a group share a name, and leaves weights out (its issue 386). The normal deviates are the
+# same. `differs` tells whether the numbers are others.
 draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
-                 cluster_rand = NULL) {
+                 cluster_rand = NULL, weights = NULL) {
   differs <- random <- FALSE
-  own_terms <- function(object, newdata, form, ...) {
-    found <- numbered_terms(object, newdata, form, first_level)
-    right <- relabel(found$Lambdat, lme4::getME(object, "Lambdat"), found$b)
-    random <<- TRUE
-    differs <<- differs || any(right != found$Lambdat)
-    list(Zt = found$Zt, Lambdat = right)
+  if (is.null(weights) && is.null(newdata)) weights <- model@resp$weights
+  noted <- function(effects, part) function(...) {
+    found <- effects(...)
+    theirs <- tryCatch(lme4::mkNewReTrms(...), error = function(e) NULL)
+    differs <<- differs || is.null(theirs) || any(found[[part]] != theirs[[part]])
+    random <<- random || part == "Lambdat"
+    found
   }
+  own <- list(predict = predict_merMod(list(mkNewReTrms = noted(kept_effects, "b"))),
+              mkNewReTrms = noted(new_effects, "Lambdat"))
   simulated <- function(cond.sim) {
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
                   allow.new.levels = allow_new_levels)
     given$cluster.rand <- cluster_rand
-    unname(as.matrix(with_seed(seed, do.call(simulateFun_with(list(mkNewReTrms = own_terms)), given))))
+    unname(as.matrix(with_seed(seed, do.call(simulateFun_with(own), given))))
   }
   responses <- simulated(TRUE)
-  weights <- model@resp$weights
-  if (is.null(newdata) && any(weights != 1)) {
-    mean <- if (random) simulated(FALSE) else stats::predict(model, newparams = newparams, re.form = form)
+  if (any(weights != 1)) {
+    mean <- if (random) simulated(FALSE) else predicted(model, newdata, newparams, form,
+                                                        allow.new.levels = allow_new_levels)
     responses <- mean + (responses - mean) / sqrt(ifelse(weights > 0, weights, 1))
     differs <- TRUE
   }

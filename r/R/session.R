@@ -4,6 +4,7 @@ session_facts <- function() {
   facts <- c(R = paste(R.version$major, R.version$minor, sep = "."),
              vapply(c("lme4", "Matrix", "minqa", "nloptr"), written_version, ""),
              BLAS = library_file(extSoftVersion()[["BLAS"]]), LAPACK = La_version(),
+             `BLAS kernel` = getOption("lmerbridge.kernel", ""),
              OPENBLAS_CORETYPE = Sys.getenv("OPENBLAS_CORETYPE"), addresses = addresses(),
              platform = R.version$platform, locale = Sys.getlocale("LC_CTYPE"))
   facts <- facts[nzchar(facts)]

@@ -235,3 +235,22 @@ def test_a_column_is_copied_or_sent_as_it_is_and_never_changed():
     before = frame.copy()
     encode_table(frame, parse("y ~ 1 + (1 | g)"))
     pd.testing.assert_frame_equal(frame, before)
+
+
+class Folded(str):
+    """A text that equals all that differ from it in case only."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return self.lower() == other.lower()
+
+    def __hash__(self):
+        return hash(self.lower())
+
+
+@pytest.mark.parametrize("missing", [None, NAN, pd.NA, pd.NaT])
+def test_a_text_is_what_it_reads_whatever_is_missing_beside_it_and_whatever_it_calls_equal(missing):
+    for make in (str, np.str_, Folded):
+        factor = encode_column(objects(make("b"), missing, make("a"), make("B"), missing, make("b")))
+        assert (factor.codes.tolist(), list(factor.labels)) == ([2, -1, 1, 0, -1, 2], ["B", "a", "b"])

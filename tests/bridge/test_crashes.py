@@ -234,7 +234,7 @@ def test_a_pickled_fit_is_rebuilt_in_another_process(pickled, fits):
 
 @pytest.mark.slow
 def test_a_pickled_fit_has_its_numbers_without_r_and_says_why_it_has_no_more(pickled, fits):
-    numbers, told = run(UNPICKLED, cwd=pickled, PATH="/nonexistent", R_HOME="").splitlines()
+    numbers, told = run(UNPICKLED, cwd=pickled, PATH="/nonexistent", R_HOME="").split("\n", 1)
     assert numbers == bits(fits(SLOPES, "sleepstudy"))
     assert told.startswith("R could not be started (")
     assert told.endswith("`lmerbridge doctor` says what is wrong.")

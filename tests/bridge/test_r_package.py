@@ -22,6 +22,7 @@ NO_CALL = {  # exported, though no call of this shape names it
     "call_named": "the worker hands each call to it",
     "release": "call_named() does it before a call",
     "installed_facts": "the text of a script calls it",
+    "load_errors": "the text of a script calls it",
     "print_facts": "the text of a script calls it",
     "formula_functions": "a test asks it which functions a formula may call",
 }

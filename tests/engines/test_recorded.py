@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from lmerbridge import Verdict, cli, compare, load_dataset
 from lmerbridge.engines import find
+from lmerbridge.engines.recorded import digest
 from lmerbridge.errors import EngineFailed, InvalidArgument, NotExpressible, SetupError
 from lmerbridge.parity import cases, recording, suite
 from lmerbridge.parity.compare import no_fit
 from lmerbridge.parity.reproduce import r_code
-from lmerbridge.report.description import describe
+from lmerbridge.report import describe, html, markdown
 
 WITHOUT_R = "[dp]*[fd]*"  # dyestuff, dyestuff2, pastes_nested, pastes_crossed: statsmodels gets one of the eight wrong
 OTHERS = ("penicillin/*", "sleepstudy_two_thirds/REML", "sleepstudy_polynomial/REML", "ham/REML", "dietox_strings/ML")
@@ -39,11 +40,12 @@ def recorded(file):
 
 @pytest.fixture
 def changed(file, tmp_path):
-    """The recording with something else in it, as an engine."""
+    """The recording with something else in it and a digest of that, as an engine."""
 
     def make(change):
         content = json.loads(file.read_text())
         change(content)
+        content["digest"] = digest(content)
         path = tmp_path / "changed.json"
         path.write_text(json.dumps(content))
         return find(f"recorded:{path}")
@@ -134,7 +136,12 @@ def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorde
     assert f"{recorded.name} has no data set nlme/Milk" in result.comparison.reason
     assert (result.comparison.verdict, result.comparison.worse) == (Verdict.ENGINE_FAILED, recorded.name)
     assert "lme4" not in dict(run.provenance)
-    assert describe(run).exit_code == 2
+    report = describe(run)
+    assert report.exit_code == 2
+    assert "; 1 is not recorded, none unexplained." in report.sentence
+    assert [count.word for count in report.engines[0].counts] == ["not recorded"]
+    assert report.words == ("not recorded",)
+    assert "itself fails" not in markdown(report) + html(report)
 
 
 def test_a_model_the_recording_lacks_is_not_expressible(recorded):
@@ -228,10 +235,8 @@ def test_a_recording_that_lacks_a_number_of_today_says_to_record_again(changed):
     def forget(content):
         del described(content, "diameter ~ 1 + (1 | plate) + (1 | sample)")["converged"]
 
-    engine = changed(forget)
-    (case,) = cases.pick("penicillin/REML")
     with pytest.raises(InvalidArgument, match=r"numbers of another release \(.*converged\); record it again"):
-        engine.fit(case.spec(engine.load_dataset))
+        changed(forget)
 
 
 @pytest.mark.parametrize("source", ["exact", "published"])

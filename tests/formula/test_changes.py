@@ -45,7 +45,10 @@ IN_R = """local({
     sides <- change[[length(change)]]
     while (is.call(sides) && identical(sides[[1L]], quote(`+`))) sides <- sides[[2L]]
     one <- is.call(sides) && identical(sides[[1L]], quote(`-`)) && identical(sides[[2L]], quote(.))
-    one && length(setdiff(labels(eval(call("~", sides[[3L]]))), labels(wide(f))))
+    if (!one) return(FALSE)
+    absent <- setdiff(labels(eval(call("~", sides[[3L]]))), labels(wide(f)))
+    crossed <- is.call(sides[[3L]]) && identical(sides[[3L]][[1L]], quote(`*`))
+    length(if (crossed) grep(":", absent, invert = TRUE) else absent) > 0L
   }
   of <- function(f) lapply(CHANGES, function(change) if (lacks(f, change)) "absent" else changed(f, change))
   unlist(lapply(FORMULAS, of))
@@ -86,9 +89,14 @@ def test_formulas_change_as_in_r_and_what_is_not_there_cannot_be_taken_out():
         ("y ~ x + (1 | g) + (0 + x | g)", ". ~ . - (x || g) + (1 | h)", "y ~ x + (1 | h)"),
         ("y ~ x + (x || g)", ". ~ . + z", "y ~ x + (x || g) + z"),
         ("y ~ (x || `a:b`)", ". ~ . - (0 + x | `a:b`)", "y ~ (1 | `a:b`)"),
+        ("y ~ x + z + w + (1 | g)", ". ~ . - x * w", "y ~ z + (1 | g)"),
+        ("y ~ x + z + w + (1 | g)", ". ~ . - (x + w)^2", "y ~ z + (1 | g)"),
+        ("y ~ x + (n > 2) + (1 | g)", ". ~ . - x", "y ~ (n > 2) + (1 | g)"),
+        ("y ~ x * (n > 2) + (1 | g)", ". ~ . + (x == n)", "y ~ x + (n > 2) + (1 | g) + (x == n) + x:(n > 2)"),
+        ("y ~ x + (n > 2) + (1 | g)", ". ~ . - (n > 2)", "y ~ x + (1 | g)"),
     ],
 )
-def test_a_double_bar_is_taken_out_as_written_or_by_its_columns(formula, change, changed):
+def test_a_double_bar_an_expansion_or_a_comparison_is_taken_out_as_written_or_by_its_parts(formula, change, changed):
     assert parse(new_formula(formula, change)).text == parse(changed).text
 
 

@@ -407,7 +407,7 @@ def test_intervals_leave_out_what_is_not_finite_and_say_where_replicates_are_too
     assert boot.confint(0.5, parm="t1").index.tolist() == ["t1"]
     with pytest.raises(InvalidArgument, match="parm names 't4'; the statistics are t1, t2, t3"):
         boot.confint(parm="t4")
-    with pytest.raises(InvalidArgument, match="type is 'bca'; 'perc', 'basic' or 'norm' is expected"):
+    with pytest.raises(InvalidArgument, match="type is 'bca'; one of 'perc', 'basic', 'norm' is expected"):
         boot.confint(type="bca")
     with pytest.raises(InvalidArgument, match="level is 95; a number between 0 and 1"):
         boot.confint(95)
@@ -462,7 +462,7 @@ def test_progress_is_shown_where_it_is_asked_for(capsys, monkeypatch):
         ({"nsim": 0}, "nsim is 0; a whole number of at least 1 is expected"),
         ({"nsim": 2.0}, "nsim is 2.0"),
         ({"seed": 2**31}, "seed is 2147483648; a whole number"),
-        ({"type": "wild"}, "type is 'wild'; 'parametric' or 'semiparametric' is expected"),
+        ({"type": "wild"}, "type is 'wild'; one of 'parametric', 'semiparametric' is expected"),
         ({"type": "semiparametric"}, "a semiparametric bootstrap keeps all random effects; say so with use_u=True"),
         ({"use_u": True, "re_form": "~ (1 | batch)"}, "use_u is True and re_form"),
         ({"re_form": "~ (1 | nosuch)"}, "re_form has the grouping factor 'nosuch'"),
@@ -479,3 +479,26 @@ def test_a_fit_without_its_r_process_bootstraps_too():
     fit = pickle.loads(pickle.dumps(hard("weights")))
     assert fit._in_r.model is None
     assert arrays(fit.bootstrap(nsim=3, seed=SEED)) == arrays(hard("weights").bootstrap(nsim=3, seed=SEED))
+
+
+@pytest.mark.parametrize("written", range(6))
+def test_a_replicate_is_done_once_its_numbers_are_kept_wherever_an_interrupt_comes(written):
+    """The arrays of the refits are written to some times, and then Ctrl-C is pressed."""
+    left = [written]
+
+    def write(kept, at, value):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        kept[at] = value
+
+    refits = Refits(3, 2)
+    values, errors = refits._values, refits._errors
+    refits._values, refits._errors = (
+        type("Kept", (), {"__setitem__": lambda self, at, value, kept=kept: write(kept, at, value)})()
+        for kept in (values, errors)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        refits._keep((np.arange(3), np.ones((3, 2)), [""] * 3))
+    done = [row for row, error in enumerate(errors) if error is not None]
+    assert np.isfinite(values[done]).all()

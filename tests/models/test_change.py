@@ -185,6 +185,38 @@ def test_a_refit_to_its_own_response_is_the_fit(name, reml):
     assert -1e-7 < gained < 1e-5
 
 
+@pytest.mark.parametrize(("name", "reml"), BOTH)
+def test_a_refit_without_a_response_is_lme4s(name, reml):
+    fit = fitted(name, reml=reml)
+    found = fit.refit()
+    assert found.formula == fit.formula
+    assert same_bits(numbers(found), numbers(fit.refit(fit.fitted + fit.residuals)))
+    assert same_bits(numbers(fit.refit(newresp=None)), numbers(found))
+    if not (reml and DEFECT):
+        assert same_bits(numbers(found), plain(fit, NUMBERS % "refit(m)"))
+
+
+def test_a_refit_without_a_response_keeps_what_the_fit_has(sleepstudy):
+    data = sleepstudy.assign(w=np.arange(180.0) + 1)
+    data.loc[5, "Reaction"] = np.nan
+    fit = lmer(
+        "log(Reaction) ~ Days + (1 | Subject)", data, weights="w", subset=data.Days < 9, na_action="exclude", reml=False
+    )
+    found = fit.refit()
+    assert (found.formula, found.spec.weights) == (fit.formula, "w")
+    theirs = plain(fit, "{r <- refit(m); c(r@theta, r@beta, sigma(r), logLik(r))}")
+    assert same_bits([*found.theta, *found.beta, found.sigma, found.loglik], theirs)
+    assert found.fitted.index.equals(fit.fitted.index)
+    assert found.update(". ~ . - Days").formula == "log(Reaction) ~ (1 | Subject)"
+    again = pickle.loads(pickle.dumps(found))
+    assert same_bits(again.deviance_at(again.theta), [found.criterion])
+
+
+def test_a_name_without_a_new_response_is_an_error():
+    with pytest.raises(InvalidArgument, match="rename_response is 'y' and newresp is None"):
+        fitted("sleepstudy").refit(rename_response="y")
+
+
 def test_the_refit_of_this_lme4_is_wrong_by_reml_as_its_version_says():
     """Where a model has one fixed effect only, counting one is right."""
     wrong = {

@@ -53,12 +53,14 @@ def test_parameters_are_found_by_name():
     assert found.equals(simulate_formula(right(fit), fit.spec.data, **of(fit), seed=7))
 
 
-def test_a_response_is_not_looked_at():
+def test_a_response_makes_no_difference_and_is_to_be_there():
     fit = fitted("sleepstudy")
     design = fit.spec.data.drop(columns="Reaction")
-    assert simulate_formula(fit.formula, design, **of(fit), seed=7).equals(
+    assert simulate_formula(fit.formula, fit.spec.data, **of(fit), seed=7).equals(
         simulate_formula(right(fit), design, **of(fit), seed=7)
     )
+    with pytest.raises(MissingColumns, match="'Reaction', which the data lacks"):  # R: object 'Reaction' not found
+        simulate_formula(fit.formula, design, **of(fit), seed=7)
 
 
 def test_a_seed_leaves_the_worker_s_own_numbers_where_they_were():

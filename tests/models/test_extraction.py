@@ -102,6 +102,22 @@ def test_the_random_index_names_every_mode(name):
 
 
 @every_model
+def test_several_parts_are_a_dict_by_name_as_a_list_in_r(name):
+    fit, names = fitted(name), ["X", "Zt", "theta", "sigma"]
+    found = fit.get_me(names)
+    assert list(found) == plain(fit, f"names(getME(m, c({', '.join(map(repr, names))})))") == names
+    assert all(same_bits(bare(found[part]), bare(fit.get_me(part))) for part in names)
+    assert found.keys() == fit.get_me(tuple(names)).keys()
+    assert list(fit.get_me(["beta"])) == ["beta"]
+
+
+@pytest.mark.parametrize("name", [[], ["X", "Y"], ["X", 1], [["X"]], 3, None])
+def test_what_is_no_part_is_refused(name):
+    with pytest.raises(InvalidArgument, match=r"get_me is asked for|name is .*a list of texts is expected"):
+        fitted("pastes").get_me(name)
+
+
+@every_model
 def test_factors_components_and_columns_are_those_of_get_me(name):
     fit = fitted(name)
     for group, factor in fit.get_me("flist").items():

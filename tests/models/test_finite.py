@@ -46,6 +46,36 @@ def test_a_perfect_fit_is_refused_whatever_its_size(name, weight, optimizer, rem
         fit("y ~ x + (1 | g)", FRAME.assign(y=EXACT[name]), optimizer, reml, weights=weights)
 
 
+YEAR, INSIDE = 1990.0 + np.arange(ROWS) % 10, FRAME["g"].map(dict(zip("abcdefgh", DRAW.normal(size=8), strict=True)))
+EXACT_PARTS = {  # formula, response: the fixed and the random part leave only rounding, wherever an optimizer stops
+    "raw powers": ("y ~ year + I(year^2) + (1 | g)", 3 * YEAR + 0.5 * YEAR**2),
+    "raw powers of a polynomial": ("y ~ poly(year, 2, raw = T) + (1 | g)", 1e-6 * YEAR**2 + 0.1 * YEAR),
+    "constant within groups": ("y ~ 1 + (1 | g)", INSIDE),
+    "constant within groups beside a line": ("y ~ x + (1 | g)", 2 * FRAME["x"] + INSIDE),
+    "a line in each group": ("y ~ x + (x | g)", 2 * FRAME["x"] * INSIDE + INSIDE),
+}
+
+
+@BY_EACH
+@pytest.mark.parametrize("size", [1e-100, 1.0, 1e100])
+@pytest.mark.parametrize("name", EXACT_PARTS)
+def test_what_both_parts_fit_exactly_is_refused_wherever_an_optimizer_stops(name, size, optimizer, reml):
+    formula, y = EXACT_PARTS[name]
+    with pytest.raises(UnfitData, match=r"fits? the response exactly"):
+        fit(formula, FRAME.assign(year=YEAR, y=y * size), optimizer, reml)
+
+
+@BY_EACH
+@pytest.mark.parametrize("noise", [1e-3, 1e-6])
+@pytest.mark.parametrize("name", ["raw powers", "constant within groups beside a line"])
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.LmerBridgeWarning")
+def test_little_noise_is_noise(name, noise, optimizer, reml):
+    formula, y = EXACT_PARTS[name]
+    noisy = FRAME.assign(year=YEAR, y=y + noise * np.std(y) * DRAW.normal(size=ROWS))
+    found = fit(formula, noisy, optimizer, reml)
+    assert [found.sigma] == list(plain(found, "sigma(m)"))
+
+
 @BY_EACH
 @pytest.mark.parametrize("size", [1e-100, 1e-9, 1e9, 1e100])
 def test_a_response_of_any_size_is_fitted_as_plain_r_fits_it(size, optimizer, reml):

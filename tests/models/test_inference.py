@@ -10,7 +10,14 @@ import pytest
 
 from lmerbridge import lmer
 from lmerbridge.bridge.session import lme4_has
-from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, RWarning
+from lmerbridge.errors import (
+    FormulaError,
+    InvalidArgument,
+    LmerBridgeWarning,
+    MissingColumns,
+    RWarning,
+    UnsafeFormula,
+)
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r, run
 
@@ -151,6 +158,73 @@ def test_several_models_are_compared_as_r_compares_them_to_the_bit(name):
     assert str(ours).startswith("refitting model(s) with ML (instead of REML)\nData: data\nModels:\n")
 
 
+LINEAR = {  # without a random effect
+    "sleepstudy": ("Reaction ~ Days", "Reaction ~ 1"),
+    "pastes": ("strength ~ 1", "strength ~ batch"),
+    "penicillin": ("diameter ~ plate", "diameter ~ 1"),
+    "cake": ("angle ~ recipe * temperature", "angle ~ recipe"),
+    "orthodont": ("distance ~ age * Sex", "distance ~ age + Subject"),
+    "double_bar": ("Reaction ~ factor(Days)", "Reaction ~ Days + I(Days^2)"),
+}
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_linear_model_is_compared_as_r_compares_it_to_the_bit(name, reml):
+    (formula, dataset, package), fit = MODELS[name], fitted(name, reml=reml)
+    linear = LINEAR[name]
+    ours = fit.anova(*linear)
+    fits = ", ".join(f"lm({text}, d)" for text in linear)
+    models = f"lme4::lmer({formula}, d, REML = {str(reml).upper()}), {fits}"
+    names = ", ".join(f"'m{i}'" for i in range(1, len(linear) + 2))
+    code = f"{{d <- {package or 'lme4'}::{dataset}; anova({models}, model.names = c({names}))}}"
+    values, rows = r_table(fit, f"suppressMessages({code})")
+    assert same_bits(ours.frame.drop(columns="formula"), values)
+    assert list(ours.frame.index) == list(rows)
+    assert list(ours.frame["formula"]) == [[fit.formula, *linear][int(row[1]) - 1] for row in rows]
+    assert ours.refitted == reml
+
+
+def test_a_linear_model_has_the_fit_s_weights_offset_and_subset(sleepstudy):
+    data = sleepstudy.assign(w=np.arange(180.0) + 1, z=np.arange(180.0), use=sleepstudy.Days > 1, person=range(180))
+    fit = lmer("Reaction ~ Days + (1 | Subject)", data, weights="w", offset="z", subset="use", reml=False)
+    ours = fit.anova("Reaction ~ Days", fit.update(". ~ . - Days")).frame
+    code = "{d <- lme4::sleepstudy; d$w <- 1:180; d$z <- 0:179; lm(Reaction ~ Days, d, Days > 1, w, offset = z)}"
+    theirs = plain(fit, f"{{l <- {code}; c(logLik(l), attr(logLik(l), 'df'), AIC(l), BIC(l))}}")
+    assert same_bits(ours.loc["m2", ["loglik", "npar", "aic", "bic"]], theirs)
+    assert set(ours.index[:2]) == {"m2", "m3"}
+
+
+def test_a_number_that_groups_is_a_number_in_a_linear_model(sleepstudy):
+    data = sleepstudy.assign(person=sleepstudy.Subject.astype(int))
+    fit = lmer("Reaction ~ Days + (1 | person)", data)
+    assert fit.anova("Reaction ~ Days + person").frame.loc["m2", "npar"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("Reaction ~ Days + (1 | Subject)", FormulaError, "without random terms"),
+        ("Reaction ~ .", FormulaError, "is expected"),
+        ("~ Days", FormulaError, "'response ~ terms' is expected"),
+        ("Reaction ~ system('ls')", UnsafeFormula, "system"),
+        ("Reaction ~ hours", MissingColumns, "'hours'"),
+        ("log(Reaction) ~ Days", InvalidArgument, "m1 and m2 have different responses"),
+    ],
+)
+def test_a_linear_model_that_cannot_be_compared_is_an_error(text, error, words):
+    with pytest.raises(error, match=words):
+        fitted("sleepstudy").anova(text)
+
+
+def test_a_linear_model_of_more_rows_is_an_error(sleepstudy):
+    data = sleepstudy.assign(x=sleepstudy.Days.where(sleepstudy.index > 4))
+    fit = lmer("Reaction ~ Days + x + (1 | Subject)", data, na_action="omit")
+    with pytest.raises(InvalidArgument, match=r"not fitted to the same rows \(175 and 180 of them\)"):
+        fit.anova("Reaction ~ Days")
+    assert list(fit.anova("Reaction ~ x").frame.index) == ["m2", "m1"]
+
+
 def test_without_refit_likelihoods_are_the_fits_own_and_other_fixed_parts_are_warned_of():
     fit = fitted("sleepstudy")
     data = fit.spec.data
@@ -217,6 +291,52 @@ def test_drop1_takes_a_scope_and_a_price_of_parameters():
         fit.drop1(["recipe"], ddf="Satterthwaite")  # its interaction contains it
     with pytest.raises(InvalidArgument, match="'F' with another is expected"):
         fit.drop1(test="F")
+
+
+NO_QUESTION = {  # contrasts of the model of sleepstudy -> what is wrong with them
+    "zero": ([0, 0], "no weight but zero"),
+    "zeros": (np.zeros((3, 2)), "no weight but zero in row 0"),
+    "a term of no weight": ({"Days": 0.0}, "no weight but zero"),
+    "no row": (np.zeros((0, 2)), "no weight but zero"),
+    "no term": ({}, "the contrast"),
+    "huge": ([0, 1e200], r"a weight of size 1e\+200"),
+    "tiny": ({"Days": -1e-200}, "a weight of size 1e-200"),
+}
+ASKED = {  # what takes contrasts, and whether it asks about each row by itself
+    "jointly": (lambda fit, given, ddf: fit.contest(given, ddf=ddf), False),
+    "by t tests": (lambda fit, given, ddf: fit.contest(given, ddf=ddf, joint=False), True),
+    "kr_modcomp": (lambda fit, given, ddf: fit.kr_modcomp(given), False),
+    "sat_modcomp": (lambda fit, given, ddf: fit.sat_modcomp(given), False),
+    "ddf_lb": (lambda fit, given, ddf: fit.ddf_lb(given), True),
+}
+
+
+@pytest.mark.parametrize(("name", "verb", "ddf"), list(product(NO_QUESTION, ASKED, APPROXIMATE)))
+def test_a_contrast_that_asks_nothing_is_refused(name, verb, ddf):  # pbkrtest would test the intercept
+    (given, text), (ask, _) = NO_QUESTION[name], ASKED[verb]
+    with pytest.raises(InvalidArgument, match=text):
+        ask(fitted("sleepstudy"), given, ddf)
+
+
+@pytest.mark.parametrize("verb", ASKED)
+def test_a_row_of_zeros_adds_nothing_to_a_joint_test_and_is_none_by_itself(verb):
+    ask, alone = ASKED[verb]
+    if alone:
+        with pytest.raises(InvalidArgument, match="no weight but zero in row 1"):
+            ask(fitted("sleepstudy"), [[0, 1], [0, 0]], "Satterthwaite")
+        return
+    tests = [ask(fitted("sleepstudy"), given, "Satterthwaite") for given in ([0, 1], [[0, 1], [0, 0]])]
+    first, second = (test if isinstance(test, pd.DataFrame) else test.tests for test in tests)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_without_fixed_effects_there_is_an_empty_test_and_none_by_itself(sleepstudy):
+    fit = lmer("Reaction ~ 0 + (1 | Subject)", sleepstudy)
+    for given in ([], np.empty((0, 0)), np.empty((2, 0))):
+        assert list(fit.contest(given).columns) == list(fitted("sleepstudy").contest([0, 1]).columns)
+        assert len(fit.contest(given)) == 0
+        with pytest.raises(InvalidArgument, match="no weight but zero"):
+            fit.contest(given, joint=False)
 
 
 @pytest.mark.slow

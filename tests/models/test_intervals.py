@@ -134,7 +134,7 @@ def test_a_fixed_effect_called_sigma_is_refused():
     [
         ({"parm": "Dayz"}, "no parameter 'Dayz'; the parameters are .* Did you mean 'Days'"),
         ({"level": 95}, "level is 95; a number between 0 and 1"),
-        ({"method": "wald"}, "method is 'wald'; 'profile', 'Wald' or 'boot'"),
+        ({"method": "score"}, "method is 'score'; one of 'profile', 'Wald', 'boot'"),
         ({"method": "boot", "nsim": 20, "boot_type": "bca"}, "'bca'"),
     ],
 )
@@ -222,3 +222,12 @@ def test_a_point_without_a_deviance_leaves_no_trace():
     before = deviance([36.0, 31.0])
     assert not np.isfinite(deviance([1e200, 1.0]))
     assert deviance([36.0, 31.0]) == before
+
+
+@pytest.mark.parametrize("method", ["profile", "boot"])
+@pytest.mark.parametrize("progress", [True, False, None])
+@pytest.mark.filterwarnings("ignore:extreme order statistics")
+def test_intervals_have_a_bar_where_it_is_asked_for_and_nothing_else_in_a_pipe(method, progress, capfd):
+    given = {} if progress is None else {"progress": progress}
+    fitted("sleepstudy").confint("sigma", method=method, nsim=9, seed=1, **given)
+    assert bool("".join(capfd.readouterr())) == bool(progress)

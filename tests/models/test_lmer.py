@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from lmerbridge.models.extract.objective import polish
 from lmerbridge.results.design import Design
 from lmerbridge.results.fit import LogLik, Provenance
 from lmerbridge.results.varcorr import VarCorr
+from tests.processes import in_r
 
 INTERCEPTS = "Reaction ~ Days + (1 | Subject)"
 SLOPES = "Reaction ~ Days + (Days | Subject)"
@@ -279,6 +281,21 @@ UNFIT = {  # what the sleepstudy data gets, more arguments, part of the error
     "a constant response": ({"Reaction": 3.5}, {}, "'Reaction' is the same in every row"),
     "a constant truth": ({"Reaction": True}, {}, "'Reaction' is the same in every row"),
     "a factor of one level": ({"Days": "a"}, {}, "the factor 'Days' has one level"),
+    "one level with a response": (
+        {"Reaction": lambda d: d["Reaction"].where(d["Subject"] == "308")},
+        {"na_action": "omit"},
+        "'Subject' has one level in the rows that can be used",
+    ),
+    "one row of each group with a response": (
+        {"Reaction": lambda d: d["Reaction"].where(d["Days"] == 0)},
+        {"na_action": "exclude"},
+        "'Subject' has a level of its own in each of its 18 rows",
+    ),
+    "a factor of one level with a response": (
+        {"Days": lambda d: np.where(d.index < 90, "early", "late"), "Reaction": lambda d: d["Reaction"][d.index < 90]},
+        {},
+        "the factor 'Days' has one level in the rows that can be used",
+    ),
 }
 REFUSED = {  # formula, what the sleepstudy data gets, more arguments, the error, part of its text
     "slopes beyond the data": (SLOPES, {"Subject": np.arange(180) // 2}, {}, UnfitData, "=180.*for term"),
@@ -311,6 +328,43 @@ def test_what_r_refuses_because_of_the_input_is_said_in_our_words_and_in_r_s(nam
         lmer(formula, sleepstudy.assign(**columns), **arguments)
     assert "R said: " in str(refusal.value)
     assert isinstance(refusal.value.__cause__, RError)
+
+
+def test_what_is_wrong_in_rows_that_are_left_out_is_not_refused(sleepstudy):
+    spoilt = sleepstudy.astype({"Days": float})
+    spoilt.loc[0, ["Days", "Reaction"]] = 1e200, np.nan
+    fit, other = (lmer(INTERCEPTS, data, na_action="omit") for data in (spoilt, sleepstudy[1:]))
+    np.testing.assert_array_equal(fit.theta, other.theta)
+    with pytest.raises(MissingValues, match="'Reaction' in 170 rows"):
+        lmer(INTERCEPTS, sleepstudy.assign(Reaction=sleepstudy["Reaction"][:10]), na_action="fail")
+
+
+def two_ways(number, columns):
+    """A frame whose grouping columns have colons in their levels, which some pairs of levels then share a text."""
+    random = np.random.default_rng(number)
+    levels = [":", "a", "a:", "a:b", "b", "b:c", ":c", "c"]
+    drawn = {name: random.choice(random.permutation(levels)[:4], 400) for name in "fgh"[:columns]}
+    return pd.DataFrame({"y": random.normal(size=400), **drawn})
+
+
+@pytest.mark.parametrize("columns", [2, 3])
+def test_pairs_of_levels_that_lme4_would_take_for_one_are_refused_and_no_others(columns):
+    group, refused = ":".join("fgh"[:columns]), 0
+    for number in range(25):
+        frame = two_ways(number, columns)
+        pairs = frame.groupby(list("fgh"[:columns])).ngroups
+        levels = f"nlevels(lme4::lFormula(y ~ 1 + (1 | {group}), frame)$reTrms$flist[[1L]])"
+        factors = ", ".join(f"{name} = factor(c({', '.join(map(repr, frame[name]))}))" for name in "fgh"[:columns])
+        of_r = in_r(f"{{frame <- data.frame(y = seq_len(400), {factors}); {levels}}}")[0]
+        if of_r == pairs:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of singular fits, as there are no groups in y
+                assert lmer(f"y ~ 1 + (1 | {group})", frame).ngrps[group] == pairs
+        else:
+            refused += 1
+            with pytest.raises(UnfitData, match=f"the grouping factor '{group}' has the levels .*for one"):
+                lmer(f"y ~ 1 + (1 | {group})", frame)
+    assert 0 < refused < 25
 
 
 def test_a_perfect_fit_is_refused(sleepstudy):

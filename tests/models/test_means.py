@@ -308,8 +308,8 @@ def test_a_method_for_degrees_of_freedom_has_the_spelling_of_anova_and_that_of_e
         (lambda fit: fit.emmeans("recipe", by="replicate"), "by names 'replicate'"),
         (lambda fit: fit.emmeans("pairwise ~ recipe"), r"names, or a formula such as '~ a \| b', are expected"),
         (
-            lambda fit: fit.emmeans("recipe", ddf="kr"),
-            "ddf is 'kr'; one of 'Kenward-Roger', 'Satterthwaite', 'asymptotic'",
+            lambda fit: fit.emmeans("recipe", ddf="krs"),
+            "ddf is 'krs'; one of 'Kenward-Roger', 'Satterthwaite', 'asymptotic'",
         ),
         (lambda fit: fit.emmeans("recipe", weights="none"), "weights is 'none'"),
         (lambda fit: fit.emmeans("recipe", at={"x": 1}), "at names 'x'"),

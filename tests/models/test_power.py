@@ -164,7 +164,7 @@ def test_the_interval_is_the_exact_one():
         ({"test": "nosuch"}, r"the test names 'nosuch'; a term \(\(Intercept\), Days\), the formula"),
         ({"beta": {"nosuch": 1.0}}, "beta names 'nosuch'; the terms are"),
         ({"theta": [1.0]}, r"newparams\['theta'\] is"),
-        ({"sigma": np.nan}, r"newparams\['sigma'\] is"),
+        ({"sigma": np.nan}, "sigma is nan; a positive number, or 0, is expected"),
         ({"alpha": 5}, "alpha is 5; a number between 0 and 1"),
         ({"groups": {"Days": 3}}, "along is 'Days'; one of the grouping columns, Subject, is expected"),
         ({"groups": {"Subject": 1}}, "Subject is to have 1 levels; a whole number of at least 2"),

@@ -1,6 +1,7 @@
 """`predict`: R's numbers for whole, partial and no random effects, old rows and new, and what is refused before R."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -398,3 +399,15 @@ def test_without_fixed_effects_a_standard_error_is_the_modes(sleepstudy):
     by_level = fit.ranef_table().set_index("level")["std_error"]
     expected = by_level.loc[sleepstudy["Subject"].astype(str)]
     np.testing.assert_allclose(fit.predict(se_fit=True).se_fit, expected, rtol=1e-12)  # rounding
+
+
+@pytest.mark.parametrize("term", ["(late | Subject)", "(ns(Days, 2) | Subject)", "(poly(Days, 2) | Subject)"])
+def test_a_term_that_is_left_out_needs_none_of_its_columns_though_lme4_fails_of_a_factor_or_a_spline(sleepstudy, term):
+    data = sleepstudy.assign(late=np.where(sleepstudy["Days"] > 4, "y", "n"), h=np.resize(list("pqr"), 180))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = lmer(f"Reaction ~ 1 + {term} + (1 | h)", data)
+    expected = fit.fixef.iloc[0] + fit.ranef["h"]["(Intercept)"][data["h"]].to_numpy()
+    for new in (None, data, data[["h"]]):
+        assert np.allclose(fit.predict(new, re_form="~ (1 | h)"), expected, rtol=1e-12)
+    assert np.isfinite(fit.predict(data[["h"]], re_form="~ (1 | h)", se_fit=True)).to_numpy().all()

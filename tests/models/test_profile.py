@@ -1,6 +1,7 @@
 """Profiles of the likelihood, against R's own of the same models."""
 
 import pickle
+import warnings
 from functools import cache
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has
-from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
+from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RError, RWarning, TimedOut
 from lmerbridge.models.intervals.parameters import parameter_places, parameter_table
 from tests.oracle import MODELS, fitted, plain, same_bits
 
@@ -206,6 +207,28 @@ def test_random_parameters_on_the_scale_of_variances_are_profiled_as_r_does_each
     assert list(ours.forward) == ["var_(Intercept)|Batch", "sigma2"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "name"), [("sleepstudy", "Days|Subject"), ("pastes", "(Intercept)|cask:batch"), ("penicillin", "sigma")]
+)
+def test_a_profile_of_variances_that_lme4_loses_is_told(model, name):
+    """A deviance depends on a variance as on its root, so the limits of one are the squares of the other's."""
+    fit, name = fit_of(model), name if name == "sigma" else f"sd_{name}"
+    (right,) = np.square(fit.profile(name).confint()[["conf_low", "conf_high"]].to_numpy())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        profile = fit.profile(name, prof_scale="varcov")
+        (limits,) = profile.confint()[["conf_low", "conf_high"]].to_numpy()
+    lost = any(isinstance(each.message, KnownDefectWarning) for each in told)
+    assert lost == profile.frame.isna().any(axis=None)
+    if not lme4_has("structured_covariance"):
+        assert lost == (model != "penicillin")
+    if lost:  # as lme4 has it
+        assert limits[0] == 0 < 1 < right[0]
+    else:
+        np.testing.assert_allclose(limits, right, rtol=0.01)
+
+
 def test_a_bound_is_found_by_the_name_of_the_parameter():
     profile = profiled("orthodont")
     with pytest.warns(RWarning, match="bad spline fit for cor_age"):
@@ -283,7 +306,7 @@ def test_one_that_is_given_other_steps_has_other_points_of_the_same_function():
     ("given", "told"),
     [
         ({"which": "Day"}, "no parameter 'Day'.*Did you mean 'Days'"),
-        ({"which": [0]}, "no parameter 0"),
+        ({"which": [0]}, r"which is \[0\]; one of text, a list of texts, None"),
         ({"which": []}, "no parameter is named"),
         ({"alpha_max": 1.5}, "alpha_max is 1.5; a number from 0 to 1"),
         ({"max_points": 3}, "max_points is 3; a number from 4"),
@@ -321,3 +344,15 @@ def test_a_structured_term_is_profiled_by_the_names_of_its_parameters(structure)
     assert same_bits(profile.confint()[["conf_low", "conf_high"]], theirs)
     assert list(profile.forward) == [name]
     assert random == fit.npar - len(fit.terms)
+
+
+@pytest.mark.parametrize("evaluations", [30, 60])
+@pytest.mark.parametrize("ask", [lambda fit: fit.profile(), lambda fit: fit.confint()])
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.ConvergenceWarning")
+def test_a_deviance_below_the_optimums_names_the_parameter_and_says_what_to_do(ask, evaluations):
+    control = {"optimizer": "Nelder_Mead", "optCtrl": {"maxfun": evaluations}}
+    fit = lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"), reml=False, control=control)
+    with pytest.raises(RError, match=r"^the profile of 'sd_.* found a deviance") as raised:
+        ask(fit)
+    assert "all_fit()" in str(raised.value)
+    assert "R said: profiling detected new, lower deviance" in raised.value.text

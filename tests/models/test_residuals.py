@@ -34,7 +34,7 @@ def test_the_residuals_of_a_weighted_model_differ_by_type():
 
 
 def test_a_type_that_lme4_has_not_is_refused():
-    with pytest.raises(InvalidArgument, match="'partial'; one of response, pearson, working, deviance"):
+    with pytest.raises(InvalidArgument, match="'partial'; one of 'response', 'pearson', 'working', 'deviance'"):
         fitted("sleepstudy").resid("partial")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lmerbridge import lmer
 from lmerbridge.bridge.session import lme4_has
-from lmerbridge.errors import InvalidArgument, KnownDefectWarning, MissingValues, NeedsNewer
+from lmerbridge.errors import InputError, InvalidArgument, KnownDefectWarning, MissingValues, NeedsNewer
 from lmerbridge.models.kept import model_of
 from tests.oracle import MODELS, fitted, plain, same_bits
 from tests.processes import in_r
@@ -191,3 +191,38 @@ def test_random_effects_may_have_another_distribution_or_the_error_names_the_ver
     assert same_bits(drawn, in_plain_r(fit, "2, seed = 3, cluster.rand = stats::rexp"))
     with pytest.raises(InvalidArgument, match="cluster_rand is 'rexp'"):
         fit.simulate(cluster_rand="rexp")
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(3, 60)])
+@pytest.mark.parametrize("use_u", [True, False])
+def test_given_weights_scale_the_errors_and_nothing_else(sleepstudy, use_u, rows):
+    fit, weights = fitted("sleepstudy"), np.where(np.arange(180) % 2 == 0, 0.25, 1.0)
+    new = {} if rows == slice(None) else {"newdata": sleepstudy[rows].assign(w=weights[rows])}
+    plainly = fit.simulate(2, seed=3, use_u=use_u, **new)
+    means = fit.predict(**new)
+    with pytest.warns(KnownDefectWarning, match="it leaves weights out"):
+        drawn = fit.simulate(2, seed=3, use_u=use_u, weights="w" if new else weights, **new)
+    light = weights[rows] < 1
+    assert np.allclose(drawn[~light], plainly[~light], rtol=1e-12)
+    if use_u:
+        assert np.allclose(drawn.sub(means, axis=0)[light], 2 * plainly.sub(means, axis=0)[light], rtol=1e-9)
+    else:
+        assert not np.allclose(drawn[light], plainly[light], atol=1)
+    pd.testing.assert_frame_equal(fit.simulate(2, seed=3, use_u=use_u, weights=np.ones(len(drawn)), **new), plainly)
+
+
+def test_weights_that_are_given_take_the_place_of_the_fit_s_own(sleepstudy):
+    weights = np.where(np.arange(180) % 2 == 0, 0.01, 1.0)
+    fit = lmer("Reaction ~ Days + (1 | Subject)", sleepstudy, weights=weights, subset=np.arange(180) % 3 > 0)
+    assert same_bits(fit.simulate(2, seed=1, weights=np.ones(180)), in_plain_r(fit, "2, seed = 1"))
+    with pytest.warns(KnownDefectWarning):
+        own, given = fit.simulate(2, seed=1), fit.simulate(2, seed=1, weights=weights)
+    pd.testing.assert_frame_equal(own, given)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.ones(3), np.full(180, -1.0), np.full(180, np.nan), np.full(180, np.inf), ["a"] * 180, "none", 2.0]
+)
+def test_weights_that_are_none_are_refused(weights):
+    with pytest.raises(InputError, match="weights"):
+        fitted("sleepstudy").simulate(weights=weights)

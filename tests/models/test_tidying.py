@@ -271,9 +271,9 @@ def test_data_that_is_not_the_fits_or_has_the_new_names_is_refused(gaps):
         ({"effects": "random"}, "effects is 'random'; one of 'fixed', 'ran_pars', 'ran_vals', 'ran_coefs'"),
         ({"effects": []}, "effects is"),
         ({"scales": "sd"}, "scales is 'sd'"),
-        ({"conf_method": "wald", "conf_int": True}, "conf_method is 'wald'"),
-        ({"conf_level": 95}, "level is 95"),
-        ({"ddf_method": "kr"}, "ddf is 'kr'"),
+        ({"conf_method": "score", "conf_int": True}, "conf_method is 'score'"),
+        ({"conf_level": 95}, "conf_level is 95"),
+        ({"ddf_method": "krs"}, "ddf_method is 'krs'"),
     ],
 )
 def test_what_has_no_table_is_refused(given, told):

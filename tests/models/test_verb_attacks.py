@@ -23,6 +23,10 @@ VERBS = {
     "pb_modcomp": lambda fit, data: fit.pb_modcomp(fit.update(". ~ 1 + " + random_part(fit)), nsim=2, seed=1),
     "ls_means": lambda fit, data: fit.ls_means(),
     "emmeans": lambda fit, data: fit.emmeans("1", ddf="asymptotic"),
+    "ref_grid": lambda fit, data: fit.ref_grid(cov_reduce={data.columns[1]: "median"}, ddf="asymptotic"),
+    "a grid's formula": lambda fit, data: fit.ref_grid(cov_reduce=f"`{data.columns[1]}` ~ `{data.columns[3]}`"),
+    "nesting": lambda fit, data: fit.ref_grid(nesting={data.columns[3]: data.columns[1]}, ddf="asymptotic"),
+    "anova of a linear model": lambda fit, data: fit.anova(fit.formula.removesuffix(" + " + random_part(fit))),
     "joint_tests": lambda fit, data: fit.joint_tests(ddf="asymptotic"),
     "confint": lambda fit, data: fit.confint(method="Wald"),
     "profile": lambda fit, data: fit.profile("sigma"),
@@ -30,6 +34,7 @@ VERBS = {
     "simulate": lambda fit, data: fit.simulate(seed=1, newdata=data),
     "update": lambda fit, data: fit.update(". ~ . + f", data=data),
     "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),
+    "refit to the same": lambda fit, data: fit.refit(),
     "refit_ml": lambda fit, data: fit.refit_ml(),
     "bootstrap": lambda fit, data: fit.bootstrap(nsim=2, seed=1),
     "influence": lambda fit, data: fit.influence(data.columns[2]),
@@ -95,7 +100,7 @@ def test_neither_fits_by_group_nor_a_simulation_run_a_name(role, planted):
     data, _ = renamed(role, code)
     y, x, g = (f"`{column}`" for column in data.columns[:3])
     with contextlib.suppress(LmerBridgeError):
-        fits = lm_list(f"{y} ~ {x} | {g}", data)
+        fits = lm_list(f"{y} ~ {x} + offset({x}^2) | {g}", data)
         fits.predict(data), fits.confint()
     with contextlib.suppress(LmerBridgeError):
         simulate_formula(f"~ {x} + (1 | {g})", data, beta=[0, 1], theta=[1], sigma=1, seed=1)

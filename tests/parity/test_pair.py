@@ -1,15 +1,16 @@
 """What the referee decides on: which reference can be judged against, and how far rounding reaches."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lmerbridge.engines import find
-from lmerbridge.errors import EngineFailed
+from lmerbridge.errors import EngineFailed, InvalidArgument
 from lmerbridge.inputs.spec import Spec
 from lmerbridge.parity import tolerances
-from lmerbridge.parity.compare import judge_candidate
+from lmerbridge.parity.compare import compare, judge_candidate
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.verdict import Verdict
@@ -92,6 +93,17 @@ def test_what_cannot_be_judged_against_is_a_verdict_that_says_why(sleepstudy, re
     assert (result.judged, result.worse, result.gap, result.optimizers) == (None, None, {}, {})
 
 
+@pytest.mark.parametrize(("times", "near"), [(0.3, False), (0.7, True), (1.6, True), (40, False)])
+def test_a_gap_within_twice_of_its_limit_is_marked_as_being_at_a_limit(times, near, reference, off):
+    gap = Trial(reference, off, NAMES, tolerances.default()).gap["mine"]
+    theta = reference.theta * (1 + 0.01 * np.sqrt(times * SAME / gap))
+    criterion = Trial(reference, reference, NAMES, tolerances.default()).objective(theta)
+    told = judge(Trial(reference, replace(off, theta=theta, criterion=criterion), NAMES, tolerances.default()))
+    assert gap > 100 * SAME
+    assert ("at a limit" in told.marks) is near
+    assert told.marks == told.evidence[3].figures["marks"]
+
+
 def test_noise_is_the_scatter_of_the_objective_about_the_better_answer(reference, off):
     assert trial_of(reference, off, 3e-6, 5e-5).noise == pytest.approx(6e-6)
     assert trial_of(off, reference, 5e-5, 3e-6).noise == pytest.approx(6e-6)
@@ -136,3 +148,10 @@ def test_an_answer_is_its_theta_unless_the_engine_counts_its_own_estimates(refer
     assert trial.answers[1] == profiled
     counted = replace(reference, beta=beta, criterion=float(profiled + excess))
     assert Trial(reference, counted, NAMES, tolerances.default()).answers[1] == pytest.approx(profiled + excess)
+
+
+@pytest.mark.parametrize("name", [3, None, b"mine", ("a",)])
+def test_an_engine_whose_name_is_no_text_is_refused(name, sleepstudy):
+    engine = SimpleNamespace(name=name, capabilities=frozenset(), fit=lambda spec: None)
+    with pytest.raises(InvalidArgument, match=r"an engine.s name is .*; a text is expected"):
+        compare(SLOPES, sleepstudy, candidate=engine)

@@ -15,6 +15,7 @@ SIZES = "At the same theta mine differs in standard errors by 1.0e-02, the numbe
 
 SAID = [
     (Code.NO_FIT, {"message": "{no} weights"}, "{no} weights"),
+    (Code.NOT_RECORDED, {"message": "no such fit."}, "not recorded: no such fit."),
     (Code.NOT_JUDGED, {"message": "no"}, "the answers cannot be judged: no"),
     (Code.STRUCTURED, {}, "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; "),
     (Code.SAME_DATA, {"rows": 9, "dropped": 0}, "Both used the same 9 rows."),

@@ -541,6 +541,40 @@ def test_a_pipe_in_a_name_does_not_split_a_markdown_table():
     assert len(re.findall(r"(?<!\\)\|", line)) == 2 + 2 + len(describe(hostile()).heatmaps[0].columns) - 1
 
 
+def test_a_verdict_at_a_limit_is_shown_as_such_in_page_markdown_and_json():
+    near, sure = (result(name, verdict=Verdict.SAME_OPTIMUM, gap=1e-7) for name in ("near", "sure"))
+    judged = replace(near.comparison.judged, marks=("at a limit",))
+    report = describe(run(replace(near, comparison=replace(near.comparison, judged=judged)), sure))
+    assert "near" in [f.case.name for f in report.remarks]
+    assert html(report).count("same optimum, at a limit") >= 1
+    assert "| near | ✓ same optimum, at a limit |" in markdown(report)
+    assert "| sure | ✓ same optimum |" in markdown(report)
+    assert {r["case"]: r["marks"] for r in json.loads(json_text(report))["results"]} == {
+        "near": ["at a limit"],
+        "sure": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{% for %}", "line 1 of parity.md.jinja: TemplateSyntaxError"),
+        ("{{ report.nothing }}", "parity.md.jinja: UndefinedError"),
+        ("{{ report.__class__.__mro__ }}", "SecurityError: access to attribute '__class__'"),
+        ("{{ report.engines.__init__.__globals__ }}", "SecurityError"),
+        ("{% include 'parity.md.jinja' %}", "RecursionError"),
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{% include '../../etc/passwd' %}", "TemplateNotFound"),
+        ("{% for i in range(10 ** 9) %}{% endfor %}", "OverflowError: Range too big"),
+    ],
+)
+def test_a_template_of_others_reaches_the_report_alone_and_its_errors_are_told(text, told, tmp_path):
+    (tmp_path / "parity.md.jinja").write_text(text)
+    with pytest.raises(InvalidArgument, match=rf"a template of {tmp_path} cannot be filled: .*{told}"):
+        write(describe(every_verdict()), tmp_path / "out", ["md"], templates=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_template_that_names_what_the_report_lacks_is_an_error():
     with pytest.raises(UndefinedError, match="verdicts"):
         _environment().from_string("{{ report.verdicts }}").render(report=describe(every_verdict()))

@@ -17,7 +17,9 @@ from lmerbridge.parity import criterion, sparse
 from lmerbridge.results.kind import LMM
 
 NAMESPACE = Path(__file__).parents[2] / "r" / "NAMESPACE"
-FRAME = pd.DataFrame({"y": [1.0, 2.0, 4.0, 3.0] * 3, "x": np.arange(12.0), "g": list("abcd") * 3})
+FRAME = pd.DataFrame(
+    {"y": [1.0, 2.0, 4.0, 3.0, 1.0, 2.0, 4.0, 3.1, 1.0, 2.0, 4.0, 2.9], "x": np.arange(12.0), "g": [*"abcd"] * 3}
+)
 FORMULA = "y ~ x + (1 | g)"
 
 

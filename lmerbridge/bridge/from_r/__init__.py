@@ -1,5 +1,5 @@
 """R's replies as Python values."""
 
-from lmerbridge.bridge.from_r import notices, replies
+from lmerbridge.bridge.from_r import notices, replies, shapes
 
-__all__ = ["notices", "replies"]
+__all__ = ["notices", "replies", "shapes"]

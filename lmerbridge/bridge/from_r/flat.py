@@ -53,12 +53,17 @@ def build(kind: type[T], vectors: Mapping[str, Any], prefix: str = "") -> T:
     return kind(**{name: _field(hint, vectors, prefix + name) for name, hint in hints.items()})
 
 
-def vector_names(kind: type, prefix: str = "") -> set[str]:
-    """Return the names of the vectors that make up ``kind``."""
-    found: set[str] = set()
+def vector_types(kind: type, prefix: str = "") -> dict[str, type]:
+    """Return the types of the fields that make up ``kind``, by the names of their vectors."""
+    found: dict[str, type] = {}
     for name, hint in _hints(kind).items():
-        found |= vector_names(hint, f"{prefix}{name}.") if is_dataclass(hint) else {prefix + name}
+        found |= vector_types(hint, f"{prefix}{name}.") if is_dataclass(hint) else {prefix + name: hint}
     return found
+
+
+def vector_names(kind: type) -> set[str]:
+    """Return the names of the vectors that make up ``kind``."""
+    return set(vector_types(kind))
 
 
 def _check_names(kind: type, vectors: Mapping[str, Any]) -> None:

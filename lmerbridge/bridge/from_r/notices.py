@@ -1,4 +1,4 @@
-"""R's conditions as Python's warnings, each once, under a category of this package."""
+"""R's conditions as Python's warnings, each once per call of the user, under a category of this package."""
 
 from __future__ import annotations
 
@@ -7,27 +7,45 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
+from typing import Any
 
+from lmerbridge.bridge.host import Reply
 from lmerbridge.errors import (
+    Condition,
     ConvergenceWarning,
     KnownDefectWarning,
+    LmerBridgeError,
     LmerBridgeWarning,
     RankDeficientWarning,
     RowsLeftOutWarning,
     RWarning,
     SingularFitWarning,
 )
-from lmerbridge.results import Condition
 from lmerbridge.setup import DEFECTS, fits
 
-CATEGORIES = (  # kind and text of R's condition; the first that fits. R's other messages are conditions only.
+TOLD = "|".join(  # messages of what the result tells itself
+    (
+        r"^refitting model\(s\) with ML",
+        r"^before 1\.1-33 lme4's refit",
+        r"^some theta parameters on the boundary, restarting",
+        r"parameter vector not named: assuming same order",
+        r"^\s*Correlation (matrix not shown|of fixed effects could)",
+    )
+)
+CATEGORIES: tuple[tuple[str, str, type[LmerBridgeWarning] | None], ...] = (  # kind and text of R's condition
     ("message", r"boundary \(singular\) fit", SingularFitWarning),
     ("message", r"rank deficient", RankDeficientWarning),
+    ("message", TOLD, None),
+    ("message", r"", RWarning),
     ("warning", r"converge|Hessian|gradient|unidentifiable", ConvergenceWarning),
     ("warning", r"", RWarning),
 )
+Distinct = dict[tuple[type, str], LmerBridgeWarning]
+_waiting: ContextVar[Distinct | None] = ContextVar("waiting", default=None)
 
 
 def category(condition: Condition) -> type[LmerBridgeWarning] | None:
@@ -42,17 +60,30 @@ def category(condition: Condition) -> type[LmerBridgeWarning] | None:
     return next(found, None)
 
 
-def of_conditions(conditions: tuple[Condition, ...]) -> Iterator[LmerBridgeWarning]:
-    """Yield a warning for each of R's conditions that calls for one, the first of equal ones."""
-    for condition in dict.fromkeys(conditions):
+def of_conditions(conditions: Iterable[Condition]) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning for each of R's conditions that calls for one."""
+    for condition in conditions:
         kind = category(condition)
         if kind is not None:
-            yield kind(condition.text)
+            notice = kind(condition.text)
+            notice.condition = condition
+            yield notice
 
 
-def of_rows(dropped: int, total: int, missing: Mapping[str, int]) -> LmerBridgeWarning:
-    """Return the warning that rows were left out without an ``na_action``, and which columns lack values."""
+def of_refits(conditions: Iterable[Condition]) -> Iterator[LmerBridgeWarning]:
+    """Yield the warnings of many refits, less those that their table has columns for."""
+    columns = (ConvergenceWarning, SingularFitWarning)
+    return (notice for notice in of_conditions(conditions) if not isinstance(notice, columns))
+
+
+def of_rows(dropped: int, total: int, missing: Mapping[str, int], functions: Sequence[str] = ()) -> LmerBridgeWarning:
+    """Return the warning that rows were left out without an ``na_action``, and which columns lack values.
+
+    Functions may give none where no column lacks one, as log() of a negative number.
+    """
     where = f" ({', '.join(f'{name!r} in {count}' for name, count in missing.items())})" if missing else ""
+    if functions and sum(missing.values()) < dropped:
+        where += f" (a function gives none, of {', '.join(functions)}, as log() of a negative number)"
     return RowsLeftOutWarning(
         f"{dropped} of {total} rows {'lacks' if dropped == 1 else 'lack'} a value{where} and "
         f"{'is' if dropped == 1 else 'are'} left out; fit.left_out lists them, and na_action says what is wanted."
@@ -86,9 +117,65 @@ def of_autoscale() -> LmerBridgeWarning:
 
 
 def give(notices: Iterable[LmerBridgeWarning]) -> None:
-    """Give the warnings at the user's line, however many functions of ours lie between."""
+    """Give the first of equal warnings at the user's line, however many functions of ours lie between.
+
+    Those of a verb wait for its end.
+    """
+    waiting = _waiting.get()
+    if waiting is None:
+        _warn(_distinct(notices, {}))
+    else:
+        _distinct(notices, waiting)
+
+
+def values_of(reply: Reply) -> dict[str, Any]:
+    """Return the values of R's answer, and give R's warnings."""
+    give(of_conditions(reply.conditions))
+    return reply.values
+
+
+@contextmanager
+def gather() -> Iterator[Distinct]:
+    """Gather the warnings of all that runs inside, and give none."""
+    found: Distinct = {}
+    token = _waiting.set(found)
+    try:
+        yield found
+    finally:
+        _waiting.reset(token)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Give the warnings of all that runs inside at its end, or put them into the error that ends it."""
+    if _waiting.get() is not None:
+        yield
+        return
+    with gather() as waiting:
+        try:
+            yield
+        except LmerBridgeError as error:
+            error.after(notice.condition for notice in waiting.values() if notice.condition)
+            raise
+    _warn(waiting)
+
+
+def _distinct(notices: Iterable[LmerBridgeWarning], known: Distinct) -> Distinct:
     for notice in notices:
-        warnings.warn(notice, stacklevel=1 + frames_of_ours())
+        known.setdefault((type(notice), str(notice)), notice)
+    return known
+
+
+def _warn(distinct: Distinct) -> None:
+    """Give warnings, the later ones as notes of one that a filter turns into an error."""
+    left, level = [*distinct.values()], 1 + frames_of_ours()
+    try:
+        while left:
+            warnings.warn(left.pop(0), stacklevel=level)
+    except LmerBridgeWarning as first:
+        for later in left:
+            first.add_note(str(later))
+        raise
 
 
 def frames_of_ours() -> int:

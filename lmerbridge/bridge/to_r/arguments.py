@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge.session import need
 from lmerbridge.bridge.to_r import columns, fitness
-from lmerbridge.bridge.wire import Table, Value
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.bridge.wire import Factor, Logical, Table, Value
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.formula import CONTRASTS, Formula
-from lmerbridge.inputs import OPTIMIZERS, Spec, Start
+from lmerbridge.inputs import OPTIMIZERS, FactorContrasts, Spec, Start
 from lmerbridge.results import Array
 
 NEEDS = {
@@ -21,6 +22,7 @@ NEEDS = {
     "check.conv.nobsmax": "conv_check_limits",
     "check.conv.nparmax": "conv_check_limits",
 }  # arguments of lmerControl and their gates
+SHOWN = 5  # levels that an error lists
 INTEGER = 2**31  # R's integers are smaller
 
 
@@ -43,18 +45,18 @@ def arguments(spec: Spec) -> dict[str, Value]:
     fitness.check(spec, data.columns)
     return {
         "formula": formula.source,
-        "data": Table({**data.columns, **_per_row(spec)}, data.rows),
+        "data": Table({**data.columns, **row_vectors(spec)}, data.rows),
         "reml": bool(spec.reml),
         "na_action": spec.na_action or "omit",
-        "contrasts": _contrasts(spec, formula),
+        "contrasts": contrasts(spec.contrasts, formula, data.columns, spec.rows_in_subset()) or None,
         "start": _start(spec.start),
         "control": _control(spec.controls) or None,
         "allow": spec.allow,
     }
 
 
-def _per_row(spec: Spec) -> dict[str, Value]:
-    """Weights, offset and subset as columns of the data: R's scoping rules and NA handling need it so."""
+def row_vectors(spec: Spec) -> dict[str, Value]:
+    """Return weights, offset and subset as columns of the data: R's scoping rules and NA handling need it so."""
     found: dict[str, Value] = {}
     arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
     for argument in arguments:
@@ -81,15 +83,84 @@ def check_weights(argument: str, weights: Array) -> None:
         raise InvalidArgument(f"{argument} are negative in a row, or zero in all; numbers of at least 0 are expected.")
 
 
-def _contrasts(spec: Spec, formula: Formula) -> Value:
-    for factor, name in (spec.contrasts or {}).items():
+def contrasts(
+    by_factor: FactorContrasts | None, formula: Formula, have: Mapping[str, Value], rows: NDArray[np.int64]
+) -> dict[str, Value]:
+    """Return the contrasts of each factor: the name of R's function, or the columns of a matrix, one after another.
+
+    The rows of a matrix are in the order of the levels that some rows of the data have.
+
+    Raises
+    ------
+    InvalidArgument
+    """
+    found: dict[str, Value] = {}
+    for factor, given in (by_factor or {}).items():
         if factor not in formula.variables:
             used = ", ".join(formula.variables)
             raise InvalidArgument(f"contrasts names {factor!r}, which the formula does not use; it uses {used}.")
-        if not isinstance(name, str) or name not in CONTRASTS:
+        argument = f"contrasts[{factor!r}]"
+        if isinstance(given, np.ndarray | pd.DataFrame):
+            found[factor] = _matrix(argument, given, _levels(argument, have[factor], rows))
+        elif isinstance(given, str) and given in CONTRASTS:
+            found[factor] = given
+        else:
             known = ", ".join(CONTRASTS)
-            raise InvalidArgument(f"contrasts[{factor!r}] is {name!r}; one of {known} is expected.")
-    return dict(spec.contrasts) if spec.contrasts else None
+            told = f"{argument} is {given!r}; one of {known} is expected, or a matrix, an array or a DataFrame"
+            raise InvalidArgument(f"{told}, with a row per level.")
+    return found
+
+
+def _levels(argument: str, column: Value, rows: NDArray[np.int64]) -> list[str]:
+    """Return the levels of a factor that some rows have; of a logical column both."""
+    if isinstance(column, Logical):
+        return ["FALSE", "TRUE"]
+    if not isinstance(column, Factor):
+        told = "is for a column of text or a categorical, and this one has numbers or times"
+        raise InvalidArgument(f"{argument} {told}; make it one, with .astype(str).")
+    return [column.labels[code] for code in np.unique(column.codes[rows]) if code >= 0]
+
+
+def _matrix(argument: str, given: NDArray[Any] | pd.DataFrame, levels: Sequence[str]) -> dict[str, Value]:
+    names: list[str] = []
+    if isinstance(given, pd.DataFrame):
+        names = [] if _is_default(given.columns) else list(map(str, given.columns))
+        given = _rows_by_level(argument, given, levels)
+    try:
+        values = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"{argument} does not hold numbers throughout; numbers are expected.") from None
+    shape = f"{argument} has shape {values.shape}"
+    if values.ndim != 2 or len(values) != len(levels) or not 0 < values.shape[1] < len(levels):
+        first = ", ".join(levels[:SHOWN]) + ", ..." * (len(levels) > SHOWN)
+        told = f"a row for each of the {amount(len(levels), 'level')} {first}, and 1 to {len(levels) - 1} columns"
+        raise InvalidArgument(f"{shape}; {told} are expected, or a name such as contr.sum.")
+    if not np.isfinite(values).all():
+        raise InvalidArgument(f"{argument} has a value that is not finite; finite numbers are expected.")
+    if np.linalg.matrix_rank(np.column_stack([np.ones(len(values)), values])) <= values.shape[1]:
+        told = "whose columns and a constant one depend on each other, so that R has no coefficient for each"
+        raise InvalidArgument(f"{shape}, {told}; columns of full rank beside a constant are expected.")
+    if len(set(names)) < len(names) or columns.UNHOLDABLE.search("".join(names)):
+        raise InvalidArgument(f"{argument} has the columns {names!r}; names that differ, without NUL, are expected.")
+    return {"values": values.ravel(order="F"), "columns": values.shape[1], "names": names}
+
+
+def _is_default(index: pd.Index) -> bool:
+    """Whether an index is the one that pandas makes where none is given."""
+    return isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index)))
+
+
+def _rows_by_level(argument: str, given: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of the levels, in their order, where the index names them, and all rows where it names none."""
+    if _is_default(given.index):
+        return given
+    places = {str(label): i for i, label in enumerate(given.index)}
+    if missing := [level for level in levels if level not in places]:
+        told = f"has no row for {', '.join(map(repr, missing[:SHOWN]))}"
+        raise InvalidArgument(f"{argument} {told}; its index is to name the levels {', '.join(levels[:SHOWN])}.")
+    if len(places) < len(given):
+        raise InvalidArgument(f"{argument} has two rows of one name; a row per level is expected.")
+    return given.iloc[[places[level] for level in levels]]
 
 
 def _start(given: Start | None) -> Value:
@@ -106,7 +177,7 @@ def _start(given: Start | None) -> Value:
 def _vector(name: str, given: object) -> Array:
     try:
         start = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         start = np.empty((0, 0))
     if start.ndim != 1 or not np.isfinite(start).all():
         raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one per theta, is expected.")

@@ -6,16 +6,16 @@ Every kind of column has one faithful form in R, or none; nothing is converted b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, column_kind
+from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, column_kind, describe_numbers
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
-from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnsupportedColumn, amount
+from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnfitData, UnsupportedColumn, amount
 from lmerbridge.formula import Call, Formula, Name, Node, number_text, walk
 from lmerbridge.results import LMM
 from lmerbridge.results import Kind as ModelKind
@@ -24,12 +24,20 @@ Role: TypeAlias = Literal["covariate", "response", "group"]
 
 EXACT = 2**53  # beyond it neighbouring integers are the same double
 DOUBLE = 8  # bytes
+TO_NUMBERS = 'make it numbers, with pd.to_numeric(errors="coerce") or the reader\'s decimal= and thousands='
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 PER_ROW = {argument: f".{argument}" for argument in ("weights", "offset", "subset")}  # their columns in R
 TAKEN = frozenset((*PER_ROW.values(), "(weights)", "(offset)"))  # R's model frames find weights by the latter
 NO_NAME = re.compile(r"|\.|\.\.\.|\.\.\d+")  # what R's grammar keeps for itself
 UNHOLDABLE = re.compile("[\0\ud800-\udfff]")  # R cuts a text at NUL; lone surrogates are no Unicode
 MAKES_LEVELS = frozenset(("factor", "as.factor", "ordered", "interaction", "as.character", "dummy"))
+
+
+def describe_text(frame: pd.DataFrame, formula: Formula) -> Iterator[str]:
+    """Describe the columns of text of the fixed and random part most of whose values are numbers."""
+    for name in dict.fromkeys(node.name for node in formula.design_variables if isinstance(node, Name)):
+        if told := describe_numbers(frame[name]):
+            yield f"{told}; each distinct value is a level of a factor: {TO_NUMBERS}, or, if it is one, a categorical."
 
 
 def encode_table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) -> Table:
@@ -112,6 +120,8 @@ def encode_column(series: pd.Series, role: Role = "covariate", model: ModelKind 
     UnsupportedColumn, InputError
     """
     its_kind, plain = column_kind(series)
+    if role == "response" and its_kind == "text" and (told := describe_numbers(series, mixed=True)):
+        raise UnfitData(f"the response {told}; {TO_NUMBERS}.")
     if role == "response" and its_kind in model.response and plain.notna().any():
         remedy = f"a response must be numbers: {model.response[its_kind]}"
         raise UnsupportedColumn(series.name, series.dtype, remedy)

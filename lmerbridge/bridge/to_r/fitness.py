@@ -6,7 +6,7 @@ and `refusals` translates R's error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from math import prod
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Value
 from lmerbridge.errors import UnfitData
-from lmerbridge.formula import Call, Formula, Name, Node, deparse, expand
+from lmerbridge.formula import Call, Formula, Name, Node, deparse
 from lmerbridge.inputs import Spec
 
 Columns: TypeAlias = Mapping[str, Value]
@@ -29,8 +29,8 @@ RANK = 1e-6  # of the largest singular value; lme4 leaves columns out at 1e-7
 def check(spec: Spec, columns: Columns) -> None:
     """Refuse data that cannot carry the model.
 
-    Such are an empty or one-level column, a grouping factor with one level per row, a constant response, columns too
-    large or too small to be squared, and a fixed part with a column per row.
+    Such are an empty or one-level column, a grouping factor with one level per row, or whose levels lme4 would confuse,
+    a constant response, columns too large or too small to be squared, and a fixed part with a column per row.
 
     Raises
     ------
@@ -38,13 +38,18 @@ def check(spec: Spec, columns: Columns) -> None:
     """
     formula = spec.parsed
     rows = slice(None) if spec.subset is None else spec.rows_in_subset()
-    present = {name: _values_in(columns[name], rows) for name in _plain(formula)}
+    coded = {name: _codes(columns[name], rows) for name in _plain(formula)}
+    there = {name: ~np.isnan(codes) for name, codes in coded.items()}
+    whole = np.logical_and.reduce(list(there.values()))
+    by_row = spec.na_action != "fail" and whole.any()  # else R tells which values are missing
+    used = {name: codes[whole if by_row else there[name]] for name, codes in coded.items()}
     for problem in chain(
-        _empty(present),
-        _groups(spec, formula, present),
-        _factors(formula, columns, present),
-        _response(spec, formula, present),
-        _predictors(spec, formula, columns, present),
+        _empty(there),
+        _groups(spec, formula, used),
+        _alike(formula, columns, used),
+        _factors(formula, columns, used),
+        _response(spec, formula, used),
+        _predictors(spec, formula, columns, used),
         _saturated(formula, columns, rows),
     ):
         raise UnfitData(problem)
@@ -53,45 +58,32 @@ def check(spec: Spec, columns: Columns) -> None:
 def _plain(formula: Formula) -> list[str]:
     """Names of the columns that stand alone, where a row that lacks a value is left out."""
     groups = [node for bar in formula.random for node in bar.group]
-    return _names([formula.response, *_design_variables(formula), *groups])
+    return _names([formula.response, *formula.design_variables, *groups])
 
 
-def _design_variables(formula: Formula) -> list[Node]:
-    """Variables of the fixed part, and of what varies by group."""
-    terms = (formula.terms, *(expand(bar.lhs) for bar in formula.random))
-    return [node for t in terms for product in t.products for node in product]
-
-
-def _names(nodes: list[Node]) -> list[str]:
+def _names(nodes: Iterable[Node]) -> list[str]:
     return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
-
-
-def _values_in(value: Value, rows: slice | Values) -> Values:
-    """Return the values that are not missing, of a factor its codes."""
-    if isinstance(value, Factor | Logical):
-        codes = value.codes[rows]
-        return codes[codes >= 0]
-    values: Values = np.asarray(value.values if isinstance(value, ClassVector) else value)[rows]
-    there: Values = values[~np.isnan(values)]
-    return there
 
 
 def _is_constant(values: Values) -> bool:
     return bool(values.min() == values.max())
 
 
-def _empty(present: Mapping[str, Values]) -> Iterator[str]:
-    for name, values in present.items():
-        if not len(values):
+def _empty(there: Mapping[str, Values]) -> Iterator[str]:
+    for name, values in there.items():
+        if not values.any():
             yield f"{name!r} has no value in any row; leave it out, or see why its values are missing."
 
 
-def _groups(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
+def _groups(spec: Spec, formula: Formula, used: Mapping[str, Values]) -> Iterator[str]:
     checks = spec.controls  # lme4 decides where its own check is set
     for name in _names([bar.group[0] for bar in formula.random if len(bar.group) == 1]):
-        rows, levels = len(present[name]), len(np.unique(present[name]))
+        rows, levels = len(used[name]), len(np.unique(used[name]))
         if levels == 1 and "check.nlev.gtr.1" not in checks:
-            yield f"the grouping factor {name!r} has one level; a random effect needs at least two: leave its term out."
+            yield (
+                f"the grouping factor {name!r} has one level in the rows that can be used; a random effect needs at "
+                "least two: leave its term out."
+            )
         elif levels == rows and "check.nobs.vs.nlev" not in checks:
             yield (
                 f"the grouping factor {name!r} has a level of its own in each of its {rows} rows; random effects "
@@ -99,21 +91,39 @@ def _groups(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iter
             )
 
 
-def _factors(formula: Formula, columns: Columns, present: Mapping[str, Values]) -> Iterator[str]:
-    for name in _names(_design_variables(formula)):
-        if isinstance(columns[name], Factor) and _is_constant(present[name]):
-            yield f"the factor {name!r} has one level in the rows given; it explains nothing: leave it out."
+def _alike(formula: Formula, columns: Columns, used: Mapping[str, Values]) -> Iterator[str]:
+    """Yield what is wrong with a grouping factor a:b whose pairs of levels share a text: lme4 makes them one."""
+    for bar in formula.random:
+        names = _names(list(bar.group))
+        labels = [factor.labels for factor in map(columns.get, names) if isinstance(factor, Factor)]
+        if len(labels) < len(bar.group) or sum(any(":" in label for label in several) for several in labels) < 2:
+            continue  # a text has one reading
+        found: dict[str, tuple[str, ...]] = {}
+        for codes in np.unique(np.column_stack([used[name] for name in names]).astype(int), axis=0):
+            pair = tuple(several[code] for several, code in zip(labels, codes, strict=True))
+            text = ":".join(pair)
+            if (other := found.setdefault(text, pair)) != pair:
+                yield (
+                    f"the grouping factor {bar.group_name!r} has the levels {other} and {pair}, which lme4 would take "
+                    f"for one, {text!r}; rename the levels of its columns."
+                )
 
 
-def _response(spec: Spec, formula: Formula, present: Mapping[str, Values]) -> Iterator[str]:
+def _factors(formula: Formula, columns: Columns, used: Mapping[str, Values]) -> Iterator[str]:
+    for name in _names(formula.design_variables):
+        if isinstance(columns[name], Factor) and _is_constant(used[name]):
+            yield f"the factor {name!r} has one level in the rows that can be used; it explains nothing: leave it out."
+
+
+def _response(spec: Spec, formula: Formula, used: Mapping[str, Values]) -> Iterator[str]:
     response, offset = formula.response, spec.offset is not None or bool(formula.terms.offsets)
-    if isinstance(response, Name) and (told := spec.kind.check_response(present[response.name], offset)):
+    if isinstance(response, Name) and (told := spec.kind.check_response(used[response.name], offset)):
         yield f"the response {response.name!r} {told}."
 
 
-def _predictors(spec: Spec, formula: Formula, columns: Columns, present: Mapping[str, Values]) -> Iterator[str]:
-    for name in _names(_design_variables(formula)):
-        if isinstance(columns[name], np.ndarray) and (told := spec.kind.check_predictor(present[name])):
+def _predictors(spec: Spec, formula: Formula, columns: Columns, used: Mapping[str, Values]) -> Iterator[str]:
+    for name in _names(formula.design_variables):
+        if isinstance(columns[name], np.ndarray) and (told := spec.kind.check_predictor(used[name])):
             yield f"{name!r} {told}."
 
 

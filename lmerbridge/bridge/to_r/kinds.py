@@ -37,6 +37,9 @@ TYPES: tuple[tuple[tuple[type, ...], str], ...] = (  # of Python objects; the fi
     ((datetime, np.datetime64), "instant"),
     ((date,), "date"),
 )
+PLAIN_NUMBER = r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*"
+NUMBER = rf"{PLAIN_NUMBER}|\s*[-+]?[$€£]?\s*(?:\d{{1,3}}(?:[.,' ]\d{{3}})+|\d+)(?:[.,]\d+)?\s*[%€$£]?\s*"
+SAMPLE = 200  # values that are looked at before all are
 INT64 = 2**63
 INEXACT = "it has integers beyond 2**53, which a double cannot hold; rescale it"
 ROUND = 'it has more digits than a double holds; round it with .astype("float64")'
@@ -81,6 +84,42 @@ def column_kind(series: pd.Series) -> Typed:
     if dtype.kind in LETTERS:
         return LETTERS[dtype.kind], series
     raise _refusal(series, str(dtype))
+
+
+def describe_numbers(series: pd.Series, *, mixed: bool = False) -> str:
+    """Describe a column of text most of whose values are numbers, and return "" for any other.
+
+    Plain numbers throughout are meant as text where they repeat as the levels of a factor do, or where ``mixed``.
+
+    Examples
+    --------
+    >>> describe_numbers(pd.Series(["1", "2.5", ".", "3"], name="x"))
+    "'x' is text, of which 3 of 4 values are numbers; the first that is none is '.' in row 2"
+    >>> describe_numbers(pd.Series(["1", "2"] * 9, name="dose")), describe_numbers(pd.Series(["a", "1"], name="x"))
+    ('', '')
+    """
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O":
+        return ""
+    there = series.dropna()
+    kind, values = column_kind(there) if len(there) else ("category", there)
+    if kind != "text":
+        return ""
+    values = values.astype(object)
+    if not _are_numbers(values.iloc[:: max(1, len(values) // SAMPLE)]):
+        return ""
+    plain = values.str.fullmatch(PLAIN_NUMBER).to_numpy(bool)
+    if not _are_numbers(values) or (plain.all() and (mixed or 2 * values.nunique() <= len(values))):
+        return ""
+    told = f"{series.name!r} is text, of which {plain.sum()} of {len(values)} values are numbers"
+    if plain.all():
+        return told
+    (row,) = values.index[~plain][:1].tolist()
+    return f"{told}; the first that is none is {values[~plain].iloc[0]!r:.40} in row {row!r}"
+
+
+def _are_numbers(values: pd.Series) -> bool:
+    """Whether more than half of some texts are numbers, however they are written."""
+    return bool(len(values)) and float(values.str.fullmatch(NUMBER).mean()) > 0.5
 
 
 def _refusal(series: pd.Series, text: str) -> InputError:
@@ -140,9 +179,10 @@ def _with_values(series: pd.Series, values: Any) -> pd.Series:  # noqa: ANN401  
 def _objects(series: pd.Series) -> Typed:
     there = _present(series)
     present = series[there]
-    words = {
-        cls: next((word for types, word in TYPES if issubclass(cls, types)), "") for cls in set(map(type, present))
-    }
+    types_there = set(map(type, present.to_numpy()))  # a Series is iterated much more slowly
+    if types_there == {str}:
+        return "text", _with_values(series, np.where(there, series.to_numpy(), np.nan))
+    words = {cls: next((word for types, word in TYPES if issubclass(cls, types)), "") for cls in types_there}
     if not words:
         raise _refusal(series, "null")
     found = set(words.values()) - ({"integer"} if "number" in words.values() else set())

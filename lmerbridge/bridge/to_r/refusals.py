@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lmerbridge.errors import InputError, InvalidArgument, MissingValues, RError, UnfitData, amount
+from lmerbridge.errors import FormulaError, InputError, InvalidArgument, MissingValues, RError, UnfitData, amount
 from lmerbridge.inputs import Spec
 
 NO_ROWS = "no row has a value for every variable of the model; look at the missing values of its columns"
@@ -26,10 +26,25 @@ NOT_POSITIVE = (
     "fixed and the random part fit the response exactly; rescale the columns, or look at the response"
 )
 WEIGHTS = "weights must not be negative"
+GROUPING = (
+    "lme4 makes a factor of each column that groups, and evaluates no function there; write (1 | a) for "
+    "(1 | factor(a)), (1 | a:b) for (1 | interaction(a, b)), or make a column of it"
+)
+EXACT = (
+    "the model fits the response exactly by its fixed and random part, so that no residual variance is left; look at "
+    "the response"
+)
+CODED = "C() takes a factor, and C(x) of numbers is to be C(factor(x)), or factor(x) with contrasts={...}"
+ROWS = "a matrix of contrasts is to have a row per level that the rows used have, in their order"
+SINGULAR = "a matrix of contrasts is to have columns that differ from each other and from a constant one"
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
     (r"^missing values in object", MissingValues, ""),
     (r"^0 \(non-NA\) cases", UnfitData, NO_ROWS),
+    (r"couldn't evaluate grouping factor", FormulaError, GROUPING),
+    (r"not interpretable as a factor", FormulaError, CODED),
+    (r"^wrong number of contrast matrix rows", InvalidArgument, ROWS),
+    (r"^singular contrast matrix", InvalidArgument, SINGULAR),
     (r"must have > 1 sampled level", UnfitData, TWO_LEVELS),
     (r"number of levels of each grouping factor must be", UnfitData, FEWER_LEVELS),
     (r"^number of observations .* <=? number of random effects", UnfitData, FEWER_EFFECTS),
@@ -45,16 +60,39 @@ def translate(error: RError, spec: Spec) -> InputError | None:
     """Return our error for an error of R's that the input caused, None for any other."""
     if "lmerbridge_refusal" in error.classes:  # what r/R refuses itself
         return InvalidArgument(f"{error.text}.")
+    if "lmerbridge_exact" in error.classes:
+        return UnfitData(f"{EXACT}.")
     for pattern, kind, advice in REFUSALS:
         if re.search(pattern, error.text):
             if advice == THETA and spec.start is None:
                 return UnfitData(f"{NO_VALUE}. R said: {error.text}.")
-            return kind(f"{advice}. R said: {error.text}.") if advice else _missing_values(spec)
+            told = _no_rows(spec) if advice == NO_ROWS else advice
+            return kind(f"{told}. R said: {error.text}.") if told else _missing_values(spec)
     return None
 
 
+def _no_rows(spec: Spec) -> str:
+    functions = spec.parsed.functions
+    if spec.count_missing(spec.parsed.variables) or not functions:
+        return NO_ROWS
+    return f"no row has a value of {' and of '.join(functions)}, as where log() is given negative numbers"
+
+
 def _missing_values(spec: Spec) -> MissingValues:
+    told, _ = _lack(spec)
+    return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")
+
+
+def of_other_rows(spec: Spec) -> MissingValues:
+    """Return the error that a smaller model has rows that the model left out."""
+    told, columns = _lack(spec)
+    frame = f"data.dropna(subset={columns})" if columns else "data without those rows"
+    return MissingValues(f"{told}, and a model without a term would use rows that this one leaves out; fit {frame}.")
+
+
+def _lack(spec: Spec) -> tuple[str, list[str]]:
+    """Return what the data lack, in words, and the columns that lack it."""
     counts = spec.count_missing(spec.parsed.variables)
     where = ", ".join(f"{name!r} in {amount(count, 'row')}" for name, count in counts.items())
     told = f"the data lacks values: {where}" if where else "a function of the formula gives missing values"
-    return MissingValues(f"na_action is 'fail', and {told}; fill or drop them, or say na_action='omit'.")
+    return told, [name for name in counts if name in spec.data]

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import host, lme4_has, time_limit
+from lmerbridge.bridge import host, lme4_has, notices, time_limit
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit, call_on, fit_spec
@@ -76,7 +76,9 @@ class AllFit:
     @cached_property
     def fixef(self) -> pd.DataFrame:
         """Fixed effects: optimizers by terms."""
-        return self._table(lambda fit: dict(zip(fit.terms, fit.beta.tolist(), strict=True)))
+        fits = self._successes  # their terms are the same, of which some may share a name
+        terms = next((fit.terms for fit in fits.values()), ())
+        return pd.DataFrame([fit.beta for fit in fits.values()], list(fits), list(terms), dtype=float)
 
     @cached_property
     def sdcor(self) -> pd.DataFrame:
@@ -177,6 +179,7 @@ def all_fit(
             began = perf_counter()
             fits[name] = _attempt(fit, replace(spec, control=_control(spec, name, maxfun)))
             times[name] = perf_counter() - began
+            notices.give(notices.of_refits(fits[name].conditions))
             done(1)
         reports = {name: call_on(fit, "optimizer_report") for name, fit in fits.items() if isinstance(fit, KeptFit)}
     return AllFit(

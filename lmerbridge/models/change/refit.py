@@ -52,9 +52,14 @@ def _vector(argument: str, given: Sequence[float] | NDArray[Any]) -> Sequence[fl
     return given
 
 
-def with_response(spec: Spec, response: Array, weights: Array | None, rename: str | None) -> tuple[Spec, str]:
-    """Return the specification with another response, and the name it has there."""
-    formula = parse(spec.formula, tuple(spec.allow))
+def with_response(
+    spec: Spec, response: Array | None, weights: Array | None, rename: str | None
+) -> tuple[Spec, str | None]:
+    """Return the specification with other weights and another response, and the name it has there, None without one."""
+    spec = spec if weights is None else replace(spec, weights=weights)
+    if response is None:
+        return spec, None
+    formula = parse(spec.formula, tuple(spec.allow), spec.own_values)
     own = formula.response.name if isinstance(formula.response, Name) else deparse(formula.response)
     name = own if rename is None else rename
     right = formula.tree.args[1]
@@ -63,11 +68,11 @@ def with_response(spec: Spec, response: Array, weights: Array | None, rename: st
     data = spec.data.assign(**{name: response})
     columns.check_names(data, [name])
     text = deparse(Call("~", (Name(name), right)))
-    return replace(spec, formula=text, data=data, weights=spec.weights if weights is None else weights), name
+    return replace(spec, formula=text, data=data), name
 
 
-def refit_model(fit: KeptFit, name: str, response: Array, weights: Array | None) -> host.RModel:
-    """Refit a fit's model to a response of that name, with other weights where they are given."""
+def refit_model(fit: KeptFit, name: str | None, response: Array | None, weights: Array | None) -> host.RModel:
+    """Refit a fit's model, to a response of that name and with other weights where they are given."""
     of = model_of(fit)
     defect = DEFECT in (found.name for found in defects("lme4", lme4_version()))
     given: dict[str, Value] = {

@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Annotated, Any, TypeAlias, TypedDict, Unpack
 
 import pandas as pd
 
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
-from lmerbridge.errors import InvalidArgument, MissingColumns
-from lmerbridge.formula import fold, parse, read_change, source, write_out
-from lmerbridge.inputs import DoubleBar, Frame, LmerControl, NaAction, RowVector, Spec, Start, pandas_frame
+from lmerbridge.errors import InvalidArgument, InvalidCall, MissingColumns
+from lmerbridge.formula import fold, hide_comparisons, parse, read_change, show_comparisons, source, write_out
+from lmerbridge.inputs import (
+    DoubleBar,
+    FactorContrasts,
+    Frame,
+    LmerControl,
+    NaAction,
+    RowVector,
+    Spec,
+    Start,
+    hint_of_argument,
+    pandas_frame,
+)
 from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
 from lmerbridge.results import Array
 
+ByRow: TypeAlias = Annotated[Sequence[float] | Array | pd.Series, "see `response_by_row`"]
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
 
 
@@ -28,7 +40,7 @@ class SpecChanges(TypedDict, total=False):
     offset: RowVector
     subset: RowVector
     na_action: NaAction | None
-    contrasts: Mapping[str, str] | None
+    contrasts: FactorContrasts | None
     start: Start | None
     control: LmerControl | Mapping[str, Any] | None
     allow: Sequence[str]
@@ -74,8 +86,9 @@ def update(
     'Reaction ~ Days + (1 | Subject)'
     """
     if unknown := changes.keys() - SpecChanges.__annotations__.keys():
-        known = ", ".join(SpecChanges.__annotations__)
-        raise InvalidArgument(f"update is given {', '.join(map(repr, unknown))}; formula, data, {known} are expected.")
+        known = ["formula", "data", *SpecChanges.__annotations__]
+        hints = " ".join(hint_of_argument("lmer", name, known) for name in sorted(unknown))
+        raise InvalidCall(f"update is given {', '.join(map(repr, unknown))}; {', '.join(known)} are expected. {hints}")
     spec = replace(fit.spec, **changes)
     if data is not None:
         spec = replace(spec, data=pandas_frame(data))
@@ -94,9 +107,9 @@ def update(
 
 def refit(
     fit: K,
-    newresp: Sequence[float] | Array | pd.Series,
+    newresp: ByRow | None = None,
     *,
-    newweights: Sequence[float] | Array | pd.Series | None = None,
+    newweights: ByRow | None = None,
     rename_response: str | None = None,
     timeout: float | None = None,
 ) -> K:
@@ -108,7 +121,8 @@ def refit(
     Parameters
     ----------
     newresp : Series or array of numbers
-        One value per row used, or per row of the frame. A Series is aligned by its index.
+        One value per row used, or per row of the frame. A Series is aligned by its index. Without it, the response is
+        that of this fit.
     newweights : Series or array of numbers
         Other weights, likewise; from lme4 1.1-33 on.
     rename_response : str
@@ -135,7 +149,9 @@ def refit(
     >>> fit.refit(dyestuff.Yield / 10).fixef.round(4).to_dict()
     {'(Intercept)': 152.75}
     """
-    response = response_by_row(fit, "newresp", newresp)
+    if newresp is None and rename_response is not None:
+        raise InvalidArgument(f"rename_response is {rename_response!r} and newresp is None; it names a new response.")
+    response = None if newresp is None else response_by_row(fit, "newresp", newresp)
     weights = None if newweights is None else response_by_row(fit, "newweights", newweights)
     if weights is not None:
         check_weights("newweights", weights)
@@ -183,12 +199,14 @@ def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]
 
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     """Change the formula, without inherited contrasts of columns that it no longer uses."""
-    old = parse(spec.formula, tuple(spec.allow))
-    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split")
-    trees = {"old": source(fold(before, write_out)), "change": source(change)}
-    (changed,) = host.call("updated_formula", **trees, allow=spec.allow).values["text"]
+    old = parse(spec.formula, tuple(spec.allow), spec.own_values)
+    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split", columns=spec.own_values)
+    trees = {"old": source(fold(hide_comparisons(before), write_out)), "change": source(hide_comparisons(change))}
+    reply = host.call("updated_formula", **trees, allow=spec.allow)
+    (changed,) = notices.values_of(reply)["text"]
+    changed = show_comparisons(changed, (before, change), spec.allow, spec.own_values)
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
-    used = parse(changed, tuple(spec.allow)).variables
+    used = parse(changed, tuple(spec.allow), spec.own_values).variables
     contrasts = {factor: name for factor, name in spec.contrasts.items() if factor in used}
     return replace(spec, formula=changed, contrasts=contrasts)

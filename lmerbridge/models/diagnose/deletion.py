@@ -58,6 +58,7 @@ def _refit(fit: KeptFit, rows: NDArray[np.bool_]) -> Without:
     except RError as error:
         none = np.empty(0)
         return Refit((), none, none, none, False, False, 0), (
+            *error.conditions,
             Condition("error", error.text, error.classes, error.call),
         )
     return build(Refit, reply.values), reply.conditions

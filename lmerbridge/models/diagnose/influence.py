@@ -12,6 +12,7 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, NAMED, one_panel
 from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.inputs import check_methods
 from lmerbridge.results import Array, Condition, Fit, VarCorr, labels
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Refit:
     function_evals: int
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Influence:
     """Estimates without each row, or without each level, of the data: lme4's ``influence.merMod``.
@@ -96,7 +98,7 @@ class Influence:
         """Return the change in each estimate: that without the row or level, less that with all."""
         match which:
             case "fixed":
-                return self.fixed_effects_without - self.fixed_effects
+                return self.fixed_effects_without - self.fixed_effects.to_numpy()  # terms may share a name
             case "var.cov":
                 return self.var_cov_comps_without - self.var_cov_comps
         raise InvalidArgument(f"which is {which!r}; 'fixed' or 'var.cov' is expected.")
@@ -150,11 +152,13 @@ def check_fixed(terms: Sized) -> None:
 
 
 def _by_term(refits: list[Refit], terms: list[str]) -> tuple[Array, Array]:
-    """Fixed effects and their covariances, each term in its place: a refit may lack some."""
+    """Fixed effects and their covariances, each term in its place, NaN where a refit lacks one or it is not clear."""
     fixed = np.full((len(refits), len(terms)), np.nan)
     vcov = np.full((len(refits), len(terms), len(terms)), np.nan)
     for i, refit in enumerate(refits):
-        at = [terms.index(term) for term in refit.terms]
+        if list(refit.terms) != terms and len(set(terms)) < len(terms):
+            continue  # which of those that share a name?
+        at = list(range(len(terms))) if list(refit.terms) == terms else [terms.index(term) for term in refit.terms]
         fixed[i, at] = refit.beta
         vcov[i][np.ix_(at, at)] = refit.vcov.reshape(len(at), -1, order="F") if at else 0
     return fixed, vcov

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge import build, object_from_r, time_limit
+from lmerbridge.bridge import build, notices, object_from_r, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
 from lmerbridge.models.diagnose.influence import Influence, Refit, check_fixed
 from lmerbridge.models.kept import KeptFit, call_on
@@ -149,6 +149,7 @@ def influence(
     with time_limit(timeout):
         found = deletion.refit_without_each(fit, codes, len(levels), jobs=jobs, backend=backend, progress=progress)
         whole = build(Refit, call_on(fit, "whole_as_refit"))
+    notices.give(notices.of_refits(condition for _, said in found for condition in said))
     return Influence.of(fit, ".".join(columns or ["case"]), levels, whole, found)
 
 

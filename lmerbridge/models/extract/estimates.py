@@ -14,7 +14,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.extract.pca import PCA
 from lmerbridge.models.kept import KeptFit, call_on, once
-from lmerbridge.results import Array, VarCorr, labels
+from lmerbridge.results import Array, Tables, VarCorr, labels
 
 RANEF_COLUMNS = {"grpvar": "group", "term": "term", "grp": "level", "condval": "estimate", "condsd": "std_error"}
 
@@ -100,7 +100,7 @@ def coef(fit: KeptFit) -> dict[str, pd.DataFrame]:
     {'(Intercept)': 253.6637, 'Days': 19.6663}
     """
     tables: dict[str, pd.DataFrame] = object_from_r(call_on(fit, "coef_tables"))
-    return {m.group: tables[m.group].set_axis(list(m.levels), axis=0) for m in fit.modes}
+    return Tables({m.group: tables[m.group].set_axis(list(m.levels), axis=0) for m in fit.modes})
 
 
 def fixef_with(fit: KeptFit, *, add_dropped: bool = True) -> pd.Series:

@@ -55,17 +55,19 @@ def get_me(fit: KeptFit, name: Literal["devcomp"]) -> DevComp: ...
 def get_me(fit: KeptFit, name: Literal["devfun"]) -> DevianceFunction: ...
 @overload
 def get_me(fit: KeptFit, name: Literal["ALL"]) -> MEParts: ...
+@overload
+def get_me(fit: KeptFit, name: list[str] | tuple[str, ...]) -> dict[str, Any]: ...
 
 
-def get_me(fit: KeptFit, name: str) -> Any:
-    """One of lme4's internal quantities, as ``lme4::getME``.
+def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
+    """One of lme4's internal quantities, or several by name, as ``lme4::getME``.
 
     `me_parts` gives all of them.
 
     Parameters
     ----------
-    name : str
-        lme4's name.
+    name : str, or list or tuple of str
+        lme4's name; of several, a dict by name.
 
     Returns
     -------
@@ -102,19 +104,30 @@ def get_me(fit: KeptFit, name: str) -> Any:
     --------
     >>> fit.get_me("theta").round(4).to_dict()
     {'Subject.(Intercept)': 0.9667, 'Subject.Days.(Intercept)': 0.0152, 'Subject.Days': 0.2309}
+    >>> list(fit.get_me(["X", "Zt"]))
+    ['X', 'Zt']
     >>> fit.get_me("Z").shape, fit.get_me("b").loc["Subject", "308", "Days"].round(4)
     ((180, 36), np.float64(9.199))
     """
+    names: list[Any] = list(name) if isinstance(name, list | tuple) and name else [name]
+    for each in names:
+        _check_name(each)
+    if isinstance(name, list | tuple):
+        return {each: get_me(fit, each) for each in names}
     if name == "ALL":
         return me_parts(fit)
     if name == "devfun":
         return devfun(fit)
-    if name not in READERS:
-        known = ", ".join(field.name for field in fields(MEParts))
-        raise InvalidArgument(f"get_me is asked for {name!r}; ALL or one of {known} is expected.")
     if name in internals.NEWER:
         need("get_me_par")
     return READERS[name](fit, object_from_r(call_on(fit, "me_part", name=name)))
+
+
+def _check_name(name: object) -> None:
+    known = [field.name for field in fields(MEParts)]
+    if not (isinstance(name, str) and name in ("ALL", *known)):
+        expected = f"ALL or one of {', '.join(known)} is expected, or a list of such"
+        raise InvalidArgument(f"get_me is asked for {name!r}; {expected}.")
 
 
 def me_parts(fit: KeptFit) -> MEParts:

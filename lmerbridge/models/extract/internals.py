@@ -45,7 +45,7 @@ class DevianceFunction:
 
         `LmerFit.deviance_at` takes many at once.
         """
-        return float(deviance_at(self.fit, np.asarray(theta, np.float64))[0])
+        return float(deviance_at(self.fit, theta)[0])
 
 
 Table: TypeAlias = Literal["X", "RX", "RZX"]

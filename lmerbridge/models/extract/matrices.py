@@ -64,7 +64,7 @@ def model_matrix(fit: KeptFit, type: Literal["random"]) -> sp.csc_array: ...
 def model_matrix(fit: KeptFit, type: Literal["random_list_raw"]) -> dict[str, pd.DataFrame]: ...
 
 
-def model_matrix(fit: KeptFit, type: str = "fixed") -> Any:
+def model_matrix(fit: KeptFit, type: Literal["fixed", "random", "random_list_raw"] = "fixed") -> Any:
     """Return the model matrix of the fixed or of the random part.
 
     Parameters

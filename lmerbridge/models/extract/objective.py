@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from lmerbridge.bridge import replies
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.results import Array, Design
+
+Points: TypeAlias = Sequence[float] | Array | pd.Series
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +34,7 @@ class Optima:
     value: Array
 
 
-def deviance_at(fit: KeptFit, theta: Array, *, timeout: float | None = None) -> Array:
+def deviance_at(fit: KeptFit, theta: Points, *, timeout: float | None = None) -> Array:
     """lme4's own profiled deviance or REML criterion at some points.
 
     Parameters
@@ -48,7 +53,12 @@ def deviance_at(fit: KeptFit, theta: Array, *, timeout: float | None = None) -> 
         A point has another number of elements than `theta`, or is one that no ``diag()``, ``cs()`` or ``ar1()``
         covariance gives.
     """
-    points = np.atleast_2d(theta)
+    try:
+        points = np.atleast_2d(np.asarray(theta, np.float64))
+    except (TypeError, ValueError, OverflowError):
+        points = np.full((1, 1), np.nan)
+    if points.ndim != 2 or not np.isfinite(points).all():
+        raise InvalidArgument(f"theta is {theta!r}; finite numbers, in one row per point, are expected.")
     if points.shape[1] != len(fit.theta):
         raise InvalidArgument(
             f"theta has {amount(points.shape[1], 'element')} per point; {amount(len(fit.theta), 'element')} expected."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from lmerbridge.bridge import notices
+from lmerbridge.bridge import Table, encode_table, host, notices, row_vectors
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning
+from lmerbridge.formula import Formula, parse_fixed
 from lmerbridge.inputs import Ddf, check_ddf
 from lmerbridge.models.infer.summary import Summary, summary_from_r
 from lmerbridge.models.infer.tables import AnovaTable, anova_table
@@ -57,7 +58,7 @@ def summary(
 
 def anova(
     fit: KeptFit,
-    *others: KeptFit,
+    *others: KeptFit | str,
     type: SumsOfSquares | None = None,
     ddf: Ddf = "lme4",
     refit: bool = True,
@@ -68,8 +69,9 @@ def anova(
 
     Parameters
     ----------
-    *others : LmerFit
-        Fits of the same rows and response. Without any, the terms of this model are tested.
+    *others : LmerFit or str
+        Fits of the same rows and response; or formulas without random terms, ``"y ~ x"``, of linear models of this
+        fit's data, with its weights, offset and subset. Without any, the terms of this model are tested.
     type : {"I", "II", "III", 1, 2, 3}
         Of sums of squares: lme4's are sequential, "I"; with a ``ddf`` method, the default is "III".
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
@@ -106,6 +108,10 @@ def anova(
         npar  chisq   df
     m2     4    NaN  NaN
     m1     6  42.14  2.0
+    >>> slopes.anova("Reaction ~ Days").frame[["formula", "chisq"]].round(2)
+                                   formula   chisq
+    m2                     Reaction ~ Days     NaN
+    m1  Reaction ~ Days + (Days | Subject)  148.35
     """
     check_ddf(ddf)
     if not others:
@@ -116,14 +122,25 @@ def anova(
     if type is not None or ddf != "lme4":
         raise InvalidArgument("type and ddf are for the terms of one model; likelihood ratios have neither.")
     names = _model_names((fit, *others), model_names)
-    handles = [model_of(other).handle for other in others]
+    linear = {other: parse_fixed(other, tuple(fit.spec.allow)) for other in others if isinstance(other, str)}
+    models = [_linear(fit, linear[other]) if isinstance(other, str) else model_of(other) for other in others]
+    handles = [model.handle for model in models]
     reply = ask(fit, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
-    if not refit and any(other.reml and other.terms != fit.terms for other in others):
+    mixed = [other for other in others if isinstance(other, KeptFit)]
+    if not refit and any(other.reml and other.terms != fit.terms for other in mixed):
         told = "likelihoods by REML of models with other fixed effects cannot be compared; use refit=True."
         notices.give([LmerBridgeWarning(told)])
-    refitted = refit and any(each.reml for each in (fit, *others))
-    formulas = {name: each.formula for name, each in zip(names, (fit, *others), strict=True)}
+    refitted = refit and any(each.reml for each in (fit, *mixed))
+    texts = (linear[other].text if isinstance(other, str) else other.formula for other in others)
+    formulas = dict(zip(names, (fit.formula, *texts), strict=True))
     return anova_table(reply, formulas=formulas, refitted=refitted)
+
+
+def _linear(fit: KeptFit, formula: Formula) -> host.RModel:
+    """Fit a linear model to the data of a fit."""
+    table = encode_table(fit.spec.data, formula)
+    data = Table({**table.columns, **row_vectors(fit.spec)}, table.rows)
+    return host.keep("fit_linear", formula=formula.source, data=data, allow=fit.spec.allow)
 
 
 def drop1(
@@ -189,9 +206,12 @@ def _sums_of_squares(kind: SumsOfSquares | None, ddf: Ddf) -> str:
 
 
 def _model_names(fits: Sequence[object], given: Sequence[str] | None) -> list[str]:
-    wrong = [type(fit).__name__ for fit in fits if not isinstance(fit, KeptFit)]
+    others = [fit for fit in fits if not (isinstance(fit, str) and "~" in fit)]
+    wrong = [type(fit).__name__ for fit in others if not isinstance(fit, KeptFit)]
     if wrong:
-        raise InvalidArgument(f"anova is given a {wrong[0]}; fits of lmer are expected, and options by name.")
+        expected = "fits of lmer are expected, or formulas of linear models, and options by name"
+        raise InvalidArgument(f"anova is given a {wrong[0]}; {expected}.")
+    given = [given] if isinstance(given, str) else given
     names = [f"m{i}" for i in range(1, len(fits) + 1)] if given is None else list(given)
     if len(names) != len(fits) or len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
         raise InvalidArgument(f"model_names is {given!r}; {len(fits)} different names are expected.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,15 @@ from lmerbridge.inputs import ApproximateDdf, check_ddf, check_level
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask
 
-Contrasts: TypeAlias = Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[Any] | Sequence[float]
+Contrasts: TypeAlias = Annotated[
+    Mapping[str, float] | pd.Series | pd.DataFrame | NDArray[Any] | Sequence[float], "see `contrast_matrix`"
+]
 
 
-def contrast_matrix(given: Contrasts, terms: Sequence[str]) -> pd.DataFrame:
+HUGE = 1e150  # beyond it, and below its inverse, a double cannot hold the square
+
+
+def contrast_matrix(given: Contrasts, terms: Sequence[str], *, alone: bool = False) -> pd.DataFrame:
     """Return contrasts as a frame with one row per contrast and one column per term.
 
     Parameters
@@ -27,11 +32,14 @@ def contrast_matrix(given: Contrasts, terms: Sequence[str]) -> pd.DataFrame:
     given : mapping or Series of term to weight, DataFrame of weights by term, or array of shape (p,) or (k, p)
         What does not name its terms has a weight for each.
     terms : sequence of str
+    alone : bool
+        Whether each row is asked about by itself, so that none may be zero.
 
     Raises
     ------
     InvalidArgument
-        It names a term that is not there, or has another shape, or a weight that is no finite number.
+        It names a term that is not there, or has another shape, or a weight that is no finite number or whose square
+        is none, or no weight but zero.
 
     Examples
     --------
@@ -43,12 +51,24 @@ def contrast_matrix(given: Contrasts, terms: Sequence[str]) -> pd.DataFrame:
         given = pd.DataFrame([dict(given)])
     if isinstance(given, pd.DataFrame):
         _check_terms(given.columns, terms)
+        if not given.size:
+            raise InvalidArgument("the contrast is empty; a weight for at least one term is expected.")
         named = given.reindex(columns=list(terms), fill_value=0.0)
-        return pd.DataFrame(_numbers(named.to_numpy(), terms), given.index, named.columns)
-    return pd.DataFrame(_numbers(given, terms), columns=list(terms))
+        matrix = pd.DataFrame(_numbers(named.to_numpy(), terms), given.index, named.columns)
+    else:
+        matrix = pd.DataFrame(_numbers(given, terms), columns=list(terms))
+    asked = np.any(matrix.to_numpy(), axis=1)
+    if not terms and not alone:  # R's table of such a test has no rows
+        return matrix[asked]
+    if not asked.any() or (alone and not asked.all()):
+        where = f" in row {matrix.index[~asked][0]!r}" if len(asked) > 1 else ""
+        raise InvalidArgument(f"the contrast has no weight but zero{where}, and asks nothing; name a term that counts.")
+    return matrix
 
 
 def _check_terms(names: pd.Index, terms: Sequence[str]) -> None:
+    if shared := [name for name in names if terms.count(name) > 1]:
+        raise InvalidArgument(f"the contrast has {shared[0]!r}, the name of several terms; give weights by position.")
     unknown = [str(name) for name in names if name not in terms]
     if unknown or names.has_duplicates:
         near = get_close_matches(unknown[0], terms, n=1) if unknown else []
@@ -61,10 +81,13 @@ def _numbers(given: object, terms: Sequence[str]) -> NDArray[np.float64]:
     expected = f"one finite number per term is expected, {len(terms)} in all"
     try:
         weights = np.atleast_2d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidArgument(f"the contrast is {given!r}; {expected}.") from None
     if weights.ndim != 2 or weights.shape[1] != len(terms) or not np.isfinite(weights).all():
         raise InvalidArgument(f"the contrast has shape {weights.shape}, or is not finite; {expected}.")
+    sizes = np.abs(weights[weights != 0])
+    if (wrong := sizes[(sizes > HUGE) | (sizes < 1 / HUGE)]).size:
+        raise InvalidArgument(f"the contrast has a weight of size {wrong[0]:.0g}; divide it by that.")
     return weights
 
 
@@ -126,7 +149,7 @@ def contest(
     0     94.21     64.85     123.56
     """
     check_ddf(ddf, ApproximateDdf)
-    matrix = contrast_matrix(contrasts, fit.terms)
+    matrix = contrast_matrix(contrasts, fit.terms, alone=not joint)
     reply = ask(
         fit,
         "contest_of",

@@ -182,7 +182,7 @@ def ddf_lb(fit: KeptFit, contrasts: Contrasts, *, timeout: float | None = None) 
     >>> fit.ddf_lb({"Days": 1}).round(3).to_list()
     [17.0]
     """
-    matrix = contrast_matrix(contrasts, fit.terms)
+    matrix = contrast_matrix(contrasts, fit.terms, alone=True)
     reply = ask(fit, "ddf_lb", timeout=timeout, weights=matrix.to_numpy().ravel())
     return pd.Series(reply.values["value"], matrix.index, name="ddf")
 

@@ -69,7 +69,7 @@ class Steps(Generic[Kept]):
             told = f"no random term is left of the model: {self.formula} is for R's lm"
             raise NotExpressible(f"{told}, or any least squares.")
         spec = self.start.spec
-        used = parse(self.formula, tuple(spec.allow)).variables
+        used = parse(self.formula, tuple(spec.allow), spec.own_values).variables
         contrasts = {factor: name for factor, name in (spec.contrasts or {}).items() if factor in used}
         return fit_spec(type(self.start), replace(spec, formula=self.formula, contrasts=contrasts or None, start=None))
 
@@ -164,7 +164,7 @@ def step(
         alpha_fixed=float(alpha_fixed),
         reduce_random=bool(reduce_random),
         reduce_fixed=bool(reduce_fixed),
-        keep=list(keep),
+        keep=[keep] if isinstance(keep, str) else list(keep),
     )
     values = reply.values
     return Steps(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import Reply, notices, time_limit
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RError
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
@@ -20,6 +20,10 @@ from lmerbridge.models.resample.bootstrap import bootstrap
 from lmerbridge.parallel import progress_bar
 from lmerbridge.results import Array, labels
 
+LOST = (
+    "lme4's profile of {names} on the scale of variances has points without a value, so its intervals may be wrong and "
+    "end at a bound; profile().variance_prof().confint() has those of variances."
+)
 Method: TypeAlias = Literal["profile", "Wald", "boot"]
 
 
@@ -33,6 +37,7 @@ def confint(
     nsim: int = 500,
     seed: int | None = None,
     jobs: int | None = None,
+    progress: bool | None = None,
     timeout: float | None = None,
 ) -> pd.DataFrame:
     """Confidence intervals of the parameters: R's ``confint``.
@@ -50,6 +55,9 @@ def confint(
     boot_type : {"perc", "basic", "norm"}
     nsim, seed, jobs
         Of the bootstrap; see `bootstrap`.
+    progress : bool, optional
+        Whether to show a progress bar of the profile or the bootstrap. The default shows it where standard error is a
+        terminal.
     timeout : float, optional
         Seconds after which R is stopped. The default is no limit.
 
@@ -83,9 +91,9 @@ def confint(
         case "Wald":
             return interval_table(chosen, _wald(fit, quantiles).loc[names], method)
         case "profile":
-            return profile(fit, names, timeout=timeout).confint(level=level)
+            return profile(fit, names, progress=progress, timeout=timeout).confint(level=level)
         case "boot":
-            made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, timeout=timeout)
+            made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
             return interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
     raise InvalidArgument(f"method is {method!r}; 'profile', 'Wald' or 'boot' is expected.")
 
@@ -156,6 +164,8 @@ def profile(
     -----
     RWarning
         What lme4 says: a profile is not monotonic, or has no value somewhere.
+    KnownDefectWarning
+        On the scale of variances a profile has points without a value, and its interval may end at a bound.
 
     Examples
     --------
@@ -176,22 +186,22 @@ def profile(
         prof_scale=prof_scale,
     )
     replies: dict[str, Reply] = {}
-    with (
-        time_limit(timeout),
-        progress_bar("Profile", len(parameters.select_parameters(fit, which)), progress) as advance,
-    ):
-        for name, place in parameters.select_parameters(fit, which)["place"].items():
+    table, places = parameters.parameter_table(fit), parameters.select_parameters(fit, which)["place"]
+    with time_limit(timeout), progress_bar("Profile", len(places), progress) as advance:
+        for name, place in places.items():
             model = model_of(fit)
             given = {"handle": model.handle, "which": int(place) + 1, **options}
-            replies[str(name)] = model.worker.call("profile_parameter", **given)
+            try:
+                replies[str(name)] = model.worker.call("profile_parameter", **given)
+            except RError as error:
+                raise profiles.rename_error(table, error, str(name)) from error
+            notices.give(notices.of_conditions(profiles.rename_conditions(table, replies[str(name)].conditions)))
             advance(1)
-    conditions = profiles.rename_conditions(
-        parameters.parameter_table(fit), (c for reply in replies.values() for c in reply.conditions)
-    )
-    notices.give(notices.of_conditions(tuple(conditions)))
-    return profiles.profile_from_r(
-        parameters.parameter_table(fit), {name: reply.values for name, reply in replies.items()}, prof_scale
-    )
+    found = profiles.profile_from_r(table, {name: reply.values for name, reply in replies.items()}, prof_scale)
+    lost = found.frame.loc[found.frame.isna().any(axis=1), "parameter"].unique()
+    if prof_scale == "varcov" and len(lost):
+        notices.give([KnownDefectWarning(LOST.format(names=", ".join(lost)))])
+    return found
 
 
 def devfun2(fit: KeptFit) -> Devfun2:

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.intervals.parameters import parameter_places
+from lmerbridge.inputs import check_methods
+from lmerbridge.models.intervals.parameters import parameter_table
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results import Array, CovarianceBlock
 
 ROUNDING = 1e-12  # by how much a computed eigenvalue of a correlation matrix of lower rank may be below zero
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Devfun2:
     """lme4's ``devfun2`` of one model, a function of the random part's parameters.
@@ -52,10 +54,12 @@ class Devfun2:
         names = self.optimum.index[: len(self.optimum) - len(self.std_errors)]
         at = _by_name(values, names)
         _check_sizes(at)
+        table = parameter_table(self.fit).iloc[: len(names)].assign(value=at)
         for block in self.fit.varcorr:
-            _check_correlations(block, at)
+            own = table[table["group"] == block.name]
+            _check_correlations(block, dict(zip(own["term"], own["value"], strict=True)))
         point = np.empty(len(names))
-        point[parameter_places(self.fit)[: len(names)]] = at
+        point[table["place"]] = at
         return float(call_on(self.fit, "devfun2_at", point=point)["value"][0])
 
 
@@ -75,10 +79,10 @@ def _check_sizes(at: pd.Series) -> None:
         )
 
 
-def _check_correlations(block: CovarianceBlock, at: pd.Series) -> None:
+def _check_correlations(block: CovarianceBlock, at: Mapping[str, float]) -> None:
     """Refuse correlations of which there is no correlation matrix, since lme4 takes any numbers."""
     matrix = np.eye(len(block.terms))
     for (i, one), (j, other) in combinations(enumerate(block.terms), 2):
-        matrix[i, j] = matrix[j, i] = at.get(f"cor_{other}.{one}|{block.name}", 0.0)
+        matrix[i, j] = matrix[j, i] = at.get(f"cor__{one}.{other}", 0.0)
     if np.linalg.eigvalsh(matrix)[0] < -ROUNDING:
         raise InvalidArgument(f"the correlations of {block.name} are not those of a correlation matrix.")

@@ -87,7 +87,11 @@ def random_parameters(varcorr: VarCorr) -> pd.DataFrame:
         two terms of a group have parameters of one name; ours then has the term's number.
     """
     columns = ["in_r", "group", "term", "sdcor", "vcov"]
-    rows = [(f"{name}|{b.group}", b.name, *rest) for b in varcorr for name, *rest in _parameters_of(b)]
+    rows = [
+        (f"{name}|{b.group}", b.name, term, (b.stddev[i] if i == j else b.correlation[i, j]), b.covariance[i, j])
+        for b in varcorr
+        for name, term, (i, j) in places_of(b)
+    ]
     rows.append(("sigma", "Residual", "sd__Observation", varcorr.residual_sd, varcorr.residual_sd**2))
     frame = pd.DataFrame(rows, columns=columns)
     kind = frame["in_r"].str.rpartition("|")[0]
@@ -97,15 +101,15 @@ def random_parameters(varcorr: VarCorr) -> pd.DataFrame:
     return frame.assign(effect="ran_pars")[["effect", *columns]]
 
 
-def _parameters_of(block: CovarianceBlock) -> Iterator[tuple[str, str, float, float]]:
-    """Yield name (but for the group), broom's term and the estimates of each parameter of a random term."""
+def places_of(block: CovarianceBlock) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """Yield name (but for the group), broom's term and place in the covariance of each parameter of a random term."""
     for i, term in enumerate(["*"] if block.hom else block.terms):
-        yield f"sd_{term}", f"sd__{term}", block.stddev[i], block.covariance[i, i]
+        yield f"sd_{term}", f"sd__{term}", (i, i)
     if block.kind in ("cs", "ar1") and len(block.terms) > 1:
-        yield "cor_rho", "cor__rho", block.correlation[1, 0], block.covariance[1, 0]
+        yield "cor_rho", "cor__rho", (1, 0)
     elif block.kind == "us":
         for (i, one), (j, other) in combinations(enumerate(block.terms), 2):
-            yield f"cor_{other}.{one}", f"cor__{one}.{other}", block.correlation[j, i], block.covariance[j, i]
+            yield f"cor_{other}.{one}", f"cor__{one}.{other}", (j, i)
 
 
 def select_rows(parameters: pd.DataFrame, which: Which) -> pd.DataFrame:

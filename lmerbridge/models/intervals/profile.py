@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmerbridge.bridge import notices
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
-from lmerbridge.errors import InvalidArgument, RWarning, amount
+from lmerbridge.errors import InvalidArgument, RError, RWarning, amount
 from lmerbridge.models.intervals.parameters import (
     Which,
     interval_table,
@@ -34,7 +34,7 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from lmerbridge.bridge import Value, build
-from lmerbridge.inputs import OPTIMIZERS
+from lmerbridge.inputs import OPTIMIZERS, check_methods
 from lmerbridge.models.intervals.spline import Pieces
 from lmerbridge.results import Condition
 
@@ -53,6 +53,11 @@ IN_R = {
     "start_method": "startmethod",
     "prof_scale": "prof.scale",
 }
+LOWER_IN_R = "new, lower deviance"
+LOWER = (
+    "the profile of {name!r} found a deviance that is lower than the optimum's by more than dev_tol: the optimizer had "
+    "stopped short. all_fit() compares the optimizers; fit again with the best, by control={{'optimizer': ...}}."
+)
 
 
 def options(**given: Value) -> dict[str, Value]:
@@ -122,6 +127,13 @@ def rename_conditions(parameters: pd.DataFrame, conditions: Iterable[Condition])
         yield replace(condition, text=text)
 
 
+def rename_error(parameters: pd.DataFrame, error: RError, name: str) -> RError:
+    """Return R's error with names of parameters, and with what to do about a deviance below the optimum's."""
+    text = f"{LOWER.format(name=name)} R said: {error.text}" if LOWER_IN_R in error.text else error.text
+    return RError(text, error.classes, error.call).after(rename_conditions(parameters, error.conditions))
+
+
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Profile:
     """The signed root of the deviance's rise, zeta, as each parameter moves and all others follow.

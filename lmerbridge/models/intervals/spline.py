@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.bridge import build, host
+from lmerbridge.bridge import build, host, notices
 from lmerbridge.results import Array
 
 
@@ -78,5 +78,6 @@ class SplinePair:
 
 def interpolate(parameter: Array, zeta: Array) -> tuple[Spline, Spline]:
     """Return the splines from parameter to zeta and back through points of a profile, as lme4 makes them."""
-    found = build(SplinePair, host.call("interpolated", parameter=parameter, zeta=zeta).values)
+    reply = host.call("interpolated", parameter=parameter, zeta=zeta)
+    found = build(SplinePair, notices.values_of(reply))
     return found.forward.spline(), found.backward.spline()

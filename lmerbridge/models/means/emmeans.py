@@ -7,14 +7,15 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula import Call, Node, read_expression, tree_names
+from lmerbridge.formula import Call, Name, Node, read_expression, source, tree_names
 from lmerbridge.inputs import check_ddf
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
-from lmerbridge.models.means.methods import Names, name_list
+from lmerbridge.models.means.methods import Names, check_one, name_list
 
 MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
 MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
@@ -22,6 +23,9 @@ Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
 SPELLINGS: dict[str, str] = {name.lower(): name for name in get_args(MeansMethod)}
 WEIGHTS: tuple[str, ...] = get_args(Weights)
+Reduction: TypeAlias = bool | str | Mapping[str, str]
+Nesting: TypeAlias = Literal[False] | Mapping[str, Names] | None
+REDUCTIONS = ("mean", "median", "min", "max", "range", "unique", "quantile", "meanint", "symmint")
 LIMIT = 3000  # rows, emmeans' own
 
 
@@ -29,6 +33,9 @@ def ref_grid(
     fit: KeptFit,
     *,
     at: At | None = None,
+    cov_reduce: Reduction | None = None,
+    nesting: Nesting = None,
+    offset: float | None = None,
     ddf: MeansDdf = "kenward-roger",
     level: float = 0.95,
     limit: int = LIMIT,
@@ -36,9 +43,12 @@ def ref_grid(
 ) -> EmmGrid:
     """Predictions for each combination of the factors' levels, covariates at their means: emmeans' ``ref_grid``.
 
-    The arguments are those of `emmeans`.
+    The arguments are those of `emmeans`; ``offset`` is one number here.
     """
-    return EmmGrid.of(fit, [_start(fit, "ref_grid", at, ddf, limit)], 0, level, timeout)
+    grid = _held(fit, at, cov_reduce, nesting)
+    if offset is not None:
+        grid["offset"] = _numbers("offset", offset)
+    return EmmGrid.of(fit, [_start("ref_grid", ddf, limit, grid)], 0, level, timeout)
 
 
 def emmeans(
@@ -47,8 +57,11 @@ def emmeans(
     by: Names | None = None,
     *,
     at: At | None = None,
+    cov_reduce: Reduction | None = None,
+    nesting: Nesting = None,
+    offset: float | Sequence[float] | None = None,
     ddf: MeansDdf = "kenward-roger",
-    weights: Weights = "equal",
+    weights: Weights | Sequence[float] | NDArray[Any] | None = None,
     level: float = 0.95,
     limit: int = LIMIT,
     timeout: float | None = None,
@@ -64,11 +77,21 @@ def emmeans(
     at : mapping
         Values at which covariates are held, or levels that factors are confined to: ``{"Days": [0, 9]}``. Without
         it, covariates are at their means.
+    cov_reduce : bool, str or mapping
+        What stands for a covariate that ``at`` does not name: "mean", "median", "min", "max", "range", "unique",
+        "quantile", "meanint" or "symmint" of its values; False for each of them; a formula that predicts it from
+        others, ``"x ~ f"``; or a function or formula by covariate.
+    nesting : mapping or False
+        Which factors are nested in others, ``{"f": "h"}``, whose cells without data are hidden. Without it, emmeans
+        looks for them in the data; False is for none.
+    offset : float or sequence of float
+        Added to the means in place of the model's offset: one number, or one per mean.
     ddf : {"Kenward-Roger", "Satterthwaite", "asymptotic"}
         Method for the denominator degrees of freedom, in capitals or without, as emmeans writes it. "Kenward-Roger"
         adjusts the covariance too. The grid's ``ddf`` is the method that was used.
-    weights : {"equal", "proportional", "outer", "cells", "flat"}
-        How levels of the other factors are averaged.
+    weights : {"equal", "proportional", "outer", "cells", "flat"} or array of numbers
+        How levels of the other factors are averaged; without it, equally. Numbers are one per combination of them, the
+        first factor's levels fastest, or one row of these per mean.
     level : float
         Confidence level, between 0 and 1.
     limit : int
@@ -108,13 +131,13 @@ def emmeans(
     'kenward-roger'
     """
     specs, by = _split(specs, by)
-    steps: list[Step] = [
-        _start(fit, "ref_grid", at, ddf, limit),
-        {
-            "verb": "emmeans",
-            "arguments": {**_marginal(fit, specs, by), "weights": _one_of("weights", weights, WEIGHTS)},
-        },
-    ]
+    averaged = _marginal(fit, specs, by)
+    if weights is not None:
+        averaged["weights"] = _weights(weights)
+    if offset is not None:
+        averaged["offset"] = _numbers("offset", offset)
+    grid = _held(fit, at, cov_reduce, nesting)
+    steps: list[Step] = [_start("ref_grid", ddf, limit, grid), {"verb": "emmeans", "arguments": averaged}]
     return EmmGrid.of(fit, steps, 0, level, timeout)
 
 
@@ -125,6 +148,8 @@ def emtrends(
     by: Names | None = None,
     *,
     at: At | None = None,
+    cov_reduce: Reduction | None = None,
+    nesting: Nesting = None,
     ddf: MeansDdf = "kenward-roger",
     delta_var: float | None = None,
     max_degree: int = 1,
@@ -136,7 +161,7 @@ def emtrends(
 
     Parameters
     ----------
-    specs, by, at, ddf, level, limit, timeout
+    specs, by, at, cov_reduce, nesting, ddf, level, limit, timeout
         As in `emmeans`.
     var : str
         The covariate.
@@ -162,10 +187,10 @@ def emtrends(
     (var,) = name_list("var", var, _factors(fit))
     if max_degree not in range(1, 6):
         raise InvalidArgument(f"max_degree is {max_degree!r}; a whole number from 1 to 5 is expected.")
-    given: dict[str, Value] = {**_marginal(fit, specs, by), "var": var, "max.degree": max_degree}
+    given = {**_held(fit, at, cov_reduce, nesting), **_marginal(fit, specs, by), "var": var, "max.degree": max_degree}
     if delta_var is not None:
         given["delta.var"] = float(delta_var)
-    return EmmGrid.of(fit, [_start(fit, "emtrends", at, ddf, limit, given)], 0, level, timeout)
+    return EmmGrid.of(fit, [_start("emtrends", ddf, limit, given)], 0, level, timeout)
 
 
 def joint_tests(
@@ -173,6 +198,8 @@ def joint_tests(
     by: Names | None = None,
     *,
     at: At | None = None,
+    cov_reduce: Reduction | None = None,
+    nesting: Nesting = None,
     ddf: MeansDdf = "kenward-roger",
     limit: int = LIMIT,
     timeout: float | None = None,
@@ -183,14 +210,20 @@ def joint_tests(
     ----------
     by : str or sequence of str
         Factors within whose levels the others are tested.
-    at, ddf, limit, timeout
-        As in `emmeans`; covariates are at two values.
+    at, cov_reduce, nesting, ddf, limit, timeout
+        As in `emmeans`; without ``cov_reduce`` covariates are at two values, one on each side of the mean.
 
     Returns
     -------
     DataFrame
         ``term``, the columns of ``by``, ``df1``, ``df2``, ``statistic`` (F, which emmeans rounds to 3 decimals),
-        ``p_value`` and ``ddf``, the method for ``df2``.
+        ``p_value``; ``ddf``, the method for ``df2``; and emmeans' ``note``: "d" where linear dependence among the means
+        makes ``df1`` smaller, "e" where means that cannot be estimated do.
+
+    Raises
+    ------
+    InvalidArgument
+        The fixed part has no variable that is not in ``by``.
 
     Examples
     --------
@@ -202,23 +235,60 @@ def joint_tests(
     2  recipe:temperature  10.0  210.0      1.006
     """
     by = () if by is None else name_list("by", by, _factors(fit))
-    return test_jointly(fit, [_start(fit, "ref_grid", at, ddf, limit)], 0, by, timeout)
+    return test_jointly(fit, [_start("ref_grid", ddf, limit, _held(fit, at, cov_reduce, nesting))], 0, by, timeout)
 
 
-def _start(
-    fit: KeptFit, verb: str, at: At | None, ddf: str, limit: int, arguments: Mapping[str, Value] | None = None
-) -> Step:
+def _start(verb: str, ddf: str, limit: int, arguments: Mapping[str, Value]) -> Step:
     """Return the step that begins with the model."""
     method = str(ddf).lower()
     check_ddf(SPELLINGS.get(method, ddf), MeansMethod)
-    given: dict[str, Value] = {**(arguments or {}), "lmer.df": method}
+    limits: dict[str, Value] = {"pbkrtest.limit": float(limit), "lmerTest.limit": float(limit)}
+    return {"verb": verb, "arguments": {**arguments, "lmer.df": method, **limits}}
+
+
+def _held(fit: KeptFit, at: At | None, cov_reduce: Reduction | None, nesting: Nesting) -> dict[str, Value]:
+    """Return what a grid holds its variables at, and which it nests."""
+    found: dict[str, Value] = {}
     if at is not None:
         name_list("at", list(at), _factors(fit))
-        given["at"] = {name: _values(name, values) for name, values in at.items()}
-    return {"verb": verb, "arguments": given | {"pbkrtest.limit": float(limit), "lmerTest.limit": float(limit)}}
+        found["at"] = {name: _values(name, values) for name, values in at.items()}
+    if cov_reduce is not None:
+        found["cov.reduce"] = _reductions(fit, cov_reduce)
+    if nesting is not None:
+        found["nesting"] = _nests(fit, nesting)
+    return found
+
+
+def _reductions(fit: KeptFit, given: object) -> Value:
+    if isinstance(given, Mapping):
+        name_list("cov_reduce", list(given), _factors(fit))
+        return {name: _reduction(fit, value) for name, value in given.items()}
+    return given if isinstance(given, bool) else _reduction(fit, given)
+
+
+def _reduction(fit: KeptFit, given: object) -> str:
+    if isinstance(given, str) and "~" in given:
+        match read_expression(given):
+            case Call("~", (Name(), _)) as tree if name_list("cov_reduce", tree_names(tree), _factors(fit)):
+                return source(tree)
+    elif given in REDUCTIONS:
+        return str(given)
+    expected = f"True, False, one of {', '.join(REDUCTIONS)}, or a formula such as 'x ~ f'"
+    raise InvalidArgument(f"cov_reduce is {given!r}; {expected} is expected, or a mapping of names to these.")
+
+
+def _nests(fit: KeptFit, given: object) -> Value:
+    if given is False:
+        return []
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(f"nesting is {given!r}; False, or a mapping such as {{'f': 'h'}}, is expected.")
+    name_list("nesting", list(given), _factors(fit))
+    return {name: name_list(f"nesting[{name!r}]", outer, _factors(fit)) for name, outer in given.items()}
 
 
 def _marginal(fit: KeptFit, specs: Names, by: Names | None) -> dict[str, Value]:
+    if not specs:
+        raise InvalidArgument("specs is empty; names of factors, or '1' for the mean of all, are expected.")
     found: dict[str, Value] = {"specs": name_list("specs", specs, ["1", *_factors(fit)])}
     return found if by is None else found | {"by": name_list("by", by, _factors(fit))}
 
@@ -243,10 +313,28 @@ def _factor_names(node: Node) -> list[str]:
     return tree_names(node) or ["1"]
 
 
-def _one_of(argument: str, given: str, known: Sequence[str]) -> str:
-    if given not in known:
-        raise InvalidArgument(f"{argument} is {given!r}; one of {', '.join(known)} is expected.")
-    return given
+def _weights(given: object) -> Value:
+    """Return a way of averaging, or weights: those of all means, or a row per mean."""
+    if isinstance(given, str):
+        check_one("weights", given, WEIGHTS)
+        return given
+    try:
+        rows = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        rows = np.empty(0)
+    if rows.ndim == 2:
+        return {str(i): _numbers("weights", row) for i, row in enumerate(rows)}
+    return _numbers("weights", given)
+
+
+def _numbers(argument: str, given: object) -> NDArray[np.float64]:
+    try:
+        values = np.atleast_1d(np.asarray(given, np.float64))
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
+        raise InvalidArgument(f"{argument} is {given!r}; finite numbers are expected.")
+    return values
 
 
 def _values(name: str, given: object) -> Value:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from lmerbridge.bridge import Value, frame_from_r, notices
+from lmerbridge.bridge import Value, frame_from_r
 from lmerbridge.drawing import interval_plot, one_panel
-from lmerbridge.errors import InvalidArgument, RWarning, amount
-from lmerbridge.inputs import check_level
+from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.inputs import check_level, check_methods
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
     ADJUSTMENTS,
@@ -23,7 +23,7 @@ from lmerbridge.models.means.methods import (
     interactions,
     name_list,
 )
-from lmerbridge.results import Condition
+from lmerbridge.results import Array, Condition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ Step: TypeAlias = "Mapping[str, Value]"
 DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "P value adjustment: "  # emmeans' notes
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False)
 class EmmGrid:
     """Linear functions of the fixed effects, as emmeans makes them: means, trends or contrasts.
@@ -89,7 +90,6 @@ class EmmGrid:
         reply = ask(
             fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=check_level(level)
         )
-        _tell(reply.conditions)
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
         ddf = _read_note(notes, DDF, "asymptotic")
@@ -138,7 +138,7 @@ class EmmGrid:
 
     def contrast(
         self,
-        method: str | Mapping[str, Sequence[float]] | pd.DataFrame = "pairwise",
+        method: str | Mapping[str, Sequence[float]] | pd.DataFrame | Array | Sequence[Any] = "pairwise",
         *,
         by: Names | None = None,
         adjust: str | None = None,
@@ -149,9 +149,11 @@ class EmmGrid:
 
         Parameters
         ----------
-        method : str, mapping of str to weights, or DataFrame
+        method : str, mapping of str to weights, DataFrame, or array of shape (k,) or (m, k)
             One of emmeans' families, such as ``"pairwise"``, ``"trt.vs.ctrl"``, ``"consec"``, ``"poly"`` or ``"eff"``;
-            or contrasts of your own, each a name and one weight per row, as a mapping or as columns.
+            or contrasts of your own, each a name and one weight per row of the grid, or of one of its families: a
+            mapping, the columns of a DataFrame, or the rows of an array, which are called c1, c2 and so on. emmeans
+            has none of these where factors are nested.
         by : str or sequence of str
             Columns of the grid; without it, `by`; an empty sequence is none.
         adjust : str
@@ -173,12 +175,13 @@ class EmmGrid:
              contrast  estimate  p_value
         0  A - others       1.5   0.4846
         """
-        check_one("adjust", adjust, ADJUSTMENTS)
-        given: dict[str, Value] = {"method": contrasts_for(method, len(self.grid))}
-        if interaction is not False:
+        adjust = check_one("adjust", adjust, ADJUSTMENTS)
+        families = self.by if by is None else self._names("by", by)
+        given: dict[str, Value] = {"method": contrasts_for(method, self._family(families))}
+        if interaction not in (False, [], ()):
             given["interaction"] = interactions(interaction)
         if by is not None:
-            given["by"] = self._names("by", by)
+            given["by"] = families
         if adjust is not None:
             given["adjust"] = adjust
         return self._then("contrast", given, timeout)
@@ -224,9 +227,9 @@ class EmmGrid:
             The columns of `grid`; ``estimate``, ``std_error``, ``df``, ``null``, ``statistic`` (t; z where ``df`` is
             infinite), ``p_value``, and by which methods it is: ``ddf`` and ``adjust``.
         """
-        if side not in SIDES:
-            raise InvalidArgument(f"side is {side!r}; one of {', '.join(SIDES)} is expected.")
-        found = self._summary(timeout, null=float(null), side=side, adjust=adjust, level=self.level)
+        found = self._summary(
+            timeout, null=float(null), side=check_one("side", side, SIDES), adjust=adjust, level=self.level
+        )
         tests = {name: found[name] for name in ("estimate", "std_error", "df")} | {"null": null}
         tests |= {name: found[name] for name in ("statistic", "p_value")}
         methods = {"ddf": self.ddf, "adjust": _read_note(found["notes"], TESTS, "none")}
@@ -263,8 +266,7 @@ class EmmGrid:
         timeout : float, optional
             Seconds after which R is stopped. The default is no limit.
         """
-        check_one("transform", transform, TRANSFORMATIONS)
-        return self._then("regrid", {"transform": transform}, timeout)
+        return self._then("regrid", {"transform": check_one("transform", transform, TRANSFORMATIONS)}, timeout)
 
     def eff_size(self, sigma: float, edf: float, method: str = "pairwise", *, timeout: float | None = None) -> EmmGrid:
         """Cohen's effect sizes: emmeans' ``eff_size``.
@@ -280,17 +282,23 @@ class EmmGrid:
         timeout : float, optional
             Seconds after which R is stopped. The default is no limit.
         """
+        if not 0 < sigma < float("inf"):
+            raise InvalidArgument(f"sigma is {sigma!r}; a positive finite number is expected.")
         given: dict[str, Value] = {"sigma": float(sigma), "edf": float(edf)}
-        return self._then("eff_size", given | {"method": contrasts_for(method, len(self.grid))}, timeout)
+        return self._then("eff_size", given | {"method": contrasts_for(method, self._family(self.by))}, timeout)
 
     def _then(self, verb: str, arguments: Mapping[str, Value], timeout: float | None) -> EmmGrid:
         steps: list[Step] = [*self.steps, {"verb": verb, "arguments": arguments}]
         return EmmGrid.of(self.fit, steps, len(self.steps), self.level, timeout)
 
     def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
-        check_one("adjust", adjust, ADJUSTMENTS)
+        adjust = check_one("adjust", adjust, ADJUSTMENTS)
         steps = _number_steps(self.steps)
         return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
+
+    def _family(self, by: Sequence[str]) -> int:
+        """Return how many rows one family of contrasts has."""
+        return int(self.grid.groupby(list(by), observed=True, dropna=False).size().max()) if by else len(self.grid)
 
     def _names(self, argument: str, given: Names) -> list[str]:
         return name_list(argument, given, self.grid.columns)
@@ -299,8 +307,8 @@ class EmmGrid:
 def test_jointly(fit: KeptFit, steps: Sequence[Step], silent: int, by: Names, timeout: float | None) -> pd.DataFrame:
     """Return emmeans' joint tests of a grid or, of its first step alone, of a model."""
     reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=silent, by=list(by))
-    _tell(reply.conditions)
-    return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0])
+    note = pd.Series(reply.values["note"], dtype=str)
+    return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0], note=note)
 
 
 def _number_steps(steps: Sequence[Step]) -> dict[str, Value]:
@@ -315,9 +323,3 @@ def _table(found: Mapping[str, Any], start: str) -> pd.DataFrame:
 def _read_note(notes: Sequence[str], start: str, otherwise: str) -> str:
     """Return the text of one of emmeans' notes, or ``otherwise``."""
     return next((note.removeprefix(start) for note in notes if note.startswith(start)), otherwise)
-
-
-def _tell(conditions: Sequence[Condition]) -> None:
-    """Give R's messages as warnings too, since one says that another method was used than the one asked for."""
-    said = (c for c in dict.fromkeys(conditions) if c.kind == "message" and notices.category(c) is None)
-    notices.give(RWarning(condition.text) for condition in said)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from lmerbridge.formula import (
 )
 from lmerbridge.results import Array, Fit
 
-Parameters: TypeAlias = Mapping[str, "float | Sequence[float] | Array | pd.Series"]
+Parameters: TypeAlias = Annotated[Mapping[str, float | Sequence[float] | Array | pd.Series], "see `new_parameters`"]
 EXPECTED = "None for all of them, '~0' for none, or such as '~ (1 | group)' for some is expected"
 
 
@@ -60,15 +61,16 @@ def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ())
         return Effects(None, formula.random)
     if not isinstance(re_form, str):
         raise InvalidArgument(f"re_form is {re_form!r}; {EXPECTED}.")
-    tree = read_expression(re_form, allow)
+    tree = read_expression(re_form, allow, formula.variables)
     if tree == Call("~", (Number("0"),)):
         return Effects("~0", ())
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 1):
         raise FormulaError(f"re_form is {re_form!r}; {EXPECTED}.")
-    chosen = parse(f"{deparse(formula.response)} ~ {deparse(tree.args[0])}", tuple(allow))
+    chosen = parse(f"{deparse(formula.response)} ~ {deparse(tree.args[0])}", tuple(allow), frozenset(formula.variables))
     if chosen.fixed != ONE:
         raise FormulaError(f"re_form has the fixed part {deparse(chosen.fixed)}; {EXPECTED}.")
     _check_terms(chosen.random, formula.random)
+    _check_unambiguous(chosen.random, formula.random)
     return Effects(source(fold(tree, write_out)), chosen.random)
 
 
@@ -87,19 +89,43 @@ def _check_terms(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
             )
 
 
+def _check_unambiguous(chosen: Sequence[Bar], fitted: Sequence[Bar]) -> None:
+    """Check that no random term may be one or another of the fit's, as where two of them have an intercept."""
+    whole = Counter(map(_name, fitted))
+    for bar in chosen:
+        columns = Counter(text for other in fitted if other.group_name == bar.group_name for text in _columns(other))
+        shared = [text for text in _columns(bar) if columns[text] > 1]
+        if shared and _name(bar) not in whole:
+            raise InvalidArgument(
+                f"re_form has {_name(bar)}, and several of the fit's terms have effects of {', '.join(shared)} by "
+                f"{bar.group_name!r}; name one of {', '.join(whole)} as a whole."
+            )
+    for name, count in Counter(map(_name, chosen)).items():
+        if count != whole.get(name, count):
+            raise InvalidArgument(f"re_form has {name} {count} times, the fit {whole[name]} times; name all or none.")
+
+
 def _left_side(bar: Bar) -> set[str]:
     return {deparse(node) for product in expand(bar.lhs).products for node in product}
 
 
+def _columns(bar: Bar) -> list[str]:
+    """Return what the columns of a random term are of: 1 for an intercept, and its products."""
+    terms = expand(bar.lhs)
+    return ["1"] * terms.intercept + [":".join(sorted(map(deparse, product))) for product in terms.products]
+
+
+def _name(bar: Bar) -> str:
+    return f"({deparse(bar.lhs)} | {bar.group_name})"
+
+
 def check_whole(effects: Effects, formula: Formula) -> None:
     """Check that each random term is one of the fit's as a whole, since `simulate` draws the effects of all others."""
-    terms = {(deparse(bar.lhs), bar.group_name) for bar in formula.random}
-    for bar in effects.bars:
-        if (deparse(bar.lhs), bar.group_name) not in terms:
-            known = ", ".join(f"({lhs} | {group})" for lhs, group in sorted(terms))
+    terms = [_name(bar) for bar in formula.random]
+    for name in map(_name, effects.bars):
+        if name not in terms:
             raise InvalidArgument(
-                f"re_form has the random term ({deparse(bar.lhs)} | {bar.group_name}); "
-                f"simulate takes the fit's terms as a whole: {known}."
+                f"re_form has the random term {name}; simulate takes the fit's terms as a whole: {', '.join(terms)}."
             )
 
 
@@ -127,6 +153,8 @@ def new_parameters(given: Parameters | None, fit: Fit) -> dict[str, Array] | Non
     """
     if given is None:
         return None
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(f"newparams is {given!r}; a mapping of beta, theta and sigma is expected.")
     sizes = {"beta": len(fit.terms), "theta": len(fit.theta), "sigma": 1}
     if "par" in given:
         need("simulate_newparams_par")
@@ -148,8 +176,8 @@ def _numbers(name: str, given: float | Sequence[float] | Array | pd.Series, size
         given = given.loc[list(fit.terms)]
     try:
         values = np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty((0, 0))
-    if values.shape != (size,) or not np.isfinite(values).all():
+    if values.shape != (size,) or not np.isfinite(values).all() or (name == "sigma" and values[0] < 0):
         raise InvalidArgument(f"newparams[{name!r}] is {given!r}; {amount(size, 'finite number')} expected.")
     return values

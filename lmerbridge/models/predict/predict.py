@@ -65,7 +65,7 @@ def predict(
         they are an error.
     na_action : {"pass", "omit", "exclude", "fail"}
         What to do with rows of ``newdata`` that lack a value of the fixed part: predict NaN, leave them out,
-        predict NaN, or raise MissingValues. The fit's own rows are those of `fitted`.
+        predict NaN, or raise MissingValues. The fit's own rows are those of `fitted`, or as "omit" or "exclude" says.
     se_fit : bool
         Standard errors of the fixed and random effects' sum beside it, theta held fixed, for every lme4: its own,
         from 1.1-35 on, are right for one random term alone. No grouping factor may lack a value.
@@ -99,13 +99,11 @@ def predict(
     >>> fit.predict(new, re_form="~0").round(2).to_dict()
     {'first': 251.41, 'eleventh': 356.08}
     """
-    if na_action not in ("pass", "omit", "exclude", "fail"):
-        raise InvalidArgument(f"na_action is {na_action!r}; 'pass', 'omit', 'exclude' or 'fail' is expected.")
     if se_fit and newparams is not None:
         raise InvalidArgument("se_fit is True and newparams given; standard errors are those of the fit's parameters.")
     effects = read_effects(re_form, fit.spec.parsed, fit.spec.allow)
     parameters = new_parameters(newparams, fit)
-    (index, places), new = rows.rows_of_fit(fit), None
+    (index, places), new = rows.rows_of_fit(fit, na_action), None
     with time_limit(timeout):
         if newdata is not None:
             index = pandas_frame(newdata).index
@@ -123,6 +121,8 @@ def predict(
             complete=na_action != "pass" and new is not None and not random_only,
             se_fit=se_fit,
         ).values
+    if new is None and na_action == "fail" and fit.rows_dropped:
+        raise MissingValues("na_action is 'fail', and rows of the fit lack a value; fit.left_out names them.")
     if new is not None:
         places = found["row"] - 1
         if na_action == "fail" and len(places) < len(index):

@@ -30,10 +30,10 @@ def columns_of_fit(fit: KeptFit) -> Mapping[str, Value]:
     return columns.encode_table(fit.spec.data, fit.spec.parsed).columns
 
 
-def rows_of_fit(fit: KeptFit) -> tuple[pd.Index, Places]:
-    """The index of `fitted`, and the places of the rows used in it."""
-    kept = fit._padded_rows
-    return fit.fitted.index, slice(None) if kept is None else np.searchsorted(kept, fit.rows)
+def rows_of_fit(fit: KeptFit, na_action: str = "pass") -> tuple[pd.Index, Places]:
+    """The index of `fitted`, or of the rows that another action would keep, and the places of the rows used in it."""
+    kept = {"omit": fit.rows, "exclude": fit.spec.rows_in_subset()}.get(na_action, fit._output_rows)
+    return fit.index.take(kept), np.searchsorted(kept, fit.rows)
 
 
 def new_rows(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.bridge import need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
-from lmerbridge.inputs import ALLOWED, Frame, check_count, check_seed, pandas_frame
+from lmerbridge.inputs import ALLOWED, Frame, RowVector, check_count, check_seed, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
 from lmerbridge.models.predict.effects import Parameters, check_whole, new_parameters, read_effects
 from lmerbridge.models.predict.rows import pad
 
 DIFFERS = (
-    "lme4's simulate() would draw with other variances than the model's here: it leaves weights out (its issue 386), "
-    "and takes theta from the wrong term where not all terms are drawn, or new data order them otherwise. "
-    "These are drawn with the model's own."
+    "lme4's simulate() would draw with other means or variances than the model's here: it leaves weights out (its "
+    "issue 386), takes theta from the wrong term where not all terms are drawn, or new data order them otherwise, and "
+    "keeps the effects of the wrong term where two of a group share a name. These are drawn with the model's own."
 )
 
 
@@ -28,6 +32,7 @@ def simulate(
     re_form: str | None = "~0",
     newdata: Frame | None = None,
     newparams: Parameters | None = None,
+    weights: RowVector = None,
     allow_new_levels: bool = False,
     cluster_rand: str | None = None,
     timeout: float | None = None,
@@ -47,9 +52,12 @@ def simulate(
         Which random effects are kept as they are; the others are drawn anew. As in `predict`, but ``"~0"``, none,
         where it is not given; terms can only be named as a whole.
     newdata : DataFrame
-        Rows to draw responses for, with weights of one; without it, the rows of the fit. None may lack a value.
+        Rows to draw responses for; without it, the rows of the fit. None may lack a value.
     newparams : mapping
         Other parameters, as in `predict`.
+    weights : column name or array of one number per row
+        A row's error has the variance ``sigma**2 / weight``, and ``sigma**2`` where the weight is zero. Without them
+        the fit's own count, or for ``newdata`` weights of one.
     allow_new_levels : bool
         Whether grouping factors may have levels that the fit has not seen; random effects that are kept are zero
         for them.
@@ -75,9 +83,10 @@ def simulate(
     Warns
     -----
     KnownDefectWarning
-        Where the numbers are not lme4's, since lme4's would have other variances than the model: it leaves weights
-        out, and takes theta from the wrong term where only some terms are drawn, or where new data order the
-        grouping factors by their numbers of levels otherwise than the fit.
+        Where the numbers are not lme4's, since lme4's would have other means or variances than the model: it leaves
+        weights out, takes theta from the wrong term where only some terms are drawn, or where new data order the
+        grouping factors by their numbers of levels otherwise than the fit, and keeps the effects of the wrong term
+        where two terms of a group share a name.
 
     Examples
     --------
@@ -107,6 +116,7 @@ def simulate(
             re_form=effects.text,
             allow_new_levels=allow_new_levels,
             cluster_rand=cluster,
+            weights=_weights(fit, newdata, weights),
         ).values
     if found["differs"]:
         notices.give([KnownDefectWarning(DIFFERS)])
@@ -114,6 +124,18 @@ def simulate(
     frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
     frame.attrs["seed"] = seed
     return frame
+
+
+def _weights(fit: KeptFit, newdata: Frame | None, given: RowVector) -> NDArray[np.float64] | None:
+    """Return the weights of the rows that are drawn, None for the model's own."""
+    frame = fit.spec.data if newdata is None else pandas_frame(newdata)
+    values = replace(fit.spec, data=frame, weights=given).per_row("weights")
+    if values is None:
+        return None
+    numbers = values.to_numpy(float, na_value=np.nan)[slice(None) if newdata is not None else fit.rows]
+    if not (np.isfinite(numbers) & (numbers >= 0)).all():
+        raise InvalidArgument("weights are missing, infinite or negative in a row; numbers of at least 0 are expected.")
+    return numbers
 
 
 def choose_re_form(re_form: str | None, use_u: bool) -> str | None:

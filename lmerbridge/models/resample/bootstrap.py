@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, time_limit
+from lmerbridge.bridge import Value, notices, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.inputs import check_count, check_seed
-from lmerbridge.models.intervals import parameters
+from lmerbridge.inputs import check_count, check_methods, check_seed
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
 from lmerbridge.models.predict.simulate import choose_re_form
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 Kind = Literal["parametric", "semiparametric"]
 
 
+@check_methods
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap:
     """A statistic of a fit, and of the model refitted to simulated responses: R's ``bootMer``.
@@ -100,6 +100,7 @@ class Bootstrap:
         """Table by statistic, as R prints it: original, bias, std_error."""
         return pd.DataFrame({"original": self.t0, "bias": self.bias, "std_error": self.std_errors})
 
+    @notices.together()
     def confint(
         self, level: float = 0.95, type: bootci.Interval = "perc", parm: str | Sequence[str] | None = None
     ) -> pd.DataFrame:
@@ -173,6 +174,8 @@ class Bootstrap:
         if parm is None:
             return list(self.t0.index)
         names = [parm] if isinstance(parm, str) else list(parm)
+        if not names:
+            raise InvalidArgument("parm is empty; names of statistics, or None for all of them, are expected.")
         for name in names:
             if name not in self.t0.index:
                 raise InvalidArgument(f"parm names {name!r}; the statistics are {', '.join(self.t0.index)}.")
@@ -269,10 +272,8 @@ def bootstrap(
             error.add_note(_progress(fit, nsim, seed))
             raise
     if statistic is None:
-        names = parameters.parameters(fit).index
-        t = common.parameters(found.beta, found.theta, found.sigma, names)
-        own = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma]), names)
-        t0 = own.iloc[0]
+        t = common.parameters(found.beta, found.theta, found.sigma)
+        t0 = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma])).iloc[0]
     else:
         t = tabulate(statistic, t0, iterate_replicates(common, found, responses), nsim)
     return Bootstrap(t0.rename(None), t, found, seed, type, time.perf_counter() - began)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, one_panel
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import check_count, check_seed
+from lmerbridge.inputs import check_count, check_methods, check_seed, check_signature
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-from lmerbridge.bridge import Value, time_limit
+from lmerbridge.bridge import Value, notices, time_limit
 from lmerbridge.models.predict import effects
 from lmerbridge.models.resample.groups import resize
 from lmerbridge.models.resample.refits import How
@@ -33,9 +33,10 @@ from lmerbridge.results import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Test: TypeAlias = "str | Callable[[Replicate], bool]"
+Test: TypeAlias = str | Callable[[Replicate], bool]
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class Power:
     """Number of simulated data sets, and of those in which a test rejected.
@@ -82,6 +83,7 @@ class Power:
         )
 
 
+@check_methods
 @dataclass(frozen=True, eq=False)
 class PowerCurve:
     """Power along effect sizes, or along numbers of groups.
@@ -146,6 +148,7 @@ def wald(term: str, fit: Fit, alpha: float, df: float) -> Callable[[Replicate], 
             f"the test names {term!r}; a term ({', '.join(fit.terms)}), the formula of a smaller model, or a function "
             "of a replicate is expected."
         )
+    _check_names(fit, [term])
     place, limit = fit.terms.index(term), ndtri(1 - alpha / 2) if df == inf else stdtrit(df, 1 - alpha / 2)
     return lambda r: bool(abs(r.beta[place]) > limit * np.sqrt(r.covariance[place, place]))
 
@@ -164,6 +167,7 @@ class Others(TypedDict, total=False):
     progress: bool | None
 
 
+@check_signature
 def power(
     fit: KeptFit,
     test: Test,
@@ -268,6 +272,10 @@ def power_curve(
     1  18.0   0.88       0
     """
     seed = check_seed(seed)
+    if not len(values):
+        raise InvalidArgument("values is empty; at least one effect size or number of groups is expected.")
+    if not isinstance(others.get("beta"), Mapping | None) or not isinstance(others.get("groups"), Mapping | None):
+        raise InvalidArgument("beta and groups are mappings of names to numbers.")
     varied: Literal["beta", "groups"] = "beta" if along in fit.terms else "groups"
     points = {}
     with time_limit(timeout):
@@ -282,6 +290,7 @@ def _of_size(fit: K, groups: Mapping[str, int]) -> K:
     sized = fit
     for along, size in groups.items():
         sized = fit_spec(type(fit), resize(sized, along, size))
+        notices.give(notices.of_conditions(sized.conditions))
     if sized.terms != fit.terms:
         raise InvalidArgument(
             f"with {dict(groups)} the model has the terms {', '.join(sized.terms)}, not {', '.join(fit.terms)}; "
@@ -308,6 +317,8 @@ def _likelihood_ratio(
     from scipy.special import chdtri  # slow to load
 
     larger = fit_spec(type(fit), replace(fit.spec, reml=False)) if fit.reml else fit
+    if larger is not fit:
+        notices.give(notices.of_conditions(larger.conditions))
     smaller = update(fit, formula, reml=False)
     if smaller.npar >= larger.npar or not np.array_equal(smaller.rows, larger.rows):
         raise InvalidArgument(
@@ -335,5 +346,11 @@ def _change_beta(fit: Fit, beta: Mapping[str, float]) -> Array:
         raise InvalidArgument(f"beta is {beta!r}; a mapping of terms to numbers is expected.")
     if unknown := [term for term in beta if term not in fit.terms]:
         raise InvalidArgument(f"beta names {', '.join(map(repr, unknown))}; the terms are {', '.join(fit.terms)}.")
+    _check_names(fit, beta)
     values: Array = np.array([beta.get(*pair) for pair in zip(fit.terms, fit.beta, strict=True)], dtype=np.float64)
     return values
+
+
+def _check_names(fit: Fit, terms: Iterable[str]) -> None:
+    if shared := [term for term in terms if fit.terms.count(term) > 1]:
+        raise InvalidArgument(f"several terms have the name {shared[0]!r}; rename a column.")

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge import Value, current, time_limit
-from lmerbridge.errors import TimedOut, WorkerDied
+from lmerbridge.bridge import Value, current, notices, time_limit
+from lmerbridge.errors import LmerBridgeWarning, TimedOut, WorkerDied
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.models.resample.replicates import Common, Replicates
 from lmerbridge.parallel import progress_bar
@@ -26,7 +26,7 @@ FIRST = 8  # replicates that show how long one takes
 TRIES = 2
 
 Rows = NDArray[np.int64]
-Chunk = tuple[Rows, Array, list[str]]
+Chunk = tuple[Rows, Array, list[str], tuple[LmerBridgeWarning, ...]]
 
 
 class How(TypedDict):
@@ -64,11 +64,16 @@ def refit_chunk(shared: SharedFit, rows: Rows, responses: Array, theta: Array, u
     with time_limit(None if until == inf else max(1e-3, until - time.time())):
         for _ in range(TRIES):
             try:
-                found = call_on(shared.fit, "refit_responses", response=responses.ravel(), theta=theta)
-                return rows, found["values"].reshape(len(rows), -1), found["error"]
+                with notices.gather() as told:  # this may be another process
+                    found = call_on(shared.fit, "refit_responses", response=responses.ravel(), theta=theta)
+                return rows, found["values"].reshape(len(rows), -1), found["error"], (*told.values(),)
             except WorkerDied as error:
                 died = str(error)
-    return rows, np.empty((len(rows), 0)), [died] * len(rows)
+    return _failed(rows, died)
+
+
+def _failed(rows: Rows, reason: str) -> Chunk:
+    return rows, np.empty((len(rows), 0)), [reason] * len(rows), ()
 
 
 class Refits:
@@ -114,6 +119,7 @@ class Refits:
 
             def add(chunk: Chunk) -> None:
                 self._keep(chunk)
+                notices.give(chunk[3])
                 advance(len(chunk[0]))
 
             began, first = time.perf_counter(), self.remaining[:FIRST]
@@ -127,15 +133,14 @@ class Refits:
                     if not _is_process_death(error):
                         raise
                     if attempt == TRIES - 1:
-                        rows = self.remaining
-                        add((rows, np.empty((len(rows), 0)), [f"its process died {TRIES} times: {error}"] * len(rows)))
+                        add(_failed(self.remaining, f"its process died {TRIES} times: {error}"))
 
     def _keep(self, chunk: Chunk) -> None:
-        rows, values, errors = chunk
+        rows, values, errors = chunk[:3]
         for i, row in enumerate(rows):
-            self._errors[row] = errors[i]
             if not errors[i]:
                 self._values[row] = values[i]
+            self._errors[row] = errors[i]  # last: an interrupt may come between, or another thread may look
 
     def _chunks(
         self, shared: SharedFit, responses: Array, theta: Array, size: int, jobs: int | None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import pieces
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import refit
+from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array, CovarianceBlock, LogLik, VarCorr, labels
+from lmerbridge.results import Array, LogLik, VarCorr, labels
 
 T = TypeVar("T")
-Statistic: TypeAlias = "Callable[[Replicate], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]"
+Statistic: TypeAlias = Callable[["Replicate"], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,31 +102,21 @@ class Common:
         """Covariance of each block for some replicates, each of shape (nsim, k, k)."""
         return [sigma[:, None, None] ** 2 * (t @ t.transpose(0, 2, 1)) for t in self.roots(theta)]
 
-    def parameters(self, beta: Array, theta: Array, sigma: Array, names: Iterable[str]) -> pd.DataFrame:
-        """Table of replicates by some parameters, under their names of ``confint(signames = FALSE)``.
+    def parameters(self, beta: Array, theta: Array, sigma: Array) -> pd.DataFrame:
+        """Table of replicates by `parameters`, each found by its place.
 
         A correlation with a zero variance is NaN.
         """
-        known = {"sigma": sigma}
-        found = self.covariances(theta, sigma)
-        for block, covariance in zip(self.fit.varcorr, found, strict=True):
-            known |= {f"{name}|{of}": v for name, v in _sdcor(block, covariance) for of in (block.name, block.group)}
-        known |= dict(zip(self.fit.terms, beta.T, strict=True))
-        return pd.DataFrame({name: known[name] for name in names})
+        blocks = zip(self.fit.varcorr, self.covariances(theta, sigma), strict=True)
+        random = [_sdcor(found, *place) for block, found in blocks for *_, place in parameters.places_of(block)]
+        return pd.DataFrame(np.column_stack([*random, sigma, beta]), columns=parameters.parameters(self.fit).index)
 
 
-def _sdcor(block: CovarianceBlock, covariance: Array) -> Iterator[tuple[str, Array]]:
-    """Yield standard deviations and correlations of a block, ``covariance`` of shape (nsim, k, k)."""
-    sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).T
-    yield "sd_*", sd[0]
-    for term, values in zip(block.terms, sd, strict=True):
-        yield f"sd_{term}", values
-    for (i, one), (j, other) in combinations(enumerate(block.terms), 2):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            correlation = covariance[:, i, j] / (sd[i] * sd[j])
-        yield f"cor_{other}.{one}", correlation
-        if (i, j) == (0, 1):
-            yield "cor_rho", correlation  # of every two terms, or of neighbours
+def _sdcor(covariance: Array, i: int, j: int) -> Array:
+    """Return the standard deviation, or the correlation, at one place of some covariances."""
+    sd: Array = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sd[:, i] if i == j else covariance[:, j, i] / (sd[:, j] * sd[:, i])
 
 
 @dataclass(frozen=True, eq=False)

@@ -98,18 +98,19 @@ def plot_ranef(
     ['(Intercept)', 'Days']
     """
     table = estimates.ranef_table(fit)
-    table = table[table["group"] == group]
+    table = table[table["group"] == group].reset_index(drop=True)
     if table.empty:
         raise InvalidArgument(f"group is {group!r}; one of {', '.join(map(repr, fit.ranef))} is expected.")
-    found = several_panels(axes, table["term"].nunique())
-    for ax, (term, effects) in zip(found, table.groupby("term", sort=False), strict=True):
+    levels = table["level"].nunique()
+    found = several_panels(axes, len(table) // levels)
+    for ax, (_, effects) in zip(found, table.groupby(table.index // levels), strict=True):
         sorted_effects = effects.sort_values("estimate")
         modes, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
         spread = NORMAL.inv_cdf((1 + check_level(level)) / 2) * spread
         heights = normal_quantiles(len(effects)) if normal else None
         ax.axvline(0, **LINE)
         interval_plot(ax, modes, modes - spread, modes + spread, heights, list(sorted_effects["level"]))
-        ax.set_title(str(term))
+        ax.set_title(str(effects["term"].iloc[0]))
         ax.set_xlabel(f"conditional mode, {level:.0%} interval")
     found[0].set_ylabel("standard normal quantiles" if normal else group)
     return found

@@ -35,6 +35,15 @@ test_that("an error ends the call, is the last condition, and keeps its class an
   expect_null(found$value)
 })
 
+test_that("the call of an error has no values, such as a model or the data, but for single ones", {
+  stops <- function(object, ...) stop("no")
+  told <- function(...) call_named("do.call", list("stops", list(...), TRUE, environment()))$condition.call
+  model <- lme4::lmer(Reaction ~ 1 + (1 | Subject), lme4::sleepstudy)
+  expect_identical(told(model, k = 2), "stops(..., k = 2)")
+  expect_identical(told(lme4::sleepstudy, 1:3, "a"), "stops(..., ..., \"a\")")
+  expect_identical(told(quote(x[, 1]), quote(f(NULL))), "stops(x[, 1], f(NULL))")
+})
+
 test_that("an error without a call has an empty one", {
   expect_identical(call_named(function() stop("no", call. = FALSE), list())$condition.call, "")
 })

@@ -10,6 +10,14 @@ test_that("installed_facts reads versions from files and loads nothing", {
   expect_false(any(grepl("lme4", loaded)))
 })
 
+test_that("load_errors tells of packages that do not load, and of no other", {
+  expect_identical(load_errors("lme4"), list(name = character(), value = character()))
+  errors <- load_errors(c("lme4", "no.such.package"))
+  expect_identical(errors$name, c("no.such.package.error", "no.such.package.library"))
+  expect_match(errors$value[[1L]], "there is no package called")
+  expect_identical(errors$value[[2L]], "")
+})
+
 test_that("print_facts writes one pair per line", {
   expect_output(print_facts(list(name = c("a", "b"), value = c("1", ""))), "a\t1\nb\t")
 })

@@ -45,3 +45,11 @@ test_that("a model of some rows is made one of all rows of less data", {
   whole <- with_whole_call(entry_of("sleep"))
   expect_identical(of_rows_used(whole), whole)
 })
+
+test_that("a linear model of the same data is compared by likelihoods, and one of other rows is not", {
+  fit_linear("linear", "Reaction ~ Days", lme4::sleepstudy)
+  found <- suppressMessages(anova_several("sleep", "linear", c("mixed", "linear"), refit = TRUE))
+  expect_identical(found$table.row.name, c("linear", "mixed"))
+  fit_linear("fewer", "Reaction ~ Days", transform(lme4::sleepstudy, .subset = Days > 1))
+  expect_error(anova_several("sleep", "fewer", c("mixed", "linear"), refit = TRUE), class = "lmerbridge_refusal")
+})

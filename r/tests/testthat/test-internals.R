@@ -18,6 +18,9 @@ test_that("lme4's functions ask for what is replaced in a copy of them, and are 
   expect_error(mkNewReTrms_with(list(ranef = ask))(plain, lme4::sleepstudy, form), "it asked")
   expect_error(mkNewReTrms_with(list(levelfun = ask))(plain, lme4::sleepstudy, form), "it asked")
   expect_error(simulateFun_with(list(mkNewReTrms = ask))(plain, re.form = form), "it asked")
+  expect_error(predict_merMod(list(mkNewReTrms = ask))(plain, lme4::sleepstudy), "it asked")
+  expect_error(simulateFun_with(list(predict = ask))(plain), "it asked")
+  expect_error(coef_merMod(list(ranef = ask))(plain), "it asked")
   if (!lme4_since("1.1-33")) { # later its refit() needs no other isREML()
     expect_error(refit_merMod(list(isREML = ask))(plain, lme4::sleepstudy$Reaction), "it asked")
   }

@@ -12,16 +12,25 @@ test_that("what is drawn is what lme4's simulate() draws, where that takes each 
 test_that("random effects of other data are found among those of the fit, whatever their order", {
   model <- model_of("two")
   all <- ~ (1 | sample) + (1 | plate)
-  expect_identical(as.integer(numbered_terms(model, lme4::Penicillin, all)$b), 1:30)
+  expect_identical(numbered_effects(model, lme4::Penicillin, all)$place, 1:30)
   few <- subset(lme4::Penicillin, plate %in% c("c", "a"))
   few$plate <- factor(as.character(few$plate), c("c", "new", "a"))
   few$plate[few$plate == "c"][1L] <- "new"
-  at <- c(A = 25, B = 26, C = 27, D = 28, E = 29, F = 30, a = 1, c = 3, new = 0)
-  found <- numbered_terms(model, few, all)
-  expect_identical(unname(found$b), unname(at[rownames(found$Zt)]))
-  first <- numbered_terms(model, few, all, first_level)
-  expect_identical(unname(first$b), ifelse(rownames(first$Zt) %in% LETTERS, 25L, 1L))
+  at <- c(A = 25, B = 26, C = 27, D = 28, E = 29, F = 30, a = 1, c = 3, new = -1)
+  found <- numbered_effects(model, few, all, allow.new.levels = TRUE)
+  expect_equal(found$place, unname(at[rownames(found$Zt)]))
+  expect_equal(first_place(model, found$place), ifelse(rownames(found$Zt) %in% LETTERS, 25, 1))
   expect_identical(environment(lme4::mkNewReTrms), asNamespace("lme4"))
+})
+
+test_that("two terms of a group that share a name have effects of their own", {
+  suppressWarnings(fit_lmer("shared", "Reaction ~ Days + (1 | Subject) + (Days | Subject)", lme4::sleepstudy))
+  model <- model_of("shared")
+  expect_identical(numbered_effects(model, lme4::sleepstudy, ~ (1 | Subject) + (Days | Subject))$place, 1:54)
+  expect_identical(numbered_effects(model, lme4::sleepstudy, ~ (Days | Subject))$place, 19:54)
+  expect_identical(numbered_effects(model, lme4::sleepstudy, ~ (0 + Days | Subject))$place, seq(20L, 54L, 2L))
+  expect_equal(predicted(model, lme4::sleepstudy), stats::fitted(model), check.attributes = FALSE)
+  expect_identical(terms_of(model, find_bars(~ (Days | Subject) + (1 | Subject))), list(2L, 1L))
 })
 
 test_that("the design of the fit's own rows is the fit's", {

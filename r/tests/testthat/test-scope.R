@@ -2,11 +2,12 @@
 unreachable <- c(
   'system("true")', "get('system')", "eval(1)", "quote(x)", "parse(text = '1')", "do.call('c', 1)", "Recall()",
   "globalenv()", "environment()", "parent.frame()", "sys.function()", ".GlobalEnv", ".Internal(1)", ".Primitive('c')",
-  "base::system", "stats::sd", "base:::c", "`::`(base, c)", "lme4::lmer", "lmerControl()", "weights",
-  "rivers", "T", "F", "pi", "letters", "mtcars", "sd(1)", "mean(1)", "paste('a')", "file.create('a')", "q",
+  "base::system", "stats::optim", "base::poly", "stats::mean", "base:::c", "`::`(base, paste)", "lme4::lmer",
+  "lmerControl()", "weights", "rivers", "LETTERS", "letters", "mtcars", "mad(1)", "ave(1)", "paste('a')", "file.create('a')", "q",
   "{1}", "(function() 1)()", "(\\(x) x)(1)", "if (TRUE) 1", "for (i in 1) i", "repeat break", "a <- 1", "a <<- 1", "a = 1",
   "data$x", "data[1]", "data[[1]]", "data@x", "1 %in% 2", "'system'('true')", "?c",
-  "C(factor(1:2), 'unlink', x = 'nothing')", "C(factor(1:2), contr = 'system')"
+  "C(factor(1:2), 'unlink', x = 'nothing')", "C(factor(1:2), contr = 'system')", "C(factor(1:2), 'sd')", "rank(1:2, TRUE, 'rand')",
+  "stats::C(factor(1:2), 'unlink', x = 'nothing')"
 )
 evaluated <- function(text, ...) eval(str2lang(text), formula_scope(list(x = 1), ...))
 
@@ -19,7 +20,8 @@ test_that("the functions offered are the originals, and what they need to predic
   expect_identical(get("poly", formula_scope(list())), stats::poly)
   expect_identical(parent.env(root_scope()), emptyenv())
   expect_error(assign("poly", 1, root_scope()), "locked")
-  expect_identical(sort(c(formula_functions()$name, operators_offered)), sort(ls(root_scope(), all.names = TRUE)))
+  expect_identical(sort(c(formula_functions()$name, operators_offered, "::", "T", "F", "pi")),
+                   sort(ls(root_scope(), all.names = TRUE)))
 })
 
 test_that("a contrast is one of R's own, by whatever way it is given", {
@@ -37,6 +39,34 @@ test_that("a text that is more than a formula is evaluated there too, and fails"
                  "get('Reaction') ~ Days + (1 | Subject)", # lme4 pastes the name of this grouping factor into a formula
                  "Reaction ~ Days + (Days || `Subject) + I(get('Days')) + (1 | Subject`)")) {
     expect_error(fit(text), "could not find function|object 'rivers' not found")
+  }
+})
+
+test_that("what would make too many levels is refused before it is made", {
+  when <- as.POSIXct("2020-01-01", tz = "UTC") + c(0, 1e9)
+  scope <- function(...) list2env(list(...), parent = formula_scope(list()))
+  for (text in c("cut(when, 'sec')", "cut(when, breaks = 'min')", "cut(when, br = '2 mins')", "cut(day, 'day')",
+                 "C(many, contr.sum)", "interaction(many, many, few)", "interaction(many, few, many, drop = TRUE)")) {
+    data <- scope(when = when, day = as.Date("2020-01-01") + c(0, 1e6), many = factor(1:2000), few = factor(1:2))
+    expect_error(eval(str2lang(text), data), "levels, of which at most", class = "lmerbridge_refusal")
+  }
+  for (text in c("cut(when, 'month')", "cut(when, 2)", "cut(c(1, 5), c(0, 2, 6))", "cut(day, '1000 days', labels = FALSE)",
+                 "interaction(few, few)", "interaction(a = few, b = few, sep = '-')", "C(few, contr.sum)")) {
+    data <- list(when = when, day = as.Date("2020-01-01") + c(0, 1e6), few = factor(1:2))
+    expect_identical(eval(str2lang(text), list2env(data, parent = formula_scope(list()))), eval(str2lang(text), data))
+  }
+})
+
+test_that("a model predicts with the fit's own statistics, as with the numbers in their place", {
+  ways <- c("I(Days - mean(Days))" = "I(Days - 4.5)", "I(Days / base::max(Days, 1))" = "I(Days / 9)",
+            "I(Days > stats::median(Days))" = "I(Days > 4.5)", "base::scale(Days)" = "scale(Days)",
+            "I(Days * pi)" = "I(Days * 3.141592653589793)", "poly(Days, 2, raw = T)" = "poly(Days, 2, raw = TRUE)")
+  for (way in names(ways)) {
+    of <- function(text) {
+      fit_lmer("own", paste("Reaction ~", text, "+ (Days | Subject)"), lme4::sleepstudy)
+      stats::predict(model_of("own"), lme4::sleepstudy[2:4, ])
+    }
+    expect_equal(of(way), of(ways[[way]]), tolerance = 1e-8)
   }
 })
 

@@ -1,0 +1,147 @@
+"""Words of R, statsmodels and pymer4, and what is written for them here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+
+from lmerbridge.errors import UnknownName
+
+SYNONYMS = {"ddf": "ddf_method", "level": "conf_level"}  # broom's, which tidy has, beside those of the other verbs
+GROUPING = "the grouping stands in the formula, as '... + (x | group)'."
+INTERVALS = "se_fit=True gives standard errors; quantiles of simulate() or bootstrap() are intervals."
+OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
+WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
+NO_GLMER = "generalized and nonlinear models are not wrapped; lmer fits a Gaussian response."
+MEANS = "emmeans(specs, by) has the means, and its contrast() and pairs() their contrasts."
+
+ARGUMENTS = {  # of one function, or of any
+    "family": NO_GLMER,
+    "nAGQ": NO_GLMER,
+    "lmer.method": f"reml=True or False chooses the criterion; of an optimizer, {OPTIMIZER}",
+    "optimizer": OPTIMIZER,
+    "maxiter": OPTIMIZER,
+    "full_output": OPTIMIZER,
+    "verbose": "R's trace is not wrapped; fit.optinfo tells where the optimizer ended.",
+    "devFunOnly": "fit.devfun() returns the deviance function.",
+    "lmer.groups": GROUPING,
+    "re_formula": GROUPING,
+    "vc_formula": GROUPING,
+    "exog_re": GROUPING,
+    "missing": "write na_action='omit', 'exclude' or 'fail'.",
+    "start_params": "write start=, with the theta to start from.",
+    "exog": "write newdata=, a frame with the columns of the formula.",
+    "factors": "a categorical column is a factor; contrasts={'factor': 'contr.sum'} names its coding.",
+    "interval": INTERVALS,
+    "predict.level": INTERVALS,
+    "plot_ranef.group": "it names the grouping factor to draw, one of fit.ranef.",
+    "se": "write se_fit=True.",
+    "use_rfx": "write re_form='~0' for the fixed effects alone.",
+    "marginal_vars": MEANS,
+    "summary.p_values": WITH_P,
+}
+ATTRIBUTES = {
+    "params": "fixef has the fixed effects, theta and varcorr the others, parameters all of them.",
+    "fe_params": "fixef has the fixed effects.",
+    "fixefs": "coef has the coefficients of each group, fixef the fixed effects.",
+    "bse": "std_errors has the standard errors of the fixed effects.",
+    "bse_fe": "std_errors has the standard errors of the fixed effects.",
+    "tvalues": "coefficients has the t values.",
+    "pvalues": WITH_P,
+    "coefs": f"coefficients has estimates, standard errors and t values; {WITH_P}",
+    "conf_int": "confint() gives the intervals.",
+    "cov_params": "vcov has the covariance of the fixed effects.",
+    "cov_re": "varcorr has the covariances of the random effects.",
+    "scale": "sigma is the residual standard deviation; its square is the variance.",
+    "llf": "loglik has the log-likelihood.",
+    "fittedvalues": "fitted has the fitted values.",
+    "random_effects": "ranef has the conditional modes.",
+    "random_effects_cov": "cond_var() has the covariances of the conditional modes.",
+    "ranefs": "ranef has the conditional modes.",
+    "ranef_var": "varcorr has the variances and covariances of the random effects.",
+    "ranef_corr": "varcorr has the variances and covariances of the random effects.",
+    "result_fit": "tidy() and summary().coefficients are the tables of the fixed effects.",
+    "result_fit_stats": "glance() has AIC, BIC and the likelihood.",
+    "fit": "lmer() has fitted the model already; update() fits it with changes.",
+    "post_hoc": MEANS,
+    "emmeans_contrast": MEANS,
+    "plot": "plot_residuals(), plot_qq() and plot_ranef(group) draw.",
+    "plot_summary": "plot_residuals(), plot_qq() and plot_ranef(group) draw.",
+    "design_matrix": "model_matrix() has the design of the fixed part.",
+    "data": "get_data() has the data of the fit.",
+    "warnings": "conditions has the messages and warnings of R.",
+    "bootstrap_ci": "confint(method='boot') gives intervals by bootstrap.",
+    "bootMer": "write bootstrap().",
+    "lsmeans": "write emmeans(), or ls_means() for lmerTest's.",
+    "p_value": WITH_P,
+    "rank_deficient": "dropped_terms has the terms that were left out.",
+}
+EXPORTS = {
+    "Lmer": "lmer(formula, data) fits at once.",
+    "Lm": "a model without random effects is one for statsmodels.",
+    "mixedlm": "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM.",
+    "MixedLM": "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM.",
+    **dict.fromkeys(("glmer", "Glmer", "glmer_nb", "nlmer", "glmerControl", "nlmerControl"), NO_GLMER),
+    **dict.fromkeys(
+        (
+            "anova",
+            "confint",
+            "emmeans",
+            "fixef",
+            "ranef",
+            "VarCorr",
+            "summary",
+            "predict",
+            "simulate",
+            "drop1",
+            "update",
+        ),
+        "it is asked of a fit: lmer(formula, data), and its attribute or method of that name.",
+    ),
+    "bootMer": "it is fit.bootstrap().",
+}
+
+
+def synonym(name: str, known: Collection[str]) -> str:
+    """Return the name that an argument has in a function that knows it by another.
+
+    Examples
+    --------
+    >>> synonym("level", ["effects", "conf_level"]), synonym("conf_level", ["parm", "level"])
+    ('conf_level', 'level')
+    """
+    pairs = {**SYNONYMS, **{other: name for name, other in SYNONYMS.items()}}
+    return pairs[name] if name not in known and pairs.get(name) in known else name
+
+
+def hint_of_argument(function: str, name: str, known: Iterable[str]) -> str:
+    """Return what to write in place of an argument that a function has not.
+
+    Examples
+    --------
+    >>> hint_of_argument("lmer", "REML", ["formula", "data", "reml"])
+    "lmer has no argument 'REML': write reml=."
+    """
+    told = ARGUMENTS.get(f"{function}.{name}") or ARGUMENTS.get(name)
+    if told is None:
+        near = nearest(name, known)
+        told = f"write {near}=." if near else f"the arguments are {', '.join(known) or 'none'}."
+    return f"{function} has no argument {name!r}: {told}"
+
+
+def unknown_name(owner: str, name: str, known: Iterable[str], hints: dict[str, str]) -> UnknownName:
+    """Return the error of a name that a fit or the package has not."""
+    near = nearest(name, known)
+    told = hints.get(name) or (f"did you mean {near}?" if near else "dir() lists the names that are there.")
+    return UnknownName(f"{owner} has no {name!r}: {told}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is meant by one of R's spelling, as ``getME``, or with a typing error."""
+    spelled = {_letters(each): each for each in known}
+    found = get_close_matches(_letters(name), spelled, n=1, cutoff=0.75)
+    return spelled[found[0]] if found else None
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").replace(".", "").casefold()

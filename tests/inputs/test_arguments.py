@@ -1,0 +1,340 @@
+"""Every argument of every public function and verb: a wrong value is an error of ours, and so is a wrong name."""
+
+import copy
+import datetime
+import inspect
+import pickle
+import warnings
+from typing import get_args, get_type_hints
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import lmerbridge
+from lmerbridge import LmerFit, compare, lm_list, lmer, load_dataset, time_limit
+from lmerbridge.errors import InvalidArgument, InvalidCall, LmerBridgeError, ProtocolError, UnknownName, WorkerDied
+from lmerbridge.inputs import hints
+from lmerbridge.parity import pick, run_case, run_here
+from lmerbridge.report import check_formats, describe, html, make_folder, markdown, write
+
+WRONG = {
+    "None": None,
+    "0": 0,
+    "-1": -1,
+    "1.5": 1.5,
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "empty": "",
+    "nonsense": "nonsense",
+    "surrogate": "\ud800",
+    "NUL": "a\0b",
+    "bytes": b"x",
+    "[]": [],
+    "['']": [""],
+    "[None]": [None],
+    "[nan]": [float("nan")],
+    "()": (),
+    "{}": {},
+    "{'x':1}": {"x": 1},
+    "{1:'x'}": {1: "x"},
+    "set": set(),
+    "object": object(),
+    "Series": pd.Series([1.0, 2.0]),
+    "frame": pd.DataFrame({"x": [1.0]}),
+    "objects": np.array([object(), "x"], dtype=object),
+    "complex": 1j,
+    "date": datetime.date(2020, 1, 1),
+    "class": str,
+    "function": lambda *_: None,
+    "True": True,
+    "huge": 10**400,
+}
+MEANT = {  # values of WRONG that an argument of the name may have, beside its default, and True where it is a bool
+    **dict.fromkeys(("df", "edf", "delta", "delta_cutoff"), "1.5 inf"),
+    **dict.fromkeys(("tol", "rel_tol", "dev_tol"), "0 1.5 inf"),
+    **dict.fromkeys(("k", "null", "rhs"), "0 -1 1.5"),
+    **dict.fromkeys(("boundary_tol", "check_conv_nobsmax", "check_conv_nparmax"), "0 -1 1.5 inf"),
+    **dict.fromkeys(("alpha_fixed", "alpha_random", "alpha_max", "limit", "named"), "0"),
+    **dict.fromkeys(("allow", "by", "keep", "which", "interaction", "cases"), "[] ()"),
+    **dict.fromkeys(("at", "contrasts", "control", "expected", "beta", "groups"), "{} None"),
+    **dict.fromkeys(("engine", "reference"), "empty nonsense surrogate NUL"),
+    **dict.fromkeys(("re_form", "maxfun", "adjust", "na_action", "weights", "offset", "subset", "start"), "None"),
+    "base": "1.5",
+    "delta_var": "-1 1.5",
+    "folder": "empty",
+    "formats": "[] () empty",
+    "jobs": "None -1",
+    "method": "frame",  # contrasts of a grid with one row
+    "opt_ctrl": "{} {'x':1}",
+    "prefix": "empty nonsense",
+    "rename_response": "nonsense",
+    **dict.fromkeys(("seconds", "timeout"), "1.5 inf huge"),
+    "seed": "0 -1",
+    "sigma": "0 1.5",
+    "theta": "0 -1 1.5 frame True",  # of a function of one theta
+}
+SMALL = {  # what a call is to have, or what makes it short
+    "contest": {"contrasts": [0, 1]},
+    "ddf_lb": {"contrasts": [0, 1]},
+    "profile": {"which": "sigma"},
+    "confint": {"parm": "sigma", "nsim": 2},
+    "emtrends": {"specs": "1", "var": "Days"},
+    "emmeans": {"specs": "1"},
+    "bootstrap": {"nsim": 2},
+    "power": {"test": lambda _: True, "nsim": 2},
+    "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
+    "plot_ranef": {"group": "Subject"},
+    "varcorr_of": {"sigma": 1.0},
+    "get_me": {"name": "X"},
+    "deviance_at": {"theta": [1.0]},
+    "influence": {"groups": "Subject", "jobs": 1},
+    "all_fit": {"optimizers": ["bobyqa"]},
+    "eff_size": {"sigma": 1.0, "edf": 5.0},
+    "reproduce": {"language": "r"},
+    "DevianceFunction.__call__": {"theta": [1.0]},
+    "Devfun2.__call__": {"values": [1.0, 1.0]},
+}
+PLOTS = "plot_residuals plot_qq plot_ranef plot"
+MODEL = "Reaction ~ Days + (1 | Subject)"
+BY_SUBJECT = "Reaction ~ Days | Subject"
+
+
+def sleep():
+    data = load_dataset("sleepstudy")
+    kept = data[data.Subject.astype(str).isin(["308", "309", "310", "330", "331"])].reset_index(drop=True)
+    return kept.assign(Subject=kept.Subject.astype(str))
+
+
+def limited(seconds=None):
+    with time_limit(seconds):
+        pass
+
+
+def methods(value, label=""):
+    """Public methods of a value, by name."""
+    for name, member in vars(type(value)).items():
+        if inspect.isfunction(member) and (name == "__call__" or not name.startswith("_")):
+            yield label + name, getattr(value, name), SMALL.get(name, SMALL.get(label + name, {}))
+
+
+def functions():
+    """Public functions, with the arguments that they need."""
+    data, formula = sleep(), "~ Days + (1 | Subject)"
+    design = {"beta": [1.0, 1.0], "theta": [1.0], "sigma": 1.0}
+    needed = {
+        "compare": {"formula": MODEL, "data": data},
+        "data_template": {"formula": formula},
+        "lm_list": {"formula": BY_SUBJECT, "data": data},
+        "lmer": {"formula": MODEL, "data": data},
+        "load_dataset": {"name": "sleepstudy"},
+        "parametrize_parity": {"engine": "statsmodels"},
+        "params_template": {"formula": formula},
+        "simulate_formula": {"formula": formula, "data": data, **design},
+    }
+    for name in lmerbridge.__all__:
+        found = getattr(lmerbridge, name)
+        if inspect.isfunction(found):
+            yield name, limited if name == "time_limit" else found, needed.get(name, {})
+    yield "LmerControl", lmerbridge.LmerControl, {}
+    yield "ConvCheck", lmerbridge.ConvCheck, {"action": "stop", "tol": 1e-3}
+    for each in (pick, run_case, run_here, describe, html, markdown, write, make_folder, check_formats):
+        yield each.__name__, each, {}
+
+
+def results(fit, smaller):
+    """Values that verbs give, and their methods."""
+    values = {
+        "Profile": fit.profile("theta_"),
+        "Bootstrap": fit.bootstrap(nsim=3, seed=1),
+        "Influence": fit.influence("Subject"),
+        "EmmGrid": fit.emmeans("1"),
+        "Power": fit.power(lambda _: True, 2, seed=1),
+        "PowerCurve": fit.power_curve(lambda _: True, "Subject", [5], 2, seed=1),
+        "LmList": lm_list(BY_SUBJECT, fit.spec.data),
+        "Comparison": compare(MODEL, fit.spec.data),
+        "Devfun2": fit.devfun2(),
+        "DevianceFunction": fit.devfun(),
+    }
+    for label, value in values.items():
+        yield from methods(value, label + ".")
+    for name in ("kr_modcomp", "sat_modcomp", "pb_modcomp"):
+        short = {"nsim": 2} if name == "pb_modcomp" else {}
+        yield name, getattr(fit, name), {"smaller": smaller, **short}
+    yield "refit", fit.refit, {"newresp": fit.spec.data.Reaction}
+    yield "VarCorr.table", fit.varcorr.table, {}
+
+
+def arguments(function):
+    """Names of a function's arguments, with those of a TypedDict of keywords, and whether each may be what it says."""
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            fields = get_type_hints(get_args(get_type_hints(plain)[name])[0])
+            yield from ((field, None, "bool" in str(kind)) for field, kind in fields.items())
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            yield name, parameter.default, "bool" in str(parameter.annotation)
+
+
+def fault(name, function, given, argument, label, meant):
+    """What is wrong with a call, in a line; None where it is right."""
+    try:
+        with time_limit(30):
+            function(**given | {argument: WRONG[label]})
+    except (ProtocolError, WorkerDied) as error:
+        return f"{name}({argument}={label}): {type(error).__name__} {error}"
+    except LmerBridgeError as error:
+        return None if len(str(error)) > 15 else f"{name}({argument}={label}) says {error}"
+    except Exception as error:
+        return f"{name}({argument}={label}): raw {type(error).__name__} {error}"
+    finally:
+        plt.close("all")
+    return None if label in meant else f"{name}({argument}={label}) passes"
+
+
+def faults(targets):
+    for name, function, needed in targets:
+        for argument, default, boolean in arguments(function):
+            meant = {*MEANT.get(argument, "").split(), *["True"] * boolean}
+            meant |= {
+                label for label in ("None", "True", "empty") if WRONG[label] is default or WRONG[label] == default
+            }
+            for label in WRONG:
+                yield fault(name, function, needed, argument, label, meant)
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return lmer(MODEL, sleep())
+
+
+@pytest.fixture(autouse=True)
+def quiet(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the calls that pass have to say
+        yield
+
+
+@pytest.mark.slow
+def test_a_wrong_value_of_a_verb_s_argument_is_an_error_of_ours(fit):
+    verbs = [each for each in methods(fit) if "modcomp" not in each[0] and each[0] != "refit"]
+    assert len(verbs) > 50
+    assert [*filter(None, faults(verbs))] == []
+
+
+@pytest.mark.slow
+def test_a_wrong_value_of_a_result_s_argument_is_an_error_of_ours(fit):
+    assert [*filter(None, faults(results(fit, fit.update("Reaction ~ 1 + (1 | Subject)"))))] == []
+
+
+@pytest.mark.slow
+def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours():
+    assert [*filter(None, faults(functions()))] == []
+
+
+SPELLINGS = {
+    "a method of degrees of freedom": ("summary", {"ddf": "satterthwaite"}, {"ddf": "Satterthwaite"}),
+    "its letters": ("summary", {"ddf": "KR"}, {"ddf": "Kenward-Roger"}),
+    "of means": ("emmeans", {"specs": "1", "ddf": "SATTERTHWAITE"}, {"specs": "1", "ddf": "satterthwaite"}),
+    "its letters, of means": ("emmeans", {"specs": "1", "ddf": "kr"}, {"specs": "1"}),
+    "a kind of interval": ("confint", {"method": "wald"}, {"method": "Wald"}),
+    "a kind of sums of squares": ("anova", {"ddf": "KR", "type": "iii"}, {"ddf": "Kenward-Roger", "type": 3}),
+    "its number as text": ("anova", {"ddf": "KR", "type": "2"}, {"ddf": "Kenward-Roger", "type": "II"}),
+    "a test": ("drop1", {"test": "chisq"}, {"test": "Chisq"}),
+    "a scale": ("tidy", {"scales": "VCOV"}, {"scales": "vcov"}),
+    "lmerTest's name in tidy": ("tidy", {"ddf": "KR"}, {"ddf_method": "Kenward-Roger"}),
+    "a level in tidy": ("tidy", {"level": 0.9, "conf_int": True}, {"conf_level": 0.9, "conf_int": True}),
+    "broom's name in summary": ("summary", {"ddf_method": "Satterthwaite"}, {"ddf": "Satterthwaite"}),
+    "broom's level": ("confint", {"conf_level": 0.9, "method": "Wald"}, {"level": 0.9, "method": "Wald"}),
+}
+
+
+@pytest.mark.parametrize("case", SPELLINGS)
+def test_a_word_has_one_spelling_and_any_case(case, fit):
+    verb, given, plain = SPELLINGS[case]
+    assert repr(getattr(fit, verb)(**given)) == repr(getattr(fit, verb)(**plain))
+
+
+def test_an_argument_under_two_names_is_an_error(fit):
+    with pytest.raises(InvalidCall, match="one argument has been given under two names"):
+        fit.confint(level=0.9, conf_level=0.95)
+
+
+CALLS = {
+    "REML": (lambda fit: lmer(MODEL, fit.spec.data, REML=False), r"lmer has no argument 'REML': write reml="),
+    "family": (lambda fit: lmer(MODEL, fit.spec.data, family="binomial"), "not wrapped; lmer fits a Gaussian"),
+    "groups": (lambda fit: lmer(MODEL, fit.spec.data, groups="Subject"), r"stands in the formula"),
+    "of compare": (lambda fit: compare(MODEL, fit.spec.data, REML=False), r"write reml="),
+    "of update": (lambda fit: fit.update(REML=False), r"write reml="),
+    "interval": (lambda fit: fit.predict(interval="prediction"), "se_fit=True gives standard errors"),
+    "a dot": (lambda fit: fit.predict(**{"re.form": "~0"}), "write re_form="),
+    "nothing": (lambda fit: fit.plot_ranef(), "missing a required argument: 'group'.*arguments are group, axes"),
+    "too much": (lambda fit: fit.ranova(1), "too many positional arguments.*reduce_terms"),
+    "unknown": (lambda fit: fit.ranova(zzz=1), "the arguments are reduce_terms, timeout"),
+    "of a control": (lambda fit: lmerbridge.LmerControl(optCtrl={}), "write opt_ctrl="),
+    "coef()": (lambda fit: fit.coef(), "without parentheses"),
+    "ranef()": (lambda fit: fit.ranef(), "without parentheses"),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_a_wrong_call_says_what_to_write(case, fit):
+    call, told = CALLS[case]
+    with pytest.raises(InvalidCall, match=told) as raised:
+        call(fit)
+    assert isinstance(raised.value, TypeError | InvalidArgument)
+
+
+@pytest.mark.parametrize("name", [*hints.ATTRIBUTES, "AIC", "getME", "VarCorr", "logLik", "refitML", "zzz"])
+def test_a_fit_tells_what_a_word_of_others_is_here(name, fit):
+    with pytest.raises(UnknownName, match=rf"a fit has no '{name}': \w+") as raised:
+        getattr(fit, name)
+    assert isinstance(raised.value, AttributeError)
+    assert not hasattr(fit, name)
+    assert getattr(fit, name, 1) == 1
+
+
+@pytest.mark.parametrize("name", [*hints.EXPORTS, "lmList", "lmerControl", "zzz", ""])
+def test_the_package_tells_what_a_word_of_others_is_here(name):
+    with pytest.raises(UnknownName, match=rf"lmerbridge has no '{name}': \w+"):
+        getattr(lmerbridge, name)
+    assert not hasattr(lmerbridge, name)
+
+
+@pytest.mark.parametrize("told", [*hints.ATTRIBUTES.values(), *hints.ARGUMENTS.values()])
+def test_a_hint_names_what_is_there(told, fit):
+    calls = [word.removeprefix("fit.").partition("(")[0] for word in told.split() if "(" in word and word[0].isalpha()]
+    known = {*dir(fit), *lmerbridge.__all__, "contrast", "pairs"}
+    assert {*filter(str.isidentifier, calls)} <= known
+
+
+def test_what_python_asks_of_a_fit_still_works(fit):
+    for same in (copy.copy(fit), copy.deepcopy(fit), pickle.loads(pickle.dumps(fit))):
+        assert same.aic == fit.aic
+    assert np.asarray(fit, dtype=object).shape == ()
+
+
+def test_an_attribute_error_within_a_property_is_its_own(fit, monkeypatch):
+    monkeypatch.setattr(LmerFit, "reml_crit", property(lambda fit: fit.sigma.nonsense))
+    with pytest.raises(AttributeError, match="'float' object has no attribute 'nonsense'"):
+        fit.reml_crit  # noqa: B018
+
+
+def test_signatures_stay_what_they_were():
+    assert str(inspect.signature(lmer)).startswith("(formula: 'str', data: 'Frame', *, reml: 'bool' = True")
+    assert "level" in inspect.signature(LmerFit.confint).parameters
+
+
+@pytest.mark.parametrize(("own", "shape"), [("omit", (49,)), ("exclude", (50,))])
+def test_predictions_of_the_fit_s_own_rows_keep_those_that_na_action_says(own, shape):
+    data = sleep()
+    data.loc[3, "Reaction"] = np.nan
+    fit = lmer(MODEL, data, na_action=own)
+    assert fit.predict().shape == shape
+    padded = fit.predict(na_action="exclude")  # R's predict(fit, na.action = na.exclude)
+    assert padded.isna().to_numpy().nonzero()[0].tolist() == [3]
+    assert fit.predict(na_action="omit").equals(padded.dropna())
+    with pytest.raises(LmerBridgeError, match="rows of the fit lack a value"):
+        fit.predict(na_action="fail")
