@@ -113,7 +113,7 @@ def test_several_parts_are_a_dict_by_name_as_a_list_in_r(name):
 
 @pytest.mark.parametrize("name", [[], ["X", "Y"], ["X", 1], [["X"]], 3, None])
 def test_what_is_no_part_is_refused(name):
-    with pytest.raises(InvalidArgument, match="get_me is asked for|name is .*a list of texts is expected"):
+    with pytest.raises(InvalidArgument, match=r"get_me is asked for|name is .*a list of texts is expected"):
         fitted("pastes").get_me(name)
 
 
