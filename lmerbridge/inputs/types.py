@@ -115,12 +115,10 @@ def _complexity(kind: Any) -> int:  # noqa: ANN401
 
 
 def _word(value: Any, words: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    """Return a word as it is spelled among some, whatever its case."""
-    _check(value, isinstance(value, str | Integral) and not isinstance(value, bool))
-    if value in words:
-        return words[words.index(value)]
+    """Return a word as it is spelled among some, whatever its case: 1 is "1" too, and neither is True."""
+    _check(value, isinstance(value, str | Integral))
     spelled = {str(word).casefold(): word for word in words}
-    given = str(value).casefold()
+    given = (value if isinstance(value, str) else str(value)).casefold()
     found = spelled.get(given, SYNONYMS.get(given))
     return _check(found, found in words)
 
