@@ -1,6 +1,6 @@
 """What a user hands in: a model's specification, its control and its data."""
 
-from lmerbridge.inputs.checks import ApproximateDdf, Ddf, check_count, check_ddf, check_level, check_seed
+from lmerbridge.inputs.checks import ApproximateDdf, Ddf, draw_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
@@ -33,16 +33,13 @@ __all__ = [
     "Spec",
     "Start",
     "check_allow",
-    "check_count",
-    "check_ddf",
     "check_fields",
     "check_keywords",
-    "check_level",
     "check_methods",
-    "check_seed",
     "check_signature",
     "check_type",
     "document",
+    "draw_seed",
     "hint_of_argument",
     "pandas_frame",
     "parse_json",

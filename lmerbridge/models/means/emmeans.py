@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import Call, Name, Node, read_expression, source, tree_names
-from lmerbridge.inputs import check_ddf
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
 from lmerbridge.models.means.methods import Names, check_one, name_list
@@ -21,7 +20,6 @@ MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
 MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
-SPELLINGS: dict[str, str] = {name.lower(): name for name in get_args(MeansMethod)}
 WEIGHTS: tuple[str, ...] = get_args(Weights)
 Reduction: TypeAlias = bool | str | Mapping[str, str]
 Nesting: TypeAlias = Literal[False] | Mapping[str, Names] | None
@@ -185,8 +183,6 @@ def emtrends(
     """
     specs, by = _split(specs, by)
     (var,) = name_list("var", var, _factors(fit))
-    if max_degree not in range(1, 6):
-        raise InvalidArgument(f"max_degree is {max_degree!r}; a whole number from 1 to 5 is expected.")
     given = {**_held(fit, at, cov_reduce, nesting), **_marginal(fit, specs, by), "var": var, "max.degree": max_degree}
     if delta_var is not None:
         given["delta.var"] = float(delta_var)
@@ -240,10 +236,8 @@ def joint_tests(
 
 def _start(verb: str, ddf: str, limit: int, arguments: Mapping[str, Value]) -> Step:
     """Return the step that begins with the model."""
-    method = str(ddf).lower()
-    check_ddf(SPELLINGS.get(method, ddf), MeansMethod)
     limits: dict[str, Value] = {"pbkrtest.limit": float(limit), "lmerTest.limit": float(limit)}
-    return {"verb": verb, "arguments": {**arguments, "lmer.df": method, **limits}}
+    return {"verb": verb, "arguments": {**arguments, "lmer.df": ddf.lower(), **limits}}
 
 
 def _held(fit: KeptFit, at: At | None, cov_reduce: Reduction | None, nesting: Nesting) -> dict[str, Value]:

@@ -11,7 +11,7 @@ import pandas as pd
 from lmerbridge.bridge import Value, frame_from_r
 from lmerbridge.drawing import interval_plot, one_panel
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.inputs import check_level, check_methods
+from lmerbridge.inputs import check_methods
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
     ADJUSTMENTS,
@@ -87,9 +87,7 @@ class EmmGrid:
 
         Messages of the first ``silent`` steps are not given again.
         """
-        reply = ask(
-            fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=check_level(level)
-        )
+        reply = ask(fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=level)
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
         ddf = _read_note(notes, DDF, "asymptotic")
@@ -242,7 +240,7 @@ class EmmGrid:
 
         Source: emmeans' ``confint``.
         """
-        level = self.level if level is None else check_level(level)
+        level = self.level if level is None else level
         found = self._summary(timeout, level=level, adjust=adjust)
         frame = self.frame.assign(conf_low=found["conf_low"], conf_high=found["conf_high"])
         frame.attrs = {"level": level, "ddf": self.ddf, "adjust": _read_note(found["notes"], LIMITS, "none")}
