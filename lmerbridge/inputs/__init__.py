@@ -1,6 +1,6 @@
 """What a user hands in: a model's specification, its control and its data."""
 
-from lmerbridge.inputs.checks import ApproximateDdf, Ddf, draw_seed
+from lmerbridge.inputs.checks import ApproximateDdf, Ddf, as_numbers, draw_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
@@ -32,6 +32,7 @@ __all__ = [
     "RowVector",
     "Spec",
     "Start",
+    "as_numbers",
     "check_allow",
     "check_fields",
     "check_keywords",

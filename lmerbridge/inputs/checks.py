@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 Ddf = Literal["lme4", "Satterthwaite", "Kenward-Roger"]
 ApproximateDdf = Literal["Satterthwaite", "Kenward-Roger"]
@@ -33,3 +34,17 @@ RANGES = {name: (allowed, told) for names, allowed, told in LIMITS for name in n
 def draw_seed(seed: int | None) -> int:
     """Return a seed for R, a drawn one where none is given."""
     return int(np.random.SeedSequence().generate_state(1)[0]) % SEEDS if seed is None else seed
+
+
+def as_numbers(given: object) -> NDArray[np.float64]:
+    """Return a value as an array of numbers, NaN alone where it holds anything else.
+
+    Examples
+    --------
+    >>> as_numbers([1, 2]).tolist(), as_numbers(["a"]).tolist()
+    ([1.0, 2.0], nan)
+    """
+    try:
+        return np.asarray(given, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.array(np.nan)

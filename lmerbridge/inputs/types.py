@@ -60,7 +60,7 @@ def as_typed(name: str, value: object, kind: Any, owner: str = "") -> Any:  # no
         return _in_range(name, _fit(value, kind), kind)
     except Unfit:
         error = FormulaError if name == "formula" else InvalidArgument
-    raise error(f"{name}{owner} is {_shown(value, kind)}; {_expected(name, value, kind)}.")
+    raise error(f"{name}{owner} is {_show(value, kind)}; {_expected(name, value, kind)}.")
 
 
 def _in_range(name: str, value: Any, kind: Any) -> Any:  # noqa: ANN401
@@ -202,7 +202,7 @@ def _describe(kind: Any) -> Iterator[str]:  # noqa: ANN401
         yield WORDS.get(origin or kind) or CLASSES.get(name) or name
 
 
-def _shown(value: object, kind: Any) -> str:  # noqa: ANN401
+def _show(value: object, kind: Any) -> str:  # noqa: ANN401
     """Return a value as an error shows it: short, in one line, and by its type where an object is expected."""
     if isinstance(kind, type) and kind not in SCALARS:
         return f"a {type(value).__name__}"

@@ -121,7 +121,7 @@ def anova(
         raise InvalidArgument("type and ddf are for the terms of one model; likelihood ratios have neither.")
     names = _model_names((fit, *others), model_names)
     linear = {other: parse_fixed(other, tuple(fit.spec.allow)) for other in others if isinstance(other, str)}
-    models = [_linear(fit, linear[other]) if isinstance(other, str) else model_of(other) for other in others]
+    models = [_fit_linear(fit, linear[other]) if isinstance(other, str) else model_of(other) for other in others]
     handles = [model.handle for model in models]
     reply = ask(fit, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
     mixed = [other for other in others if isinstance(other, KeptFit)]
@@ -134,7 +134,7 @@ def anova(
     return anova_table(reply, formulas=formulas, refitted=refitted)
 
 
-def _linear(fit: KeptFit, formula: Formula) -> host.RModel:
+def _fit_linear(fit: KeptFit, formula: Formula) -> host.RModel:
     """Fit a linear model to the data of a fit."""
     table = encode_table(fit.spec.data, formula)
     data = Table({**table.columns, **row_vectors(fit.spec)}, table.rows)

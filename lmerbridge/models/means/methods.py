@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import as_numbers
 
 Names: TypeAlias = str | Sequence[str]
 
@@ -51,10 +52,7 @@ def contrasts_for(method: object, rows: int) -> Value:
 
 
 def _weights(name: str, given: object, rows: int) -> NDArray[np.float64]:
-    try:
-        weights = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        weights = np.empty((0, 0))
+    weights = as_numbers(given)
     if weights.shape != (rows,) or not np.isfinite(weights).all():
         raise InvalidArgument(
             f"the contrast {name!r} is {given!r}; one number per row of the grid is expected, {rows} in all."
