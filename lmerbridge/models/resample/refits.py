@@ -137,7 +137,7 @@ class Refits:
                         add(_failure(self.remaining, f"its process died {TRIES} times: {error}"))
 
     def _keep(self, chunk: Chunk) -> None:
-        rows, values, errors, _ = chunk
+        rows, values, errors = chunk[:3]
         for i, row in enumerate(rows):
             if not errors[i]:
                 self._values[row] = values[i]
