@@ -28,6 +28,7 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # of numbers, by
     ("seed", lambda x: abs(x) < SEEDS, "a whole number between -2**31 and 2**31 is expected"),
     ("jobs", lambda x: x != 0, "a number of processes, -1 for one per core, or None is expected"),
 )
+ANY: tuple[Callable[[Any], bool], str] = (lambda x: True, "")
 RANGES = {name: (allowed, told) for names, allowed, told in LIMITS for name in names.split()}
 
 
