@@ -17,6 +17,7 @@ from lmerbridge.inputs.spec import (
     check_allow,
 )
 from lmerbridge.inputs.tables import read_table
+from lmerbridge.inputs.types import as_typed
 
 __all__ = [
     "ALLOWED",
@@ -33,6 +34,7 @@ __all__ = [
     "Spec",
     "Start",
     "as_numbers",
+    "as_typed",
     "check_allow",
     "check_fields",
     "check_keywords",

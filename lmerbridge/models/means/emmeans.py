@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,12 @@ from lmerbridge.formula import Call, Name, Node, read_expression, source, tree_n
 from lmerbridge.inputs import as_numbers
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
-from lmerbridge.models.means.methods import Names, check_one, name_list
+from lmerbridge.models.means.methods import Names, name_list
 
 MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
 MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
-WEIGHTS: tuple[str, ...] = get_args(Weights)
 Reduction: TypeAlias = bool | str | Mapping[str, str]
 Nesting: TypeAlias = Literal[False] | Mapping[str, Names] | None
 REDUCTIONS = ("mean", "median", "min", "max", "range", "unique", "quantile", "meanint", "symmint")
@@ -316,7 +315,7 @@ def _factor_names(node: Node) -> list[str]:
 def _weights(given: object) -> Value:
     """Return a way of averaging, or weights: those of all means, or a row per mean."""
     if isinstance(given, str):
-        return check_one("weights", given, WEIGHTS)
+        return given
     rows = as_numbers(given)
     if rows.ndim == 2:
         return {str(i): _numbers("weights", row) for i, row in enumerate(rows)}
