@@ -73,7 +73,7 @@ def _character(option: str, value: str) -> str:
     return character
 
 
-def _shown(separator: str) -> str:
+def _quote(separator: str) -> str:
     return {"\t": r"'\t'"}.get(separator, f"'{separator}'")
 
 
@@ -97,14 +97,14 @@ def _read_text(path: Path, options: dict[str, Any]) -> pd.DataFrame:
         raise InvalidArgument(f"--encoding is {options['encoding']!r}; a name such as utf-8 is expected.") from error
     except (ValueError, OSError, EOFError, ImportError, RuntimeError) as error:  # pandas' and the archives' own
         raise InvalidArgument(
-            f"{path.name} cannot be read with --sep {_shown(options['sep'])}: {str(error).strip()}"
+            f"{path.name} cannot be read with --sep {_quote(options['sep'])}: {str(error).strip()}"
         ) from error
     return frame
 
 
 def _read_separated(path: Path, options: dict[str, Any], *, sure: bool) -> pd.DataFrame:
     """Read a text at its separator, and say at which other one it would be a table if it is none."""
-    fault = f"{path.name} has one column at --sep {_shown(options['sep'])}"
+    fault = f"{path.name} has one column at --sep {_quote(options['sep'])}"
     try:
         frame = _read_text(path, options)
         if not frame.index.equals(pd.RangeIndex(len(frame))) and frame.shape[1] > 1:  # pandas takes the first as labels
@@ -113,7 +113,7 @@ def _read_separated(path: Path, options: dict[str, Any], *, sure: bool) -> pd.Da
         frame, fault = pd.DataFrame(), str(error).removesuffix(".")
     better = "" if sure or frame.shape[1] > 1 else _better_separator(path, options)
     if better:
-        raise InvalidArgument(f"{fault}; it looks like --sep {_shown(better)}.")
+        raise InvalidArgument(f"{fault}; it looks like --sep {_quote(better)}.")
     if not frame.shape[1]:
         raise InvalidArgument(f"{fault}.")
     return frame

@@ -40,7 +40,6 @@ from lmerbridge.inputs import (
     RowVector,
     Spec,
     check_allow,
-    check_level,
     check_methods,
     check_signature,
     pandas_frame,
@@ -90,7 +89,7 @@ class LmList(GroupedFit):
         DataFrame
             By group and term: conf_low, conf_high; NaN where a group could not be fitted.
         """
-        found = ask(self, "lmlist_confint", level=check_level(level), pool=bool(pool)).values
+        found = ask(self, "lmlist_confint", level=level, pool=bool(pool)).values
         bounds = long_table(found["bound"], tuple(found["groups"]), tuple(found["terms"]), ["conf_low", "conf_high"])
         return bounds.reindex(self.summary.index)
 

@@ -51,7 +51,7 @@ WRONG = {
     "True": True,
     "huge": 10**400,
 }
-MEANT = {  # values of WRONG that an argument of the name may have, beside its default, and True where it is a bool
+MEANT = {  # values of WRONG that an argument, of any function or of one, may have; its default, and True of a bool, too
     **dict.fromkeys(("df", "edf", "delta", "delta_cutoff"), "1.5 inf"),
     **dict.fromkeys(("tol", "rel_tol", "dev_tol"), "0 1.5 inf"),
     **dict.fromkeys(("k", "null", "rhs"), "0 -1 1.5"),
@@ -62,11 +62,15 @@ MEANT = {  # values of WRONG that an argument of the name may have, beside its d
     **dict.fromkeys(("engine", "reference"), "empty nonsense surrogate NUL"),
     **dict.fromkeys(("re_form", "maxfun", "adjust", "na_action", "weights", "offset", "subset", "start"), "None"),
     "base": "1.5",
+    "cov_reduce": "True",
     "delta_var": "-1 1.5",
+    **dict.fromkeys(("emmeans.offset", "ref_grid.offset"), "0 -1 1.5 Series"),
+    "emmeans.weights": "Series",
     "folder": "empty",
     "formats": "[] () empty",
     "jobs": "None -1",
     "method": "frame",  # contrasts of a grid with one row
+    "nesting": "{}",
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
     "rename_response": "nonsense",
@@ -196,7 +200,11 @@ def fault(name, function, given, argument, label, meant):
 def faults(targets):
     for name, function, needed in targets:
         for argument, default, boolean in arguments(function):
-            meant = {*MEANT.get(argument, "").split(), *["True"] * boolean}
+            meant = {
+                *MEANT.get(argument, "").split(),
+                *MEANT.get(f"{name}.{argument}", "").split(),
+                *["True"] * boolean,
+            }
             meant |= {
                 label for label in ("None", "True", "empty") if WRONG[label] is default or WRONG[label] == default
             }
