@@ -13,6 +13,7 @@ from lmerbridge.errors import InvalidArgument
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 MARKS = frozenset((".", "-", "--", "?", "*", "missing", "none", "na", "n.a.", "unknown"))  # for a missing value
+THOUSANDS = r"\s*[-+]?\d{1,3}(,\d{3})+(\.\d+)?\s*"  # or three decimals: a factor of 1000 is no guess
 DECIMAL_COMMA = r"\s*[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+\s*"
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # by a file's first bytes
 
@@ -56,13 +57,13 @@ def read_table(
         expected = f"{', '.join(SEPARATORS)} or .parquet is expected, or --sep"
         raise InvalidArgument(f"{path.name} ends in {ending!r}; {expected}.")
     separator, point = _character("--sep", sep or SEPARATORS[ending]), _character("--decimal", decimal or ".")
-    if separator == point:
+    if separator == point and sep is not None:  # at the default one the numbers may be quoted
         raise InvalidArgument(f"--sep and --decimal are both {separator!r}; two different characters are expected.")
     options = {"sep": separator, "decimal": point, "na_values": list(na), "encoding": encoding or "utf-8"}
     frame = _read_separated(path, options, sure=sep is not None)
-    for column, why, option in _doubts(frame):
-        if not given[option.split()[0]]:
-            raise InvalidArgument(f"{path.name}: column {column!r} holds {why}; it looks like {option}.")
+    for column, why, option, advice in _doubts(frame):
+        if not given[option]:
+            raise InvalidArgument(f"{path.name}: column {column!r} holds {why}; {advice}.")
     return frame
 
 
@@ -133,8 +134,8 @@ def _width(path: Path, options: dict[str, Any]) -> int:
         return 0
 
 
-def _doubts(frame: pd.DataFrame) -> Iterator[tuple[object, str, str]]:
-    """Yield columns of text that are numbers written otherwise: the column, what it holds, and the option."""
+def _doubts(frame: pd.DataFrame) -> Iterator[tuple[object, str, str, str]]:
+    """Yield columns of text that are numbers written otherwise: the column, what it holds, the option, and advice."""
     for column, values in frame.items():
         if pd.api.types.is_numeric_dtype(values):
             continue
@@ -143,8 +144,13 @@ def _doubts(frame: pd.DataFrame) -> Iterator[tuple[object, str, str]]:
             continue
         numbers = pd.to_numeric(texts, errors="coerce").notna()
         commas = texts.str.fullmatch(DECIMAL_COMMA)
-        if commas.any() and (commas | numbers).all():
-            yield column, f"numbers such as {texts[commas].iloc[0]!r}", "--decimal ,"
+        thousands = texts.str.fullmatch(THOUSANDS)
+        if thousands.any() and (thousands | numbers).all():
+            advice = "take the commas out where they part thousands, or give --decimal , where they part decimals"
+            yield column, f"numbers such as {texts[thousands].iloc[0]!r}", "--decimal", advice
+        elif commas.any() and (commas | numbers).all():
+            yield column, f"numbers such as {texts[commas].iloc[0]!r}", "--decimal", "it looks like --decimal ,"
         others = texts[~numbers].unique()
         if len(others) == 1 and numbers.mean() > 0.5 and others[0].lower() in MARKS:
-            yield column, f"numbers, and {others[0]!r} in {int((~numbers).sum())} rows", f"--na '{others[0]}'"
+            why = f"numbers, and {others[0]!r} in {int((~numbers).sum())} rows"
+            yield column, why, "--na", f"it looks like --na '{others[0]}'"

@@ -154,14 +154,19 @@ def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
     def snapshot() -> None:
         kept.append(_snapshot(spec))
 
+    model = keep_model(spec, spec.kind.fit, snapshot, **given)
+    return kept[0], model
+
+
+def keep_model(spec: Spec, function: str, *meanwhile: Callable[[], None], **given: Value) -> host.RModel:
+    """Keep the model that a function of R makes of a specification, and say in our words why it cannot."""
     try:
-        model = host.keep(spec.kind.fit, snapshot, **given)
+        return host.keep(function, *meanwhile, **given)
     except RError as error:
         ours = refusals.translate(error, spec)
         if ours is None:
             raise
         raise ours.after(error.conditions) from error
-    return kept[0], model
 
 
 def rebuild(spec: Spec) -> host.RModel:
