@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from lmerbridge.parity import Comparison, Verdict, title
 from lmerbridge.report.outcome import fails, reference_at_fault
+from lmerbridge.report.tally import is_silent
 from lmerbridge.report.wording import count_phrase, enumeration, short
-from lmerbridge.results import Fit
 
 
 def meaning(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
@@ -45,11 +45,6 @@ def _short(comparisons: Sequence[Comparison]) -> str:
         f"{silent or 'none'} said converged without a warning; the worst ends {short(gap)} deviance units "
         "above the best optimum known."
     )
-
-
-def is_silent(fit: Fit) -> bool:
-    """Whether a fit claims to have converged and warns of nothing."""
-    return fit.converged and all(condition.kind == "message" for condition in fit.conditions)
 
 
 def _definitions(comparisons: Sequence[Comparison]) -> str:
