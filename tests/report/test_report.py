@@ -744,16 +744,13 @@ def test_json_reads_back_to_the_same_bits():
     awkward = 0.1 + 0.2
     row = QuantityRow("sigma", awkward, math.nextafter(awkward, 1), 5e-324, math.inf, NAN, math.inf, 1e-3, "rel", True)
     (read,) = json.loads(json_text(describe(run(result(told=comparison(rows=(row,)))))))["results"]
-    (sigma,) = read["quantities"]
+    sigma = read["quantities"]
     assert (sigma["reference"], sigma["candidate"], sigma["abs"]) == (
-        awkward,
-        math.nextafter(awkward, 1),
-        5e-324,
+        [awkward],
+        [math.nextafter(awkward, 1)],
+        [5e-324],
     )
-    assert (sigma["rel"], sigma["null"]["rel"]) == (
-        None,
-        "the reference is zero, or there are not two finite numbers",
-    )
+    assert (sigma["quantity"], sigma["rel"], sigma["agrees"]) == (["sigma"], [None], [True])
     assert read["objective"] == {"minimum": 1743.6282722, "noise": 2e-12}
     assert read["gap"] == {"lme4": 2e-12, "statsmodels": 1e-8}
 
@@ -764,11 +761,12 @@ def test_json_gives_null_and_the_reason_for_what_is_not_finite():
         parse_constant=pytest.fail,
     )
     failed, agreed = data["results"]
-    aic = next(q for q in agreed["quantities"] if q["quantity"] == "AIC")
-    assert aic["candidate"] is None
-    assert aic["null"]["candidate"] == "statsmodels gives no finite number"
+    columns = agreed["quantities"]
+    assert columns["candidate"][columns["quantity"].index("AIC")] is None
+    assert data["null"]["candidate"] == "the engine under test gives no finite number"
+    assert {name for name, column in columns.items() if None in column} <= data["null"].keys()
     assert failed["objective"]["null"]["minimum"] == "no common objective could be evaluated"
-    assert data["schema"] == 1
+    assert data["schema"] == 2
 
 
 def test_json_holds_the_objective_between_two_answers():
@@ -816,9 +814,28 @@ def test_json_holds_every_result_quantity_and_sentence():
     given = every_verdict()
     data = json.loads(json_text(describe(given)))
     assert {r["verdict"] for r in data["results"]} == set(Verdict)
-    told = {r["case"]: len(r["quantities"]) for r in data["results"]}
-    assert told == {r.case.name: len(r.comparison.rows) for r in given.results}
+    columns = {r["case"]: r["quantities"] for r in data["results"]}
+    for r in given.results:
+        frame = pd.DataFrame(columns[r.case.name])  # columns of one length
+        assert [row["quantity"] for row in frame.to_dict("records")] == [row.quantity for row in r.comparison.rows]
+        for name in ("measure", "agrees", "definition"):
+            assert frame[name].to_list() == [getattr(row, name) for row in r.comparison.rows]
+        for name in ("reference", "candidate", "abs", "rel", "in_se", "tolerance", "spread"):
+            assert frame[name].to_numpy(float) == pytest.approx(
+                r.comparison.frame[name].to_numpy(float), 0, 0, nan_ok=True
+            )
     assert data["sentence"] == describe(given).sentence
+
+
+def test_json_has_one_line_a_column_and_counts_by_name():
+    text = json_text(describe(every_verdict()))
+    data = json.loads(text)
+    columns = data["results"][0]["quantities"]
+    for name, column in columns.items():
+        assert f'"{name}": {json.dumps(column)}' in text
+    (engine,) = data["engines"]
+    assert engine["tally"] == {"right": 3, "warned": 0, "silent": 6, "fails": 1, "refuses": 2, "unjudged": 1}
+    assert [r["tally"]["silent"] for r in data["references"]] == [2]
 
 
 def test_junit_counts_are_those_of_its_testcases():
