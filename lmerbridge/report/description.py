@@ -175,7 +175,8 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
     ordered = sorted(run.results, key=badness)
     described = [(r.comparison.verdict, finding(r)) for r in ordered]
     findings = tuple(f for v, f in described if not v.agrees and v not in NOT_COVERED)
-    summary = _unrepeated(findings)[:IN_SUMMARY]
+    once = _unrepeated(findings)
+    summary = once[:IN_SUMMARY]
     return Report(
         lead=lead(headlines),
         inputs=_inputs(versions),
@@ -185,7 +186,7 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         references=references,
         heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for _, rs in modes),
         ladder=ladder(run.results, _gap_limits(run)),
-        forest=forest(findings),
+        forest=forest(once),
         digits=digit_panels(digits),
         findings=findings,
         summary=summary,

@@ -20,9 +20,7 @@ OLDER = (1,)  # schemas in which the cases, verdicts and gaps have the same name
 NULL = {  # of quantities: why a number is null
     "reference": "the reference gives no finite number",
     "candidate": "the engine under test gives no finite number",
-    "abs": "there are not two finite numbers",
-    "rel": "the reference is zero, or there are not two finite numbers",
-    "in_se": "not a fixed effect, or there is no standard error",
+    "difference": "there are not two finite numbers, or no unit to measure it in",
     "tolerance": "no tolerance is set",
     "spread": "lme4's optimizers give none",
 }
@@ -62,17 +60,18 @@ def json_text(report: Report) -> str:
     return clean_json(_layout(data)) + "\n"
 
 
+LINES = 4  # containers deep; what lies deeper stands on one line, as a column or a piece of evidence does
+
+
 def _layout(value: Any, depth: int = 1) -> str:  # noqa: ANN401  # whatever JSON has
-    """Return JSON with one line per list or object that holds no other, so that a column is one line."""
-    members = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    if not any(isinstance(member, dict | list | tuple) for member in members):
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    """Return JSON in lines that a diff can tell apart, and no more of them than that."""
+    if depth > LINES or not value or not isinstance(value, dict | list | tuple):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     named = isinstance(value, dict)
-    names = [f"{json.dumps(name, ensure_ascii=False)}: " for name in sorted(value)] if named else [""] * len(value)
-    inner = [value[name] for name in sorted(value)] if named else value
-    lines = [name + _layout(member, depth + 1) for name, member in zip(names, inner, strict=True)]
+    members = [(f"{json.dumps(name)}: ", value[name]) for name in sorted(value)] if named else [("", x) for x in value]
+    lines = [f"\n{' ' * depth}{name}{_layout(member, depth + 1)}" for name, member in members]
     start, end = "{}" if named else "[]"
-    return start + ",".join(f"\n{' ' * depth}{line}" for line in lines) + f"\n{' ' * (depth - 1)}{end}"
+    return f"{start}{','.join(lines)}\n{' ' * (depth - 1)}{end}"
 
 
 def schema_text() -> str:

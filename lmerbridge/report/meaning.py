@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lmerbridge.parity import Comparison, Verdict, title
+from lmerbridge.parity import AT_LIMIT, Comparison, Verdict, title
 from lmerbridge.report.outcome import fails, reference_at_fault
 from lmerbridge.report.tally import is_silent
 from lmerbridge.report.wording import count_phrase, enumeration, short
@@ -13,7 +13,7 @@ from lmerbridge.report.wording import count_phrase, enumeration, short
 
 def meaning(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     """Return what the comparisons of one engine with one reference mean for use, a sentence each."""
-    told = (say(comparisons) for say in (_use, _distance, _short, _definitions, _reference, _not_compared))
+    told = (say(comparisons) for say in (_use, _distance, _short, _definitions, _reference, _at_limit, _not_compared))
     return tuple(filter(None, told))
 
 
@@ -62,6 +62,14 @@ def _reference(comparisons: Sequence[Comparison]) -> str:
         return ""
     fits = count_phrase(number, "{n} fit", "{n} fits")
     return f"On {fits} it is {comparisons[0].reference} that stopped short, and its numbers that are off."
+
+
+def _at_limit(comparisons: Sequence[Comparison]) -> str:
+    number = sum(AT_LIMIT in c.marks for c in comparisons)
+    if not number:
+        return ""
+    fits = count_phrase(number, "{n} fit", "{n} fits")
+    return f"On {fits} the verdict is {AT_LIMIT}: another processor may turn it."
 
 
 def _not_compared(comparisons: Sequence[Comparison]) -> str:

@@ -675,6 +675,7 @@ def test_a_verdict_at_a_limit_is_shown_as_such_in_page_markdown_and_json():
     judged = replace(near.comparison.judged, marks=("at a limit",))
     report = describe(run(replace(near, comparison=replace(near.comparison, judged=judged)), sure))
     assert "near" in [f.case.name for f in report.remarks]
+    assert "On 1 fit the verdict is at a limit: another processor may turn it." in report.engines[0].meaning
     assert html(report).count("same optimum, at a limit") >= 1
     assert "| near | ✓ same optimum, at a limit |" in markdown(report)
     assert "✓ same optimum, and every number agrees: sure." in markdown(report)
@@ -742,15 +743,17 @@ def test_no_level_is_told_by_colour_alone():
 
 def test_json_reads_back_to_the_same_bits():
     awkward = 0.1 + 0.2
-    row = QuantityRow("sigma", awkward, math.nextafter(awkward, 1), 5e-324, math.inf, NAN, math.inf, 1e-3, "rel", True)
+    row = QuantityRow(
+        "sigma", awkward, math.nextafter(awkward, 1), 5e-324, math.inf, NAN, 5e-324, math.inf, "rel", True
+    )
     (read,) = json.loads(json_text(describe(run(result(told=comparison(rows=(row,)))))))["results"]
     sigma = read["quantities"]
-    assert (sigma["reference"], sigma["candidate"], sigma["abs"]) == (
+    assert (sigma["reference"], sigma["candidate"], sigma["difference"]) == (
         [awkward],
         [math.nextafter(awkward, 1)],
         [5e-324],
     )
-    assert (sigma["quantity"], sigma["rel"], sigma["agrees"]) == (["sigma"], [None], [True])
+    assert (sigma["quantity"], sigma["tolerance"], sigma["agrees"]) == (["sigma"], [None], [True])
     assert read["objective"] == {"minimum": 1743.6282722, "noise": 2e-12}
     assert read["gap"] == {"lme4": 2e-12, "statsmodels": 1e-8}
 
@@ -820,7 +823,7 @@ def test_json_holds_every_result_quantity_and_sentence():
         assert [row["quantity"] for row in frame.to_dict("records")] == [row.quantity for row in r.comparison.rows]
         for name in ("measure", "agrees", "definition"):
             assert frame[name].to_list() == [getattr(row, name) for row in r.comparison.rows]
-        for name in ("reference", "candidate", "abs", "rel", "in_se", "tolerance", "spread"):
+        for name in ("reference", "candidate", "difference", "tolerance", "spread"):
             assert frame[name].to_numpy(float) == pytest.approx(
                 r.comparison.frame[name].to_numpy(float), 0, 0, nan_ok=True
             )
@@ -832,10 +835,16 @@ def test_json_has_one_line_a_column_and_counts_by_name():
     data = json.loads(text)
     columns = data["results"][0]["quantities"]
     for name, column in columns.items():
-        assert f'"{name}": {json.dumps(column)}' in text
+        assert f'"{name}": {json.dumps(column, separators=(",", ":"))}' in text
     (engine,) = data["engines"]
     assert engine["tally"] == {"right": 3, "warned": 0, "silent": 6, "fails": 1, "refuses": 2, "unjudged": 1}
     assert [r["tally"]["silent"] for r in data["references"]] == [2]
+
+
+def test_json_is_not_much_larger_than_what_it_tells():
+    text = json_text(describe(pictured()))
+    told = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    assert len(text) < 1.15 * len(told)
 
 
 def test_junit_counts_are_those_of_its_testcases():
