@@ -25,7 +25,7 @@ from lmerbridge.report.headline import (
 )
 from lmerbridge.report.heatmap import Heatmap, heatmap, plain
 from lmerbridge.report.ladder import Ladder, ladder
-from lmerbridge.report.outcome import GLYPHS, LEVELS
+from lmerbridge.report.outcome import GLYPHS, LEVELS, SEVERITY
 from lmerbridge.report.wording import short
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Report:
     words : tuple of str
         Of the verdicts that occur, the worst first.
     verdict_words : tuple of VerdictCount
-        The same with what each means; their numbers are those of one engine.
+        What each verdict means, the worst first; their numbers are those of one engine.
     definitions : tuple of (name, text)
         The entries of the definition table that the results need.
     tolerances : tuple of LimitRow
@@ -176,6 +176,7 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
     described = [(r.comparison.verdict, finding(r)) for r in ordered]
     findings = tuple(f for v, f in described if not v.agrees and v not in NOT_COVERED)
     once = _unrepeated(findings)
+    counts = {c.word: c for h in headlines for c in h.counts}
     summary = once[:IN_SUMMARY]
     return Report(
         lead=lead(headlines),
@@ -199,7 +200,7 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         planted=run.planted,
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),
         words=tuple(dict.fromkeys(f.cell.text for _, f in described)),
-        verdict_words=tuple({c.word: c for h in headlines for c in h.counts}.values()),
+        verdict_words=tuple(sorted(counts.values(), key=lambda c: SEVERITY.index(Verdict(c.verdict)))),
         definitions=_definitions(run),
         tolerances=tuple(LimitRow(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,
