@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmerbridge.models import LmerFit
-    from lmerbridge.parity import CaseResult
+    from lmerbridge.parity import CaseResult, DigitRow
     from lmerbridge.report import Report
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app = typer.Typer(
 console = Console()
 errors = Console(stderr=True)
 CANDIDATES = ("statsmodels", "statsmodels[shared]")
+ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
 
 
 def _print_version(asked: bool) -> None:
@@ -128,7 +129,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], str]] = {
 
 @app.command()
 def parity(
-    engine: Annotated[list[str] | None, typer.Option(help="Engine under test; may be given again.")] = None,
+    engine: Annotated[list[str] | None, ENGINE] = None,
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
     reference: Annotated[
         str, typer.Option(help="Engine judged against: lme4, or recorded:FILE on a machine without R.")
@@ -165,7 +166,7 @@ def parity(
 
     The exit status is 0 if they agree, 1 if they disagree, 2 if they could not be compared.
     """
-    from lmerbridge.parity import accuracy, cases, suite
+    from lmerbridge.parity import cases, suite
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import check_formats, describe, make_folder, write
     from lmerbridge.report import diff as runs
@@ -180,15 +181,23 @@ def parity(
         make_folder(out)
         faults = _plant(profile) if planted else ()
         results = _finish(run, len(chosen), backend)
-        digits = accuracy.score([reference, *engines], timeout=timeout) if exact else []
-        report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
-        report = runs.since(older, report) if older else report
-        paths = write(report, out, wanted, templates)
+        digits = _score([reference, *engines], timeout) if exact else []
+        with _status(f"writing {', '.join(wanted)}"):
+            report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
+            report = runs.since(older, report) if older else report
+            paths = write(report, out, wanted, templates)
         _tell(report)
         if ledger:
             _tell_ledger(report, len(asked), len(entries))
         _print("Written: " + ", ".join(str(path) for path in paths))
     raise typer.Exit(report.exit_code)
+
+
+def _score(engines: list[str], timeout: float) -> list[DigitRow]:
+    from lmerbridge.parity import accuracy
+
+    with _status("fitting the data whose answers are known exactly"):
+        return accuracy.score(engines, timeout=timeout)
 
 
 def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
@@ -270,9 +279,21 @@ def _show_progress(results: Iterable[tuple[CaseResult, ...]], total: int) -> Ite
             yield group
 
 
+@contextmanager
+def _status(what: str) -> Iterator[None]:
+    """Say what is done after the cases, and for how long it has been."""
+    with Progress(TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=errors) as progress:
+        task = progress.add_task(what.ljust(64), total=1)
+        yield
+        progress.update(task, completed=1)
+
+
 def _tell(report: Report) -> None:
+    _print(report.lead)
     for headline in report.engines:
         _print(f"{headline.glyph} {headline.sentence}")
+    for reference in report.references:
+        _print(f"  {reference.sentence}")
     for stale in report.stale:
         _print(f"✗ ledger: {stale}")
 

@@ -158,6 +158,21 @@ def test_planted_faults_stand_in_every_rendering_and_one_that_is_missed_fails(tm
 
 
 @pytest.mark.slow
+def test_parity_says_what_it_does_after_the_last_case_and_how_often_each_engine_is_right(tmp_path):
+    options = ["parity", "--engine", "nlme", "--case", "rail/REML", "--format", "json,md", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 0, done.output
+    after = done.output.partition("1/1")[2]
+    assert "writing json, md" in after
+    assert "known exactly" not in after  # unless it is asked for
+    told = [line.strip() for line in after.splitlines()]
+    assert any(line.startswith("1 of 1 engine reproduce") for line in told)
+    for start in ("✓ nlme", "lme4"):
+        (line,) = (line for line in told if line.startswith(start))
+        assert ": right on 1 of 1;" in line
+
+
+@pytest.mark.slow
 def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
     options = ["parity", "--engine", "nlme", "--case", "rail/*", "--out", str(tmp_path)]
     assert CliRunner().invoke(app, options).exit_code == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import distributions, version
+from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
@@ -26,6 +28,7 @@ from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
+LAST_COMMIT = ("log", "-1", "--abbrev=12", "--format=%h of %cs")
 PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy", "mixedlm", "interlace-lme")
 
 
@@ -196,6 +199,25 @@ def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:
         return {}
 
 
+def _commit(package: Path) -> dict[str, str]:
+    """Give the last commit that changed the code of lmerbridge, and its day, in a checkout.
+
+    The commit of a report, which changes no code, is another. So the same code gives the same report.
+    """
+    code = [str(folder) for folder in (package, package.parent / "r" / "R") if folder.is_dir()]
+    try:
+        commit, changed = (_git(package, *words, "--", *code) for words in (LAST_COMMIT, ("status", "--porcelain")))
+    except (OSError, subprocess.SubprocessError):  # no git, no checkout, or a git that waits
+        return {}
+    return {"commit": commit + ", and changes not committed" * bool(changed)} if commit else {}
+
+
+def _git(folder: Path, *words: str) -> str:
+    command = ["git", *words]  # the one that the user has, asked where this package is
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+    return done.stdout.strip()
+
+
 def _is_installed(package: str) -> bool:
     return any(True for _ in distributions(name=package))
 
@@ -205,7 +227,7 @@ def collect(
     results: Sequence[tuple[CaseResult, ...]], ledger: Sequence[Known] = (), profile: str = "default"
 ) -> SuiteRun:
     """Gather the results of a run with its provenance and tolerances, and hold a ledger against them."""
-    facts = _session_facts(results) | {"Python": platform.python_version()}
+    facts = _session_facts(results) | _commit(Path(__file__).parents[1]) | {"Python": platform.python_version()}
     facts |= {name: version(name) for name in PYTHON_PACKAGES if _is_installed(name)}
     flat = [result for group in results for result in group]
     reading = hold(ledger, {r.key: r.comparison for r in flat}, date.today())

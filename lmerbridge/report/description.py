@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lmerbridge.inputs import check_signature
 from lmerbridge.parity import CaseResult, Stale, SuiteRun, Verdict, definitions
 from lmerbridge.report.digits import Panel, digit_panels
 from lmerbridge.report.findings import Finding, anchor, badness, finding
 from lmerbridge.report.forest import EffectShift, forest
-from lmerbridge.report.headline import NOTHING_COMPARED, Headline, headline
+from lmerbridge.report.headline import (
+    NOTHING_COMPARED,
+    Card,
+    Headline,
+    ReferenceLine,
+    VerdictCount,
+    card,
+    headline,
+    lead,
+    reference_line,
+)
 from lmerbridge.report.heatmap import Heatmap, heatmap, plain
 from lmerbridge.report.ladder import Ladder, ladder
-from lmerbridge.report.outcome import GLYPHS, LEVELS
+from lmerbridge.report.outcome import GLYPHS, LEVELS, SEVERITY
 from lmerbridge.report.wording import short
 
 if TYPE_CHECKING:
     from lmerbridge.parity import DigitRow
 
-IN_SUMMARY = 40  # findings; GitHub cuts a job summary at 1 MB
+IN_SUMMARY = 40  # findings
+IN_FULL = 10  # of those, with their evidence in Markdown, which GitHub cuts at 1 MB
 NOT_COVERED = (Verdict.NOT_EXPRESSIBLE, Verdict.TOO_LARGE)
 
 
@@ -42,12 +53,21 @@ class Report:
 
     Attributes
     ----------
+    lead : str
+        The first sentence: how many engines reproduce the reference.
+    inputs : str
+        What the run was computed with, in short: versions, and lmerbridge's commit with its day. The same inputs have
+        the same sentence, on whatever day they ran.
     sentence : str
-        The sentences of all engines under test.
+        The lead, then the sentences of all engines under test and of the reference.
     engines : tuple of Headline
-        One for each engine under test.
+        One for each engine under test and mode, the best first.
+    cards : tuple of Card
+        One for each engine with its modes, in the same order.
+    references : tuple of ReferenceLine
+        One for each reference.
     heatmaps : tuple of Heatmap
-        One for each engine under test.
+        One for each of the engines, in their order.
     ladder : Ladder or None
     forest : tuple of EffectShift
         Of the worst findings the fixed effect that differs most.
@@ -58,7 +78,8 @@ class Report:
     remarks : tuple of Finding
         The agreements of which there is more to tell than their row of the heatmap does.
     summary : tuple of Finding
-        The worst findings, as many as a summary of limited size shows; `summary_note` says of how many.
+        The worst findings, as many as a summary of limited size shows; `summary_note` says of how many. What two modes
+        of an engine have in common is there once.
     known : tuple of Finding
         Those that an entry of the ledger of known differences explains.
     stale : tuple of Stale
@@ -70,14 +91,20 @@ class Report:
     legend : tuple of (glyph, level, meaning)
     words : tuple of str
         Of the verdicts that occur, the worst first.
+    verdict_words : tuple of VerdictCount
+        What each verdict means, the worst first; their numbers are those of one engine.
     definitions : tuple of (name, text)
         The entries of the definition table that the results need.
     tolerances : tuple of LimitRow
     provenance : tuple of (name, value) pairs
     """
 
+    lead: str
+    inputs: str
     sentence: str
     engines: tuple[Headline, ...]
+    cards: tuple[Card, ...]
+    references: tuple[ReferenceLine, ...]
     heatmaps: tuple[Heatmap, ...]
     ladder: Ladder | None
     forest: tuple[EffectShift, ...]
@@ -93,10 +120,22 @@ class Report:
     planted: tuple[tuple[str, int, int], ...]
     legend: tuple[tuple[str, str, str], ...]
     words: tuple[str, ...]
+    verdict_words: tuple[VerdictCount, ...]
     definitions: tuple[tuple[str, str], ...]
     tolerances: tuple[LimitRow, ...]
     provenance: tuple[tuple[str, str], ...]
     since: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """The findings whose evidence stands in a summary too."""
+        return self.summary[:IN_FULL]
+
+    @property
+    def others(self) -> tuple[Finding, ...]:
+        """The findings that are not in the summary."""
+        told = {f.anchor for f in self.summary}
+        return tuple(f for f in self.findings if f.anchor not in told)
 
     @property
     def exit_code(self) -> int:
@@ -127,21 +166,32 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
     Report
         The same for the same run, whenever and wherever it is made.
     """
-    engines = _by_engine(run.results)
-    headlines = tuple(headline([r.comparison for r in rs], dict(run.provenance)) for rs in engines)
+    versions = dict(run.provenance)
+    modes = _best_first(
+        [(headline([r.comparison for r in rs], versions), rs) for rs in _by(run.results, "candidate", "reference")]
+    )
+    headlines = tuple(h for h, _ in modes)
+    references = tuple(reference_line(rs, versions) for rs in _by(run.results, "reference"))
     ordered = sorted(run.results, key=badness)
     described = [(r.comparison.verdict, finding(r)) for r in ordered]
     findings = tuple(f for v, f in described if not v.agrees and v not in NOT_COVERED)
+    once = _unrepeated(findings)
+    counts = {c.word: c for h in headlines for c in h.counts}
+    summary = once[:IN_SUMMARY]
     return Report(
-        sentence=" ".join(h.sentence for h in headlines) or "No fit was compared.",
+        lead=lead(headlines),
+        inputs=_inputs(versions),
+        sentence=" ".join([lead(headlines), *(h.sentence for h in headlines), *(r.sentence for r in references)]),
         engines=headlines,
-        heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for rs in engines),
+        cards=tuple(card(list(group)) for _, group in groupby(modes, key=lambda mode: mode[0].name)),
+        references=references,
+        heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for _, rs in modes),
         ladder=ladder(run.results, _gap_limits(run)),
-        forest=forest(findings),
+        forest=forest(once),
         digits=digit_panels(digits),
         findings=findings,
-        summary=findings[:IN_SUMMARY],
-        summary_note=f"The {IN_SUMMARY} worst of {len(findings)} findings." if len(findings) > IN_SUMMARY else "",
+        summary=summary,
+        summary_note=f"The {len(summary)} worst of {len(findings)} findings." if len(findings) > len(summary) else "",
         agreements=tuple(f for v, f in described if v.agrees),
         remarks=tuple(f for r, (v, f) in zip(ordered, described, strict=True) if v.agrees and not plain(r.comparison)),
         not_covered=tuple(f for v, f in described if v in NOT_COVERED),
@@ -150,10 +200,19 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         planted=run.planted,
         legend=tuple((GLYPHS[level], level, text) for level, text in LEVELS.items()),
         words=tuple(dict.fromkeys(f.cell.text for _, f in described)),
+        verdict_words=tuple(sorted(counts.values(), key=lambda c: SEVERITY.index(Verdict(c.verdict)))),
         definitions=_definitions(run),
         tolerances=tuple(LimitRow(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,
     )
+
+
+def _unrepeated(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings without those that another mode of the engine has had on the same case."""
+    first: dict[tuple[str, str, Verdict], Finding] = {}
+    for f in findings:
+        first.setdefault((f.comparison.candidate.split("[")[0], f.case.name, f.comparison.verdict), f)
+    return tuple(first.values())
 
 
 def _gap_limits(run: SuiteRun) -> list[tuple[str, float]]:
@@ -170,8 +229,25 @@ def _in_rows(result: CaseResult) -> set[str]:
     return {row.definition for row in result.comparison.rows}
 
 
-def _by_engine(results: tuple[CaseResult, ...]) -> list[list[CaseResult]]:
-    def engines(r: CaseResult) -> tuple[str, str]:
-        return r.comparison.candidate, r.comparison.reference
+def _by(results: tuple[CaseResult, ...], *names: str) -> list[list[CaseResult]]:
+    """Return the results in groups that have these engines in common."""
+
+    def engines(r: CaseResult) -> tuple[str, ...]:
+        return tuple(getattr(r.comparison, name) for name in names)
 
     return [list(group) for _, group in groupby(sorted(results, key=engines), key=engines)]
+
+
+Mode: TypeAlias = tuple[Headline, list[CaseResult]]
+
+
+def _best_first(modes: list[Mode]) -> list[Mode]:
+    """Return the modes with those of one engine together, each engine at the place of its best."""
+    ranked = sorted(modes, key=lambda mode: mode[0].tally.rank)
+    places = {h.name: place for place, (h, _) in reversed(list(enumerate(ranked)))}
+    return sorted(ranked, key=lambda mode: places[mode[0].name])
+
+
+def _inputs(versions: Mapping[str, str]) -> str:
+    names = [name for name in ("lmerbridge", "commit", "Python", "R", "lme4", "BLAS kernel") if versions.get(name)]
+    return ", ".join(f"{name} {versions[name]}" for name in names)

@@ -14,7 +14,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_type, document, parse_json, words
 from lmerbridge.parity import Verdict
 from lmerbridge.report.description import Report
-from lmerbridge.report.machine import SCHEMA, json_text
+from lmerbridge.report.machine import OLDER, SCHEMA, json_text
 
 GREW = 1.1  # a gap this many times the old one has grown: less is the last step of an optimizer
 KERNEL = "BLAS kernel"  # the code path that OpenBLAS chose for the processor
@@ -153,17 +153,20 @@ class Diff:
 
 
 def load_run(path: Path) -> Run:
-    """Read the JSON of a run.
+    """Read the JSON of a run, of an older schema too.
 
     Raises
     ------
     InvalidArgument
-        The file cannot be read, or is no report of this schema.
+        The file cannot be read, or is no report of a schema that is known.
     """
     with document(path) as text:
         data = parse_json(text)
-        if isinstance(data, dict) and data.get("schema") != SCHEMA:
-            raise InvalidArgument(f"it has schema {words(data.get('schema'))}; {SCHEMA} is expected.")
+        if isinstance(data, dict) and data.get("schema") not in (SCHEMA, *OLDER):
+            older = " or ".join(map(str, OLDER))
+            raise InvalidArgument(
+                f"it has schema {words(data.get('schema'))}; {SCHEMA}, or an older run's {older}, is expected."
+            )
         check_type(data, _Report)
         for place, result in enumerate(data["results"]):
             engine = result["candidate"]

@@ -19,6 +19,7 @@ from lmerbridge.report.svg import CANDIDATE, LINE, PANEL, PAPER, REFERENCE, SOFT
 from lmerbridge.report.wording import brief, short
 from lmerbridge.results import Array
 
+LABELS, NUMBERS = 3.3, 0.75  # inches beside the lines of the forest
 CONCLUSIONS = 2.0  # standard errors; beyond them the axis of the forest is logarithmic
 
 
@@ -53,10 +54,10 @@ def pictures(report: Report) -> Pictures:
 
 
 def draw_forest(effects: Sequence[EffectShift]) -> Markup:
-    """Draw each effect as a point with its standard error, the label above it."""
+    """Draw each effect as a point with its standard error, between its label and its number."""
     label = f"Differences of {len(effects)} fixed effects in standard errors, the largest {effects[0].text}."
     with style("forest"):
-        figure, axes = canvas(3.9, 0.55 + 0.36 * len(effects), left=0.1)
+        figure, axes = canvas(6.9, 0.55 + 0.21 * len(effects), left=LABELS, right=NUMBERS)
         axes.axvspan(-1, 1, color=PANEL)
         axes.axvline(0, color=SOFT, linewidth=0.8)
         for place, effect in enumerate(reversed(effects), start=1):
@@ -71,10 +72,10 @@ def draw_forest(effects: Sequence[EffectShift]) -> Markup:
 def _effect(axes: Axes, effect: EffectShift, place: float) -> None:
     aside = axes.get_yaxis_transform()
     ends = [effect.shift - effect.half, effect.shift + effect.half]
-    axes.plot(ends, [place - 0.2] * 2, color=CANDIDATE, linewidth=1.2)
-    axes.plot(effect.shift, place - 0.2, "s", color=CANDIDATE, markersize=4.5)
-    axes.text(0, place + 0.2, effect.label, transform=aside, va="center")
-    axes.text(1, place + 0.2, effect.text, transform=aside, va="center", ha="right", color=SOFT)
+    axes.plot(ends, [place] * 2, color=CANDIDATE, linewidth=1.2)
+    axes.plot(effect.shift, place, "s", color=CANDIDATE, markersize=4.5)
+    axes.text(-0.02, place, effect.label, transform=aside, va="center", ha="right")
+    axes.text(1.02, place, effect.text, transform=aside, va="center")
 
 
 def _signed_scale(axes: Axes, reach: float) -> None:

@@ -109,7 +109,7 @@ def finding(result: CaseResult) -> Finding:
         criterion="REML" if c.reml else "ML",
         cell=verdict_cell(c),
         fails=fails(c),
-        evidence=tuple(_statement(e, c) for e in c.evidence if e != c.cause),
+        evidence=tuple(_statement(e, c) for e in sorted(c.evidence, key=_place) if e != c.cause),
         said=(*_claims(c.reference, c.reference_fit), *_claims(c.candidate, c.candidate_fit)),
         gap_short=short(largest_gap(c)) if c.judged else "",
         gap_text=gap_text(c),
@@ -143,6 +143,11 @@ def badness(result: CaseResult) -> tuple[int, float, str, str]:
 def largest_gap(comparison: Comparison) -> float:
     """Return the larger of the engines' gaps, or NaN where there is none."""
     return max((g for g in comparison.gap.values() if not math.isnan(g)), default=math.nan)
+
+
+def _place(evidence: Evidence) -> bool:
+    """Return a sort key that puts the trial of the reference first, and the other stages as they come."""
+    return evidence.stage != "reference"
 
 
 def _statement(evidence: Evidence, comparison: Comparison) -> Statement:

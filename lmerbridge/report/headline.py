@@ -1,4 +1,4 @@
-"""The first screen: for each engine under test one sentence, a light, the counts, what it means for use."""
+"""The first screen: for each engine one sentence, badges, the counts, what it means for use."""
 
 from __future__ import annotations
 
@@ -7,30 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lmerbridge.parity import Comparison, Verdict
+from lmerbridge.parity import CaseResult, Comparison, Verdict
 from lmerbridge.report.meaning import meaning
 from lmerbridge.report.outcome import GLYPHS, NOT_RECORDED, WORDS, Level, Words, fails, reference_at_fault, words_of
-from lmerbridge.report.wording import count_phrase
+from lmerbridge.report.tally import Tally, candidate_outcome, reference_tally, tally
+from lmerbridge.report.wording import count_phrase, enumeration
 from lmerbridge.results import Fit
 
 Light = Literal["green", "amber", "red"]
+LIGHTS: tuple[Light, ...] = ("green", "amber", "red")  # the worst last
 NOTHING_COMPARED = "Nothing compared"
 
 Fault = Literal["", "reference", "recording"]  # whose it is, where it is not the candidate's
-CLAUSES: tuple[tuple[Verdict, Fault, str, str], ...] = (  # verdict, whose fault, one, many
-    (Verdict.OTHER_OPTIMUM, "", "{n} stops short of the optimum", "{n} stop short of the optimum"),
-    (Verdict.BOTH_SHORT, "", "on {n} both stop short", "on {n} both stop short"),
-    (Verdict.FAULTY_REPORT, "", "{n} has a faulty report", "{n} have a faulty report"),
-    (Verdict.REFERENCE_FAULTY, "", "on {n} REF itself is faulty", "on {n} REF itself is faulty"),
-    (Verdict.OTHER_OBJECTIVE, "", "{n} has another objective", "{n} have another objective"),
-    (Verdict.SPEC_MISMATCH, "", "{n} is of another model", "{n} are of another model"),
-    (Verdict.ENGINE_FAILED, "", "{n} fails", "{n} fail"),
-    (Verdict.TOO_LARGE, "", "{n} is too large", "{n} are too large"),
-    (Verdict.NOT_EXPRESSIBLE, "", "{n} cannot be expressed", "{n} cannot be expressed"),
-    (Verdict.OTHER_OPTIMUM, "reference", "on {n} REF itself stops short", "on {n} REF itself stops short"),
-    (Verdict.ENGINE_FAILED, "reference", "on {n} REF itself fails", "on {n} REF itself fails"),
-    (Verdict.ENGINE_FAILED, "recording", "{n} is not recorded", "{n} are not recorded"),
-)
 
 
 @dataclass(frozen=True)
@@ -46,32 +34,83 @@ class VerdictCount:
 
 
 @dataclass(frozen=True)
+class Badge:
+    """One thing that a card says at once: that the engine is wrong and that it fails are two."""
+
+    level: Level
+    glyph: str
+    word: str
+
+
+@dataclass(frozen=True)
 class Headline:
     """What the first screen says of one engine under test.
 
     Attributes
     ----------
+    name : str
+        Of the engine without its mode: ``statsmodels`` of ``statsmodels[shared]``.
     engine, reference : str
         Names with versions, e.g. ``statsmodels 0.15.0``.
     sentence : str
     light : {"green", "amber", "red"}
         Red where a comparison fails or none could be made; amber where none fails and not all agree fully.
-    word, glyph : str
+    badges : tuple of Badge
         The light for readers who see no colour.
     counts : tuple of VerdictCount
         The worst verdict first; only those that occur.
+    tally : Tally
     meaning : tuple of str
         What it means for use, a sentence each.
     """
 
+    name: str
     engine: str
     reference: str
     sentence: str
     light: Light
-    word: str
-    glyph: str
+    badges: tuple[Badge, ...]
     counts: tuple[VerdictCount, ...]
+    tally: Tally
     meaning: tuple[str, ...]
+
+    @property
+    def glyph(self) -> str:
+        """That of the first badge."""
+        return self.badges[0].glyph
+
+    @property
+    def word(self) -> str:
+        """That of the first badge."""
+        return self.badges[0].word
+
+
+@dataclass(frozen=True)
+class Card:
+    """An engine and its modes, on one card.
+
+    Attributes
+    ----------
+    light : {"green", "amber", "red"}
+        The worst of its modes.
+    modes : tuple of Headline
+        The best first; one that has the same verdict as the first on every case is in `alike` only.
+    alike : str
+        The sentence that names those.
+    """
+
+    light: Light
+    modes: tuple[Headline, ...]
+    alike: str
+
+
+@dataclass(frozen=True)
+class ReferenceLine:
+    """What the first screen says of a reference: its own stops short are not the failures of others."""
+
+    engine: str
+    sentence: str
+    tally: Tally
 
 
 def headline(comparisons: Sequence[Comparison], versions: Mapping[str, str]) -> Headline:
@@ -84,18 +123,53 @@ def headline(comparisons: Sequence[Comparison], versions: Mapping[str, str]) -> 
     versions : mapping of engine or package name to version
     """
     candidate = _with_version(comparisons[0].candidate, [c.candidate_fit for c in comparisons], versions)
-    reference = _with_version(comparisons[0].reference, [c.reference_fit for c in comparisons], versions)
-    light, word = _light(comparisons)
+    told = tally(map(candidate_outcome, comparisons))
+    light = _light(comparisons)
     return Headline(
+        comparisons[0].candidate.split("[")[0],
         candidate,
-        reference,
-        _sentence(comparisons, candidate, reference),
+        _reference_name(comparisons, versions),
+        f"{candidate}: {told}.",
         light,
-        word,
-        {"green": GLYPHS["ok"], "amber": "!", "red": GLYPHS["bad"]}[light],
+        _badges(comparisons, told, light),
         _counts(comparisons),
+        told,
         meaning(comparisons),
     )
+
+
+def card(modes: Sequence[tuple[Headline, Sequence[CaseResult]]]) -> Card:
+    """Describe an engine in each of its modes, given with their results."""
+    verdicts = [{r.case.name: r.comparison.verdict for r in results} for _, results in modes]
+    alike = [told == verdicts[0] for told in verdicts]
+    same = [h.engine for (h, _), is_same in zip(modes[1:], alike[1:], strict=True) if is_same]
+    has = count_phrase(len(same), "has", "have")
+    return Card(
+        max((h.light for h, _ in modes), key=LIGHTS.index),
+        tuple(h for i, (h, _) in enumerate(modes) if not i or not alike[i]),
+        f"{enumeration(same)} {has} the same verdict on every fit." if same else "",
+    )
+
+
+def reference_line(results: Sequence[CaseResult], versions: Mapping[str, str]) -> ReferenceLine:
+    """Describe what all comparisons with one reference say of it."""
+    told = reference_tally((r.case.name, r.comparison) for r in results)
+    name = _reference_name([r.comparison for r in results], versions)
+    return ReferenceLine(name, f"{name}, the reference: {told}.", told)
+
+
+def lead(headlines: Sequence[Headline]) -> str:
+    """Return the first sentence of a report: how many engines, whatever their modes, give the reference's answers."""
+    if not headlines:
+        return "No fit was compared."
+    differing = {h.name for h in headlines if not h.tally.reproduces}
+    names = {h.name for h in headlines}
+    engines = count_phrase(len(names), "{n} engine reproduces", "{n} engines reproduce")
+    return f"{len(names - differing)} of {engines} {enumeration(sorted({h.reference for h in headlines}))}."
+
+
+def _reference_name(comparisons: Sequence[Comparison], versions: Mapping[str, str]) -> str:
+    return _with_version(comparisons[0].reference, [c.reference_fit for c in comparisons], versions)
 
 
 def _with_version(engine: str, fits: Sequence[Fit | None], versions: Mapping[str, str]) -> str:
@@ -105,36 +179,25 @@ def _with_version(engine: str, fits: Sequence[Fit | None], versions: Mapping[str
     return f"{engine} {version}".strip()
 
 
-def _sentence(comparisons: Sequence[Comparison], candidate: str, reference: str) -> str:
-    agreeing, total = sum(c.verdict.agrees for c in comparisons), len(comparisons)
-    start = f"{candidate} reproduces {reference} on {_share(agreeing, total)}"
-    if agreeing == total:
-        return start + "."
-    tally = Counter((c.verdict, _fault(c)) for c in comparisons)
-    name = comparisons[0].reference
-    clauses = [
-        count_phrase(tally[verdict, fault], one, many).replace("REF", name)
-        for verdict, fault, one, many in CLAUSES
-        if tally[verdict, fault]
-    ]
-    unexplained = tally[Verdict.UNEXPLAINED, ""] or "none"
-    clauses.append(f"{unexplained} unexplained")
-    return f"{start}; {', '.join(clauses)}."
-
-
-def _share(agreeing: int, total: int) -> str:
-    if agreeing == total:
-        return "the only fit" if total == 1 else f"all {total} fits"
-    return f"{agreeing or 'none'} of {count_phrase(total, '{n} fit', '{n} fits')}"
-
-
-def _light(comparisons: Sequence[Comparison]) -> tuple[Light, str]:
-    if not any(c.verdict.compared for c in comparisons):
-        return "red", NOTHING_COMPARED
-    if any(fails(c) for c in comparisons):
-        return "red", "Disagrees"
+def _light(comparisons: Sequence[Comparison]) -> Light:
+    if not any(c.verdict.compared for c in comparisons) or any(fails(c) for c in comparisons):
+        return "red"
     plain = (Verdict.SAME_OPTIMUM, Verdict.OTHER_DEFINITION)
-    return ("green", "Agrees") if all(c.verdict in plain for c in comparisons) else ("amber", "Agrees, with remarks")
+    return "green" if all(c.verdict in plain for c in comparisons) else "amber"
+
+
+def _badges(comparisons: Sequence[Comparison], told: Tally, light: Light) -> tuple[Badge, ...]:
+    """Return what is amiss, each on its own: a wrong answer is another disease than none."""
+    how: Level = "bad" if light == "red" else "note"
+    amiss: tuple[tuple[Level, str, object], ...] = (
+        (how, NOTHING_COMPARED, not any(c.verdict.compared for c in comparisons)),
+        (how, f"Wrong on {told.wrong}", told.wrong),
+        ("missing", f"Fails on {told.fails}", told.fails),
+        (how, "Faulty reference", any(c.verdict is Verdict.REFERENCE_FAULTY for c in comparisons)),
+    )
+    found = tuple(Badge(level, GLYPHS[level], word) for level, word, is_so in amiss if is_so)
+    agrees = Badge("ok", GLYPHS["ok"], "Agrees") if light == "green" else Badge("note", "!", "Agrees, with remarks")
+    return found or (agrees,)
 
 
 def _counts(comparisons: Sequence[Comparison]) -> tuple[VerdictCount, ...]:

@@ -12,11 +12,13 @@ from lmerbridge.report.quantities import KINDS, column_of, in_tolerances, row_le
 from lmerbridge.report.wording import short
 
 STAGE_COLUMNS = {
+    "reference": "reference",
     "rows": "rows",
     "model_space": "model",
     "objective": "objective",
     "optimum": "gap",
     "pinned": "pinned",
+    "flags": "flags",
 }
 
 
@@ -54,6 +56,16 @@ class Heatmap:
     columns: tuple[str, ...]
     rows: tuple[CaseRow, ...]
 
+    @property
+    def differing(self) -> tuple[CaseRow, ...]:
+        """The rows of which there is something to tell."""
+        return tuple(row for row in self.rows if not row.plain)
+
+    @property
+    def agreeing(self) -> tuple[str, ...]:
+        """The cases of the other rows."""
+        return tuple(row.case for row in self.rows if row.plain)
+
 
 def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:
     """Describe the (case, anchor, comparison) triples of one engine."""
@@ -69,11 +81,12 @@ def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:
 
 
 def plain(comparison: Comparison) -> bool:
-    """Whether there is nothing to tell beyond the row: the same optimum, no limit near, and every number agrees."""
+    """Whether there is nothing to tell beyond the row: the same optimum, no limit near, all numbers and flags agree."""
     return (
         comparison.verdict is Verdict.SAME_OPTIMUM
         and AT_LIMIT not in comparison.marks
         and all(row.agrees for row in comparison.rows)
+        and not any(e.stage == "flags" and not e.agrees for e in comparison.evidence)
     )
 
 
@@ -105,7 +118,7 @@ def _gap(comparison: Comparison) -> Cell:
         return _absent()
     engine = comparison.reference if reference_at_fault(comparison) else comparison.candidate
     gap = comparison.gap.get(engine, math.nan)
-    above = comparison.verdict in (Verdict.LOOSE_STOP, Verdict.OTHER_OPTIMUM)
+    above = comparison.verdict in (Verdict.LOOSE_STOP, Verdict.OTHER_OPTIMUM, Verdict.BOTH_SHORT)
     how: Level = "missing" if math.isnan(gap) else level(comparison) if above else "ok"
     named = f"{engine} {short(gap)}" if engine == comparison.reference else short(gap)
     return Cell(how, GLYPHS[how], named, gap_text(comparison))

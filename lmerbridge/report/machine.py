@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-from lmerbridge.parity import Comparison, Evidence, Known, Line, Native, QuantityRow
+from lmerbridge.parity import Evidence, Known, Line, Native, QuantityRow
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
 from lmerbridge.text import clean_json
 
-SCHEMA = 1
+SCHEMA = 2
+OLDER = (1,)  # schemas in which the cases, verdicts and gaps have the same names
+NULL = {  # of quantities: why a number is null
+    "reference": "the reference gives no finite number",
+    "candidate": "the engine under test gives no finite number",
+    "difference": "there are not two finite numbers, or no unit to measure it in",
+    "tolerance": "no tolerance is set",
+    "spread": "lme4's optimizers give none",
+}
 
 
 def json_text(report: Report) -> str:
@@ -23,12 +32,20 @@ def json_text(report: Report) -> str:
     Returns
     -------
     str
-        An object with ``"schema": 1``. A float is its shortest decimal form that reads back to the same
-        bits. What is not finite is null, and ``"null"`` beside it maps the field's name to the reason.
+        An object with ``"schema": 2``. A float is its shortest decimal form that reads back to the same
+        bits. What is not finite is null, and ``"null"`` beside it maps the field's name to the reason. The quantities
+        of a result are columns of one length, as `pandas.DataFrame` takes them; why one is null stands once, at the
+        top.
     """
     data = {
         "schema": SCHEMA,
+        "lead": report.lead,
+        "inputs": report.inputs,
         "sentence": report.sentence,
+        "null": NULL,
+        "references": [
+            {"engine": r.engine, "sentence": r.sentence, "tally": asdict(r.tally)} for r in report.references
+        ],
         "engines": [_engine(engine) for engine in report.engines],
         "results": [_result(f) for f in (*report.findings, *report.agreements, *report.not_covered)],
         "planted": [{"fault": name, "planted": n, "caught": caught} for name, n, caught in report.planted],
@@ -40,7 +57,21 @@ def json_text(report: Report) -> str:
         ],
         "provenance": [list(pair) for pair in report.provenance],
     }
-    return clean_json(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)) + "\n"
+    return clean_json(_layout(data)) + "\n"
+
+
+LINES = 4  # containers deep; what lies deeper stands on one line, as a column or a piece of evidence does
+
+
+def _layout(value: Any, depth: int = 1) -> str:  # noqa: ANN401  # whatever JSON has
+    """Return JSON in lines that a diff can tell apart, and no more of them than that."""
+    if depth > LINES or not value or not isinstance(value, dict | list | tuple):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    named = isinstance(value, dict)
+    members = [(f"{json.dumps(name)}: ", value[name]) for name in sorted(value)] if named else [("", x) for x in value]
+    lines = [f"\n{' ' * depth}{name}{_layout(member, depth + 1)}" for name, member in members]
+    start, end = "{}" if named else "[]"
+    return f"{start}{','.join(lines)}\n{' ' * (depth - 1)}{end}"
 
 
 def schema_text() -> str:
@@ -54,6 +85,7 @@ def _engine(engine: Headline) -> dict[str, Any]:
         "reference": engine.reference,
         "sentence": engine.sentence,
         "light": engine.light,
+        "tally": asdict(engine.tally),
         "counts": [{"verdict": c.verdict, "word": c.word, "number": c.number} for c in engine.counts],
         "meaning": engine.meaning,
     }
@@ -87,7 +119,7 @@ def _result(f: Finding) -> dict[str, Any]:
         "definitions": c.definitions,
         "evidence": [_evidence(s.evidence) for s in f.evidence],
         "said": [list(pair) for pair in f.said],
-        "quantities": [_quantity(row, c) for row in c.rows],
+        "quantities": _quantities(c.rows),
         "r_code": f.result.r_code,
         "python_code": f.result.python_code,
     }
@@ -130,18 +162,10 @@ def _line(line: Line) -> dict[str, Any]:
     return words | {"above": [x if math.isfinite(x) else None for x in line.above]}
 
 
-def _quantity(row: QuantityRow, c: Comparison) -> dict[str, Any]:
-    numbers = {
-        "reference": (row.reference, f"{c.reference} gives no finite number"),
-        "candidate": (row.candidate, f"{c.candidate} gives no finite number"),
-        "abs": (row.abs, "there are not two finite numbers"),
-        "rel": (row.rel, "the reference is zero, or there are not two finite numbers"),
-        "in_se": (row.in_se, "not a fixed effect, or there is no standard error"),
-        "tolerance": (row.tolerance, "no tolerance is set"),
-        "spread": (row.spread, "lme4's optimizers give none"),
-    }
-    words = {name: getattr(row, name) for name in ("quantity", "measure", "agrees", "definition")}
-    return _finite(numbers) | words
+def _quantities(rows: Sequence[QuantityRow]) -> dict[str, list[Any]]:
+    numbers = {name: [float(x) if math.isfinite(x := getattr(row, name)) else None for row in rows] for name in NULL}
+    words = {name: [getattr(row, name) for row in rows] for name in ("quantity", "measure", "agrees", "definition")}
+    return numbers | words
 
 
 def _finite(numbers: Mapping[str, tuple[float, str]]) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lmerbridge.parity import Comparison, Verdict, title
+from lmerbridge.parity import AT_LIMIT, Comparison, Verdict, title
 from lmerbridge.report.outcome import fails, reference_at_fault
+from lmerbridge.report.tally import is_silent
 from lmerbridge.report.wording import count_phrase, enumeration, short
-from lmerbridge.results import Fit
 
 
 def meaning(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     """Return what the comparisons of one engine with one reference mean for use, a sentence each."""
-    told = (say(comparisons) for say in (_use, _distance, _short, _definitions, _reference, _not_compared))
+    told = (say(comparisons) for say in (_use, _distance, _short, _definitions, _reference, _at_limit, _not_compared))
     return tuple(filter(None, told))
 
 
@@ -47,11 +47,6 @@ def _short(comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def is_silent(fit: Fit) -> bool:
-    """Whether a fit claims to have converged and warns of nothing."""
-    return fit.converged and all(condition.kind == "message" for condition in fit.conditions)
-
-
 def _definitions(comparisons: Sequence[Comparison]) -> str:
     by_name = sorted({title(name) for c in comparisons for name in c.definitions})
     number = sum(bool(c.definitions) for c in comparisons)
@@ -67,6 +62,14 @@ def _reference(comparisons: Sequence[Comparison]) -> str:
         return ""
     fits = count_phrase(number, "{n} fit", "{n} fits")
     return f"On {fits} it is {comparisons[0].reference} that stopped short, and its numbers that are off."
+
+
+def _at_limit(comparisons: Sequence[Comparison]) -> str:
+    number = sum(AT_LIMIT in c.marks for c in comparisons)
+    if not number:
+        return ""
+    fits = count_phrase(number, "{n} fit", "{n} fits")
+    return f"On {fits} the verdict is {AT_LIMIT}: another processor may turn it."
 
 
 def _not_compared(comparisons: Sequence[Comparison]) -> str:

@@ -33,10 +33,10 @@ WORDS: dict[Verdict, Words] = {  # the worst first: the order of the findings
     Verdict.REFERENCE_FAULTY: Words("faulty reference", "bad", "the reference does not report what its theta gives"),
     Verdict.SPEC_MISMATCH: Words("other model", "bad", "rows, response or model space differ"),
     Verdict.OTHER_OBJECTIVE: Words("other objective", "bad", "the engines optimise different functions"),
-    Verdict.ENGINE_FAILED: Words("engine failed", "bad", "an engine raised an error or gave nothing usable"),
     Verdict.FAULTY_REPORT: Words("faulty report", "bad", "a number that is none, and how the engine came to it"),
     Verdict.BOTH_SHORT: Words("both stop short", "bad", "both engines stopped clearly above the best optimum known"),
     Verdict.OTHER_OPTIMUM: Words("other optimum", "bad", "an engine stopped clearly above the best optimum known"),
+    Verdict.ENGINE_FAILED: Words("engine failed", "bad", "an engine raised an error or gave nothing usable"),
     Verdict.LOOSE_STOP: Words("loose stop", "note", "an engine stopped a little above the optimum"),
     Verdict.OTHER_DEFINITION: Words("other definition", "note", "same optimum; a named definition differs"),
     Verdict.SAME_OPTIMUM: Words("same optimum", "ok", "same model, same objective, same optimum, same numbers"),
@@ -62,8 +62,8 @@ def stage_level(evidence: Evidence, comparison: Comparison) -> Level:
     """Return the level of a stage: where it differs, the verdict says whether that is harmful."""
     if evidence.agrees:
         return "ok"
-    defined = evidence.stage == "pinned" and bool(comparison.definitions)
-    return "note" if defined or comparison.verdict.agrees or reference_at_fault(comparison) else "bad"
+    remark = evidence.stage == "flags" or (evidence.stage == "pinned" and bool(comparison.definitions))
+    return "note" if remark or comparison.verdict.agrees or reference_at_fault(comparison) else "bad"
 
 
 def fails(comparison: Comparison) -> bool:

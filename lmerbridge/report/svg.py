@@ -52,11 +52,11 @@ def style(name: str) -> AbstractContextManager[None]:
     return mpl.rc_context(STYLE | {"svg.hashsalt": name})
 
 
-def canvas(width: float, height: float, left: float, top: float = 0.08) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float, left: float, top: float = 0.08, right: float = RIGHT) -> tuple[Figure, Axes]:
     """Return an empty figure of a size in inches, see-through, and its axes, within margins in inches."""
     figure = Figure(figsize=(width, height))
     figure.patch.set_visible(False)
-    room = (width - left - RIGHT) / width, (height - top - BOTTOM) / height
+    room = (width - left - right) / width, (height - top - BOTTOM) / height
     axes = figure.add_axes((left / width, BOTTOM / height, *room))
     axes.patch.set_visible(False)
     return figure, axes

@@ -158,3 +158,45 @@ def test_an_engine_that_crashes_or_hangs_costs_its_own_case_only():
 def test_an_engine_nobody_offers_is_an_error_before_any_fit():
     with pytest.raises(InvalidArgument, match="no engine 'nosuch' is installed"):
         next(suite.run_cases(FEW, ["nosuch"]))
+
+
+GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with code and a report, and what commits a change of one of its files."""
+    files = {"lmerbridge/a.py": "1", "r/R/a.R": "1", "reports/parity.json": "1"}
+
+    def commit(name):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.read_text() + "1" if path.exists() else files[name])
+        for words in (("add", "."), ("commit", "-q", "-m", name)):
+            subprocess.run([*GIT, *words], cwd=tmp_path, check=True)
+        return suite._commit(tmp_path / "lmerbridge")
+
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    for name in files:
+        commit(name)
+    return commit
+
+
+def test_the_commit_of_a_report_is_the_last_that_changed_code_so_that_the_same_code_gives_the_same_report(
+    checkout, tmp_path
+):
+    code = checkout("lmerbridge/a.py")
+    assert code["commit"].split(" of ")[1].count("-") == 2
+    assert checkout("reports/parity.json") == code
+    assert checkout("r/R/a.R") != code
+    (tmp_path / "lmerbridge" / "a.py").write_text("mine")
+    assert suite._commit(tmp_path / "lmerbridge")["commit"].endswith(", and changes not committed")
+
+
+def test_a_package_in_no_checkout_has_no_commit(tmp_path, monkeypatch):
+    (tmp_path / "site" / "lmerbridge").mkdir(parents=True)
+    assert suite._commit(tmp_path / "site" / "lmerbridge") == {}
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)  # one that holds it, and does not know it
+    assert suite._commit(tmp_path / "site" / "lmerbridge") == {}
+    monkeypatch.setenv("PATH", "")  # and no git
+    assert suite._commit(tmp_path / "site" / "lmerbridge") == {}

@@ -1,6 +1,7 @@
 """The HTML report in a real browser: it opens, its filters work, it asks nothing of a network."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -160,3 +161,62 @@ def test_print_opens_every_finding_and_drops_what_one_cannot_click(opened):
     assert page.locator("details:not([open])").count() == 0
     assert not page.locator("nav").is_visible()
     assert not page.locator(".filter").is_visible()
+
+
+def large():
+    """Six engines on 94 cases, of which every seventh is a finding."""
+    for engine in ("statsmodels", "statsmodels[shared]", "mixedlm", "nlme", "glmmTMB", "interlace"):
+        for place in range(94):
+            verdict = (Verdict.SAME_OPTIMUM, Verdict.OTHER_OPTIMUM)[place % 7 == 0]
+            yield result(f"a_case_of_the_suite_{place}/REML", comparison(verdict, engine, gap=92.4))
+
+
+def test_the_summary_of_a_large_report_prints_on_two_pages_and_a_button_prints_everything(browser, tmp_path):
+    path = tmp_path / "parity.html"
+    path.write_text(html(describe(run(*large()))), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    pages = [len(re.findall(rb"/Type /Page\b", page.pdf(format=size))) for size in ("A4", "Letter")]
+    assert max(pages) <= 2
+    page.evaluate("window.print = () => {}")
+    page.click("text=Print everything")
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) > 10
+    page.close()
+
+
+def test_what_prints_first_is_the_table_the_gaps_and_the_worst_findings(opened):
+    page = opened()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for place in ("h1", ".tally", "#gaps svg.ladder", "#findings summary"):
+        assert page.locator(place).first.is_visible(), place
+    for place in ("#heatmap", "#tolerances", "#findings pre"):
+        assert not page.locator(place).first.is_visible(), place
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_label_of_the_forest_stands_beside_its_line(opened, width):
+    page = opened(viewport={"width": width, "height": 900})
+    labels, lines = (
+        page.locator(f".forest svg {what}").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect()).map(box => [box.left, box.right, box.top, box.bottom])"
+        )
+        for what in ("text", "path[style*='--s1'], use[style*='--s1']")
+    )
+    assert lines
+    for left, right, top, bottom in lines:
+        over = [text for text in labels if text[0] < right and text[1] > left and text[2] < bottom and text[3] > top]
+        assert over == []
+
+
+def test_a_touch_on_a_row_opens_its_numbers(opened):
+    page = opened(has_touch=True, viewport={"width": 400, "height": 900})
+    page.locator(".heatmap tr", has_text="far").locator("td").first.tap()
+    expect(page.locator("[id='statsmodels/far']")).to_have_attribute("open", "")
+    assert page.locator("[title]").count() == 0
+
+
+def test_the_table_of_engines_fits_a_telephone(opened):
+    page = opened(viewport={"width": 400, "height": 900})
+    inside = page.locator(".tally").evaluate("one => [one.scrollWidth, one.parentElement.clientWidth]")
+    assert inside[0] <= inside[1]

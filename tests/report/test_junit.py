@@ -9,11 +9,12 @@ from datetime import date
 import jsonschema
 import pytest
 
-from lmerbridge.parity.evidence import Line
+from lmerbridge.parity.evidence import Evidence, Line
 from lmerbridge.parity.ledger import Stale
 from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.parity.suite import SuiteRun
 from lmerbridge.parity.verdict import Known, Verdict
+from lmerbridge.parity.words import Code
 from lmerbridge.report import describe, json_text, junit, schema_text
 from tests.report.test_report import comparison, every_verdict, result, run
 
@@ -62,7 +63,7 @@ def test_the_counts_of_the_whole_are_those_of_its_suites():
     root = ET.fromstring(junit(report))
     for name in ("tests", "failures", "errors", "skipped"):
         assert int(root.attrib[name]) == sum(int(suite.attrib[name]) for suite in suites(report).values())
-    assert [suite.get("tests") for suite in suites(report).values()] == ["12", "1"]
+    assert [suite.get("tests") for suite in suites(report).values()] == ["15", "1"]
 
 
 def test_junit_fails_exactly_where_the_run_does():
@@ -101,6 +102,21 @@ def validate(data):
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert set(SCHEMA["$defs"]["verdict"]["enum"]) == set(Verdict)
+    assert set(SCHEMA["$defs"]["evidence"]["properties"]["code"]["enum"]) == set(Code)
+
+
+FIGURES = {  # one of each form that figures have
+    Code.OTHER_DATA: {"reference": "a", "candidate": "b", "rows_differing": {"y": 3}, "dropped": (1, 2)},
+    Code.OTHER_SPACE: {"candidate": "b", "reference": "a", "terms_differing": ({"group": "g", "in": "rows"},)},
+    Code.FLAGS_DIFFER: {"candidate": "b", "gap": math.nan, "remarks": {"converged": False, "single": True}},
+    Code.SOUND_REFERENCE: {"reference": "a"},
+}
+
+
+@pytest.mark.parametrize("code", FIGURES)
+def test_evidence_of_every_form_keeps_to_the_schema(code):
+    told = comparison(evidence=(Evidence(code, FIGURES[code]),))
+    validate(json.loads(json_text(describe(run(result(told=told))))))
 
 
 def test_every_report_keeps_to_the_schema():
@@ -116,11 +132,14 @@ def with_cause(data, **changes):
 BREACHES = {  # what is done to a report that the schema must refuse
     "a name too many": lambda data: data | {"extra": 1},
     "a name too few": lambda data: {name: value for name, value in data.items() if name != "stale"},
-    "another version": lambda data: data | {"schema": 2},
+    "another version": lambda data: data | {"schema": 1},
     "a verdict there is not": lambda data: data | {"results": [data["results"][0] | {"verdict": "fine"}]},
     "a gap as text": lambda data: data | {"results": [data["results"][0] | {"gap": {"lme4": "0.1"}}]},
     "a number left out": lambda data: data | {"results": [data["results"][0] | {"objective": {"noise": 1.0}}]},
-    "a quantity without a name": lambda data: data | {"results": [data["results"][0] | {"quantities": [{}]}]},
+    "a quantity without a name": lambda data: (
+        data | {"results": [data["results"][0] | {"quantities": {"quantity": ["sigma"]}}]}
+    ),
+    "a quantity that is a record": lambda data: data | {"results": [data["results"][0] | {"quantities": [{}]}]},
     "a code there is not": lambda data: with_cause(data, code="fine"),
     "a figure without a form": lambda data: with_cause(data, figures={"gap": [0.1]}),
     "a day that is none": lambda data: (
