@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -12,50 +12,59 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import deparse, expand
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
-from lmerbridge.translate.coding import Coding, named_contrasts
+from lmerbridge.translate.coding import Coded, Coding, named_contrasts
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, lme4_order
 
-PLAIN = re.compile(r"v(\d+)_")
+PLAIN = re.compile(r"(v\d+_)(?:\[(?:T\.)?(.*?)\](?=:|$)|:?(l\d+_))?")  # a variable, and its level, in brackets or not
+TEXT = re.compile(r"l(\d+)_")  # a level as a text
+INTERCEPTS = ("(Intercept)", "Intercept", "1")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PlainEstimates:
     """What a package has found, in its own order of fixed terms and in the order of `Plain.blocks`.
 
     Attributes
     ----------
-    terms : sequence of str
-        Its own names of the columns of ``x``.
-    x : ndarray, shape (n, p)
-    beta, covariance : ndarray, shapes (p,) and (p, p)
+    beta, covariance : array_like, shapes (p,) and (p, p)
     sigma, loglik : float
-    npar : int
-    covariances, modes : list of ndarray, shapes (k, k) and (levels, k)
-    fitted, residuals : ndarray, shape (n,)
+    covariances, modes : sequence of array_like, shapes (k, k) and (levels, k)
+        `Plain.covariances` and `Plain.modes` make them of tables by name.
+    fitted : array_like, shape (n,)
+        With the offset.
     converged : bool
+    terms : sequence of str, optional
+        The package's own names of the fixed terms. Without them they are those of `Plain.x`.
+    x : array_like, shape (n, p), optional
+        The package's own matrix of them. Without one the terms are compared by their names alone.
+    npar : int, optional
+        Without it the fixed effects, the covariances' own numbers and the residual variance are counted.
+    residuals : array_like, shape (n,), optional
+        Without them they are the response less ``fitted``.
     optimizer : str
     """
 
-    terms: list[str]
-    x: Array
-    beta: Array
-    covariance: Array
+    beta: Any
+    covariance: Any
     sigma: float
     loglik: float
-    npar: int
-    covariances: list[Array]
-    modes: list[Array]
-    fitted: Array
-    residuals: Array
+    covariances: Sequence[Any]
+    modes: Sequence[Any]
+    fitted: Any
     converged: bool
-    optimizer: str
+    terms: Sequence[str] | None = None
+    x: Any = None
+    npar: int | None = None
+    residuals: Any = None
+    optimizer: str = ""
 
 
 class Plain:
@@ -63,7 +72,8 @@ class Plain:
 
     Every variable of the fixed part is a column ``v0_``, ``v1_``, ... that holds its values, so that functions are
     evaluated, and the package codes factors and interactions itself. Random term ``i`` has a column ``g0_``, ... of
-    its factor's codes from 0, and of each of its own columns, as R has them, ``z0_0_``, ...
+    its factor's codes from 0, and of each of its own columns, as R has them, ``z0_0_``, ... A column that is a variable
+    of the fixed part bears that variable's name.
 
     Parameters
     ----------
@@ -72,7 +82,7 @@ class Plain:
 
     def __init__(self, spec: Spec) -> None:
         self.spec, self.frame = spec, model_frame(spec)
-        coding = Coding(self.frame.variables)
+        self._coding = coding = Coding(self.frame.variables)
         pieces = [(label, name) for label in coding.pieces for name in coding.pieces[label]]
         self.names = {f"v{i}_": name for i, (_, name) in enumerate(pieces)}
         self._of = {name: key for key, name in self.names.items()}
@@ -89,6 +99,22 @@ class Plain:
             found |= {f"z{i}_{j}_": block.columns[:, j] for j in range(block.width)}
         return pd.DataFrame(found)
 
+    @cached_property
+    def text(self) -> pd.DataFrame:
+        """The same columns, each factor as texts ``l0_``, ``l1_``, ... whose alphabetical order is that of its levels."""
+        codes = {f"g{i}_": block.codes for i, block in enumerate(self.blocks)}
+        codes |= {key: v.codes for key, v in self._values.items() if isinstance(v, pd.Categorical)}
+        return self.data.assign(**{key: _texts(values) for key, values in codes.items()})
+
+    @cached_property
+    def _coded(self) -> Coded:
+        return self._coding.matrix(self.frame.formula.terms, self.spec.contrasts)
+
+    @property
+    def x(self) -> Array:
+        """The matrix of the fixed part as R codes it, for a package that takes no formula."""
+        return self._coded.columns if self._coding.pieces else np.ones((len(self.frame.rows), 1))
+
     def fixed(self, factor: Callable[[str], str] = str) -> str:
         """Write the fixed part.
 
@@ -102,10 +128,52 @@ class Plain:
         ]
         return " + ".join(["1" if terms.intercept else "0", *products])
 
+    @cached_property
+    def columns(self) -> list[list[str]]:
+        """Names of the columns of each random term, ``1`` for an intercept."""
+        fixed = {tuple(map(deparse, nodes)) for nodes in self.frame.formula.terms.products}
+        own = {name: self._of[name] for (label,) in filter(_is_main, fixed) for name in self._coding.pieces[label]}
+        return [
+            ["1" if term == INTERCEPTS[0] else own.get(term, f"z{i}_{j}_") for j, term in enumerate(block.terms)]
+            for i, block in enumerate(self.blocks)
+        ]
+
     @property
     def bars(self) -> list[str]:
         """Write the random terms."""
-        return [_bar(i, block) for i, block in enumerate(self.blocks)]
+        return [f"({_sum(columns)} | g{i}_)" for i, columns in enumerate(self.columns)]
+
+    @property
+    def formula(self) -> str:
+        """Write the whole model."""
+        return f"y_ ~ {' + '.join([self.fixed(), *self.bars])}"
+
+    def covariances(self, table: Iterable[tuple[str, str, str, float]]) -> list[Array]:
+        """Read covariance matrices from rows of group, term, term and number.
+
+        Groups and terms are named as in `bars`, an intercept in any of the usual ways.
+        """
+        found = [np.full((block.width, block.width), np.nan) for block in self.blocks]
+        for group, one, other, value in table:
+            i, j, k = *self._place(group, one), self._place(group, other)[1]
+            found[i][j, k] = found[i][k, j] = value
+        return found
+
+    def modes(self, table: Iterable[tuple[str, object, str, float]]) -> list[Array]:
+        """Read conditional modes from rows of group, level, term and number.
+
+        A level is a code of `data` or a text of `text`.
+        """
+        found = [np.full((len(block.levels), block.width), np.nan) for block in self.blocks]
+        for group, level, term, value in table:
+            i, j = self._place(group, term)
+            found[i][int(str(level).strip("l_")), j] = value
+        return found
+
+    def _place(self, group: str, term: str) -> tuple[int, int]:
+        """Return the position of a group's block, and of a term in it."""
+        i = int(group[1:-1])
+        return i, self.columns[i].index("1" if term in INTERCEPTS else term)
 
     @cached_property
     def weights(self) -> Array | None:
@@ -130,27 +198,29 @@ class Plain:
 
     def fit(self, engine: str, package: str, found: PlainEstimates) -> Fit:
         """Say what a package has found in R's words."""
-        roots = [covariance.lower_root(c / found.sigma**2) for c in found.covariances]
-        spec, frame = self.spec, self.frame
-        terms = tuple(_r_name(term, self.names) for term in found.terms)
-        ones = np.ones(len(frame.rows))
-        weights = ones if self.weights is None else self.weights
-        random = tuple(block.random_term for block in self.blocks)
+        covariances, modes = ([np.asarray(v, dtype=np.float64) for v in of] for of in (found.covariances, found.modes))
+        roots = [covariance.lower_root(c / found.sigma**2) for c in covariances]
+        theta = covariance.join(roots)
+        spec, frame, beta = self.spec, self.frame, _doubles(found.beta)
+        terms = self._coded.names if found.terms is None else tuple(map(self._r_name, found.terms))
+        x = self.x if found.terms is None else found.x
+        fitted = _doubles(found.fitted)
+        npar = len(beta) + len(theta) + 1 if found.npar is None else found.npar
         return Fit(
             engine=engine,
             formula=frame.formula.text,
             reml=bool(spec.reml),
             terms=terms,
-            beta=found.beta,
-            covariance=found.covariance,
-            varcorr=VarCorr(covariance_blocks(self.blocks, found.covariances), found.sigma),
-            modes=group_modes(self.blocks, found.modes),
-            theta=covariance.join(roots),
+            beta=beta,
+            covariance=_doubles(found.covariance),
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), found.sigma),
+            modes=group_modes(self.blocks, modes),
+            theta=theta,
             sigma=found.sigma,
-            loglik=LogLik(found.loglik, found.npar, len(frame.rows), bool(spec.reml)),
+            loglik=LogLik(found.loglik, npar, len(frame.rows), bool(spec.reml)),
             criterion=-2.0 * found.loglik,
-            fitted_values=found.fitted,
-            residual_values=found.residuals,
+            fitted_values=fitted,
+            residual_values=frame.response - fitted if found.residuals is None else _doubles(found.residuals),
             rows=frame.rows,
             index=spec.data.index,
             rows_dropped=frame.rows_dropped,
@@ -158,8 +228,24 @@ class Plain:
             singular=any(map(covariance.singular, roots)),
             converged=found.converged,
             provenance=_provenance(engine, package, found.optimizer),
-            _design=Design(terms, found.x, frame.response, weights, frame.offset, frame.rows, random),
+            _design=None if x is None else self._design(terms, _doubles(x)),
         )
+
+    def _design(self, terms: tuple[str, ...], x: Array) -> Design:
+        frame, random = self.frame, tuple(block.random_term for block in self.blocks)
+        weights = np.ones(len(frame.rows)) if self.weights is None else self.weights
+        return Design(terms, x, frame.response, weights, frame.offset, frame.rows, random)
+
+    def _r_name(self, term: str) -> str:
+        """Put R's names of variables and levels into a package's name of a column."""
+
+        def name(found: re.Match[str]) -> str:
+            key, level = found[1], found[2] or found[3] or ""
+            if code := TEXT.fullmatch(level):
+                level = self._values[key].categories[int(code[1])]
+            return f"{self.names[key]}{level}" if key in self.names else found[0]
+
+        return INTERCEPTS[0] if term in INTERCEPTS else PLAIN.sub(name, term)
 
 
 def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
@@ -167,14 +253,21 @@ def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
     return Provenance(engine, version(package), optimizer, others)
 
 
-def _r_name(term: str, names: Mapping[str, str]) -> str:
-    """Put R's names of variables into a package's name of a column."""
-    return PLAIN.sub(lambda found: names.get(found[0], found[0]), term)
+def _doubles(values: Any) -> Array:  # noqa: ANN401 - whatever a package has its numbers in
+    return np.asarray(values, dtype=np.float64)
 
 
-def _bar(i: int, block: Block) -> str:
-    columns = ["1" if term == "(Intercept)" else f"z{i}_{j}_" for j, term in enumerate(block.terms)]
-    return f"({' + '.join(columns if '1' in columns else ['0', *columns])} | g{i}_)"
+def _texts(codes: NDArray[np.integer]) -> list[str]:
+    width = len(str(codes.max()))
+    return [f"l{code:0{width}d}_" for code in codes]
+
+
+def _is_main(product: tuple[str, ...]) -> bool:
+    return len(product) == 1
+
+
+def _sum(columns: list[str]) -> str:
+    return " + ".join(columns if "1" in columns else ["0", *columns])
 
 
 def _blocks(frame: ModelFrame, coding: Coding) -> tuple[Block, ...]:
