@@ -5,10 +5,8 @@ It reads lme4's formula language, and codes factors itself.
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from typing import Any
-
-import numpy as np
 
 from lmerbridge.translate import Plain, PlainEngine, PlainEstimates
 
@@ -24,29 +22,21 @@ class Glmm(PlainEngine):
         """Fit the model: see `lmerbridge.engines.PlainEngine`."""
         import glmm
 
-        reml = bool(model.spec.reml)
-        result: Any = glmm.fit(model.text, model.formula, reml=reml, weights=model.weights, offset=model.offset)
-        x, terms = glmm.model_matrix(model.text, f"~ {model.fixed()}")
+        reml, data = bool(model.spec.reml), model.text
+        result: Any = glmm.fit(data, model.formula, reml=reml, weights=model.weights, offset=model.offset)
+        x, terms = glmm.model_matrix(data, f"~ {model.fixed()}")
+        pairs = [(g, *pair) for g, names in result.re_groups for pair in combinations_with_replacement(names, 2)]
+        places = [(b["group"], level, t) for b in result.ranef_blocks for level in b["levels"] for t in b["terms"]]
         return PlainEstimates(
             terms=terms,
             x=x,
             beta=result.beta,
             covariance=result.vcov,
-            sigma=float(np.sqrt(result.dispersion)),
-            loglik=float(result.loglik),
-            npar=int(result.df),
-            covariances=model.covariances(
-                (group, *pair, value)
-                for (group, terms), packed in zip(result.re_groups, result.varcorr, strict=True)
-                for pair, value in zip(combinations_with_replacement(terms, 2), packed, strict=True)
-            ),
-            modes=model.modes(
-                (block["group"], level, term, value)
-                for block in result.ranef_blocks
-                for level, row in zip(block["levels"], block["values"], strict=True)
-                for term, value in zip(block["terms"], row, strict=True)
-            ),
+            sigma=result.dispersion**0.5,
+            loglik=result.loglik,
+            npar=result.df,
+            covariances=model.covariances(pairs, chain(*result.varcorr)),
+            modes=model.modes(places, result.ranef),
             fitted=result.fitted,
-            converged=bool(result.converged),
-            optimizer="BFGS" if result.n_grad else "without derivatives",
+            converged=result.converged,
         )

@@ -17,7 +17,8 @@ class LmePython(PlainEngine):
 
     name = "lme-python"
     requirement = "lmerbridge[engines]"
-    lacks = frozenset({"an offset", "contrasts"})
+    lacks = frozenset({"contrasts", "interactions of three"})
+    subtracts_offset = True
 
     def estimate(self, model: Plain) -> PlainEstimates:
         """Fit the model: see `lmerbridge.engines.PlainEngine`."""
@@ -26,17 +27,17 @@ class LmePython(PlainEngine):
         fit: Any = lme_python.lmer if model.weights is None else lme_python.lmer_weighted
         weights = {} if model.weights is None else {"weights": list(model.weights)}
         result = fit(model.formula, model.text, reml=bool(model.spec.reml), **weights)
+        rows = [row for row in result.var_corr if row[0] != "Residual"]
         return PlainEstimates(
             terms=result.fixed_names,
             x=result.design_matrix(model.text),
             beta=result.coefficients,
             covariance=result.sigma2 * np.array(result.v_beta_unscaled),
-            sigma=float(np.sqrt(result.sigma2)),
-            loglik=float(result.log_likelihood),
-            npar=round(result.aic / 2 + result.log_likelihood),
-            covariances=model.covariances(row[:4] for row in result.var_corr if row[0] != "Residual"),
-            modes=model.modes(result.ranef),
+            sigma=result.sigma2**0.5,
+            loglik=result.log_likelihood,
+            covariances=model.covariances([row[:3] for row in rows], [row[3] for row in rows]),
+            modes=model.modes([row[:3] for row in result.ranef], [row[3] for row in result.ranef]),
             fitted=result.fitted,
             residuals=result.residuals,
-            converged=bool(result.converged),
+            converged=result.converged,
         )

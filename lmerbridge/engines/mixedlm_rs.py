@@ -11,31 +11,31 @@ from lmerbridge.translate import Plain, PlainEngine, PlainEstimates
 
 
 class MixedlmRs(PlainEngine):
-    """``mixedlm_rs.mixedlm`` with its defaults, on one grouping factor. An offset is taken from the response."""
+    """``mixedlm_rs.mixedlm`` with its defaults, on one grouping factor. It has no offset."""
 
     name = "mixedlm-rs"
     requirement = "lmerbridge[engines]"
     lacks = frozenset({"weights", "contrasts", "two random terms"})
+    subtracts_offset = True
 
     def estimate(self, model: Plain) -> PlainEstimates:
         """Fit the model: see `lmerbridge.engines.PlainEngine`."""
         import mixedlm_rs
 
-        offset = 0.0 if model.offset is None else model.offset
-        data = model.text.assign(y_=model.data["y_"] - offset)
-        random = model.bars[0].strip("()").partition(" | ")[0]
-        built = mixedlm_rs.mixedlm(f"y_ ~ {model.fixed()}", data, groups="g0_", re_formula=f"~ {random}")
+        formula = f"y_ ~ {model.fixed()}"
+        built = mixedlm_rs.mixedlm(formula, model.text, groups="g0_", re_formula=f"~ {model.lefts[0]}")
         result = built.fit(reml=bool(model.spec.reml))
+        modes = result.random_effects
         p = len(result.fe_params)
         return PlainEstimates(
             terms=list(result.model.exog_names)[:p],
             x=result.model.exog,
             beta=result.fe_params,
             covariance=np.asarray(result.cov_params())[:p, :p],
-            sigma=float(np.sqrt(result.scale)),
-            loglik=float(result.llf),
+            sigma=result.scale**0.5,
+            loglik=result.llf,
             covariances=[np.atleast_2d(result.cov_re)],
-            modes=[np.array([np.ravel(result.random_effects[level]) for level in sorted(result.random_effects)])],
-            fitted=np.asarray(result.fittedvalues) + offset,
-            converged=bool(result.converged),
+            modes=[np.array([np.ravel(modes[level]) for level in sorted(modes)])],
+            fitted=result.fittedvalues,
+            converged=result.converged,
         )

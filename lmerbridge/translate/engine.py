@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from lmerbridge.errors import NotExpressible, SetupError
+from lmerbridge.errors import InvalidArgument, NotExpressible, SetupError
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Fit
 from lmerbridge.translate.foreign import fit_foreign, refuse_lme4s, refuse_structures
@@ -18,9 +18,11 @@ FEATURES: dict[str, Callable[[Plain], bool]] = {
     "an offset": lambda model: model.offset is not None,
     "contrasts": lambda model: bool(model.contrasts()),
     "ordered factors": lambda model: any(_is_ordered(model.data[key]) for key in model.names),
+    "interactions of three": lambda model: any(len(nodes) > 2 for nodes in model.frame.formula.terms.products),
     "REML": lambda model: bool(model.spec.reml),
     "ML": lambda model: not model.spec.reml,
     "two random terms": lambda model: len(model.blocks) > 1,
+    "slopes": lambda model: any(columns != ["1"] for columns in model.columns),
     "correlated random effects": lambda model: any(block.width > 1 for block in model.blocks),
     "a slope without an intercept": lambda model: any("1" not in columns for columns in model.columns),
     "a slope that is no fixed effect": lambda model: any(c[0] == "z" for columns in model.columns for c in columns),
@@ -41,14 +43,22 @@ class PlainEngine(ABC):
     requirement : str
         What pip installs where the package is absent. The default is the package.
     lacks : frozenset of str
-        What the package has no form for, in the words of `FEATURES`; such a model is `NotExpressible`.
+        What the package has no form for, in the words of `FEATURES`. Such a model is `NotExpressible`.
+    subtracts_offset : bool
+        Whether the model's response comes without its offset, for a package that takes none.
     """
 
     name: str
     package: str = ""
     requirement: str = ""
     lacks: frozenset[str] = frozenset()
+    subtracts_offset: bool = False
     capabilities: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls) -> None:
+        """Check the words of a class."""
+        if unknown := sorted(cls.lacks - set(FEATURES)):
+            raise InvalidArgument(f"{cls.__name__} lacks {unknown[0]!r}; expected are {', '.join(FEATURES)}.")
 
     def fit(self, spec: Spec) -> Fit:
         """Fit the model: see `lmerbridge.engines.Engine`.
@@ -60,10 +70,10 @@ class PlainEngine(ABC):
         """
         refuse_lme4s(spec, self.name)
         refuse_structures(spec, self.name)
-        model = Plain(spec)
+        model = Plain(spec, self.subtracts_offset)
         for feature in sorted(self.lacks):
             if FEATURES[feature](model):
-                raise NotExpressible(f"{self.name} is not given {feature}: it has no form for that.")
+                raise NotExpressible(f"{self.name} has no form for {feature}.")
         return fit_foreign(self.name, lambda: model.fit(self.name, self.package or self.name, self._estimate(model)))
 
     @abstractmethod

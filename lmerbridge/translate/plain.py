@@ -23,8 +23,7 @@ from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, lme4_order
 
-PLAIN = re.compile(r"(v\d+_)(?:\[(?:T\.)?(.*?)\](?=:|$)|:?(l\d+_))?")  # a variable, and its level, in brackets or not
-TEXT = re.compile(r"l(\d+)_")  # a level as a text
+VARIABLE, LEVEL = re.compile(r"v\d+_"), re.compile(r"l(\d+)_")
 INTERCEPTS = ("(Intercept)", "Intercept", "1")
 
 
@@ -39,7 +38,7 @@ class PlainEstimates:
     covariances, modes : sequence of array_like, shapes (k, k) and (levels, k)
         `Plain.covariances` and `Plain.modes` make them of tables by name.
     fitted : array_like, shape (n,)
-        With the offset.
+        With the offset, unless `Plain` took it from the response.
     converged : bool
     terms : sequence of str, optional
         The package's own names of the fixed terms. Without them they are those of `Plain.x`.
@@ -78,10 +77,12 @@ class Plain:
     Parameters
     ----------
     spec : Spec
+    subtract : bool
+        Take the offset from the response, for a package that has none: the fit gets it back.
     """
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec, self.frame = spec, model_frame(spec)
+    def __init__(self, spec: Spec, subtract: bool = False) -> None:
+        self.spec, self.frame, self._subtract = spec, model_frame(spec), subtract
         self._coding = coding = Coding(self.frame.variables)
         pieces = [(label, name) for label in coding.pieces for name in coding.pieces[label]]
         self.names = {f"v{i}_": name for i, (_, name) in enumerate(pieces)}
@@ -93,7 +94,7 @@ class Plain:
     @cached_property
     def data(self) -> pd.DataFrame:
         """All columns over the rows used, the response under the name ``y_``."""
-        found: dict[str, Any] = {"y_": self.frame.response, **self._values}
+        found: dict[str, Any] = {"y_": self.frame.response - self._subtracted, **self._values}
         for i, block in enumerate(self.blocks):
             found[f"g{i}_"] = block.codes
             found |= {f"z{i}_{j}_": block.columns[:, j] for j in range(block.width)}
@@ -101,7 +102,7 @@ class Plain:
 
     @cached_property
     def text(self) -> pd.DataFrame:
-        """The same columns, each factor as texts ``l0_``, ``l1_``, ... whose alphabetical order is that of its levels."""
+        """The same columns, each factor as texts ``l0_``, ``l1_``, ... that sort as its levels do."""
         codes = {f"g{i}_": block.codes for i, block in enumerate(self.blocks)}
         codes |= {key: v.codes for key, v in self._values.items() if isinstance(v, pd.Categorical)}
         return self.data.assign(**{key: _texts(values) for key, values in codes.items()})
@@ -139,33 +140,38 @@ class Plain:
         ]
 
     @property
+    def lefts(self) -> list[str]:
+        """Write the left-hand sides of the random terms."""
+        return [" + ".join(names if "1" in names else ["0", *names]) for names in self.columns]
+
+    @property
     def bars(self) -> list[str]:
         """Write the random terms."""
-        return [f"({_sum(columns)} | g{i}_)" for i, columns in enumerate(self.columns)]
+        return [f"({left} | g{i}_)" for i, left in enumerate(self.lefts)]
 
     @property
     def formula(self) -> str:
         """Write the whole model."""
         return f"y_ ~ {' + '.join([self.fixed(), *self.bars])}"
 
-    def covariances(self, table: Iterable[tuple[str, str, str, float]]) -> list[Array]:
-        """Read covariance matrices from rows of group, term, term and number.
+    def covariances(self, places: Iterable[tuple[str, str, str]], values: Iterable[float]) -> list[Array]:
+        """Sort the elements of covariance matrices, each with its group and two terms, into matrices.
 
         Groups and terms are named as in `bars`, an intercept in any of the usual ways.
         """
         found = [np.full((block.width, block.width), np.nan) for block in self.blocks]
-        for group, one, other, value in table:
+        for (group, one, other), value in zip(places, values, strict=True):
             i, j, k = *self._place(group, one), self._place(group, other)[1]
             found[i][j, k] = found[i][k, j] = value
         return found
 
-    def modes(self, table: Iterable[tuple[str, object, str, float]]) -> list[Array]:
-        """Read conditional modes from rows of group, level, term and number.
+    def modes(self, places: Iterable[tuple[str, object, str]], values: Iterable[float]) -> list[Array]:
+        """Sort conditional modes, each with its group, level and term, into tables.
 
         A level is a code of `data` or a text of `text`.
         """
         found = [np.full((len(block.levels), block.width), np.nan) for block in self.blocks]
-        for group, level, term, value in table:
+        for (group, level, term), value in zip(places, values, strict=True):
             i, j = self._place(group, term)
             found[i][int(str(level).strip("l_")), j] = value
         return found
@@ -188,8 +194,12 @@ class Plain:
 
     @property
     def offset(self) -> Array | None:
-        """The offset, where there is one."""
-        return self.frame.offset if np.any(self.frame.offset) else None
+        """The offset, where there is one that is not taken from the response."""
+        return self.frame.offset if np.any(self.frame.offset - self._subtracted) else None
+
+    @property
+    def _subtracted(self) -> Array:
+        return self.frame.offset * self._subtract
 
     def contrasts(self) -> dict[str, str]:
         """R's contrast functions that were asked for, by plain name."""
@@ -199,13 +209,13 @@ class Plain:
     def fit(self, engine: str, package: str, found: PlainEstimates) -> Fit:
         """Say what a package has found in R's words."""
         covariances, modes = ([np.asarray(v, dtype=np.float64) for v in of] for of in (found.covariances, found.modes))
-        roots = [covariance.lower_root(c / found.sigma**2) for c in covariances]
+        roots = [covariance.lower_root(c / float(found.sigma) ** 2) for c in covariances]
         theta = covariance.join(roots)
         spec, frame, beta = self.spec, self.frame, _doubles(found.beta)
         terms = self._coded.names if found.terms is None else tuple(map(self._r_name, found.terms))
         x = self.x if found.terms is None else found.x
-        fitted = _doubles(found.fitted)
-        npar = len(beta) + len(theta) + 1 if found.npar is None else found.npar
+        sigma, loglik, fitted = float(found.sigma), float(found.loglik), _doubles(found.fitted) + self._subtracted
+        npar = len(beta) + len(theta) + 1 if found.npar is None else int(found.npar)
         return Fit(
             engine=engine,
             formula=frame.formula.text,
@@ -213,12 +223,12 @@ class Plain:
             terms=terms,
             beta=beta,
             covariance=_doubles(found.covariance),
-            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), found.sigma),
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma),
             modes=group_modes(self.blocks, modes),
             theta=theta,
-            sigma=found.sigma,
-            loglik=LogLik(found.loglik, npar, len(frame.rows), bool(spec.reml)),
-            criterion=-2.0 * found.loglik,
+            sigma=sigma,
+            loglik=LogLik(loglik, npar, len(frame.rows), bool(spec.reml)),
+            criterion=-2.0 * loglik,
             fitted_values=fitted,
             residual_values=frame.response - fitted if found.residuals is None else _doubles(found.residuals),
             rows=frame.rows,
@@ -226,7 +236,7 @@ class Plain:
             rows_dropped=frame.rows_dropped,
             _padded_rows=spec.padded_rows,
             singular=any(map(covariance.singular, roots)),
-            converged=found.converged,
+            converged=bool(found.converged),
             provenance=_provenance(engine, package, found.optimizer),
             _design=None if x is None else self._design(terms, _doubles(x)),
         )
@@ -237,15 +247,19 @@ class Plain:
         return Design(terms, x, frame.response, weights, frame.offset, frame.rows, random)
 
     def _r_name(self, term: str) -> str:
-        """Put R's names of variables and levels into a package's name of a column."""
+        """Put R's names of variables and levels into a package's name of a column.
 
-        def name(found: re.Match[str]) -> str:
-            key, level = found[1], found[2] or found[3] or ""
-            if code := TEXT.fullmatch(level):
-                level = self._values[key].categories[int(code[1])]
-            return f"{self.names[key]}{level}" if key in self.names else found[0]
-
-        return INTERCEPTS[0] if term in INTERCEPTS else PLAIN.sub(name, term)
+        The levels belong to the factors in their order, wherever a package writes them: ``v0_[T.l1_]:v1_``, or
+        ``v0_:v1_:l1_``.
+        """
+        if term in INTERCEPTS:
+            return INTERCEPTS[0]
+        keys, codes = [key for key in VARIABLE.findall(term) if key in self.names], LEVEL.findall(term)
+        levels = {key: self._values[key] for key in keys if isinstance(self._values[key], pd.Categorical)}
+        if not codes or len(codes) != len(levels):
+            return VARIABLE.sub(lambda found: self.names.get(found[0], found[0]), term)
+        suffix = {key: v.categories[int(code)] for (key, v), code in zip(levels.items(), codes, strict=True)}
+        return ":".join(f"{self.names[key]}{suffix.get(key, '')}" for key in keys)
 
 
 def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
@@ -264,10 +278,6 @@ def _texts(codes: NDArray[np.integer]) -> list[str]:
 
 def _is_main(product: tuple[str, ...]) -> bool:
     return len(product) == 1
-
-
-def _sum(columns: list[str]) -> str:
-    return " + ".join(columns if "1" in columns else ["0", *columns])
 
 
 def _blocks(frame: ModelFrame, coding: Coding) -> tuple[Block, ...]:
