@@ -4,6 +4,7 @@ import ast
 import inspect
 import sys
 import textwrap
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 
@@ -120,6 +121,16 @@ def test_weights_divide_the_residual_variance_and_lme_python_leaves_them_out_of_
     assert (found.verdict is Verdict.SAME_OPTIMUM) == same, found.explain()
     assert same or "the difference is the sum of log weights" in found.reason
     assert found.gap[name] <= GAP
+
+
+def test_mgcvs_standard_errors_under_ml_are_a_definition_and_wrong_ones_are_not(frame):
+    spec = Spec(formula="Reaction ~ Days + (1 | Subject)", data=frame, weights="w", offset="o", reml=False)
+    ours, mgcv = Lme4().fit(spec), engine_or_skip("mgcv")
+    found = judge_candidate(spec, "lme4", ours, mgcv)
+    assert (found.verdict, found.definitions) == (Verdict.OTHER_DEFINITION, ("se_residual_df",)), found.explain()
+    assert found.gap["mgcv"] <= GAP
+    mgcv.fit = lambda spec: replace(found.candidate_fit, covariance=found.candidate_fit.covariance * 1.02)
+    assert judge_candidate(spec, "lme4", ours, mgcv).verdict is Verdict.UNEXPLAINED
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,9 @@ test_that("mgcv's numbers are those of the call a user would write", {
 test_that("conditional modes are by lme4's levels, whatever order an engine has them in", {
   formula <- "strength ~ 1 + (1 | batch/cask)"
   lme4s <- fit_lmer("pastes", formula, lme4::Pastes)
-  for (fit in c(fit_nlme, if (requireNamespace("mgcv", quietly = TRUE)) fit_mgcv, if (requireNamespace("glmmTMB", quietly = TRUE)) fit_glmmTMB)) {
+  there <- c(fit_nlme, if (requireNamespace("mgcv", quietly = TRUE)) fit_mgcv,
+             if (requireNamespace("glmmTMB", quietly = TRUE)) fit_glmmTMB)
+  for (fit in there) {
     found <- fit("engine", formula, lme4::Pastes)
     expect_identical(found[c("group.name", "group.level", "group.term")], lme4s[c("group.name", "group.level", "group.term")])
     expect_equal(found$group.mode, lme4s$group.mode, tolerance = half)
