@@ -26,7 +26,10 @@ from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
-PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy", "mixedlm", "interlace-lme")
+PYTHON_PACKAGES = (
+    *("statsmodels", "numpy", "scipy", "pandas", "patsy"),
+    *("mixedlm", "interlace-lme", "glmm", "mixedlm-rs", "lme-python"),
+)
 
 
 @dataclass(frozen=True, eq=False)
