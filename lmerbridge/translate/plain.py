@@ -132,12 +132,15 @@ class Plain:
     @cached_property
     def columns(self) -> list[list[str]]:
         """Names of the columns of each random term, ``1`` for an intercept."""
-        fixed = {tuple(map(deparse, nodes)) for nodes in self.frame.formula.terms.products}
-        own = {name: self._of[name] for (label,) in filter(_is_main, fixed) for name in self._coding.pieces[label]}
-        return [
-            ["1" if term == INTERCEPTS[0] else own.get(term, f"z{i}_{j}_") for j, term in enumerate(block.terms)]
-            for i, block in enumerate(self.blocks)
-        ]
+        mains = (deparse(nodes[0]) for nodes in self.frame.formula.terms.products if len(nodes) == 1)
+        own = {name: self._of[name] for label in mains for name in self._coding.pieces[label]}
+
+        def name(i: int, j: int) -> str:
+            term, column = self.blocks[i].terms[j], self.blocks[i].columns[:, j]
+            is_own = term in own and np.array_equal(self._values[own[term]], column)  # else a level's, named alike
+            return "1" if term == INTERCEPTS[0] else own[term] if is_own else f"z{i}_{j}_"
+
+        return [[name(i, j) for j in range(block.width)] for i, block in enumerate(self.blocks)]
 
     @property
     def lefts(self) -> list[str]:
@@ -274,10 +277,6 @@ def _doubles(values: Any) -> Array:  # noqa: ANN401 - whatever a package has its
 def _texts(codes: NDArray[np.integer]) -> list[str]:
     width = len(str(codes.max()))
     return [f"l{code:0{width}d}_" for code in codes]
-
-
-def _is_main(product: tuple[str, ...]) -> bool:
-    return len(product) == 1
 
 
 def _blocks(frame: ModelFrame, coding: Coding) -> tuple[Block, ...]:

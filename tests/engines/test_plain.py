@@ -236,7 +236,9 @@ def small():
     i = np.arange(24)
     factor = np.array(["a", "b"])[i % 2]
     ordered = pd.Categorical(factor, ordered=True)
-    return pd.DataFrame({"y": np.cos(i), "x": i % 5, "g": i // 4, "f": factor, "o": ordered, "w": 1.0 + i % 3})
+    return pd.DataFrame(
+        {"y": np.cos(i), "x": i % 5, "g": i // 4, "f": factor, "fb": i % 7, "o": ordered, "w": 1.0 + i % 3}
+    )
 
 
 @pytest.mark.parametrize("feature", FEATURES)
@@ -255,6 +257,7 @@ def test_a_slope_bears_the_name_of_the_fixed_variable_that_it_is(small):
     assert bars("y ~ f + log(x + 1) + (log(x + 1) | g)") == ["(1 + v1_ | g0_)"]
     assert bars("y ~ x:f + (x | g)") == ["(1 + z0_1_ | g0_)"]
     assert bars("y ~ f + (f | g)") == ["(1 + z0_1_ | g0_)"]
+    assert bars("y ~ fb + (f | g)") == ["(1 + z0_1_ | g0_)"]  # a variable that is called as the column of a level
 
 
 @settings(max_examples=60, deadline=None)
