@@ -39,6 +39,7 @@ And every warning::
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copyreg import __newobj__  # type: ignore[attr-defined]  # typeshed lacks it, pickle names it
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, Self
@@ -103,6 +104,10 @@ class LmerBridgeError(Exception):
         """Return the error with conditions that came before it, put before those that it has."""
         self.conditions = tuple(dict.fromkeys((*conditions, *self.conditions)))
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process makes the error: by its text and attributes, without ``__init__``."""
+        return __newobj__, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:
         told = (f"Before that, a {each.kind}: {' '.join(each.text.split())}" for each in self.conditions)
@@ -192,9 +197,6 @@ class RError(LmerBridgeError):
     def __init__(self, text: str, classes: tuple[str, ...] = (), call: str = "") -> None:
         self.text, self.classes, self.call = text, classes, call
         super().__init__(f"{text} (in {call})" if call and not call.startswith(INNER) else text)
-
-    def __reduce__(self) -> tuple[type[RError], tuple[str, tuple[str, ...], str], dict[str, Any]]:
-        return type(self), (self.text, self.classes, self.call), self.__dict__
 
 
 class WorkerDied(LmerBridgeError):

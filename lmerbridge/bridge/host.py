@@ -202,10 +202,10 @@ class Worker:
         """Return the error of a call of a process that has ended, which is looked into once."""
         self._end()
         if self._cause is None:
-            self._cause = self._why_it_ended()
+            self._cause = self._diagnose()
         return type(self._cause)(*self._cause.args)
 
-    def _why_it_ended(self) -> LmerBridgeError:
+    def _diagnose(self) -> LmerBridgeError:
         said, status = self._last_words(), self._process.returncode
         if said is None:
             return WorkerDied("the R process was closed while it was called; the next call starts another.")

@@ -197,6 +197,8 @@ def answer(call: Caller, request: Value) -> Value:
     match request:
         case {"function": str(function), "arguments": dict(arguments), "released": list(released)}:
             result = call(function, arguments, released)
+            if result.rid == NULL.rid:  # interrupted before or after its conditions were caught
+                return {"status": ["interrupt"]}
             names = result.do_slot("names") if len(result) else ()  # .names asks R to evaluate names(), for 30 us
             return {n: from_r(item) for n, item in zip(names, result, strict=True)}
     raise ProtocolError("a request names a function, its arguments and the models no longer needed")

@@ -34,7 +34,10 @@ class RPackage:
         try:
             model = host.keep(f"fit_{self.name}", **given)
         except RError as error:
-            raise _translation(error, spec).after(error.conditions) from error
+            ours = _translation(error, spec)
+            if ours is None:
+                raise
+            raise ours.after(error.conditions) from error
         return self._describe(spec, model)
 
     def _describe(self, spec: Spec, model: host.RModel) -> Fit:
@@ -81,7 +84,7 @@ class GlmmTMB(RPackage):
     name = "glmmTMB"
 
 
-def _translation(error: RError, spec: Spec) -> LmerBridgeError:
+def _translation(error: RError, spec: Spec) -> LmerBridgeError | None:
     if "lmerbridge_not_installed" in error.classes:
         return SetupError(
             f"R has no package {error.text}, which the engine needs; to install it:\n{remedy(error.text)}"
@@ -90,4 +93,4 @@ def _translation(error: RError, spec: Spec) -> LmerBridgeError:
         return NotExpressible(f"{error.text}.")
     if "lmerbridge_engine_failed" in error.classes:
         return EngineFailed(error.args[0])
-    return refusals.translate(error, spec) or error
+    return refusals.translate(error, spec)

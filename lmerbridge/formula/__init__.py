@@ -6,6 +6,7 @@ from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
 from lmerbridge.formula.syntax import (
     CONTRASTS,
+    FUNCTIONS,
     VALUES,
     Call,
     Constant,
@@ -27,6 +28,7 @@ from lmerbridge.formula.terms import Terms, expand
 
 __all__ = [
     "CONTRASTS",
+    "FUNCTIONS",
     "ONE",
     "VALUES",
     "Bar",

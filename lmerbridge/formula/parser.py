@@ -131,7 +131,7 @@ class _Reader:
         return self.count(node)
 
     def call(self, function: Token) -> Node:
-        package, name = ("", function.text) if function.text in self.allow else self.offered(function)
+        package, name = ("", function.text) if function.text in self.allow else self.resolve(function)
         self.expect("(")
         args: list[Node] = []
         names: list[str | None] = []
@@ -146,7 +146,7 @@ class _Reader:
         allowed.check_arguments(call)
         return call
 
-    def offered(self, function: Token) -> tuple[str, str]:
+    def resolve(self, function: Token) -> tuple[str, str]:
         """Return the package that is written before a function of those that every formula may call, and its name."""
         if function.text in FUNCTIONS or function.text in STRUCTURES:
             return "", function.text

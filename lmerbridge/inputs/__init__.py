@@ -1,6 +1,6 @@
 """What a user hands in: a model's specification, its control and its data."""
 
-from lmerbridge.inputs.checks import ApproximateDdf, Ddf, check_count, check_ddf, check_level, check_seed
+from lmerbridge.inputs.checks import ApproximateDdf, Ddf, as_numbers, draw_seed
 from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
@@ -17,6 +17,7 @@ from lmerbridge.inputs.spec import (
     check_allow,
 )
 from lmerbridge.inputs.tables import read_table
+from lmerbridge.inputs.types import as_typed
 
 __all__ = [
     "ALLOWED",
@@ -32,17 +33,16 @@ __all__ = [
     "RowVector",
     "Spec",
     "Start",
+    "as_numbers",
+    "as_typed",
     "check_allow",
-    "check_count",
-    "check_ddf",
     "check_fields",
     "check_keywords",
-    "check_level",
     "check_methods",
-    "check_seed",
     "check_signature",
     "check_type",
     "document",
+    "draw_seed",
     "hint_of_argument",
     "pandas_frame",
     "parse_json",

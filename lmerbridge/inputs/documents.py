@@ -1,4 +1,8 @@
-"""Documents that others wrote, in JSON or TOML, held against the types that they are read into."""
+"""Documents that others wrote, in JSON or TOML, held against the types that they are read into.
+
+A program wrote them: nothing is taken for what may be meant, as `as_typed` takes an argument, and an error names the
+place among many values.
+"""
 
 from __future__ import annotations
 

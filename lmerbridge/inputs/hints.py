@@ -13,27 +13,25 @@ INTERVALS = "se_fit=True gives standard errors; quantiles of simulate() or boots
 OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
 WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
 NO_GLMER = "generalized and nonlinear models are not wrapped; lmer fits a Gaussian response."
+PARALLEL = "write jobs=, the number of processes."
+TESTS = "contest() tests linear combinations of the fixed effects, anova(ddf=...) the terms."
 MEANS = "emmeans(specs, by) has the means, and its contrast() and pairs() their contrasts."
 
 ARGUMENTS = {  # of one function, or of any
-    "family": NO_GLMER,
-    "nAGQ": NO_GLMER,
+    **dict.fromkeys(("family", "nAGQ"), NO_GLMER),
     "lmer.method": f"reml=True or False chooses the criterion; of an optimizer, {OPTIMIZER}",
-    "optimizer": OPTIMIZER,
-    "maxiter": OPTIMIZER,
-    "full_output": OPTIMIZER,
+    **dict.fromkeys(("optimizer", "maxiter", "full_output"), OPTIMIZER),
     "verbose": "R's trace is not wrapped; fit.optinfo tells where the optimizer ended.",
     "devFunOnly": "fit.devfun() returns the deviance function.",
-    "lmer.groups": GROUPING,
-    "re_formula": GROUPING,
-    "vc_formula": GROUPING,
-    "exog_re": GROUPING,
+    **dict.fromkeys(("lmer.groups", "random", "re_formula", "vc_formula", "exog_re"), GROUPING),
     "missing": "write na_action='omit', 'exclude' or 'fail'.",
     "start_params": "write start=, with the theta to start from.",
     "exog": "write newdata=, a frame with the columns of the formula.",
     "factors": "a categorical column is a factor; contrasts={'factor': 'contr.sum'} names its coding.",
-    "interval": INTERVALS,
-    "predict.level": INTERVALS,
+    **dict.fromkeys(("interval", "predict.level"), INTERVALS),
+    "predict.type": "a Gaussian response has one scale; leave it out.",
+    **dict.fromkeys(("ncpus", "parallel"), PARALLEL),
+    "FUN": "write statistic=, a function of a fit.",
     "plot_ranef.group": "it names the grouping factor to draw, one of fit.ranef.",
     "se": "write se_fit=True.",
     "use_rfx": "write re_form='~0' for the fixed effects alone.",
@@ -44,10 +42,9 @@ ATTRIBUTES = {
     "params": "fixef has the fixed effects, theta and varcorr the others, parameters all of them.",
     "fe_params": "fixef has the fixed effects.",
     "fixefs": "coef has the coefficients of each group, fixef the fixed effects.",
-    "bse": "std_errors has the standard errors of the fixed effects.",
-    "bse_fe": "std_errors has the standard errors of the fixed effects.",
+    **dict.fromkeys(("bse", "bse_fe"), "std_errors has the standard errors of the fixed effects."),
     "tvalues": "coefficients has the t values.",
-    "pvalues": WITH_P,
+    **dict.fromkeys(("pvalues", "p_value"), WITH_P),
     "coefs": f"coefficients has estimates, standard errors and t values; {WITH_P}",
     "conf_int": "confint() gives the intervals.",
     "cov_params": "vcov has the covariance of the fixed effects.",
@@ -55,49 +52,37 @@ ATTRIBUTES = {
     "scale": "sigma is the residual standard deviation; its square is the variance.",
     "llf": "loglik has the log-likelihood.",
     "fittedvalues": "fitted has the fitted values.",
-    "random_effects": "ranef has the conditional modes.",
+    **dict.fromkeys(("random_effects", "ranefs"), "ranef has the conditional modes."),
     "random_effects_cov": "cond_var() has the covariances of the conditional modes.",
-    "ranefs": "ranef has the conditional modes.",
-    "ranef_var": "varcorr has the variances and covariances of the random effects.",
-    "ranef_corr": "varcorr has the variances and covariances of the random effects.",
+    **dict.fromkeys(("ranef_var", "ranef_corr"), "varcorr has the variances and covariances of the random effects."),
     "result_fit": "tidy() and summary().coefficients are the tables of the fixed effects.",
     "result_fit_stats": "glance() has AIC, BIC and the likelihood.",
     "fit": "lmer() has fitted the model already; update() fits it with changes.",
-    "post_hoc": MEANS,
-    "emmeans_contrast": MEANS,
-    "plot": "plot_residuals(), plot_qq() and plot_ranef(group) draw.",
-    "plot_summary": "plot_residuals(), plot_qq() and plot_ranef(group) draw.",
+    **dict.fromkeys(("post_hoc", "emmeans_contrast"), MEANS),
+    **dict.fromkeys(("plot", "plot_summary"), "plot_residuals(), plot_qq() and plot_ranef(group) draw."),
     "design_matrix": "model_matrix() has the design of the fixed part.",
+    **dict.fromkeys(("t_test", "f_test", "wald_test"), TESTS),
     "data": "get_data() has the data of the fit.",
     "warnings": "conditions has the messages and warnings of R.",
     "bootstrap_ci": "confint(method='boot') gives intervals by bootstrap.",
     "bootMer": "write bootstrap().",
     "lsmeans": "write emmeans(), or ls_means() for lmerTest's.",
-    "p_value": WITH_P,
     "rank_deficient": "dropped_terms has the terms that were left out.",
 }
+ASKED = """
+all_fit anova augment bootstrap coef confint contest cooks_distance drop1 emmeans emtrends fitted fixef get_me glance
+hatvalues influence is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs pb_modcomp predict
+profile ranef ranova re_pca ref_grid refit refit_ml resid sat_modcomp sigma simulate step summary tidy update
+varcorr vcov
+"""
 EXPORTS = {
     "Lmer": "lmer(formula, data) fits at once.",
     "Lm": "a model without random effects is one for statsmodels.",
-    "mixedlm": "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM.",
-    "MixedLM": "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM.",
-    **dict.fromkeys(("glmer", "Glmer", "glmer_nb", "nlmer", "glmerControl", "nlmerControl"), NO_GLMER),
     **dict.fromkeys(
-        (
-            "anova",
-            "confint",
-            "emmeans",
-            "fixef",
-            "ranef",
-            "VarCorr",
-            "summary",
-            "predict",
-            "simulate",
-            "drop1",
-            "update",
-        ),
-        "it is asked of a fit: lmer(formula, data), and its attribute or method of that name.",
+        ("mixedlm", "MixedLM"), "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM."
     ),
+    **dict.fromkeys(("glmer", "Glmer", "glmer_nb", "nlmer", "glmerControl", "nlmerControl"), NO_GLMER),
+    **{name: f"it is asked of a fit, as fit.{name}: lmer(formula, data) makes one." for name in ASKED.split()},
     "bootMer": "it is fit.bootstrap().",
 }
 
@@ -131,8 +116,9 @@ def hint_of_argument(function: str, name: str, known: Iterable[str]) -> str:
 
 def unknown_name(owner: str, name: str, known: Iterable[str], hints: dict[str, str]) -> UnknownName:
     """Return the error of a name that a fit or the package has not."""
-    near = nearest(name, known)
-    told = hints.get(name) or (f"did you mean {near}?" if near else "dir() lists the names that are there.")
+    near, hint = nearest(name, (each for each in known if not each.startswith("_"))), nearest(name, hints)
+    other = hints[hint] if hint else "dir() lists the names that are there."
+    told = hints.get(name) or (f"did you mean {near}?" if near else other)
     return UnknownName(f"{owner} has no {name!r}: {told}")
 
 

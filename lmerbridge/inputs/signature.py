@@ -31,16 +31,13 @@ def check_signature(function: F) -> F:
     known = signature(function)
     owner = f" of a {function.__qualname__.split('.')[0]}" if function.__name__ == "__init__" else ""
 
-    @wraps(function)
-    def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401  # whatever the function takes and returns
-        bound = _bind(function, known, given, named)
+    def check(bound: BoundArguments) -> None:
         types = _types(function)
         for name, value in bound.arguments.items():
             if known.parameters[name].kind not in MANY and name in types:
                 bound.arguments[name] = as_typed(name, value, types[name], owner)
-        return function(*bound.args, **bound.kwargs)
 
-    return call  # type: ignore[return-value]  # wraps gives it the signature of the function
+    return _wrap(function, check)
 
 
 def check_keywords(function: F) -> F:
@@ -51,14 +48,7 @@ def check_keywords(function: F) -> F:
     InvalidCall
         An argument is unknown, missing or given twice.
     """
-    known = signature(function)
-
-    @wraps(function)
-    def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401  # whatever the function takes and returns
-        bound = _bind(function, known, given, named)
-        return function(*bound.args, **bound.kwargs)
-
-    return call  # type: ignore[return-value]  # wraps gives it the signature of the function
+    return _wrap(function, lambda bound: None)
 
 
 def check_methods(of: C) -> C:
@@ -73,6 +63,19 @@ def check_fields(of: C) -> C:
     """Make a class check the arguments that its values are made of."""
     setattr(of, "__init__", check_signature(vars(of)["__init__"]))  # noqa: B010  # mypy lets none be assigned
     return of
+
+
+def _wrap(function: F, check: Callable[[BoundArguments], None]) -> F:
+    """Make a function check its arguments when it is called."""
+    known = signature(function)
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401  # whatever the function takes and returns
+        bound = _bind(function, known, given, named)
+        check(bound)
+        return function(*bound.args, **bound.kwargs)
+
+    return call  # type: ignore[return-value]  # wraps gives it the signature of the function
 
 
 def _bind(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import VALUES, Formula, is_plain, parse
+from lmerbridge.formula import CONTRASTS, VALUES, Formula, is_plain, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
 from lmerbridge.results import LMM, Array, Design, Kind
@@ -25,6 +25,7 @@ NaAction = Literal["omit", "exclude", "fail"]
 DoubleBar = Literal["split", "diag_special"]
 FactorContrasts: TypeAlias = Mapping[str, str | NDArray[Any] | pd.DataFrame]
 Start: TypeAlias = Sequence[float] | Array | Mapping[str, Sequence[float] | Array]
+WORDS = {"na_action": get_args(NaAction), "double_bar": get_args(DoubleBar), "contrasts": CONTRASTS}
 OWN = ("data", "weights", "offset", "subset", "contrasts", "start", "control", "design")  # what can be changed in place
 ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9.]*::(?:[A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*")
 
@@ -81,6 +82,8 @@ class Spec:
             raise InvalidArgument(f"data is a {type(self.data).__name__}; a pandas DataFrame is expected.")
         if not isinstance(self.reml, bool | np.bool_):
             raise InvalidArgument(f"reml is {self.reml!r}; True (REML) or False (ML) is expected.")
+        for argument, words in WORDS.items():
+            object.__setattr__(self, argument, _spelled(getattr(self, argument), words))
         if not isinstance(self.na_action, str | None) or self.na_action not in (None, "omit", "exclude", "fail"):
             raise InvalidArgument(f"na_action is {self.na_action!r}; 'omit', 'exclude' or 'fail' is expected.")
         if not isinstance(self.double_bar, str) or self.double_bar not in ("split", "diag_special"):
@@ -223,3 +226,10 @@ def check_allow(given: object) -> tuple[str, ...]:
         case [*names] if all(isinstance(name, str) and ALLOWED.fullmatch(name) for name in names):
             return tuple(map(str, names))
     raise InvalidArgument(f"allow is {given!r}; a list of functions as 'package::function' is expected.")
+
+
+def _spelled(given: Any, words: Iterable[str]) -> Any:  # noqa: ANN401  # checked after
+    """Return a word, or each word of a mapping, as it is written among those expected, whatever its case."""
+    if isinstance(given, Mapping):
+        return {key: _spelled(value, words) for key, value in given.items()}
+    return {word.casefold(): word for word in words}.get(given.casefold(), given) if isinstance(given, str) else given

@@ -13,6 +13,7 @@ from lmerbridge.errors import InvalidArgument
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 MARKS = frozenset((".", "-", "--", "?", "*", "missing", "none", "na", "n.a.", "unknown"))  # for a missing value
+THOUSANDS = r"\s*[-+]?\d{1,3}(,\d{3})+(\.\d+)?\s*"  # or three decimals: a factor of 1000 is no guess
 DECIMAL_COMMA = r"\s*[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+\s*"
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # by a file's first bytes
 
@@ -56,13 +57,13 @@ def read_table(
         expected = f"{', '.join(SEPARATORS)} or .parquet is expected, or --sep"
         raise InvalidArgument(f"{path.name} ends in {ending!r}; {expected}.")
     separator, point = _character("--sep", sep or SEPARATORS[ending]), _character("--decimal", decimal or ".")
-    if separator == point:
+    if separator == point and sep is not None:  # at the default one the numbers may be quoted
         raise InvalidArgument(f"--sep and --decimal are both {separator!r}; two different characters are expected.")
     options = {"sep": separator, "decimal": point, "na_values": list(na), "encoding": encoding or "utf-8"}
     frame = _read_separated(path, options, sure=sep is not None)
-    for column, why, option in _doubts(frame):
-        if not given[option.split()[0]]:
-            raise InvalidArgument(f"{path.name}: column {column!r} holds {why}; it looks like {option}.")
+    for column, why, option, advice in _doubts(frame):
+        if not given[option]:
+            raise InvalidArgument(f"{path.name}: column {column!r} holds {why}; {advice}.")
     return frame
 
 
@@ -73,7 +74,7 @@ def _character(option: str, value: str) -> str:
     return character
 
 
-def _shown(separator: str) -> str:
+def _quote(separator: str) -> str:
     return {"\t": r"'\t'"}.get(separator, f"'{separator}'")
 
 
@@ -97,14 +98,14 @@ def _read_text(path: Path, options: dict[str, Any]) -> pd.DataFrame:
         raise InvalidArgument(f"--encoding is {options['encoding']!r}; a name such as utf-8 is expected.") from error
     except (ValueError, OSError, EOFError, ImportError, RuntimeError) as error:  # pandas' and the archives' own
         raise InvalidArgument(
-            f"{path.name} cannot be read with --sep {_shown(options['sep'])}: {str(error).strip()}"
+            f"{path.name} cannot be read with --sep {_quote(options['sep'])}: {str(error).strip()}"
         ) from error
     return frame
 
 
 def _read_separated(path: Path, options: dict[str, Any], *, sure: bool) -> pd.DataFrame:
     """Read a text at its separator, and say at which other one it would be a table if it is none."""
-    fault = f"{path.name} has one column at --sep {_shown(options['sep'])}"
+    fault = f"{path.name} has one column at --sep {_quote(options['sep'])}"
     try:
         frame = _read_text(path, options)
         if not frame.index.equals(pd.RangeIndex(len(frame))) and frame.shape[1] > 1:  # pandas takes the first as labels
@@ -113,7 +114,7 @@ def _read_separated(path: Path, options: dict[str, Any], *, sure: bool) -> pd.Da
         frame, fault = pd.DataFrame(), str(error).removesuffix(".")
     better = "" if sure or frame.shape[1] > 1 else _better_separator(path, options)
     if better:
-        raise InvalidArgument(f"{fault}; it looks like --sep {_shown(better)}.")
+        raise InvalidArgument(f"{fault}; it looks like --sep {_quote(better)}.")
     if not frame.shape[1]:
         raise InvalidArgument(f"{fault}.")
     return frame
@@ -133,8 +134,8 @@ def _width(path: Path, options: dict[str, Any]) -> int:
         return 0
 
 
-def _doubts(frame: pd.DataFrame) -> Iterator[tuple[object, str, str]]:
-    """Yield columns of text that are numbers written otherwise: the column, what it holds, and the option."""
+def _doubts(frame: pd.DataFrame) -> Iterator[tuple[object, str, str, str]]:
+    """Yield columns of text that are numbers written otherwise: the column, what it holds, the option, and advice."""
     for column, values in frame.items():
         if pd.api.types.is_numeric_dtype(values):
             continue
@@ -143,8 +144,13 @@ def _doubts(frame: pd.DataFrame) -> Iterator[tuple[object, str, str]]:
             continue
         numbers = pd.to_numeric(texts, errors="coerce").notna()
         commas = texts.str.fullmatch(DECIMAL_COMMA)
-        if commas.any() and (commas | numbers).all():
-            yield column, f"numbers such as {texts[commas].iloc[0]!r}", "--decimal ,"
+        thousands = texts.str.fullmatch(THOUSANDS)
+        if thousands.any() and (thousands | numbers).all():
+            advice = "take the commas out where they part thousands, or give --decimal , where they part decimals"
+            yield column, f"numbers such as {texts[thousands].iloc[0]!r}", "--decimal", advice
+        elif commas.any() and (commas | numbers).all():
+            yield column, f"numbers such as {texts[commas].iloc[0]!r}", "--decimal", "it looks like --decimal ,"
         others = texts[~numbers].unique()
         if len(others) == 1 and numbers.mean() > 0.5 and others[0].lower() in MARKS:
-            yield column, f"numbers, and {others[0]!r} in {int((~numbers).sum())} rows", f"--na '{others[0]}'"
+            why = f"numbers, and {others[0]!r} in {int((~numbers).sum())} rows"
+            yield column, why, "--na", f"it looks like --na '{others[0]}'"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import FormulaError, InvalidArgument
-from lmerbridge.inputs.checks import RANGES
+from lmerbridge.inputs.checks import ANY, RANGES
 
 COLUMNS = (np.ndarray, pd.Series, pd.Index)  # sequences that are not Python's
 SYNONYMS = {"kr": "Kenward-Roger", "kenward": "Kenward-Roger"}  # of words, as other packages have them
@@ -56,16 +56,13 @@ def as_typed(name: str, value: object, kind: Any, owner: str = "") -> Any:  # no
     >>> as_typed("method", "wald", Literal["profile", "Wald"] | None)
     'Wald'
     """
+    is_allowed, told = RANGES.get(name, ANY) if kind in NUMBERS else ANY
     try:
-        return _in_range(name, _fit(value, kind), kind)
+        found = _fit(value, kind)
+        return _check(found, found is None or is_allowed(found))
     except Unfit:
         error = FormulaError if name == "formula" else InvalidArgument
-    raise error(f"{name}{owner} is {_shown(value, kind)}; {_expected(name, value, kind)}.")
-
-
-def _in_range(name: str, value: Any, kind: Any) -> Any:  # noqa: ANN401
-    limited = kind in NUMBERS and name in RANGES and value is not None
-    return _check(value, not limited or RANGES[name][0](value))
+    raise error(f"{name}{owner} is {_show(value, kind)}; {told or _expected(name, value, kind)}.")
 
 
 def _expected(name: str, value: object, kind: Any) -> str:  # noqa: ANN401
@@ -74,8 +71,6 @@ def _expected(name: str, value: object, kind: Any) -> str:  # noqa: ANN401
         return "text without NUL and halves of surrogate pairs is expected"
     if name == "formula":
         return "text such as 'y ~ x + (1 | g)' is expected"
-    if kind in NUMBERS and name in RANGES:
-        return RANGES[name][1]
     words: dict[str, str] = {}  # two spellings of one word are told once
     for text in _describe(kind):
         words.setdefault(text.casefold(), text)
@@ -115,12 +110,10 @@ def _complexity(kind: Any) -> int:  # noqa: ANN401
 
 
 def _word(value: Any, words: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    """Return a word as it is spelled among some, whatever its case."""
-    _check(value, isinstance(value, str | Integral) and not isinstance(value, bool))
-    if value in words:
-        return words[words.index(value)]
+    """Return a word as it is spelled among some, whatever its case: 1 is "1" too, and neither is True."""
+    _check(value, isinstance(value, str | Integral))
     spelled = {str(word).casefold(): word for word in words}
-    given = str(value).casefold()
+    given = (value if isinstance(value, str) else str(value)).casefold()
     found = spelled.get(given, SYNONYMS.get(given))
     return _check(found, found in words)
 
@@ -204,7 +197,7 @@ def _describe(kind: Any) -> Iterator[str]:  # noqa: ANN401
         yield WORDS.get(origin or kind) or CLASSES.get(name) or name
 
 
-def _shown(value: object, kind: Any) -> str:  # noqa: ANN401
+def _show(value: object, kind: Any) -> str:  # noqa: ANN401
     """Return a value as an error shows it: short, in one line, and by its type where an object is expected."""
     if isinstance(kind, type) and kind not in SCALARS:
         return f"a {type(value).__name__}"

@@ -11,7 +11,7 @@ import pandas as pd
 from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, notices, time_limit
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
 from lmerbridge.formula import Call, Formula, parse_right, read_expression, tree_names
-from lmerbridge.inputs import Frame, check_allow, check_count, check_seed, check_signature, pandas_frame
+from lmerbridge.inputs import Frame, check_allow, check_signature, pandas_frame
 from lmerbridge.results import Array
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
@@ -95,11 +95,9 @@ def data_template(formula: str, *, groups: int = 2, per_group: int = 1, allow: S
     >>> data_template("~ x + (1 | g)", groups=3, per_group=2).shape
     (6, 2)
     """
-    if min(groups, per_group) < 1:
-        raise InvalidArgument(f"groups is {groups!r} and per_group {per_group!r}; each is to be at least 1.")
     parsed = _parse(formula, allow)
-    size: dict[str, Value] = {"groups": int(groups), "per_group": int(per_group)}
-    reply = host.call("data_template", formula=parsed.source, allow=list(allow), **size)
+    given: dict[str, Value] = {"groups": groups, "per_group": per_group, "allow": list(allow)}
+    reply = host.call("data_template", formula=parsed.source, **given)
     return frame_from_r(notices.values_of(reply))
 
 
@@ -160,7 +158,6 @@ def simulate_formula(
     frame = pandas_frame(data)
     parsed = _parse(formula, allow, frame.columns)
     _check_response(formula, allow, frame)
-    nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     if not 0 <= sigma < float("inf"):
         raise InvalidArgument(f"sigma is {sigma!r}; a finite number of at least 0 is expected.")
     with time_limit(timeout):

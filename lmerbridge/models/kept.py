@@ -121,7 +121,7 @@ class KeptFit(Fit):
 
     @cached_property
     def _summary_text(self) -> str:
-        text: str = call_on(self, "summary_text")["text"][0]
+        text: str = model_of(self).call("summary_text")["text"][0]  # a text is shown without warnings
         return text
 
     @cached_property
@@ -154,14 +154,19 @@ def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
     def snapshot() -> None:
         kept.append(_snapshot(spec))
 
+    model = keep_model(spec, spec.kind.fit, snapshot, **given)
+    return kept[0], model
+
+
+def keep_model(spec: Spec, function: str, *meanwhile: Callable[[], None], **given: Value) -> host.RModel:
+    """Keep the model that a function of R makes of a specification, and say in our words why it cannot."""
     try:
-        model = host.keep(spec.kind.fit, snapshot, **given)
+        return host.keep(function, *meanwhile, **given)
     except RError as error:
         ours = refusals.translate(error, spec)
         if ours is None:
             raise
         raise ours.after(error.conditions) from error
-    return kept[0], model
 
 
 def rebuild(spec: Spec) -> host.RModel:
@@ -249,12 +254,15 @@ def ask(fit: HasModel, function: str, *, timeout: float | None = None, **argumen
             model = model_of(fit)
             reply = model.worker.call(function, handle=model.handle, **arguments)
     except RError as error:
-        raise _translate(error, fit).after(error.conditions) from error
+        ours = _translate(error, fit)
+        if ours is None:
+            raise
+        raise ours.after(error.conditions) from error
     notices.values_of(reply)
     return reply
 
 
-def _translate(error: RError, fit: HasModel) -> LmerBridgeError:
+def _translate(error: RError, fit: HasModel) -> LmerBridgeError | None:
     if error.text.startswith("number of rows in use has changed") and isinstance(fit, KeptFit):
         return refusals.of_other_rows(fit.spec)
     if "lmerbridge_refusal" in error.classes:
@@ -263,7 +271,7 @@ def _translate(error: RError, fit: HasModel) -> LmerBridgeError:
     if missing:
         package = missing[1]
         return SetupError(f"R has no package {package}, which this needs; to install it:\n{packages.remedy(package)}")
-    return error
+    return None
 
 
 def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:

@@ -29,6 +29,7 @@ from lmerbridge.errors import (
     InvalidArgument,
     KnownDefectWarning,
     LmerBridgeWarning,
+    NumbersAsTextWarning,
     RError,
     RowsLeftOutWarning,
     UnfitData,
@@ -40,7 +41,6 @@ from lmerbridge.inputs import (
     RowVector,
     Spec,
     check_allow,
-    check_level,
     check_methods,
     check_signature,
     pandas_frame,
@@ -90,7 +90,7 @@ class LmList(GroupedFit):
         DataFrame
             By group and term: conf_low, conf_high; NaN where a group could not be fitted.
         """
-        found = ask(self, "lmlist_confint", level=check_level(level), pool=bool(pool)).values
+        found = ask(self, "lmlist_confint", level=level, pool=bool(pool)).values
         bounds = long_table(found["bound"], tuple(found["groups"]), tuple(found["terms"]), ["conf_low", "conf_high"])
         return bounds.reindex(self.summary.index)
 
@@ -184,6 +184,7 @@ def lm_list(
     RWarning
         A group could not be fitted.
     RowsLeftOutWarning
+    NumbersAsTextWarning
     KnownDefectWarning
         lme4's pooled standard deviation is wrong: with weights, and before 2.1-0 where a group lacks a coefficient.
 
@@ -213,8 +214,9 @@ def lm_list(
         conditions=model.reply.conditions,
         _in_r=InR(partial(_model, parsed, kept, bool(pool), allowed, deepcopy(vectors)), model),
     )
+    of_text = map(NumbersAsTextWarning, columns.describe_text(frame, parsed))
     of_rows = _row_notices(spec, parsed.variables)
-    notices.give(chain(of_rows, notices.of_conditions(found.conditions), _pooling_notices(found.estimates)))
+    notices.give(chain(of_text, of_rows, notices.of_conditions(found.conditions), _pooling_notices(found.estimates)))
     return found
 
 

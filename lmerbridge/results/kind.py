@@ -17,6 +17,7 @@ from lmerbridge.errors import EngineFailed, UnfitData
 Values: TypeAlias = NDArray[Any]
 EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response"
 NO_NUMBERS = "lme4 gave a fit of NaN throughout."
+NO_DIGITS = "of which a double holds too few digits; take off its mean"
 ROUNDING = 256 * np.finfo(float).eps  # of the largest value: what reading and adding numbers may leave
 RELATIVE = 1e-10  # of the spread: lme4 solves normal equations, which leaves no more digits of a residual
 SQUARES = (1e-290, 1e300)  # sums of squares between which a double has all its digits
@@ -129,6 +130,8 @@ def check_residual(sigma: float, response: Values, weights: Values) -> None:
     if scaled <= max(RELATIVE * spread, ROUNDING * size):
         if told := check_scale(centred * size):
             raise UnfitData(f"the response {told}.")
+        if 0 < spread <= ROUNDING * size:
+            raise UnfitData(f"the response has values of size {size:.3g} that differ by {spread:.3g}, {NO_DIGITS}.")
         raise UnfitData(f"{EXACT}. The residual standard deviation is {scaled:.3g}, the response's {spread:.3g}.")
 
 

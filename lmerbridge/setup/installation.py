@@ -45,14 +45,18 @@ def ask_r(packages: Iterable[str], load: Iterable[str] = ()) -> dict[str, str]:
     source = ["source(commandArgs(TRUE))", f"print_facts(installed_facts({_in_r(packages)}))"]
     source += [f"print_facts(load_errors({_in_r(load)}))"] if load else []
     command = [find_rscript(), "--vanilla", *(word for line in source for word in ("-e", line))]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:  # a pipe may be held by what R has started
+    with (
+        tempfile.TemporaryFile() as out,  # a pipe may be held by what R has started
+        tempfile.TemporaryFile() as err,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,  # an R that dies leaves its files there
+    ):
         try:
             done = subprocess.run(  # noqa: S603  # the R that the user has chosen
                 [*command, str(r_directory() / "doctor.R")],
                 stdout=out,
                 stderr=err,
                 timeout=PATIENCE,
-                env=environment(),
+                env=environment() | {"TMPDIR": folder},
                 check=False,
             )
         except subprocess.TimeoutExpired as error:

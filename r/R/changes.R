@@ -27,8 +27,7 @@ refit_model <- function(handle, of, name = NULL, response = NULL, weights = NULL
     model@call$weights <- quote(.weights)
     rm(.weights, envir = scope) # lme4 puts those of the rows used there
   }
-  keep(handle, model, scope)
-  describe_fit(model)
+  keep_inexact(handle, model, scope)
 }
 
 # lme4's own refit(). From 1.1-8 to 1.1-32 it takes the answer of isREML(), TRUE or FALSE, for the number of fixed
@@ -65,9 +64,7 @@ copy_scope <- function(scope) list2env(as.list(scope, all.names = FALSE), parent
 # Keep lme4's refit by maximum likelihood of a model fitted by REML.
 refit_model_ml <- function(handle, of) {
   entry <- entry_of(of)
-  model <- lme4::refitML(entry$model)
-  keep(handle, model, copy_scope(entry$scope))
-  describe_fit(model)
+  keep_inexact(handle, lme4::refitML(entry$model), copy_scope(entry$scope))
 }
 
 # The report of a kept model's optimizer, with lme4's checks of its end point.

@@ -39,10 +39,13 @@ fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", con
   formula <- eval(str2lang(formula), scope)
   call <- lmer_call(formula, data, reml, na_action, contrasts, start, control)
   model <- keep_constants(eval(call, open_scope(new.env(parent = scope))), scope)
-  if (fits_exactly(model)) {
-    stop(errorCondition("exact fit", class = "lmerbridge_exact"))
-  }
-  keep(handle, model, open_scope(scope))
+  keep_inexact(handle, model, open_scope(scope))
+}
+
+# Keep and describe a model that leaves some of its response.
+keep_inexact <- function(handle, model, scope) {
+  if (fits_exactly(model)) stop(errorCondition("exact fit", class = "lmerbridge_exact"))
+  keep(handle, model, scope)
   describe_fit(model)
 }
 

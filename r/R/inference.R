@@ -260,7 +260,8 @@ ls_means_of <- function(handle, which = NULL, pairwise = FALSE, level = 0.95, dd
   refuse_shared_names(model)
   wrong <- setdiff(which, factor_terms(model))
   if (length(wrong)) {
-    refuse("which names ", toString(wrong), "; the terms of factors alone are ", toString(factor_terms(model)))
+    known <- if (length(factor_terms(model))) toString(factor_terms(model)) else "none"
+    refuse("which names ", toString(wrong), "; the terms of factors alone are ", known)
   }
   found <- refuse_substitute(lmerTest::ls_means(model, which = which, level = level, ddf = ddf, pairwise = pairwise))
   describe_frame(if (nrow(found)) as.data.frame(found) else {

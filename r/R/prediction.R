@@ -10,7 +10,7 @@ prediction_model <- function(entry) {
 }
 
 # lme4's predict(), in which each term keeps effects of its own.
-predicted <- function(model, ...) predict_merMod(list(mkNewReTrms = kept_effects))(model, ...)
+predict_by_place <- function(model, ...) predict_merMod(list(mkNewReTrms = kept_effects))(model, ...)
 
 # Refuse new data where R would compute a term otherwise than in the fit. Of cut(x, 3) R does not know the fit's
 # intervals, nor of I(scale(x)) the fit's mean. In such a model some row, taken alone, does not have its fitted value.
@@ -26,7 +26,7 @@ check_safe <- function(entry, model) {
 # Refuse new data where lme4's predict() fails on the fit's own rows, as with log(`the days`).
 check_predicts <- function(entry, model) {
   data <- entry$scope$data[attr(model@frame, "row.names"), , drop = FALSE]
-  tryCatch(predicted(model, data), error = function(e) {
+  tryCatch(predict_by_place(model, data), error = function(e) {
     quoted <- names_in_backticks(all.vars(stats::formula(model)))
     refuse("new data cannot be predicted: lme4's predict() fails of the fit's own rows (", conditionMessage(e), ")",
            if (length(quoted)) "; rename columns whose names need backticks: ", toString(quoted))
@@ -37,7 +37,7 @@ few <- function(values) unique(round(seq(1, length(values), length.out = 3L)))
 
 has_own_value <- function(i, entry, model) {
   data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
-  alone <- tryCatch(predicted(model, data), error = function(e) NaN)
+  alone <- tryCatch(predict_by_place(model, data), error = function(e) NaN)
   isTRUE(all.equal(unname(alone) + sum(data$.offset), model@resp$mu[i]))
 }
 
@@ -68,8 +68,8 @@ predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = 
   rows <- if (complete) complete_rows(model, newdata) else seq_len(NROW(newdata))
   newdata <- newdata[rows, , drop = FALSE]
   form <- chosen_effects(re_form, entry$scope)
-  fit <- predict_or_refuse(predicted(model, newdata, newparams, form, random.only = random_only,
-                                     allow.new.levels = allow_new_levels))
+  fit <- predict_or_refuse(predict_by_place(model, newdata, newparams, form, random.only = random_only,
+                                            allow.new.levels = allow_new_levels))
   se <- if (se_fit) standard_errors(model, entry, newdata, form, random_only)
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
@@ -136,15 +136,15 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
                  cluster_rand = NULL, weights = NULL) {
   differs <- random <- FALSE
   if (is.null(weights) && is.null(newdata)) weights <- model@resp$weights
-  noted <- function(effects, part) function(...) {
+  note_difference <- function(effects, part) function(...) {
     found <- effects(...)
     theirs <- tryCatch(lme4::mkNewReTrms(...), error = function(e) NULL)
     differs <<- differs || is.null(theirs) || any(found[[part]] != theirs[[part]])
     random <<- random || part == "Lambdat"
     found
   }
-  own <- list(predict = predict_merMod(list(mkNewReTrms = noted(kept_effects, "b"))),
-              mkNewReTrms = noted(new_effects, "Lambdat"))
+  own <- list(predict = predict_merMod(list(mkNewReTrms = note_difference(kept_effects, "b"))),
+              mkNewReTrms = note_difference(new_effects, "Lambdat"))
   simulated <- function(cond.sim) {
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
                   allow.new.levels = allow_new_levels)
@@ -153,8 +153,8 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
   }
   responses <- simulated(TRUE)
   if (any(weights != 1)) {
-    mean <- if (random) simulated(FALSE) else predicted(model, newdata, newparams, form,
-                                                        allow.new.levels = allow_new_levels)
+    mean <- if (random) simulated(FALSE) else predict_by_place(model, newdata, newparams, form,
+                                                               allow.new.levels = allow_new_levels)
     responses <- mean + (responses - mean) / sqrt(ifelse(weights > 0, weights, 1))
     differs <- TRUE
   }

@@ -1,5 +1,6 @@
 """What R says before an error goes with it: of a fit, of engines in R, of verbs; and texts without R's insides."""
 
+import copy
 import pickle
 import warnings
 
@@ -7,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import data_template, lm_list, lmer, load_dataset, params_template, simulate_formula
+from lmerbridge import data_template, errors, lm_list, lmer, load_dataset, params_template, simulate_formula
 from lmerbridge.engines import find
 from lmerbridge.errors import (
+    Condition,
     EngineFailed,
     InvalidArgument,
     LmerBridgeError,
@@ -210,3 +212,26 @@ def test_the_missing_cells_that_lmertest_tells_of_are_a_warning():
         found = fit.anova(ddf="Satterthwaite")
     assert [w.filename for w in seen] == [__file__]
     assert "Interpret type III hypotheses with care" in found.conditions[-1].text
+
+
+ARGUMENTS = {  # of errors that are not made of a text alone
+    "MissingColumns": (["q"], ["x", "y"], "weights"),
+    "UnsupportedColumn": ("x", "complex128", "split it"),
+    "RError": ("no such thing", ("simpleError", "error"), "stop(x)"),
+}
+ERRORS = [
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LmerBridgeError | Warning)
+]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_goes_to_another_process_and_back(kind, protocol):
+    """A pool of processes broke where a column was missing: its error could be pickled and not read."""
+    error = kind(*ARGUMENTS.get(kind.__name__, ("some text",)))
+    error.add_note("a note")
+    if isinstance(error, LmerBridgeError):
+        error.after([Condition("warning", "planted", ("warning",))])
+    for same in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error), copy.deepcopy(error)):
+        assert type(same) is kind
+        assert (str(same), same.args, vars(same)) == (str(error), error.args, vars(error))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "r" / "R").glob("*.R"))
 TOP_LEVEL = re.compile(r"^([\w.]+) <- ", re.MULTILINE)
 FUNCTION = re.compile(r"^([\w.]+) <- function\(", re.MULTILINE)
-CALLERS = {"call", "call_on", "ask", "keep"}  # what takes the name of an R function, whosever method it is
+CALLERS = {"call", "call_on", "ask", "keep", "keep_model"}  # what takes the name of an R function
 NO_CALL = {  # exported, though no call of this shape names it
     "call_named": "the worker hands each call to it",
     "release": "call_named() does it before a call",
@@ -89,6 +89,7 @@ def called():
         ('ask(self, "drop1_of", timeout=None)', {"drop1_of"}),
         ('model.worker.call("fit_lmer", snapshot, handle=h)', {"fit_lmer"}),
         ('host.keep("fit_lmlist", **given)', {"fit_lmlist"}),
+        ('keep_model(spec, "refit_model_ml", of=h)', {"refit_model_ml"}),
         ('name = "nlme"\nself.call(f"fit_{name}")', {"fit_nlme"}),
         ('LMM = Kind(fit="fit_lmer", title="a model")', {"fit_lmer"}),
         ('fit.call("no_such_function")', {"no_such_function"}),

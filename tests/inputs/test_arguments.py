@@ -15,7 +15,8 @@ import pytest
 import lmerbridge
 from lmerbridge import LmerFit, compare, lm_list, lmer, load_dataset, time_limit
 from lmerbridge.errors import InvalidArgument, InvalidCall, LmerBridgeError, ProtocolError, UnknownName, WorkerDied
-from lmerbridge.inputs import hints
+from lmerbridge.formula import CONTRASTS
+from lmerbridge.inputs import Spec, hints
 from lmerbridge.parity import pick, run_case, run_here
 from lmerbridge.report import check_formats, describe, html, make_folder, markdown, write
 
@@ -51,7 +52,7 @@ WRONG = {
     "True": True,
     "huge": 10**400,
 }
-MEANT = {  # values of WRONG that an argument of the name may have, beside its default, and True where it is a bool
+MEANT = {  # values of WRONG that an argument, of any function or of one, may have; its default, and True of a bool, too
     **dict.fromkeys(("df", "edf", "delta", "delta_cutoff"), "1.5 inf"),
     **dict.fromkeys(("tol", "rel_tol", "dev_tol"), "0 1.5 inf"),
     **dict.fromkeys(("k", "null", "rhs"), "0 -1 1.5"),
@@ -62,11 +63,15 @@ MEANT = {  # values of WRONG that an argument of the name may have, beside its d
     **dict.fromkeys(("engine", "reference"), "empty nonsense surrogate NUL"),
     **dict.fromkeys(("re_form", "maxfun", "adjust", "na_action", "weights", "offset", "subset", "start"), "None"),
     "base": "1.5",
+    "cov_reduce": "True",
     "delta_var": "-1 1.5",
+    **dict.fromkeys(("emmeans.offset", "ref_grid.offset"), "0 -1 1.5 Series"),
+    "emmeans.weights": "Series",
     "folder": "empty",
     "formats": "[] () empty",
     "jobs": "None -1",
     "method": "frame",  # contrasts of a grid with one row
+    "nesting": "{}",
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
     "rename_response": "nonsense",
@@ -196,7 +201,11 @@ def fault(name, function, given, argument, label, meant):
 def faults(targets):
     for name, function, needed in targets:
         for argument, default, boolean in arguments(function):
-            meant = {*MEANT.get(argument, "").split(), *["True"] * boolean}
+            meant = {
+                *MEANT.get(argument, "").split(),
+                *MEANT.get(f"{name}.{argument}", "").split(),
+                *["True"] * boolean,
+            }
             meant |= {
                 label for label in ("None", "True", "empty") if WRONG[label] is default or WRONG[label] == default
             }
@@ -301,6 +310,42 @@ def test_the_package_tells_what_a_word_of_others_is_here(name):
     with pytest.raises(UnknownName, match=rf"lmerbridge has no '{name}': \w+"):
         getattr(lmerbridge, name)
     assert not hasattr(lmerbridge, name)
+
+
+@pytest.mark.parametrize("name", hints.ASKED.split())
+def test_the_package_tells_what_is_asked_of_a_fit(name, fit):
+    assert hasattr(fit, name)
+    for spelled in (name, camel_case(name)):
+        with pytest.raises(UnknownName, match=rf"asked of a fit, as fit\.{name}:"):
+            getattr(lmerbridge, spelled)
+
+
+def camel_case(name):
+    """Spell a name as R does: allFit, isSingular, getME."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def test_no_hint_names_what_python_keeps_for_itself(fit):
+    for name in ("as_dict", "to_dict", "dataclass_fields", "repr", "getstate"):
+        with pytest.raises(UnknownName, match=r"did you mean [a-z]|dir\(\)|has"):
+            getattr(fit, name)
+        assert "__" not in str(hints.unknown_name("a fit", name, dir(fit), hints.ATTRIBUTES))
+
+
+SPELLED = {  # arguments of lmer with words in another case, and as they are written
+    "na_action": ({"na_action": "Omit"}, {"na_action": "omit"}),
+    "double_bar": ({"double_bar": "SPLIT"}, {"double_bar": "split"}),
+    **{word: ({"contrasts": {"f": word.swapcase()}}, {"contrasts": {"f": word}}) for word in CONTRASTS},
+}
+
+
+@pytest.mark.parametrize("case", SPELLED)
+def test_lmer_takes_its_words_in_any_case(case):
+    data = load_dataset("sleepstudy").assign(f=list("abcdef") * 30)
+    given, meant = (Spec(formula="Reaction ~ f + (1 | Subject)", data=data, **each) for each in SPELLED[case])
+    assert (given.na_action, given.double_bar, given.contrasts) == (meant.na_action, meant.double_bar, meant.contrasts)
+    assert lmer(given.formula, data, **SPELLED[case][0]).loglik == lmer(meant.formula, data, **SPELLED[case][1]).loglik
 
 
 @pytest.mark.parametrize("told", [*hints.ATTRIBUTES.values(), *hints.ARGUMENTS.values()])

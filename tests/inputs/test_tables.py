@@ -23,7 +23,7 @@ WRITTEN = {  # how a file is written: its name, pandas' options, what is given, 
     "tabs in a csv": ("a.csv", {"sep": "\t"}, {"sep": r"\t"}, r"it looks like --sep '\t'."),
     "bars": ("a.csv", {"sep": "|"}, {"sep": "|"}, "it looks like --sep '|'."),
     "commas in a tsv": ("a.tsv", {}, {"sep": ","}, "it looks like --sep ','."),
-    "decimal commas": ("a.csv", {"decimal": ","}, {"decimal": ",", "sep": ","}, "it looks like --decimal ,."),
+    "decimal commas": ("a.csv", {"decimal": ","}, {"decimal": ","}, "it looks like --decimal ,."),
     "Latin-1": ("a.csv", {"encoding": "latin-1"}, {"encoding": "latin-1"}, "it looks like --encoding latin-1."),
     "UTF-16": ("a.csv", {"encoding": "utf-16"}, {"encoding": "utf-16"}, "it looks like --encoding utf-16."),
     "another name": (
@@ -46,7 +46,7 @@ def written(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("how", [how for how in WRITTEN if how != "decimal commas"])
+@pytest.mark.parametrize("how", WRITTEN)
 def test_a_table_is_read_as_it_is_said_to_be_written(how, written):
     path, given, _ = written(how)
     pd.testing.assert_frame_equal(read_table(path, **given), FRAME)
@@ -58,6 +58,16 @@ def test_what_looks_otherwise_is_an_error_that_says_what_to_give(how, written):
     with pytest.raises(InvalidArgument) as raised:
         read_table(path)
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "values", [["1,043", "2,500"], ["-1,043", "999"], ["1,043,000", "2,000"], ["1,043.5", "2,000"]]
+)
+def test_commas_that_may_part_thousands_are_not_called_decimal_commas(values, tmp_path):
+    """Who did as told had numbers smaller by a factor of 1000."""
+    pd.DataFrame({"y": values, "g": "a"}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InvalidArgument, match=r"such as '-?1,043.*'; take the commas out where they part thousands"):
+        read_table(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("mark", [".", "-", "?", "missing"])

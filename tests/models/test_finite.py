@@ -65,6 +65,30 @@ def test_what_both_parts_fit_exactly_is_refused_wherever_an_optimizer_stops(name
         fit(formula, FRAME.assign(year=YEAR, y=y * size), optimizer, reml)
 
 
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("name", EXACT_PARTS)
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.LmerBridgeWarning")
+def test_a_refit_to_what_both_parts_fit_exactly_is_refused_too(name, reml):
+    """refit() took a response that is constant within groups, with a sigma of 2e-8, where lmer() refused it."""
+    formula, y = EXACT_PARTS[name]
+    noisy = lmer(formula, FRAME.assign(y=y + FRAME["y"] * np.std(y), year=YEAR), reml=reml)
+    with pytest.raises(UnfitData, match=r"fits? the response exactly"):
+        noisy.refit(y)
+    with pytest.raises(UnfitData, match=r"fits? the response exactly"):
+        noisy.update(data=FRAME.assign(y=y, year=YEAR))
+
+
+@pytest.mark.parametrize("mean", [1e15, -(2.0**53), 1e16])
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.LmerBridgeWarning")
+def test_a_response_of_few_digits_is_refused_as_such(mean):
+    with pytest.raises(
+        UnfitData, match=r"values of size .* that differ by .*, of which .*; take off its mean"
+    ) as raised:
+        lmer("y ~ x + (1 | g)", FRAME.assign(y=FRAME["y"] + mean))
+    assert "exactly" not in str(raised.value)
+    lmer("y ~ x + (1 | g)", FRAME.assign(y=FRAME["y"] + mean - mean))
+
+
 @BY_EACH
 @pytest.mark.parametrize("noise", [1e-3, 1e-6])
 @pytest.mark.parametrize("name", ["raw powers", "constant within groups beside a line"])

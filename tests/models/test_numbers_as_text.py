@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import lmer
+from lmerbridge import lm_list, lmer
+from lmerbridge.bridge.to_r.columns import TAKE_TEXT
 from lmerbridge.bridge.to_r.kinds import describe_numbers
 from lmerbridge.errors import NumbersAsTextWarning, UnfitData
+from lmerbridge.formula import FUNCTIONS
+from tests.oracle import plain, same_bits
 
 ROWS = 90
 DRAW = np.random.default_rng(8)
@@ -99,3 +102,41 @@ def test_a_model_with_more_columns_than_rows_names_the_text_that_made_them():
         fit("y ~ t + (1 | g)", with_stray(DISTINCT, "."))
     with pytest.raises(UnfitData, match=r"more rows than a term has random effects.*'t' is text, of which 89 of 90"):
         fit("y ~ x + (t | g)", with_stray(DISTINCT, "."))
+
+
+def test_a_list_of_linear_models_warns_of_numbers_as_text():
+    with pytest.warns(NumbersAsTextWarning, match="'t' is text, of which 0 of 90 values are numbers"):
+        lm_list("y ~ t | g", FRAME.assign(t=[f"{i % 5}%" for i in range(ROWS)]))
+
+
+CALLS = {name: f"{name}(t, 2)" for name in ("poly", "cut", "ns", "pmin")} | {"ifelse": 'ifelse(t == "10", t, "0")'}
+NUMERIC = [CALLS.get(name, f"{name}(t)") for name in sorted(FUNCTIONS - TAKE_TEXT)]
+OPERATIONS = ["I(t + 1)", "I(-t)", "I(x * t)", "log(t / 2)", "(t > 1)", 't <= "10"', "I(t %% 2)", "stats::poly(t, 2)"]
+SAME = ["I", "as.character", "as.factor", "as.vector", "c", "factor", "ordered", "interaction"]
+TEXTS = ["5", "10", "0", "20", "15", "10"] * 15
+OF_TEXT = "as.vector(model.matrix(~ %s, data.frame(t = rep(c('%s'), 15), stringsAsFactors = FALSE)))"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("call", [*NUMERIC, *OPERATIONS])
+def test_a_function_that_takes_numbers_takes_no_text(call, dtype):
+    """poly(), rank(), as.numeric() and ifelse() took the numbers of the sorted levels, without a word."""
+    with pytest.raises(UnfitData, match=r"takes numbers, and 't' is text.*pd.to_numeric"):
+        fit(f"y ~ x + ({call}) + (1 | g)", pd.Series(TEXTS, dtype=dtype))
+
+
+def test_a_function_that_takes_text_is_as_in_r():
+    for call in [*(f"{name}(t)" for name in SAME), '(t == "10")', 'ifelse(t == "10", 1, 2)']:
+        found = fit(f"y ~ {call} + (1 | g)", TEXTS, control={"check.conv.singular": "ignore"})
+        assert same_bits(found.model_matrix(), plain(found, OF_TEXT % (call, "', '".join(TEXTS[:6])))), call
+
+
+def test_the_response_and_a_slope_take_no_text_either():
+    for formula in ("log(t) ~ x + (1 | g)", "y ~ x + (poly(t, 2) | g)", "y ~ x + offset(t) + (1 | g)"):
+        with pytest.raises(UnfitData, match="takes numbers, and 't' is text"):
+            fit(formula, TEXTS)
+
+
+def test_a_categorical_has_the_numbers_of_its_levels_as_in_r():
+    found = fit("y ~ as.numeric(t) + (1 | g)", pd.Categorical(TEXTS, ["0", "5", "10", "15", "20"]))
+    assert found.model_matrix().iloc[:6, 1].tolist() == [2, 3, 1, 5, 4, 3]

@@ -54,7 +54,7 @@ def test_the_python_script_tells_the_same(mixed, tmp_path):
 
 
 def test_another_language_is_an_error(mixed, tmp_path):
-    with pytest.raises(InvalidArgument, match="'r' or 'python'"):
+    with pytest.raises(InvalidArgument, match="one of 'r', 'python'"):
         mixed.reproduce("julia", tmp_path)
 
 

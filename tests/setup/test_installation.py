@@ -1,7 +1,10 @@
+import tempfile
+
 import pytest
 
 from lmerbridge.bridge import host
 from lmerbridge.errors import SetupError
+from lmerbridge.setup import installation
 from lmerbridge.setup.compat import parse_version
 from lmerbridge.setup.installation import ask_r, find_rscript, rinterface_is_compiled, rinterface_version
 
@@ -49,3 +52,15 @@ def test_no_r_at_all_is_a_setup_error(monkeypatch, tmp_path):
 def test_the_rpy2_beside_us_has_a_version_and_was_compiled():
     assert rinterface_version().startswith("3.")
     assert rinterface_is_compiled()
+
+
+def test_an_r_that_dies_while_it_is_asked_leaves_no_files(tmp_path, monkeypatch):
+    dying = tmp_path / "Rscript"
+    dying.write_text(f"#!/bin/sh\nexec {find_rscript()} --vanilla -e 'tools::pskill(Sys.getpid(), 9)'\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr(installation, "find_rscript", lambda: str(dying))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with pytest.raises(SetupError, match="R does not run"):
+        ask_r(["lme4"])
+    assert list(tmp_path.iterdir()) == [dying]

@@ -14,7 +14,7 @@ from lmerbridge.bridge.to_r import columns, fitness
 from lmerbridge.bridge.wire import Factor, Logical, Table, Value
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.formula import CONTRASTS, Formula
-from lmerbridge.inputs import OPTIMIZERS, FactorContrasts, Spec, Start
+from lmerbridge.inputs import OPTIMIZERS, FactorContrasts, Spec, Start, as_numbers
 from lmerbridge.results import Array
 
 NEEDS = {
@@ -175,10 +175,7 @@ def _start(given: Start | None) -> Value:
 
 
 def _vector(name: str, given: object) -> Array:
-    try:
-        start = np.asarray(given, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        start = np.empty((0, 0))
+    start = as_numbers(given)
     if start.ndim != 1 or not np.isfinite(start).all():
         raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one per theta, is expected.")
     return start

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lmerbridge.bridge.to_r.kinds import INEXACT, ROUND, Kind, column_kind, describe_numbers
 from lmerbridge.bridge.wire import ClassVector, Factor, Logical, Table, Value
 from lmerbridge.errors import InputError, InvalidArgument, MissingColumns, UnfitData, UnsupportedColumn, amount
-from lmerbridge.formula import Call, Formula, Name, Node, number_text, walk
+from lmerbridge.formula import CONTRASTS, FUNCTIONS, Call, Formula, Name, Node, abbreviate, number_text, walk
 from lmerbridge.results import LMM
 from lmerbridge.results import Kind as ModelKind
 
@@ -31,6 +31,9 @@ TAKEN = frozenset((*PER_ROW.values(), "(weights)", "(offset)"))  # R's model fra
 NO_NAME = re.compile(r"|\.|\.\.\.|\.\.\d+")  # what R's grammar keeps for itself
 UNHOLDABLE = re.compile("[\0\ud800-\udfff]")  # R cuts a text at NUL; lone surrogates are no Unicode
 MAKES_LEVELS = frozenset(("factor", "as.factor", "ordered", "interaction", "as.character", "dummy"))
+TAKE_TEXT = MAKES_LEVELS | {*CONTRASTS, "I", "C", "c", "is.na", "relevel", "as.vector", "as.logical"}
+TAKE_NUMBERS = (FUNCTIONS - TAKE_TEXT) | {"<", "<=", ">", ">="}
+ARITHMETIC = frozenset(("+", "-", "*", "/", "^", ":", "%%", "%/%"))  # inside a function: among terms it is algebra
 
 
 def describe_text(frame: pd.DataFrame, formula: Formula) -> Iterator[str]:
@@ -50,6 +53,7 @@ def encode_table(frame: pd.DataFrame, formula: Formula, model: ModelKind = LMM) 
     MissingColumns, UnsupportedColumn, InvalidArgument, InputError
     """
     check_names(frame, formula.variables)
+    _check_text(frame, formula)
     if not len(frame):
         raise InvalidArgument("data has no rows; a model needs some.")
     columns = {name: encode_column(frame[name], _role(name, formula), model) for name in formula.variables}
@@ -87,6 +91,24 @@ def _factors_of(formula: Formula) -> set[str]:
     return {node.name for root in (*calls, *groups) for node in walk(root) if isinstance(node, Name)} & {
         *formula.variables
     }
+
+
+def _check_text(frame: pd.DataFrame, formula: Formula) -> None:
+    """Refuse text where numbers are expected: R has a factor, and some functions take the numbers of its levels."""
+    for call in _numeric_calls(formula):
+        for name in (node.name for node in call.args if isinstance(node, Name)):
+            if column_kind(frame[name])[0] == "text":
+                told = describe_numbers(frame[name]) or f"{name!r} is text"
+                remedy = f"{TO_NUMBERS}, or a categorical where the numbers of its levels are meant"
+                raise UnfitData(f"{abbreviate(call)} takes numbers, and {told}; {remedy}.")
+
+
+def _numeric_calls(formula: Formula) -> Iterator[Call]:
+    """Yield what computes with numbers: functions, and the arithmetic inside them."""
+    calls = [node for node in walk(formula.tree) if isinstance(node, Call)]
+    yield from (call for call in calls if call.function in TAKE_NUMBERS)
+    inside = (node for call in calls if call.function in FUNCTIONS for node in walk(call))
+    yield from (node for node in inside if isinstance(node, Call) and node.function in ARITHMETIC)
 
 
 def _check_levels(series: pd.Series, value: Value) -> None:

@@ -211,7 +211,8 @@ def _sdcor(quantities: Mapping[str, float]) -> dict[str, float]:
 
 
 def _check_optimizers(optimizers: Sequence[str] | None) -> tuple[str, ...]:
-    wanted = tuple(METHODS) if optimizers is None else tuple(optimizers)
+    spelled = {name.casefold(): name for name in METHODS}
+    wanted = tuple(spelled.get(name.casefold(), name) for name in (METHODS if optimizers is None else optimizers))
     if isinstance(optimizers, str) or not wanted or not set(wanted) <= set(METHODS):
         raise InvalidArgument(f"optimizers is {optimizers!r}; a sequence of some of {', '.join(METHODS)} is expected.")
     return tuple(dict.fromkeys(wanted))

@@ -14,7 +14,7 @@ from lmerbridge.bridge import Value, columns, host, lme4_version
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.formula import Call, Name, deparse, parse, tree_names
 from lmerbridge.inputs import Spec
-from lmerbridge.models.kept import KeptFit, model_of
+from lmerbridge.models.kept import KeptFit, keep_model, model_of
 from lmerbridge.results import Array
 from lmerbridge.setup import defects
 
@@ -82,10 +82,10 @@ def refit_model(fit: KeptFit, name: str | None, response: Array | None, weights:
         "weights": weights,
         "defect": defect,
     }
-    return host.keep("refit_model", **given)
+    return keep_model(fit.spec, "refit_model", **given)
 
 
 def refit_model_ml(fit: KeptFit) -> host.RModel:
     """Refit a fit's model by maximum likelihood."""
     of = model_of(fit)
-    return host.keep("refit_model_ml", of=of.handle)
+    return keep_model(fit.spec, "refit_model_ml", of=of.handle)

@@ -96,12 +96,9 @@ class Influence:
 
     def dfbeta(self, which: Literal["fixed", "var.cov"] = "fixed") -> pd.DataFrame:
         """Return the change in each estimate: that without the row or level, less that with all."""
-        match which:
-            case "fixed":
-                return self.fixed_effects_without - self.fixed_effects.to_numpy()  # terms may share a name
-            case "var.cov":
-                return self.var_cov_comps_without - self.var_cov_comps
-        raise InvalidArgument(f"which is {which!r}; 'fixed' or 'var.cov' is expected.")
+        if which == "fixed":
+            return self.fixed_effects_without - self.fixed_effects.to_numpy()  # terms may share a name
+        return self.var_cov_comps_without - self.var_cov_comps
 
     def dfbetas(self) -> pd.DataFrame:
         """Return the change in each fixed effect over its standard error without the row or level.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args, overload
+from typing import Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results import Array
 
 ResidualType = Literal["response", "pearson", "working", "deviance"]
-RESIDUALS: tuple[str, ...] = get_args(ResidualType)
 
 
 def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False) -> pd.Series:
@@ -40,8 +39,6 @@ def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False
     >>> fit.resid("pearson", scaled=True).head(2).round(4).tolist()
     [-0.1604, -0.5715]
     """
-    if type not in RESIDUALS:
-        raise InvalidArgument(f"type is {type!r}; one of {', '.join(RESIDUALS)} is expected: lme4 has no others.")
     return _label_rows(fit, call_on(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
 
 

@@ -91,9 +91,7 @@ def model_matrix(fit: KeptFit, type: Literal["fixed", "random", "random_list_raw
             return table.set_axis(fit._rows_index, axis=0)
         case "random":
             return getme.get_me(fit, "Z")
-        case "random_list_raw":
-            return getme.get_me(fit, "mmList")
-    raise InvalidArgument(f"type is {type!r}; 'fixed', 'random' or 'random_list_raw' is expected.")
+    return getme.get_me(fit, "mmList")
 
 
 def model_frame(fit: KeptFit, *, fixed_only: bool = False) -> pd.DataFrame:
@@ -154,8 +152,6 @@ def weights(fit: KeptFit, *, type: Literal["prior", "working"] = "prior") -> pd.
 
     ``working`` needs lme4 2.0-1.
     """
-    if type not in ("prior", "working"):
-        raise InvalidArgument(f"type is {type!r}; 'prior' or 'working' is expected.")
     if type == "working":
         need("weights_type")
     return fit._by_row(call_on(fit, f"{type}_weights")["values"], "weights")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lmerbridge.bridge import replies
 from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.inputs import as_numbers
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.results import Array, Design
 
@@ -53,10 +54,7 @@ def deviance_at(fit: KeptFit, theta: Points, *, timeout: float | None = None) ->
         A point has another number of elements than `theta`, or is one that no ``diag()``, ``cs()`` or ``ar1()``
         covariance gives.
     """
-    try:
-        points = np.atleast_2d(np.asarray(theta, np.float64))
-    except (TypeError, ValueError, OverflowError):
-        points = np.full((1, 1), np.nan)
+    points = np.atleast_2d(as_numbers(theta))
     if points.ndim != 2 or not np.isfinite(points).all():
         raise InvalidArgument(f"theta is {theta!r}; finite numbers, in one row per point, are expected.")
     if points.shape[1] != len(fit.theta):

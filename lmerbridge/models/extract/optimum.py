@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.kept import KeptFit, ask, call_on
 from lmerbridge.results import SINGULAR, Array, LogLik
 
@@ -175,7 +174,7 @@ def convergence(fit: KeptFit) -> Convergence:
 
 def is_singular(fit: KeptFit, *, tol: float = SINGULAR) -> bool:
     """Whether a random term has a variance of zero or a correlation of one, to ``tol``, as ``lme4::isSingular``."""
-    return bool(call_on(fit, "is_singular", tol=_tolerance(tol))["value"][0])
+    return bool(call_on(fit, "is_singular", tol=float(tol))["value"][0])
 
 
 def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
@@ -187,11 +186,5 @@ def singular_terms(fit: KeptFit, *, tol: float = SINGULAR) -> pd.Series:
     >>> fit.singular_terms().to_dict()
     {'Batch': True}
     """
-    flags = call_on(fit, "singular_terms", tol=_tolerance(tol))["value"].astype(bool)
+    flags = call_on(fit, "singular_terms", tol=float(tol))["value"].astype(bool)
     return pd.Series(flags, index=[block.name for block in fit.varcorr], name="singular")
-
-
-def _tolerance(tol: float) -> float:
-    if not (isinstance(tol, int | float) and tol >= 0):
-        raise InvalidArgument(f"tol is {tol!r}; a number of at least 0 is expected.")
-    return float(tol)

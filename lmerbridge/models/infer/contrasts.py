@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import ApproximateDdf, check_ddf, check_level
+from lmerbridge.inputs import ApproximateDdf
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask
 
@@ -148,7 +148,6 @@ def contest(
        estimate  conf_low  conf_high
     0     94.21     64.85     123.56
     """
-    check_ddf(ddf, ApproximateDdf)
     matrix = contrast_matrix(contrasts, fit.terms, alone=not joint)
     reply = ask(
         fit,
@@ -157,7 +156,7 @@ def contest(
         weights=matrix.to_numpy().ravel(),
         rhs=right_side(rhs, len(matrix)),
         joint=bool(joint),
-        level=check_level(level),
+        level=level,
         ddf=ddf,
     )
     table = frame(reply.values, ddf, prefix="")
@@ -204,12 +203,11 @@ def ls_means(
     1     B     31.64  42.0
     2     C     31.60  42.0
     """
-    check_ddf(ddf, ApproximateDdf)
     terms = None if which is None else [which] if isinstance(which, str) else list(which)
     given: dict[str, Value] = {
         "which": terms,
         "pairwise": bool(pairwise),
-        "level": check_level(level),
+        "level": level,
         "ddf": ddf,
     }
     reply = ask(fit, "ls_means_of", timeout=timeout, **given)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from lmerbridge.bridge import Reply, Value
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import check_count, check_seed
 from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask, model_of
@@ -152,9 +151,6 @@ def pb_modcomp(
     >>> test.p_value, len(test.reference)
     (0.1, 9)
     """
-    if not isinstance(smaller, KeptFit):
-        raise InvalidArgument(f"smaller is a {type(smaller).__name__}; a fit of lmer is expected.")
-    nsim, seed = check_count(nsim), None if seed is None else check_seed(seed)
     reply = ask(fit, "pb_modcomp", timeout=timeout, smaller=model_of(smaller).handle, nsim=nsim, seed=seed)
     return _mod_comp("parametric bootstrap", reply, fit.terms)
 

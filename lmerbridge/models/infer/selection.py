@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.formula import parse, tree_names
-from lmerbridge.inputs import ApproximateDdf, check_ddf
+from lmerbridge.inputs import ApproximateDdf
 from lmerbridge.models.infer.tables import AnovaTable, anova_table, frame
 from lmerbridge.models.kept import K, KeptFit, ask, fit_spec
 from lmerbridge.results import Condition
@@ -151,10 +151,6 @@ def step(
     'strength ~ (1 | batch:cask)'
     """
     _check_response(fit)
-    check_ddf(ddf, ApproximateDdf)
-    for name, alpha in (("alpha_random", alpha_random), ("alpha_fixed", alpha_fixed)):
-        if not 0 <= alpha <= 1:
-            raise InvalidArgument(f"{name} is {alpha!r}; a number from 0 to 1 is expected.")
     reply = ask(
         fit,
         "step_of",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import Reply, notices, time_limit
-from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RError
+from lmerbridge.errors import KnownDefectWarning, RError
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
@@ -92,10 +92,8 @@ def confint(
             return interval_table(chosen, _wald(fit, quantiles).loc[names], method)
         case "profile":
             return profile(fit, names, progress=progress, timeout=timeout).confint(level=level)
-        case "boot":
-            made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
-            return interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
-    raise InvalidArgument(f"method is {method!r}; 'profile', 'Wald' or 'boot' is expected.")
+    made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
+    return interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
 
 
 def _wald(fit: KeptFit, quantiles: Array) -> pd.DataFrame:

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import check_level
 from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.results import Array, CovarianceBlock, VarCorr
 
@@ -182,7 +181,7 @@ def quantiles_of(level: float) -> Array:
 
 def tail(level: float) -> float:
     """Return the probability on either side of an interval."""
-    return (1 - check_level(level)) / 2
+    return (1 - level) / 2
 
 
 def interval_table(parameters: pd.DataFrame, ends: pd.DataFrame, method: str) -> pd.DataFrame:

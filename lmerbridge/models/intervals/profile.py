@@ -40,11 +40,6 @@ from lmerbridge.results import Condition
 
 Start: TypeAlias = Literal["prev", "global"]
 Scale: TypeAlias = Literal["sdcor", "varcov"]
-CHOICES: dict[str, tuple[object, ...]] = {
-    "start_method": ("prev", "global"),
-    "optimizer": (None, *OPTIMIZERS),
-    "prof_scale": ("sdcor", "varcov"),
-}
 IN_R = {
     "alpha_max": "alphamax",
     "max_points": "maxpts",
@@ -60,22 +55,16 @@ LOWER = (
 )
 
 
-def options(**given: Value) -> dict[str, Value]:
+def options(optimizer: str | None, **others: Value) -> dict[str, Value]:
     """Return the options of R's ``profile`` under R's names.
 
     Raises
     ------
     InvalidArgument
     """
-    for name, value in given.items():
-        if name in CHOICES:
-            expected, right = f"one of {', '.join(map(repr, CHOICES[name]))}", value in CHOICES[name]
-        else:
-            high = 1 if name == "alpha_max" else np.inf
-            low = 4 if name == "max_points" else 0  # a spline takes four points
-            expected, right = f"a number from {low} to {high}", isinstance(value, int | float) and low <= value <= high
-        if not (right or (name == "delta" and value is None)):
-            raise InvalidArgument(f"{name} is {value!r}; {expected} is expected.")
+    if optimizer not in (None, *OPTIMIZERS):
+        raise InvalidArgument(f"optimizer is {optimizer!r}; one of {', '.join(OPTIMIZERS)}, or None, is expected.")
+    given: dict[str, Value] = {"optimizer": optimizer, **others}
     return {IN_R.get(name, name): value for name, value in given.items()}
 
 

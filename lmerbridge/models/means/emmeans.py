@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import Call, Name, Node, read_expression, source, tree_names
-from lmerbridge.inputs import check_ddf
+from lmerbridge.inputs import as_numbers
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means.grid import EmmGrid, Step, test_jointly
-from lmerbridge.models.means.methods import Names, check_one, name_list
+from lmerbridge.models.means.methods import Names, name_list
 
 MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
 MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
-SPELLINGS: dict[str, str] = {name.lower(): name for name in get_args(MeansMethod)}
-WEIGHTS: tuple[str, ...] = get_args(Weights)
 Reduction: TypeAlias = bool | str | Mapping[str, str]
 Nesting: TypeAlias = Literal[False] | Mapping[str, Names] | None
 REDUCTIONS = ("mean", "median", "min", "max", "range", "unique", "quantile", "meanint", "symmint")
@@ -45,7 +43,7 @@ def ref_grid(
 
     The arguments are those of `emmeans`; ``offset`` is one number here.
     """
-    grid = _held(fit, at, cov_reduce, nesting)
+    grid = _variables(fit, at, cov_reduce, nesting)
     if offset is not None:
         grid["offset"] = _numbers("offset", offset)
     return EmmGrid.of(fit, [_start("ref_grid", ddf, limit, grid)], 0, level, timeout)
@@ -136,7 +134,7 @@ def emmeans(
         averaged["weights"] = _weights(weights)
     if offset is not None:
         averaged["offset"] = _numbers("offset", offset)
-    grid = _held(fit, at, cov_reduce, nesting)
+    grid = _variables(fit, at, cov_reduce, nesting)
     steps: list[Step] = [_start("ref_grid", ddf, limit, grid), {"verb": "emmeans", "arguments": averaged}]
     return EmmGrid.of(fit, steps, 0, level, timeout)
 
@@ -185,9 +183,12 @@ def emtrends(
     """
     specs, by = _split(specs, by)
     (var,) = name_list("var", var, _factors(fit))
-    if max_degree not in range(1, 6):
-        raise InvalidArgument(f"max_degree is {max_degree!r}; a whole number from 1 to 5 is expected.")
-    given = {**_held(fit, at, cov_reduce, nesting), **_marginal(fit, specs, by), "var": var, "max.degree": max_degree}
+    given = {
+        **_variables(fit, at, cov_reduce, nesting),
+        **_marginal(fit, specs, by),
+        "var": var,
+        "max.degree": max_degree,
+    }
     if delta_var is not None:
         given["delta.var"] = float(delta_var)
     return EmmGrid.of(fit, [_start("emtrends", ddf, limit, given)], 0, level, timeout)
@@ -235,18 +236,16 @@ def joint_tests(
     2  recipe:temperature  10.0  210.0      1.006
     """
     by = () if by is None else name_list("by", by, _factors(fit))
-    return test_jointly(fit, [_start("ref_grid", ddf, limit, _held(fit, at, cov_reduce, nesting))], 0, by, timeout)
+    return test_jointly(fit, [_start("ref_grid", ddf, limit, _variables(fit, at, cov_reduce, nesting))], 0, by, timeout)
 
 
 def _start(verb: str, ddf: str, limit: int, arguments: Mapping[str, Value]) -> Step:
     """Return the step that begins with the model."""
-    method = str(ddf).lower()
-    check_ddf(SPELLINGS.get(method, ddf), MeansMethod)
     limits: dict[str, Value] = {"pbkrtest.limit": float(limit), "lmerTest.limit": float(limit)}
-    return {"verb": verb, "arguments": {**arguments, "lmer.df": method, **limits}}
+    return {"verb": verb, "arguments": {**arguments, "lmer.df": ddf.lower(), **limits}}
 
 
-def _held(fit: KeptFit, at: At | None, cov_reduce: Reduction | None, nesting: Nesting) -> dict[str, Value]:
+def _variables(fit: KeptFit, at: At | None, cov_reduce: Reduction | None, nesting: Nesting) -> dict[str, Value]:
     """Return what a grid holds its variables at, and which it nests."""
     found: dict[str, Value] = {}
     if at is not None:
@@ -316,22 +315,15 @@ def _factor_names(node: Node) -> list[str]:
 def _weights(given: object) -> Value:
     """Return a way of averaging, or weights: those of all means, or a row per mean."""
     if isinstance(given, str):
-        check_one("weights", given, WEIGHTS)
         return given
-    try:
-        rows = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        rows = np.empty(0)
+    rows = as_numbers(given)
     if rows.ndim == 2:
         return {str(i): _numbers("weights", row) for i, row in enumerate(rows)}
     return _numbers("weights", given)
 
 
 def _numbers(argument: str, given: object) -> NDArray[np.float64]:
-    try:
-        values = np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError):
-        values = np.empty(0)
+    values = np.atleast_1d(as_numbers(given))
     if values.ndim != 1 or not values.size or not np.isfinite(values).all():
         raise InvalidArgument(f"{argument} is {given!r}; finite numbers are expected.")
     return values

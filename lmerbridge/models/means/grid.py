@@ -11,14 +11,13 @@ import pandas as pd
 from lmerbridge.bridge import Value, frame_from_r
 from lmerbridge.drawing import interval_plot, one_panel
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.inputs import check_level, check_methods
+from lmerbridge.inputs import check_methods
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
-    ADJUSTMENTS,
-    SIDES,
-    TRANSFORMATIONS,
+    Adjustment,
     Names,
-    check_one,
+    Side,
+    Transformation,
     contrasts_for,
     interactions,
     name_list,
@@ -87,9 +86,7 @@ class EmmGrid:
 
         Messages of the first ``silent`` steps are not given again.
         """
-        reply = ask(
-            fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=check_level(level)
-        )
+        reply = ask(fit, "means_grid", timeout=timeout, steps=_number_steps(steps), told=silent, level=level)
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
         ddf = _read_note(notes, DDF, "asymptotic")
@@ -141,7 +138,7 @@ class EmmGrid:
         method: str | Mapping[str, Sequence[float]] | pd.DataFrame | Array | Sequence[Any] = "pairwise",
         *,
         by: Names | None = None,
-        adjust: str | None = None,
+        adjust: Adjustment | None = None,
         interaction: bool | Names = False,
         timeout: float | None = None,
     ) -> EmmGrid:
@@ -175,7 +172,6 @@ class EmmGrid:
              contrast  estimate  p_value
         0  A - others       1.5   0.4846
         """
-        adjust = check_one("adjust", adjust, ADJUSTMENTS)
         families = self.by if by is None else self._names("by", by)
         given: dict[str, Value] = {"method": contrasts_for(method, self._family(families))}
         if interaction not in (False, [], ()):
@@ -190,7 +186,7 @@ class EmmGrid:
         self,
         *,
         by: Names | None = None,
-        adjust: str | None = "tukey",
+        adjust: Adjustment | None = "tukey",
         reverse: bool = False,
         timeout: float | None = None,
     ) -> EmmGrid:
@@ -204,8 +200,8 @@ class EmmGrid:
         self,
         null: float = 0.0,
         *,
-        side: str = "two-sided",
-        adjust: str | None = None,
+        side: Side = "two-sided",
+        adjust: Adjustment | None = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """Test each row: emmeans' ``test``.
@@ -227,22 +223,20 @@ class EmmGrid:
             The columns of `grid`; ``estimate``, ``std_error``, ``df``, ``null``, ``statistic`` (t; z where ``df`` is
             infinite), ``p_value``, and by which methods it is: ``ddf`` and ``adjust``.
         """
-        found = self._summary(
-            timeout, null=float(null), side=check_one("side", side, SIDES), adjust=adjust, level=self.level
-        )
+        found = self._summary(timeout, null=float(null), side=side, adjust=adjust, level=self.level)
         tests = {name: found[name] for name in ("estimate", "std_error", "df")} | {"null": null}
         tests |= {name: found[name] for name in ("statistic", "p_value")}
         methods = {"ddf": self.ddf, "adjust": _read_note(found["notes"], TESTS, "none")}
         return pd.concat([self.grid, pd.DataFrame(tests | methods)], axis=1)
 
     def confint(
-        self, level: float | None = None, *, adjust: str | None = None, timeout: float | None = None
+        self, level: float | None = None, *, adjust: Adjustment | None = None, timeout: float | None = None
     ) -> pd.DataFrame:
         """Confidence limits of each row, as `frame` has them, at another level or with another adjustment.
 
         Source: emmeans' ``confint``.
         """
-        level = self.level if level is None else check_level(level)
+        level = self.level if level is None else level
         found = self._summary(timeout, level=level, adjust=adjust)
         frame = self.frame.assign(conf_low=found["conf_low"], conf_high=found["conf_high"])
         frame.attrs = {"level": level, "ddf": self.ddf, "adjust": _read_note(found["notes"], LIMITS, "none")}
@@ -256,7 +250,7 @@ class EmmGrid:
         by = () if by is None else self._names("by", by)
         return test_jointly(self.fit, self.steps, len(self.steps), by, timeout)
 
-    def regrid(self, transform: str = "response", *, timeout: float | None = None) -> EmmGrid:
+    def regrid(self, transform: Transformation = "response", *, timeout: float | None = None) -> EmmGrid:
         """The grid with its estimates on another scale: emmeans' ``regrid``.
 
         Parameters
@@ -266,7 +260,7 @@ class EmmGrid:
         timeout : float, optional
             Seconds after which R is stopped. The default is no limit.
         """
-        return self._then("regrid", {"transform": check_one("transform", transform, TRANSFORMATIONS)}, timeout)
+        return self._then("regrid", {"transform": transform}, timeout)
 
     def eff_size(self, sigma: float, edf: float, method: str = "pairwise", *, timeout: float | None = None) -> EmmGrid:
         """Cohen's effect sizes: emmeans' ``eff_size``.
@@ -291,8 +285,7 @@ class EmmGrid:
         steps: list[Step] = [*self.steps, {"verb": verb, "arguments": arguments}]
         return EmmGrid.of(self.fit, steps, len(self.steps), self.level, timeout)
 
-    def _summary(self, timeout: float | None, *, adjust: str | None, **arguments: Value) -> dict[str, Any]:
-        adjust = check_one("adjust", adjust, ADJUSTMENTS)
+    def _summary(self, timeout: float | None, *, adjust: Adjustment | None, **arguments: Value) -> dict[str, Any]:
         steps = _number_steps(self.steps)
         return ask(self.fit, "means_summary", timeout=timeout, steps=steps, adjust=adjust, **arguments).values
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import Value
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import as_numbers, as_typed
 
 Names: TypeAlias = str | Sequence[str]
 
-METHODS = (
-    *("pairwise", "revpairwise", "tukey", "consec", "mean_chg", "eff", "del.eff", "poly", "identity"),
-    *("trt.vs.ctrl", "trt.vs.ctrl1", "trt.vs.ctrlk", "dunnett", "helmert", "opoly", "nrmlz", "wtcon"),
-)  # the last four came after emmeans 1.8
-ADJUSTMENTS = (
-    *("none", "tukey", "scheffe", "sidak", "dunnettx"),
-    *("bonferroni", "holm", "hochberg", "hommel", "BH", "BY", "fdr"),
-)
-SIDES = ("two-sided", "left", "right")
-TRANSFORMATIONS = ("response", "none", "log", "logit", "pass")
+Family = Literal[  # the last four came after emmeans 1.8
+    "pairwise", "revpairwise", "tukey", "consec", "mean_chg", "eff", "del.eff", "poly", "identity", "trt.vs.ctrl",
+    "trt.vs.ctrl1", "trt.vs.ctrlk", "dunnett", "helmert", "opoly", "nrmlz", "wtcon"
+]  # fmt: skip
+Adjustment = Literal[
+    "none", "tukey", "scheffe", "sidak", "dunnettx", "bonferroni", "holm", "hochberg", "hommel", "BH", "BY", "fdr"
+]  # fmt: skip
+Side = Literal["two-sided", "left", "right"]
+Transformation = Literal["response", "none", "log", "logit", "pass"]
 
 
 def name_list(argument: str, given: Names, known: Sequence[str] | pd.Index) -> list[str]:
@@ -38,7 +38,7 @@ def name_list(argument: str, given: Names, known: Sequence[str] | pd.Index) -> l
 def contrasts_for(method: object, rows: int) -> Value:
     """Return a family of contrasts, or some of the caller's own, as R is to see them."""
     if isinstance(method, str):
-        return check_one("method", method, METHODS)
+        return str(as_typed("method", method, Family))
     if isinstance(method, np.ndarray | list | tuple) and len(method):
         own = method if np.iterable(method[0]) else [method]
         method = {f"c{i}": weights for i, weights in enumerate(own, start=1)}
@@ -51,10 +51,7 @@ def contrasts_for(method: object, rows: int) -> Value:
 
 
 def _weights(name: str, given: object, rows: int) -> NDArray[np.float64]:
-    try:
-        weights = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        weights = np.empty((0, 0))
+    weights = as_numbers(given)
     if weights.shape != (rows,) or not np.isfinite(weights).all():
         raise InvalidArgument(
             f"the contrast {name!r} is {given!r}; one number per row of the grid is expected, {rows} in all."
@@ -67,12 +64,4 @@ def interactions(given: bool | Names) -> Value:
     if given is True:
         return True
     methods = [given] if isinstance(given, str) else list(given or ())
-    return [check_one("interaction", method, METHODS) for method in methods]
-
-
-def check_one(argument: str, given: str | None, known: Sequence[str]) -> str | None:
-    """Check that an argument is None or one of some words, and return it as it is spelled among these."""
-    spelled = {word.casefold(): word for word in known}
-    if given is not None and str(given).casefold() not in spelled:
-        raise InvalidArgument(f"{argument} is {given!r}; one of {', '.join(known)} is expected.")
-    return None if given is None else spelled[given.casefold()]
+    return [as_typed("interaction", method, Family) for method in methods]

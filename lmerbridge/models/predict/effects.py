@@ -27,6 +27,7 @@ from lmerbridge.formula import (
     tree_names,
     write_out,
 )
+from lmerbridge.inputs import as_numbers
 from lmerbridge.results import Array, Fit
 
 Parameters: TypeAlias = Annotated[Mapping[str, float | Sequence[float] | Array | pd.Series], "see `new_parameters`"]
@@ -174,10 +175,7 @@ def _numbers(name: str, given: float | Sequence[float] | Array | pd.Series, size
                 f"newparams['beta'] is indexed by {list(given.index)}; {list(fit.terms)} is expected."
             )
         given = given.loc[list(fit.terms)]
-    try:
-        values = np.atleast_1d(np.asarray(given, np.float64))
-    except (TypeError, ValueError, OverflowError):
-        values = np.empty((0, 0))
+    values = np.atleast_1d(as_numbers(given))
     if values.shape != (size,) or not np.isfinite(values).all() or (name == "sigma" and values[0] < 0):
         raise InvalidArgument(f"newparams[{name!r}] is {given!r}; {amount(size, 'finite number')} expected.")
     return values

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
-from lmerbridge.inputs import ALLOWED, Frame, RowVector, check_count, check_seed, pandas_frame
+from lmerbridge.inputs import ALLOWED, Frame, RowVector, draw_seed, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
 from lmerbridge.models.predict.effects import Parameters, check_whole, new_parameters, read_effects
@@ -98,8 +98,8 @@ def simulate(
     """
     effects = read_effects(choose_re_form(re_form, use_u), fit.spec.parsed, fit.spec.allow)
     check_whole(effects, fit.spec.parsed)
-    seed = check_seed(seed)
-    nsim, cluster = check_count(nsim), _r_function(cluster_rand)
+    seed = draw_seed(seed)
+    cluster = _r_function(cluster_rand)
     parameters = new_parameters(newparams, fit)
     (index, places), new = rows.rows_of_fit(fit), None
     with time_limit(timeout):

@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 
 from lmerbridge.bridge import notices
-from lmerbridge.errors import InvalidArgument, RWarning, amount
-from lmerbridge.inputs import check_level
+from lmerbridge.errors import RWarning, amount
 from lmerbridge.results import Array
 
 Interval = Literal["perc", "basic", "norm"]
@@ -25,7 +24,6 @@ def interval(t0: float, t: Array, level: float, type: Interval) -> tuple[float, 
     """
     from scipy.special import ndtri  # slow to load
 
-    level = check_level(level)
     t = t[np.isfinite(t)]
     mean = float(np.mean(t)) if len(t) > 1 else np.nan
     if len(t) < 2 or np.all(np.abs(t - mean) < min(1e-8, mean / 1e6)):  # boot's own measure
@@ -37,9 +35,7 @@ def interval(t0: float, t: Array, level: float, type: Interval) -> tuple[float, 
     low, high = (quantile(t, (1 + sign * level) / 2) for sign in (-1, 1))
     if type == "perc":
         return low, high
-    if type == "basic":
-        return 2 * t0 - high, 2 * t0 - low
-    raise InvalidArgument(f"type is {type!r}; 'perc', 'basic' or 'norm' is expected.")
+    return 2 * t0 - high, 2 * t0 - low
 
 
 def quantile(t: Array, alpha: float) -> float:

@@ -13,7 +13,7 @@ import pandas as pd
 from lmerbridge.bridge import Value, notices, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
-from lmerbridge.inputs import check_count, check_methods, check_seed
+from lmerbridge.inputs import check_methods, draw_seed
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
 from lmerbridge.models.predict.simulate import choose_re_form
@@ -259,7 +259,7 @@ def bootstrap(
     statistic      42.0  -7.7       15.5
     """
     began = time.perf_counter()
-    nsim, seed = check_count(nsim), check_seed(seed)
+    seed = draw_seed(seed)
     kept = _effects_to_keep(fit, type, use_u, re_form)
     with time_limit(timeout):
         common, response = refits.common(fit)
@@ -281,8 +281,6 @@ def bootstrap(
 
 def _effects_to_keep(fit: KeptFit, type: str, use_u: bool, re_form: str | None) -> str | None:
     """Return the formula, in R's words, of the random effects to keep."""
-    if type not in ("parametric", "semiparametric"):
-        raise InvalidArgument(f"type is {type!r}; 'parametric' or 'semiparametric' is expected.")
     kept = choose_re_form(re_form, use_u)
     if type == "semiparametric" and kept is not None:
         raise InvalidArgument("a semiparametric bootstrap keeps all random effects; say so with use_u=True.")

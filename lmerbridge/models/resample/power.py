@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmerbridge.drawing import COLOR, one_panel
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import check_count, check_methods, check_seed, check_signature
+from lmerbridge.inputs import check_methods, check_signature, draw_seed
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits
@@ -217,14 +217,10 @@ def power(
     >>> print(fit.power("Days", nsim=50, beta={"Days": 5.0}, seed=1))
     power 88.0%, 95% interval 75.7% to 95.5% (44 of 50; seed 1)
     """
-    if not (isinstance(df, float | int) and df > 0):
-        raise InvalidArgument(f"df is {df!r}; a positive number of degrees of freedom is expected.")
     given: dict[str, Any] = {"beta": _change_beta(fit, beta or {}), "sigma": fit.sigma, "theta": fit.theta}
     given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
-    nsim, seed = check_count(nsim), check_seed(seed)
+    seed = draw_seed(seed)
     drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, fit)}
-    if not 0 < alpha < 1:
-        raise InvalidArgument(f"alpha is {alpha!r}; a number between 0 and 1 is expected.")
     with time_limit(timeout):
         how: How = {"jobs": jobs, "backend": backend, "progress": progress}
         successes, failures = _count_rejections(_of_size(fit, groups or {}), test, drawn, alpha, df, how)
@@ -271,7 +267,7 @@ def power_curve(
     0   9.0   0.60       0
     1  18.0   0.88       0
     """
-    seed = check_seed(seed)
+    seed = draw_seed(seed)
     if not len(values):
         raise InvalidArgument("values is empty; at least one effect size or number of groups is expected.")
     if not isinstance(others.get("beta"), Mapping | None) or not isinstance(others.get("groups"), Mapping | None):

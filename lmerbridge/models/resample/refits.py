@@ -69,10 +69,10 @@ def refit_chunk(shared: SharedFit, rows: Rows, responses: Array, theta: Array, u
                 return rows, found["values"].reshape(len(rows), -1), found["error"], (*told.values(),)
             except WorkerDied as error:
                 died = str(error)
-    return _failed(rows, died)
+    return _failure(rows, died)
 
 
-def _failed(rows: Rows, reason: str) -> Chunk:
+def _failure(rows: Rows, reason: str) -> Chunk:
     return rows, np.empty((len(rows), 0)), [reason] * len(rows), ()
 
 
@@ -118,9 +118,10 @@ class Refits:
             shared = SharedFit(fit)
 
             def add(chunk: Chunk) -> None:
+                rows, *_, told = chunk
                 self._keep(chunk)
-                notices.give(chunk[3])
-                advance(len(chunk[0]))
+                notices.give(told)
+                advance(len(rows))
 
             began, first = time.perf_counter(), self.remaining[:FIRST]
             add(refit_chunk(shared, first, responses[first], theta, inf))
@@ -133,7 +134,7 @@ class Refits:
                     if not _is_process_death(error):
                         raise
                     if attempt == TRIES - 1:
-                        add(_failed(self.remaining, f"its process died {TRIES} times: {error}"))
+                        add(_failure(self.remaining, f"its process died {TRIES} times: {error}"))
 
     def _keep(self, chunk: Chunk) -> None:
         rows, values, errors = chunk[:3]

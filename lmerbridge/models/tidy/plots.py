@@ -17,7 +17,6 @@ from lmerbridge.drawing import (
     several_panels,
 )
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import check_level
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.diagnose.residuals import ResidualType
 from lmerbridge.models.extract import estimates
@@ -106,7 +105,7 @@ def plot_ranef(
     for ax, (_, effects) in zip(found, table.groupby(table.index // levels), strict=True):
         sorted_effects = effects.sort_values("estimate")
         modes, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
-        spread = NORMAL.inv_cdf((1 + check_level(level)) / 2) * spread
+        spread = NORMAL.inv_cdf((1 + level) / 2) * spread
         heights = normal_quantiles(len(effects)) if normal else None
         ax.axvline(0, **LINE)
         interval_plot(ax, modes, modes - spread, modes + spread, heights, list(sorted_effects["level"]))

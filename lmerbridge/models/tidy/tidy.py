@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmerbridge.bridge import time_limit
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import ApproximateDdf, Frame, check_level, pandas_frame
+from lmerbridge.inputs import ApproximateDdf, Frame, pandas_frame
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, matrices, optimum
 from lmerbridge.models.infer import anova
@@ -72,11 +72,6 @@ def complete_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 Effect: TypeAlias = Literal["fixed", "ran_pars", "ran_vals", "ran_coefs"]
 Scale: TypeAlias = Literal["sdcor", "vcov"]
-CHOICES = {
-    "effects": ("fixed", "ran_pars", "ran_vals", "ran_coefs"),
-    "scales": ("sdcor", "vcov"),
-    "conf_method": ("Wald", "profile", "boot"),
-}
 
 
 def tidy(
@@ -136,15 +131,6 @@ def tidy(
     asked = [effects] if isinstance(effects, str) else list(effects)
     if not asked:
         raise InvalidArgument("effects is empty; at least one is expected.")
-    for argument, given in [
-        *(("effects", name) for name in asked),
-        ("scales", scales),
-        ("conf_method", conf_method),
-    ]:
-        if given not in CHOICES[argument]:
-            known = ", ".join(map(repr, CHOICES[argument]))
-            raise InvalidArgument(f"{argument} is {given!r}; one of {known} is expected.")
-    check_level(conf_level)
     interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "fixed": lambda: _fixed(fit, interval, ddf_method),

@@ -29,7 +29,7 @@ test_that("two terms of a group that share a name have effects of their own", {
   expect_identical(numbered_effects(model, lme4::sleepstudy, ~ (1 | Subject) + (Days | Subject))$place, 1:54)
   expect_identical(numbered_effects(model, lme4::sleepstudy, ~ (Days | Subject))$place, 19:54)
   expect_identical(numbered_effects(model, lme4::sleepstudy, ~ (0 + Days | Subject))$place, seq(20L, 54L, 2L))
-  expect_equal(predicted(model, lme4::sleepstudy), stats::fitted(model), check.attributes = FALSE)
+  expect_equal(predict_by_place(model, lme4::sleepstudy), stats::fitted(model), check.attributes = FALSE)
   expect_identical(terms_of(model, find_bars(~ (Days | Subject) + (1 | Subject))), list(2L, 1L))
 })
 
