@@ -26,6 +26,9 @@ SOLE_IMPORTERS = {
     "statsmodels": {"engines.statsmodels"},
     "mixedlm": {"engines.mixedlm"},
     "interlace": {"engines.interlace"},
+    "glmm": {"engines.glmm"},
+    "mixedlm_rs": {"engines.mixedlm_rs"},
+    "lme_python": {"engines.lme_python"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

@@ -20,8 +20,9 @@ A package that lists the class under the entry point group ``lmerbridge.engines`
     [project.entry-points."lmerbridge.engines"]
     printed = "mypackage.parity:Printed"
 
-`lmerbridge.translate.plain.Plain` gives a model as plain columns and formulas of them, and takes what was found back;
-``interlace.py``, beside this module, is a whole adapter made with it.
+`PlainEngine` is the shorter way for a package that takes columns and a formula, or matrices: `Plain` hands it the model
+under names that any formula language reads, and takes `PlainEstimates` back. ``glmm.py``, beside this module, is a
+whole adapter made with it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from lmerbridge.engines.answer import check_fit
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Fit
+from lmerbridge.translate import Plain, PlainEngine, PlainEstimates
+
+__all__ = ("Engine", "Plain", "PlainEngine", "PlainEstimates", "find", "fit_with", "names")
 
 GROUP = "lmerbridge.engines"
 RECORDED = "recorded:"

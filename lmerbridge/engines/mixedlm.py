@@ -9,60 +9,50 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge.errors import NotExpressible, SetupError
-from lmerbridge.inputs import Spec
-from lmerbridge.results import Array, Fit
-from lmerbridge.translate import Block, Plain, PlainEstimates, fit_foreign, refuse_lme4s, refuse_structures
+from lmerbridge.errors import NotExpressible
+from lmerbridge.results import Array
+from lmerbridge.translate import Block, Plain, PlainEngine, PlainEstimates
 
 CONTRASTS = {"contr.treatment": "treatment", "contr.sum": "sum", "contr.helmert": "helmert", "contr.poly": "poly"}
 
 
-class Mixedlm:
+class Mixedlm(PlainEngine):
     """``mixedlm.lmer`` with its defaults. Functions in the formula are evaluated before: it has only powers."""
 
     name = "mixedlm"
-    capabilities: frozenset[str] = frozenset()
+    requirement = "lmerbridge[mixedlm]"
 
-    def fit(self, spec: Spec) -> Fit:
-        """Fit the model: see `lmerbridge.engines.Engine`."""
-        refuse_lme4s(spec, self.name)
-        refuse_structures(spec, self.name)
-        model = Plain(spec)
-        return fit_foreign(self.name, lambda: model.fit(self.name, "mixedlm", _estimates(model)))
-
-
-def _estimates(model: Plain) -> PlainEstimates:
-    try:
+    def estimate(self, model: Plain) -> PlainEstimates:
+        """Fit the model: see `lmerbridge.engines.PlainEngine`."""
         import mixedlm
-    except ModuleNotFoundError as error:
-        raise SetupError("mixedlm is not installed; pip install 'lmerbridge[mixedlm]' installs it.") from error
-    result: Any = mixedlm.lmer(
-        f"y_ ~ {' + '.join([model.fixed(), *model.bars])}",
-        model.data,
-        REML=bool(model.spec.reml),
-        weights=model.weights,
-        offset=model.offset,
-        contrasts={name: _contrast(kind) for name, kind in model.contrasts().items()},
-    )
-    loglik, matrices = result.logLik(), result.matrices
-    places = [s.grouping_factor for s in matrices.random_structures]
-    covariances = [group.cov for group in result.VarCorr().groups.values()]
-    keys = [f"g{i}_" for i in range(len(model.blocks))]
-    return PlainEstimates(
-        terms=list(matrices.fixed_names),
-        x=matrices.X,
-        beta=result.beta,
-        covariance=result.vcov(),
-        sigma=float(result.sigma),
-        loglik=float(loglik),
-        npar=int(loglik.df),
-        covariances=[np.asarray(covariances[places.index(key)]) for key in keys],
-        modes=[_modes(result, key, block) for key, block in zip(keys, model.blocks, strict=True)],
-        fitted=result.fitted(),
-        residuals=result.residuals(),
-        converged=bool(result.converged),
-        optimizer=str(result.optimizer),
-    )
+
+        result: Any = mixedlm.lmer(
+            model.formula,
+            model.data,
+            REML=bool(model.spec.reml),
+            weights=model.weights,
+            offset=model.offset,
+            contrasts={name: _contrast(kind) for name, kind in model.contrasts().items()},
+        )
+        loglik, matrices = result.logLik(), result.matrices
+        places = [s.grouping_factor for s in matrices.random_structures]
+        covariances = [group.cov for group in result.VarCorr().groups.values()]
+        keys = [f"g{i}_" for i in range(len(model.blocks))]
+        return PlainEstimates(
+            terms=list(matrices.fixed_names),
+            x=matrices.X,
+            beta=result.beta,
+            covariance=result.vcov(),
+            sigma=float(result.sigma),
+            loglik=float(loglik),
+            npar=int(loglik.df),
+            covariances=[np.asarray(covariances[places.index(key)]) for key in keys],
+            modes=[_modes(result, key, block) for key, block in zip(keys, model.blocks, strict=True)],
+            fitted=result.fitted(),
+            residuals=result.residuals(),
+            converged=bool(result.converged),
+            optimizer=str(result.optimizer),
+        )
 
 
 def _contrast(kind: str) -> str:

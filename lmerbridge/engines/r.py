@@ -1,4 +1,4 @@
-"""nlme and glmmTMB as engines: in R, each on the rows and columns that lme4 reads from the formula."""
+"""nlme, mgcv and glmmTMB as engines: in R, each on the rows and columns that lme4 reads from the formula."""
 
 from __future__ import annotations
 
@@ -67,6 +67,15 @@ class Nlme(RPackage):
     """
 
     name = "nlme"
+
+
+class Mgcv(RPackage):
+    """``mgcv::gam`` with a smooth ``s(bs = "re")`` per random effect, to tolerances of rounding level.
+
+    It has no correlated random effects.
+    """
+
+    name = "mgcv"
 
 
 class GlmmTMB(RPackage):

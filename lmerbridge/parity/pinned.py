@@ -44,7 +44,8 @@ def same_report(trial: Trial) -> Ruling:
         return Ruling(Evidence(Code.OTHER_REPORT, figures), Verdict.UNEXPLAINED, accounted)
     if all(size <= trial.profile.quantities[what].limit for what, size in over.items()):
         return Ruling(Evidence(Code.DEFINED_WITHIN, figures), None, accounted)
-    if not all(_information(trial, side, entry).definite for entry in found.values()):
+    joint = [entry for entry in found.values() if entry.borne_out_by == "joint_information"]
+    if not all(_information(trial, side, entry).definite for entry in joint):
         return Ruling(Evidence(Code.INDEFINITE, figures), Verdict.FAULTY_REPORT, accounted)
     return Ruling(Evidence(Code.DEFINED_BEYOND, figures), Verdict.OTHER_DEFINITION, accounted)
 
@@ -122,16 +123,25 @@ def _products(matrix: Array) -> Array:
 
 def _definition(trial: Trial, side: Side, what: str) -> Definition | None:
     """The definition that accounts for a pinned difference, where the common code bears it out."""
-    entry = lookup(side.name, what)
+    entry, limit = lookup(side.name, what), trial.profile.quantities["se"].limit
+    if entry is not None and entry.borne_out_by == "residual_df":
+        return entry if se_difference(side.fit.covariance, _by_residual_df(trial, side)) <= limit else None
     if entry is None or entry.borne_out_by != "joint_information":
         return None
-    joint, limit = _information(trial, side, entry).fixed, trial.profile.quantities["se"].limit
+    joint = _information(trial, side, entry).fixed
     if np.all(np.isfinite(joint)):
         same = se_difference(side.fit.covariance, joint), correlation_difference(side.fit.covariance, joint)
         return entry if max(same) <= limit else None
     given = side.fit.covariance_given_theta  # where there is no joint information to compute
     held = trial.objective.at(side.fit.theta).covariance
     return entry if given is not None and se_difference(given, held) <= limit else None
+
+
+def _by_residual_df(trial: Trial, side: Side) -> Array:
+    """lme4's covariance of beta with the mean square of the residuals over their own df as residual variance."""
+    held, design = trial.objective.at(side.fit.theta), trial.design
+    squares = float(design.weights @ (design.y - held.fitted) ** 2)
+    return held.covariance * squares / trial.objective.residual_df(side.fit.theta) / held.sigma**2
 
 
 def _information(trial: Trial, side: Side, entry: Definition) -> Information:

@@ -92,6 +92,15 @@ class Objective:
         b = lam @ a.solve(lam.T @ (self._z.T @ residual))
         return self._by_term(b), design.x @ beta + design.z @ b + design.offset
 
+    def residual_df(self, theta: Array) -> float:
+        """The trace of what makes residuals of the weighted response at theta: n less the effective df of the fit."""
+        half = sp.csc_array(self._z @ self.factor(theta))
+        n, q = half.shape
+        a = splu_spd(sp.csc_array(half.T @ half + sp.eye_array(q)))
+        vq = self._q - half @ a.solve(np.ascontiguousarray(half.T @ self._q))
+        fixed = np.trace(np.linalg.solve(self._q.T @ vq, vq.T @ vq))
+        return float(n - q + np.trace(a.solve(np.eye(q))) - fixed)
+
     def excess(self, theta: Array, beta: Array, sigma: float) -> float:
         """How much the criterion grows at theta when beta and sigma are given instead of profiled out.
 

@@ -29,7 +29,10 @@ from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
 LAST_COMMIT = ("log", "-1", "--abbrev=12", "--format=%h of %cs")
-PYTHON_PACKAGES = ("statsmodels", "numpy", "scipy", "pandas", "patsy", "mixedlm", "interlace-lme")
+PYTHON_PACKAGES = (
+    *("statsmodels", "numpy", "scipy", "pandas", "patsy"),
+    *("mixedlm", "interlace-lme", "glmm", "mixedlm-rs", "lme-python"),
+)
 
 
 @dataclass(frozen=True, eq=False)

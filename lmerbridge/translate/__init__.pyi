@@ -2,6 +2,7 @@ from .coding import Coding as Coding
 from .coding import key_of as key_of
 from .coding import quote as quote
 from .described import group_modes as group_modes
+from .engine import PlainEngine as PlainEngine
 from .foreign import LME4S as LME4S
 from .foreign import fit_foreign as fit_foreign
 from .foreign import refuse_lme4s as refuse_lme4s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -12,50 +12,58 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import deparse, expand
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
-from lmerbridge.translate.coding import Coding, named_contrasts
+from lmerbridge.translate.coding import Coded, Coding, named_contrasts
 from lmerbridge.translate.described import covariance_blocks, group_modes
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, lme4_order
 
-PLAIN = re.compile(r"v(\d+)_")
+VARIABLE, LEVEL = re.compile(r"v\d+_"), re.compile(r"l(\d+)_")
+INTERCEPTS = ("(Intercept)", "Intercept", "1")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PlainEstimates:
     """What a package has found, in its own order of fixed terms and in the order of `Plain.blocks`.
 
     Attributes
     ----------
-    terms : sequence of str
-        Its own names of the columns of ``x``.
-    x : ndarray, shape (n, p)
-    beta, covariance : ndarray, shapes (p,) and (p, p)
+    beta, covariance : array_like, shapes (p,) and (p, p)
     sigma, loglik : float
-    npar : int
-    covariances, modes : list of ndarray, shapes (k, k) and (levels, k)
-    fitted, residuals : ndarray, shape (n,)
+    covariances, modes : sequence of array_like, shapes (k, k) and (levels, k)
+        `Plain.covariances` and `Plain.modes` make them of tables by name.
+    fitted : array_like, shape (n,)
+        With the offset, unless `Plain` took it from the response.
     converged : bool
+    terms : sequence of str, optional
+        The package's own names of the fixed terms. Without them they are those of `Plain.x`.
+    x : array_like, shape (n, p), optional
+        The package's own matrix of them. Without one the terms are compared by their names alone.
+    npar : int, optional
+        Without it the fixed effects, the covariances' own numbers and the residual variance are counted.
+    residuals : array_like, shape (n,), optional
+        Without them they are the response less ``fitted``.
     optimizer : str
     """
 
-    terms: list[str]
-    x: Array
-    beta: Array
-    covariance: Array
+    beta: Any
+    covariance: Any
     sigma: float
     loglik: float
-    npar: int
-    covariances: list[Array]
-    modes: list[Array]
-    fitted: Array
-    residuals: Array
+    covariances: Sequence[Any]
+    modes: Sequence[Any]
+    fitted: Any
     converged: bool
-    optimizer: str
+    terms: Sequence[str] | None = None
+    x: Any = None
+    npar: int | None = None
+    residuals: Any = None
+    optimizer: str = ""
 
 
 class Plain:
@@ -63,16 +71,19 @@ class Plain:
 
     Every variable of the fixed part is a column ``v0_``, ``v1_``, ... that holds its values, so that functions are
     evaluated, and the package codes factors and interactions itself. Random term ``i`` has a column ``g0_``, ... of
-    its factor's codes from 0, and of each of its own columns, as R has them, ``z0_0_``, ...
+    its factor's codes from 0, and of each of its own columns, as R has them, ``z0_0_``, ... A column that is a variable
+    of the fixed part bears that variable's name.
 
     Parameters
     ----------
     spec : Spec
+    subtract : bool
+        Take the offset from the response, for a package that has none: the fit gets it back.
     """
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec, self.frame = spec, model_frame(spec)
-        coding = Coding(self.frame.variables)
+    def __init__(self, spec: Spec, subtract: bool = False) -> None:
+        self.spec, self.frame, self._subtract = spec, model_frame(spec), subtract
+        self._coding = coding = Coding(self.frame.variables)
         pieces = [(label, name) for label in coding.pieces for name in coding.pieces[label]]
         self.names = {f"v{i}_": name for i, (_, name) in enumerate(pieces)}
         self._of = {name: key for key, name in self.names.items()}
@@ -83,11 +94,27 @@ class Plain:
     @cached_property
     def data(self) -> pd.DataFrame:
         """All columns over the rows used, the response under the name ``y_``."""
-        found: dict[str, Any] = {"y_": self.frame.response, **self._values}
+        found: dict[str, Any] = {"y_": self.frame.response - self._subtracted, **self._values}
         for i, block in enumerate(self.blocks):
             found[f"g{i}_"] = block.codes
             found |= {f"z{i}_{j}_": block.columns[:, j] for j in range(block.width)}
         return pd.DataFrame(found)
+
+    @cached_property
+    def text(self) -> pd.DataFrame:
+        """The same columns, each factor as texts ``l0_``, ``l1_``, ... that sort as its levels do."""
+        codes = {f"g{i}_": block.codes for i, block in enumerate(self.blocks)}
+        codes |= {key: v.codes for key, v in self._values.items() if isinstance(v, pd.Categorical)}
+        return self.data.assign(**{key: _texts(values) for key, values in codes.items()})
+
+    @cached_property
+    def _coded(self) -> Coded:
+        return self._coding.matrix(self.frame.formula.terms, self.spec.contrasts)
+
+    @property
+    def x(self) -> Array:
+        """The matrix of the fixed part as R codes it, for a package that takes no formula."""
+        return self._coded.columns if self._coding.pieces else np.ones((len(self.frame.rows), 1))
 
     def fixed(self, factor: Callable[[str], str] = str) -> str:
         """Write the fixed part.
@@ -102,10 +129,60 @@ class Plain:
         ]
         return " + ".join(["1" if terms.intercept else "0", *products])
 
+    @cached_property
+    def columns(self) -> list[list[str]]:
+        """Names of the columns of each random term, ``1`` for an intercept."""
+        mains = (deparse(nodes[0]) for nodes in self.frame.formula.terms.products if len(nodes) == 1)
+        own = {name: self._of[name] for label in mains for name in self._coding.pieces[label]}
+
+        def name(i: int, j: int) -> str:
+            term, column = self.blocks[i].terms[j], self.blocks[i].columns[:, j]
+            is_own = term in own and np.array_equal(self._values[own[term]], column)  # else a level's, named alike
+            return "1" if term == INTERCEPTS[0] else own[term] if is_own else f"z{i}_{j}_"
+
+        return [[name(i, j) for j in range(block.width)] for i, block in enumerate(self.blocks)]
+
+    @property
+    def lefts(self) -> list[str]:
+        """Write the left-hand sides of the random terms."""
+        return [" + ".join(names if "1" in names else ["0", *names]) for names in self.columns]
+
     @property
     def bars(self) -> list[str]:
         """Write the random terms."""
-        return [_bar(i, block) for i, block in enumerate(self.blocks)]
+        return [f"({left} | g{i}_)" for i, left in enumerate(self.lefts)]
+
+    @property
+    def formula(self) -> str:
+        """Write the whole model."""
+        return f"y_ ~ {' + '.join([self.fixed(), *self.bars])}"
+
+    def covariances(self, places: Iterable[tuple[str, str, str]], values: Iterable[float]) -> list[Array]:
+        """Sort the elements of covariance matrices, each with its group and two terms, into matrices.
+
+        Groups and terms are named as in `bars`, an intercept in any of the usual ways.
+        """
+        found = [np.full((block.width, block.width), np.nan) for block in self.blocks]
+        for (group, one, other), value in zip(places, values, strict=True):
+            i, j, k = *self._place(group, one), self._place(group, other)[1]
+            found[i][j, k] = found[i][k, j] = value
+        return found
+
+    def modes(self, places: Iterable[tuple[str, object, str]], values: Iterable[float]) -> list[Array]:
+        """Sort conditional modes, each with its group, level and term, into tables.
+
+        A level is a code of `data` or a text of `text`.
+        """
+        found = [np.full((len(block.levels), block.width), np.nan) for block in self.blocks]
+        for (group, level, term), value in zip(places, values, strict=True):
+            i, j = self._place(group, term)
+            found[i][int(str(level).strip("l_")), j] = value
+        return found
+
+    def _place(self, group: str, term: str) -> tuple[int, int]:
+        """Return the position of a group's block, and of a term in it."""
+        i = int(group[1:-1])
+        return i, self.columns[i].index("1" if term in INTERCEPTS else term)
 
     @cached_property
     def weights(self) -> Array | None:
@@ -120,8 +197,12 @@ class Plain:
 
     @property
     def offset(self) -> Array | None:
-        """The offset, where there is one."""
-        return self.frame.offset if np.any(self.frame.offset) else None
+        """The offset, where there is one that is not taken from the response."""
+        return self.frame.offset if np.any(self.frame.offset - self._subtracted) else None
+
+    @property
+    def _subtracted(self) -> Array:
+        return self.frame.offset * self._subtract
 
     def contrasts(self) -> dict[str, str]:
         """R's contrast functions that were asked for, by plain name."""
@@ -130,36 +211,58 @@ class Plain:
 
     def fit(self, engine: str, package: str, found: PlainEstimates) -> Fit:
         """Say what a package has found in R's words."""
-        roots = [covariance.lower_root(c / found.sigma**2) for c in found.covariances]
-        spec, frame = self.spec, self.frame
-        terms = tuple(_r_name(term, self.names) for term in found.terms)
-        ones = np.ones(len(frame.rows))
-        weights = ones if self.weights is None else self.weights
-        random = tuple(block.random_term for block in self.blocks)
+        covariances, modes = ([np.asarray(v, dtype=np.float64) for v in of] for of in (found.covariances, found.modes))
+        roots = [covariance.lower_root(c / float(found.sigma) ** 2) for c in covariances]
+        theta = covariance.join(roots)
+        spec, frame, beta = self.spec, self.frame, _doubles(found.beta)
+        terms = self._coded.names if found.terms is None else tuple(map(self._r_name, found.terms))
+        x = self.x if found.terms is None else found.x
+        sigma, loglik, fitted = float(found.sigma), float(found.loglik), _doubles(found.fitted) + self._subtracted
+        npar = len(beta) + len(theta) + 1 if found.npar is None else int(found.npar)
         return Fit(
             engine=engine,
             formula=frame.formula.text,
             reml=bool(spec.reml),
             terms=terms,
-            beta=found.beta,
-            covariance=found.covariance,
-            varcorr=VarCorr(covariance_blocks(self.blocks, found.covariances), found.sigma),
-            modes=group_modes(self.blocks, found.modes),
-            theta=covariance.join(roots),
-            sigma=found.sigma,
-            loglik=LogLik(found.loglik, found.npar, len(frame.rows), bool(spec.reml)),
-            criterion=-2.0 * found.loglik,
-            fitted_values=found.fitted,
-            residual_values=found.residuals,
+            beta=beta,
+            covariance=_doubles(found.covariance),
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma),
+            modes=group_modes(self.blocks, modes),
+            theta=theta,
+            sigma=sigma,
+            loglik=LogLik(loglik, npar, len(frame.rows), bool(spec.reml)),
+            criterion=-2.0 * loglik,
+            fitted_values=fitted,
+            residual_values=frame.response - fitted if found.residuals is None else _doubles(found.residuals),
             rows=frame.rows,
             index=spec.data.index,
             rows_dropped=frame.rows_dropped,
             _padded_rows=spec.padded_rows,
             singular=any(map(covariance.singular, roots)),
-            converged=found.converged,
+            converged=bool(found.converged),
             provenance=_provenance(engine, package, found.optimizer),
-            _design=Design(terms, found.x, frame.response, weights, frame.offset, frame.rows, random),
+            _design=None if x is None else self._design(terms, _doubles(x)),
         )
+
+    def _design(self, terms: tuple[str, ...], x: Array) -> Design:
+        frame, random = self.frame, tuple(block.random_term for block in self.blocks)
+        weights = np.ones(len(frame.rows)) if self.weights is None else self.weights
+        return Design(terms, x, frame.response, weights, frame.offset, frame.rows, random)
+
+    def _r_name(self, term: str) -> str:
+        """Put R's names of variables and levels into a package's name of a column.
+
+        The levels belong to the factors in their order, wherever a package writes them: ``v0_[T.l1_]:v1_``, or
+        ``v0_:v1_:l1_``.
+        """
+        if term in INTERCEPTS:
+            return INTERCEPTS[0]
+        keys, codes = [key for key in VARIABLE.findall(term) if key in self.names], LEVEL.findall(term)
+        levels = {key: self._values[key] for key in keys if isinstance(self._values[key], pd.Categorical)}
+        if not codes or len(codes) != len(levels):
+            return VARIABLE.sub(lambda found: self.names.get(found[0], found[0]), term)
+        suffix = {key: v.categories[int(code)] for (key, v), code in zip(levels.items(), codes, strict=True)}
+        return ":".join(f"{self.names[key]}{suffix.get(key, '')}" for key in keys)
 
 
 def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
@@ -167,14 +270,13 @@ def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
     return Provenance(engine, version(package), optimizer, others)
 
 
-def _r_name(term: str, names: Mapping[str, str]) -> str:
-    """Put R's names of variables into a package's name of a column."""
-    return PLAIN.sub(lambda found: names.get(found[0], found[0]), term)
+def _doubles(values: Any) -> Array:  # noqa: ANN401 - whatever a package has its numbers in
+    return np.asarray(values, dtype=np.float64)
 
 
-def _bar(i: int, block: Block) -> str:
-    columns = ["1" if term == "(Intercept)" else f"z{i}_{j}_" for j, term in enumerate(block.terms)]
-    return f"({' + '.join(columns if '1' in columns else ['0', *columns])} | g{i}_)"
+def _texts(codes: NDArray[np.integer]) -> list[str]:
+    width = len(str(codes.max()))
+    return [f"l{code:0{width}d}_" for code in codes]
 
 
 def _blocks(frame: ModelFrame, coding: Coding) -> tuple[Block, ...]:

@@ -147,7 +147,10 @@ def test_a_level_that_only_missing_values_take_away_is_told_by_r():
         fit("f", FULL, data=lost, na_action="omit")
 
 
-@pytest.mark.parametrize("engine", ["nlme", "lme4[bobyqa]", "statsmodels", "mixedlm", "interlace"])
+IN_PYTHON = ("statsmodels", "mixedlm", "interlace", "glmm", "mixedlm-rs", "lme-python")
+
+
+@pytest.mark.parametrize("engine", ["nlme", "mgcv", "lme4[bobyqa]", *IN_PYTHON])
 def test_an_engine_is_given_the_matrix_or_says_that_it_cannot(engine):
     spec = Spec(formula="y ~ f + x + (1 | g)", data=FRAME, contrasts={"f": TABLE})
     own = lmer(spec.formula, FRAME, contrasts=spec.contrasts)
@@ -155,7 +158,7 @@ def test_an_engine_is_given_the_matrix_or_says_that_it_cannot(engine):
         found = find(engine).fit(spec)
     except NotExpressible as error:
         assert "are a matrix" in str(error)  # noqa: PT017 - either may be
-        assert engine in ("statsmodels", "mixedlm", "interlace")
+        assert engine in IN_PYTHON
     except LmerBridgeError as error:
         pytest.skip(str(error))
     else:

@@ -32,10 +32,24 @@ test_that("glmmTMB's numbers are those of the call a user would write", {
                tolerance = half)
 })
 
+test_that("mgcv's numbers are those of the call a user would write", {
+  skip_if_not_installed("mgcv")
+  found <- fit_mgcv("mgcv", "strength ~ 1 + (1 | batch/cask)", lme4::Pastes)
+  own <- mgcv::gam(strength ~ s(batch, bs = "re") + s(sample, bs = "re"), data = lme4::Pastes, method = "REML")
+  expect_equal(found$criterion, 2 * as.numeric(own$gcv.ubre), tolerance = 1e-9)
+  expect_equal(found$beta, unname(coef(own)[1L]), tolerance = half)
+  expect_equal(found$covariance, vcov(own)[1L, 1L], tolerance = half)
+  expect_identical(found$block.group, c("cask:batch", "batch"))
+  invisible(capture.output(spread <- mgcv::gam.vcomp(own)))
+  expect_equal(c(found$block.stddev, found$sigma), unname(spread[c(2L, 1L, 3L), 1L]), tolerance = half)
+})
+
 test_that("conditional modes are by lme4's levels, whatever order an engine has them in", {
   formula <- "strength ~ 1 + (1 | batch/cask)"
   lme4s <- fit_lmer("pastes", formula, lme4::Pastes)
-  for (fit in c(fit_nlme, if (requireNamespace("glmmTMB", quietly = TRUE)) fit_glmmTMB)) {
+  there <- c(fit_nlme, if (requireNamespace("mgcv", quietly = TRUE)) fit_mgcv,
+             if (requireNamespace("glmmTMB", quietly = TRUE)) fit_glmmTMB)
+  for (fit in there) {
     found <- fit("engine", formula, lme4::Pastes)
     expect_identical(found[c("group.name", "group.level", "group.term")], lme4s[c("group.name", "group.level", "group.term")])
     expect_equal(found$group.mode, lme4s$group.mode, tolerance = half)
