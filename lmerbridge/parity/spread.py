@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from functools import partial
 
 from lmerbridge.models import LmerFit
 from lmerbridge.models.extract import objective
@@ -32,12 +31,18 @@ def spread(trial: Trial) -> dict[str, float]:
     """
     if not isinstance(trial.reference, LmerFit):
         return {}
-    gaps = list(optimizer_gaps(trial).values())
-    near = objective.optima(trial.reference).theta[np.array(gaps) <= trial.profile.loose]
     found: dict[str, float] = {}
-    for theta in near:
-        fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
-        for row in Comparer(trial.reference, fit, trial.profile, trial.units).rows():
-            if math.isfinite(row.difference):
-                found[row.quantity] = max(found.get(row.quantity, 0.0), row.difference)
+    for name, gap in optimizer_gaps(trial).items():
+        if gap <= trial.profile.loose:
+            for quantity, size in trial.once(f"end of {name}", partial(_differences, trial, name)).items():
+                found[quantity] = max(found.get(quantity, 0.0), size)
     return found
+
+
+def _differences(trial: Trial, optimizer: str) -> dict[str, float]:
+    """How far each quantity at the end of an optimizer lies from the reference's, where that is a number."""
+    optima = trial.once("optima", lambda: objective.optima(trial.reference))
+    theta = optima.theta[optima.optimizer.index(optimizer)]
+    fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
+    rows = Comparer(trial.reference, fit, trial.profile, trial.units).rows()
+    return {row.quantity: row.difference for row in rows if math.isfinite(row.difference)}

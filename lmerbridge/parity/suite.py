@@ -159,8 +159,8 @@ def _failure(
 @check_signature
 def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
     """Fit the reference and judge one candidate, an object, against it in this process."""
-    spec, fit = _spec_and_fit(case, reference)
-    return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile)))
+    spec, fit, shared = _ground(case, reference)
+    return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile), shared))
 
 
 def _result(case: Case, comparison: Comparison) -> CaseResult:
@@ -169,7 +169,7 @@ def _result(case: Case, comparison: Comparison) -> CaseResult:
 
 def _reference_fit(case: Case, reference: str) -> Fit:
     try:
-        return _spec_and_fit(case, reference)[1]
+        return _ground(case, reference)[1]
     except LmerBridgeError:
         raise
     except Exception as error:  # an engine is anybody's code, and its failure is a result
@@ -181,10 +181,11 @@ def _judge_here(case: Case, names: tuple[str, str], profile: str) -> CaseResult:
 
 
 @lru_cache(maxsize=1)
-def _spec_and_fit(case: Case, reference: str) -> tuple[Spec, Fit]:
+def _ground(case: Case, reference: str) -> tuple[Spec, Fit, dict[str, Any]]:
+    """The model, the reference's fit, and what the candidates' trials share."""
     engine = find(reference)
     spec = case.spec(getattr(engine, "load_dataset", load_dataset))
-    return spec, fit_with(engine, spec)
+    return spec, fit_with(engine, spec), {}
 
 
 def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:
