@@ -10,6 +10,7 @@ from lmerbridge.models.extract import objective
 from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.quantities import Comparer
+from lmerbridge.results import Array
 
 
 def optimizer_gaps(trial: Trial) -> dict[str, float]:
@@ -32,17 +33,16 @@ def spread(trial: Trial) -> dict[str, float]:
     if not isinstance(trial.reference, LmerFit):
         return {}
     found: dict[str, float] = {}
-    for name, gap in optimizer_gaps(trial).items():
+    ends = objective.optima(trial.reference).theta
+    for theta, (name, gap) in zip(ends, optimizer_gaps(trial).items(), strict=True):
         if gap <= trial.profile.loose:
-            for quantity, size in trial.once(f"end of {name}", partial(_differences, trial, name)).items():
+            for quantity, size in trial.once(f"end of {name}", partial(_differences, trial, theta)).items():
                 found[quantity] = max(found.get(quantity, 0.0), size)
     return found
 
 
-def _differences(trial: Trial, optimizer: str) -> dict[str, float]:
-    """How far each quantity at the end of an optimizer lies from the reference's, where that is a number."""
-    optima = trial.once("optima", lambda: objective.optima(trial.reference))
-    theta = optima.theta[optima.optimizer.index(optimizer)]
+def _differences(trial: Trial, theta: Array) -> dict[str, float]:
+    """How far each quantity at a theta lies from the reference's, where that is a number."""
     fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
     rows = Comparer(trial.reference, fit, trial.profile, trial.units).rows()
     return {row.quantity: row.difference for row in rows if math.isfinite(row.difference)}

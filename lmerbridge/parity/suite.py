@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import distributions, version
+from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
@@ -17,7 +18,7 @@ from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import RECORDED, Engine, find, fit_with
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, SetupError
 from lmerbridge.inputs import Spec, check_signature
-from lmerbridge.parity import process, tolerances
+from lmerbridge.parity import archive, process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
 from lmerbridge.parity.ledger import Stale, hold
@@ -39,12 +40,15 @@ class CaseResult:
     comparison : Comparison
     r_code, python_code : str
         Scripts to paste that show the finding.
+    cut_short : bool
+        Whether the process that an engine ran in has ended or was stopped, which may go otherwise the next time.
     """
 
     case: Case
     comparison: Comparison
     r_code: str
     python_code: str
+    cut_short: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -84,6 +88,7 @@ def run_cases(
     jobs: int | None = None,
     timeout: float | None = None,
     profile: str = "default",
+    cache: str | Path | None = None,
 ) -> Iterator[tuple[CaseResult, ...]]:
     """Judge every candidate on every case, and give each case's results in order as they come.
 
@@ -100,6 +105,8 @@ def run_cases(
         Seconds that one engine may take on one case, its comparison included.
     profile : str
         How close is close enough: see `lmerbridge.parity.tolerances.profiles`.
+    cache : path, optional
+        A folder that keeps results: one whose data, engines, versions and limits are the same is not computed again.
 
     Raises
     ------
@@ -109,13 +116,39 @@ def run_cases(
     tolerances.profile(profile)
     for name in (reference, *candidates):
         find(name)
-    calls = [delayed(run_case)(case, tuple(candidates), reference, timeout, profile) for case in cases]
-    return _results(calls, jobs)
+    how = reference, timeout, profile
+    if cache is None:
+        return _computed([(case, tuple(candidates)) for case in cases], how, jobs)
+    return _kept_or_computed(cases, candidates, how, jobs, archive.Archive(Path(cache)))
 
 
-def _results(calls: Sequence[Any], jobs: int | None) -> Iterator[tuple[CaseResult, ...]]:
+def _computed(
+    asked: Sequence[tuple[Case, tuple[str, ...]]], how: tuple[str, float | None, str], jobs: int | None
+) -> Iterator[tuple[CaseResult, ...]]:
     """Begin the calls when the first result is asked for, in the backend of that moment."""
-    yield from Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(calls)
+    if asked:
+        calls = [delayed(run_case)(case, names, *how) for case, names in asked]
+        yield from Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(calls)
+
+
+def _kept_or_computed(
+    cases: Sequence[Case],
+    candidates: Sequence[str],
+    how: tuple[str, float | None, str],
+    jobs: int | None,
+    cache: archive.Archive,
+) -> Iterator[tuple[CaseResult, ...]]:
+    """Give what the cache has, and compute and keep the rest."""
+    keys = [*archive.keys(cases, candidates, how[0], how[2])]
+    kept = [{name: found for name, key in each.items() if (found := cache.get(key))} for each in keys]
+    lacking = [tuple(name for name in candidates if name not in found) for found in kept]
+    computed = _computed([(c, names) for c, names in zip(cases, lacking, strict=True) if names], how, jobs)
+    for key, found, names in zip(keys, kept, lacking, strict=True):
+        new = dict(zip(names, next(computed), strict=True)) if names else {}
+        for name in (name for name, result in new.items() if name in key and not result.cut_short):
+            cache.put(key[name], new[name])
+        yield tuple((found | new)[name] for name in candidates)
+    cache.sweep()
 
 
 @check_signature
@@ -139,11 +172,12 @@ def run_case(
 
 
 def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, profile: str) -> CaseResult:
-    fit = process.call_apart(_reference_fit, case, names[0], seconds=timeout)
+    process.call_apart(_prepare, case, names[0], seconds=timeout)  # its time is not the candidate's
     try:
         result: CaseResult = process.call_apart(_judge_here, case, names, profile, seconds=timeout)
     except Exception as error:  # an engine is anybody's code, and so is what it raises and returns
         told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
+        fit = process.call_apart(_reference_fit, case, names[0], seconds=timeout)
         return _failure(case, names, f"{names[1]}: {told}", fit)
     return result
 
@@ -153,7 +187,7 @@ def _failure(
 ) -> CaseResult:
     failed = no_fit(case, names, Verdict.ENGINE_FAILED, reason, reference_fit, code)
     result: CaseResult = process.call_apart(_result, case, failed)
-    return result
+    return replace(result, cut_short=True)
 
 
 @check_signature
@@ -165,6 +199,11 @@ def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: st
 
 def _result(case: Case, comparison: Comparison) -> CaseResult:
     return CaseResult(case, comparison, r_code(case, comparison), python_code(case, comparison))
+
+
+def _prepare(case: Case, reference: str) -> None:
+    """Fit the reference, which stays in this process."""
+    _reference_fit(case, reference)
 
 
 def _reference_fit(case: Case, reference: str) -> Fit:
