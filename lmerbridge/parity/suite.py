@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from lmerbridge.parity import archive, process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
 from lmerbridge.parity.ledger import Stale, hold
+from lmerbridge.parity.rates import Rate, rates
 from lmerbridge.parity.reproduce import python_code, r_code
 from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.parity.words import Code
@@ -69,6 +70,8 @@ class SuiteRun:
     tolerances : tuple of (quantity, measure, limit, reason)
     stale : tuple of Stale
         Entries of the ledger of known differences that do not hold; each fails the run.
+    rates : tuple of Rate
+        On the simulated cases, how often each engine is right by kind of data.
     planted : tuple of (fault, planted, caught)
         Faults planted on purpose, and how many the referee caught; empty where none were.
     """
@@ -78,6 +81,11 @@ class SuiteRun:
     tolerances: tuple[tuple[str, str, float, str], ...]
     stale: tuple[Stale, ...] = ()
     planted: tuple[tuple[str, int, int], ...] = ()
+
+    @cached_property
+    def rates(self) -> tuple[Rate, ...]:
+        """See the class."""
+        return rates((r.case.name, r.case.kind, r.comparison) for r in self.results if r.case.kind)
 
 
 def run_cases(

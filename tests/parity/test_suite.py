@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -98,6 +99,49 @@ def test_rows_of_a_query_reach_the_r_script():
     run = subprocess.run(["Rscript", "--vanilla", "-e", "\n".join(script)], capture_output=True, text=True, check=True)
     shown = float.fromhex(run.stdout.rpartition("criterion")[2].strip())
     assert shown == pytest.approx(fit.criterion, rel=1e-12)  # addresses are random there: the last digits may move
+
+
+def test_the_suite_goes_where_engines_break():
+    features = {feature for case in cases.suite() for feature in case.features}
+    hard = {"weights", "offset", "contrasts", "large mean", "scale", "two rows a group", "near singular", "three bars"}
+    assert features >= hard | {"crossed slopes", "20,000 rows"}
+    kinds = Counter(case.kind for case in cases.suite() if case.block == "simulated")
+    assert len(kinds) >= 10
+    assert {case.block for case in cases.suite() if not case.kind} == {"real"}
+    assert all(kinds[kind] >= 6 for kind in kinds if kind != "many_rows")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["weighted_1", "cbpp_weights", "sleepstudy_offset", "machines_sum"])
+def test_weights_offset_and_contrasts_of_a_case_reach_the_engines_and_both_scripts(name, tmp_path):
+    case = next(case for case in cases.suite() if case.name == f"{name}/REML")
+    case.data().to_csv(tmp_path / f"{name}.csv", index=False)
+    spec = case.spec()
+    fit = lmer(
+        case.formula, case.data(), weights=spec.weights, offset=spec.offset, contrasts=dict(case.contrasts) or None
+    )
+    result = suite.run_here(case, find("nlme"))
+    assert result.comparison.verdict is Verdict.SAME_OPTIMUM
+    script = result.r_code + "cat('\ncriterion', sprintf('%a', REMLcrit(m)))"
+    run = subprocess.run(
+        ["Rscript", "--vanilla", "-e", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert float.fromhex(run.stdout.rpartition("criterion")[2].strip()) == pytest.approx(fit.criterion, rel=1e-10)
+    for argument in ("weights", "offset"):
+        assert (f"{argument}={getattr(case, argument)!r}" in result.python_code) == bool(getattr(case, argument))
+    assert ("contrasts={'Machine': 'contr.sum'}" in result.python_code) == bool(case.contrasts)
+
+
+@pytest.mark.slow
+def test_what_candidates_share_changes_no_number_whatever_their_order():
+    """A case's design, objective and optima are computed by the first candidate's trial."""
+    case = next(case for case in cases.suite() if case.name == "pastes_crossed/ML")
+    names = ["statsmodels", "mixedlm", "nlme"]
+    ((*one,),), ((*two,),) = suite.run_cases([case], names), suite.run_cases([case], names[::-1])
+    apart = [suite.run_cases([case], [name]) for name in names]
+    alone = [result for run in apart for ((result,),) in [tuple(run)]]
+    texts = [[json_text(describe(suite.collect([(r,)]))) for r in results] for results in (one, two[::-1], alone)]
+    assert texts[0] == texts[1] == texts[2]
 
 
 @pytest.mark.slow
