@@ -1,9 +1,11 @@
 """The suite: its table of cases, running them, and the scripts that reproduce a finding."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import cases, process, suite
 from lmerbridge.parity.cases import Case
 from lmerbridge.report.description import describe
-from lmerbridge.report.render import html, json_text
+from lmerbridge.report.machine import schema_text
+from lmerbridge.report.render import html, json_text, markdown
 
 FEW = tuple(case for case in cases.suite() if case.name.split("/")[0] in ("dyestuff2", "pastes_crossed", "carrots"))
 
@@ -202,3 +205,24 @@ def test_an_engine_that_crashes_or_hangs_costs_its_own_case_only():
 def test_an_engine_nobody_offers_is_an_error_before_any_fit():
     with pytest.raises(InvalidArgument, match="no engine 'nosuch' is installed"):
         next(suite.run_cases(FEW, ["nosuch"]))
+
+
+@pytest.mark.slow
+def test_rates_on_simulated_data_stand_in_each_rendering_apart_from_the_real_cases():
+    chosen = [*cases.pick("crossed_1/*"), *cases.pick("dyestuff2/ML")]
+    run = suite.collect(list(suite.run_cases(chosen, ["mixedlm"])))
+    assert [(r.engine, r.kind, r.right, r.fits) for r in run.rates] == [
+        ("lme4", "crossed", 2, 2),
+        ("mixedlm", "crossed", 2, 2),
+    ]
+    report = describe(run)
+    told = json.loads(json_text(report))
+    jsonschema.validate(told["rates"], json.loads(schema_text())["properties"]["rates"])
+    assert {r["case"]: r["block"] for r in told["results"]} == {
+        "crossed_1/REML": "simulated",
+        "crossed_1/ML": "simulated",
+        "dyestuff2/ML": "real",
+    }
+    assert [r["right"] for r in told["rates"]] == [2, 2]
+    assert "| mixedlm | crossed | 2 | 2 | 0.34 to 1.00 |" in markdown(report)
+    assert "<td>0.34 to 1.00</td>" in html(report)
