@@ -185,7 +185,7 @@ def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, pro
         result: CaseResult = process.call_apart(_judge_here, case, names, profile, seconds=timeout)
     except Exception as error:  # an engine is anybody's code, and so is what it raises and returns
         told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
-        fit = process.call_apart(_reference_fit, case, names[0], seconds=timeout)
+        fit = process.call_apart(_reference_fit, case, names[0])  # again, within the limit a moment ago
         return _failure(case, names, f"{names[1]}: {told}", fit)
     return result
 
