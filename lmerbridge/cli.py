@@ -145,6 +145,7 @@ def parity(
     jobs: Annotated[int, typer.Option(help="Processes, each with an R of its own.", min=1)] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds one engine may take on one case.", min=0.1)] = 600.0,
     profile: Annotated[str, typer.Option(help="How close is close enough: default, strict, screening.")] = "default",
+    cache: Annotated[bool, typer.Option(help="Judge only what has changed since the last run.")] = True,
     since: Annotated[
         Path | None, typer.Option(help="parity.json of an older run: the report says what has changed.")
     ] = None,
@@ -166,7 +167,7 @@ def parity(
 
     The exit status is 0 if they agree, 1 if they disagree, 2 if they could not be compared.
     """
-    from lmerbridge.parity import cases, suite
+    from lmerbridge.parity import archive, cases, suite
     from lmerbridge.parity import ledger as known
     from lmerbridge.report import check_formats, describe, make_folder, write
     from lmerbridge.report import diff as runs
@@ -177,7 +178,8 @@ def parity(
         entries = known.load_ledger(ledger) if ledger else ()
         asked = known.select(entries, [c.name for c in chosen], engines)
         older = runs.load_run(since) if since else None
-        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, timeout=timeout, profile=profile)
+        how: dict[str, Any] = {"timeout": timeout, "profile": profile, "cache": archive.default_folder(cache)}
+        run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, **how)
         make_folder(out)
         faults = _plant(profile) if planted else ()
         results = _finish(run, len(chosen), backend)

@@ -10,6 +10,7 @@ from .ledger import Stale as Stale
 from .ledger import hold as hold
 from .quantities import QuantityRow as QuantityRow
 from .quantities import kind_of as kind_of
+from .rates import Rate as Rate
 from .suite import CaseResult as CaseResult
 from .suite import SuiteRun as SuiteRun
 from .suite import collect as collect

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
 
@@ -35,6 +36,9 @@ class Case:
         A column name, or "".
     features : tuple of str
         What the case exercises: ``intercept``, ``slopes``, ``nested``, ...
+    contrasts : tuple of (factor, name of R's contrast function)
+    kind : str
+        Of simulated data, the design that they are drawn by; "" for real data.
     """
 
     name: str
@@ -46,6 +50,13 @@ class Case:
     weights: str = ""
     offset: str = ""
     features: tuple[str, ...] = ()
+    contrasts: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
+
+    @property
+    def block(self) -> str:
+        """``simulated`` or ``real``, which a report tells apart."""
+        return "simulated" if self.kind else "real"
 
     def data(self, load: Callable[[str, str], pd.DataFrame] = load_dataset) -> pd.DataFrame:
         """Load the rows of the data set that the case is about."""
@@ -63,21 +74,33 @@ class Case:
             reml=self.reml,
             weights=self.weights or None,
             offset=self.offset or None,
+            contrasts=dict(self.contrasts) or None,
         )
 
 
 @cache
 def suite() -> tuple[Case, ...]:
-    """Return every case of the suite, model by model, REML before ML."""
-    models = tomllib.loads(files(__package__).joinpath("cases.toml").read_text())["model"]
-    return tuple(
-        Case(
-            **model | {"features": tuple(model["features"])} | {"name": f"{model['name']}/{method}"},
-            reml=method == "REML",
-        )
-        for model in models
-        for method in ("REML", "ML")
-    )
+    """Return every case of the suite, model by model, REML before ML, and the simulated ones last."""
+    table = tomllib.loads(files(__package__).joinpath("cases.toml").read_text())
+    models = [*table["model"], *(model for entry in table["simulated"] for model in _drawn(**entry))]
+    return tuple(_case(method=method, **model) for model in models for method in ("REML", "ML"))
+
+
+def _drawn(kind: str, seeds: int, **entry: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # fields of a case
+    for seed in range(1, seeds + 1):
+        name = f"{kind}_{seed}"
+        yield entry | {"name": name, "dataset": name, "package": "lmerbridge", "kind": kind}
+
+
+def _case(
+    name: str,
+    method: str,
+    features: Sequence[str],
+    contrasts: Mapping[str, str] | None = None,
+    **entry: Any,  # noqa: ANN401  # the other fields of a case
+) -> Case:
+    given = tuple((contrasts or {}).items())
+    return Case(f"{name}/{method}", reml=method == "REML", features=tuple(features), contrasts=given, **entry)
 
 
 @check_signature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import (
@@ -103,16 +104,22 @@ def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profi
 
 
 def judge_candidate(
-    spec: Spec, reference: str, reference_fit: Fit, candidate: Engine, profile: ToleranceProfile | None = None
+    spec: Spec,
+    reference: str,
+    reference_fit: Fit,
+    candidate: Engine,
+    profile: ToleranceProfile | None = None,
+    shared: dict[str, Any] | None = None,
 ) -> Comparison:
     """Fit a candidate and judge it against a reference's fit.
 
+    What follows from the reference alone is kept in `shared`, for the next candidate.
     Whatever the candidate cannot do is a verdict: the reference has fitted the model, so the input itself is not wrong.
     """
     names = (reference, candidate.name)
-    shared = "shared_design" in candidate.capabilities
+    takes_design = "shared_design" in candidate.capabilities
     try:
-        fit = fit_with(candidate, replace(spec, design=reference_fit.design()) if shared else spec)
+        fit = fit_with(candidate, replace(spec, design=reference_fit.design()) if takes_design else spec)
     except TooLarge as error:
         return no_fit(spec, names, Verdict.TOO_LARGE, str(error), reference_fit)
     except (NotExpressible, InputError) as error:
@@ -122,7 +129,7 @@ def judge_candidate(
     if any(block.kind != "us" for block in reference_fit.varcorr):
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, "", reference_fit, Code.STRUCTURED)
     try:
-        return judge(Trial(reference_fit, fit, names, profile or default()))
+        return judge(Trial(reference_fit, fit, names, profile or default(), shared))
     except (InputError, SetupError, TimedOut, WorkerDied):  # not of the answer
         raise
     except Exception as error:  # so are the numbers in its answer

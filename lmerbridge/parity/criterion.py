@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +27,39 @@ class Criterion(Protocol):
     def starts(self) -> Array:
         """Points worth starting from besides the engines' own, shape (nstarts, ntheta)."""
         ...
+
+
+class Remembered:
+    """A criterion that is asked the same question once only.
+
+    Parameters
+    ----------
+    criterion : Criterion
+    """
+
+    def __init__(self, criterion: Criterion) -> None:
+        self._criterion = criterion
+        self._known: dict[tuple[str, bytes], Any] = {}
+
+    def values(self, points: Array) -> Array:
+        """Values at points."""
+        values: Array = self._once("values", points, self._criterion.values)
+        return values
+
+    def minima(self, starts: Array) -> tuple[Array, Array]:
+        """End points of a minimization from each start, and the values there."""
+        ends: tuple[Array, Array] = self._once("minima", starts, self._criterion.minima)
+        return ends
+
+    def starts(self) -> Array:
+        """Points worth starting from."""
+        return self._criterion.starts()
+
+    def _once(self, what: str, points: Array, ask: Callable[[Array], Any]) -> Any:  # noqa: ANN401  # what is asked
+        key = what, np.asarray(points, float).tobytes()
+        if key not in self._known:
+            self._known[key] = ask(points)
+        return self._known[key]
 
 
 class Lme4Criterion:

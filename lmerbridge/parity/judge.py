@@ -22,7 +22,7 @@ def judge(trial: Trial) -> Comparison:
 
     The stages after such a mismatch would compare different things.
     """
-    reference, rulings = sound_reference(trial), list[Ruling]()
+    reference, rulings = trial.once("sound", lambda: sound_reference(trial)), list[Ruling]()
     for stage in STAGES:
         rulings.append(stage(trial))
         if rulings[-1].verdict in (Verdict.SPEC_MISMATCH, Verdict.ENGINE_FAILED):

@@ -34,7 +34,8 @@ def _others(trial: Trial) -> Iterator[Native]:
     reference, candidate = trial.reference, trial.candidate
     if not candidate.native:
         return
-    ours = reference.quantities() | variance_errors(trial.objective, reference)
+    errors = trial.once("variances", lambda: variance_errors(trial.objective, reference))
+    ours = reference.quantities() | errors
     theirs = candidate.quantities() | variance_errors(trial.objective, candidate)
     for name, value in candidate.native.items():
         yield Native(name, ours.get(name, math.nan), value, theirs.get(name, math.nan))

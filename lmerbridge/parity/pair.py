@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import AT_LIMIT, Code
 from lmerbridge.results import Array, Design, Fit, covariance
 
+T = TypeVar("T")
 LOST = 1e-4  # no more than this is forgiven to the rounding of a covariance near its boundary
 NEAR = 2.0  # times a limit: nlme's gap on carrots/ML is 7.2e-7 or 1.24e-6 by the processor, the limit 1e-6
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
@@ -53,6 +55,8 @@ class Trial:
     names : (str, str)
         What reports call the two.
     profile : ToleranceProfile
+    shared : dict, optional
+        Where what is the reference's alone is kept: given to every candidate's trial, it is computed once for all.
 
     Raises
     ------
@@ -62,13 +66,29 @@ class Trial:
         The reference keeps its design to itself, or its fit has no likelihood to compare.
     """
 
-    def __init__(self, reference: Fit, candidate: Fit, names: tuple[str, str], profile: ToleranceProfile) -> None:
+    def __init__(
+        self,
+        reference: Fit,
+        candidate: Fit,
+        names: tuple[str, str],
+        profile: ToleranceProfile,
+        shared: dict[str, Any] | None = None,
+    ) -> None:
         if names[0] == names[1]:
             raise InvalidArgument(f"both engines are named {names[0]!r}; two different names are expected.")
         self.reference, self.names, self.profile = reference, names, profile
-        self.design = _usable(reference, names[0])
+        self._shared = {} if shared is None else shared
+        self.design = self.once("design", lambda: _usable(reference, names[0]))
         self.as_given = candidate
         self.other: Design | None = candidate.design()
+
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what is the reference's alone by the limits of this profile, computed by its first trial."""
+        key = f"{name} {self.profile.name}"
+        if key not in self._shared:
+            self._shared[key] = compute()
+        value: T = self._shared[key]
+        return value
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
@@ -124,11 +144,14 @@ class Trial:
     def objective(self) -> Objective:
         """The sparse objective on the reference's design, which needs no R."""
         objective: type[Objective] = getattr(sparse, self.reference.kind.objective)
-        return objective(self.design, self.reference.reml)
+        return self.once("objective", lambda: objective(self.design, self.reference.reml))
 
     @cached_property
     def criterion(self) -> Criterion:
         """The common objective: lme4's own where there is an R."""
+        return self.once("criterion", lambda: criteria.Remembered(self._common()))
+
+    def _common(self) -> Criterion:
         fit = self.reference
         if not isinstance(fit, KeptFit):
             return criteria.SparseCriterion(self.objective)
@@ -184,8 +207,9 @@ class Trial:
     @cached_property
     def minimum(self) -> float:
         """The lowest value found by either engine, or by a polish from them or from the criterion's own starts."""
-        starts = np.array([*self.thetas, *self.criterion.starts()])
-        return float(min(*self.profile_values, *self.criterion.minima(starts)[1]))
+        known = np.array([self.reference.theta, *self.criterion.starts()])  # the same for every candidate
+        ends = (self.criterion.minima(starts)[1] for starts in (known, self.candidate.theta[None, :]))
+        return float(min(*self.profile_values, *np.concatenate([*ends])))
 
     @cached_property
     def noise(self) -> float:

@@ -55,7 +55,7 @@ class Exhibit(Protocol):
 
 def r_code(case: Case, comparison: Exhibit) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
-    return _r_script(_r_data(case, comparison), comparison, case.formula, _arguments(case))
+    return _r_script(_r_data(case, comparison), comparison, case.formula, _arguments(case), dict(case.contrasts))
 
 
 def python_code(case: Case, comparison: Exhibit) -> str:
@@ -68,7 +68,7 @@ def python_code(case: Case, comparison: Exhibit) -> str:
         data = ["from lmerbridge import compare, load_dataset", f"data = {place}"]
     if case.rows:
         data.append(f"data = data.query({case.rows!r})")
-    return _python_script(data, comparison, case.formula, _arguments(case))
+    return _python_script(data, comparison, case.formula, _arguments(case), dict(case.contrasts))
 
 
 def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
@@ -239,6 +239,11 @@ def _r_data(case: Case, comparison: Exhibit) -> list[str]:
     """
     if case.package == "statsmodels":
         load = [f'd <- read.csv("{case.dataset}.csv")  # statsmodels/regression/tests/results/{case.dataset}.csv']
+    elif case.package == "lmerbridge":
+        load = [
+            f'd <- read.csv("{case.dataset}.csv", stringsAsFactors = TRUE)  # written in Python by',
+            f'# lmerbridge.load_dataset("{case.dataset}", "lmerbridge").to_csv("{case.dataset}.csv", index=False)',
+        ]
     else:
         load = [f'data("{case.dataset}", package = "{case.package}")', f"d <- as.data.frame({case.dataset})"]
     if case.rows:

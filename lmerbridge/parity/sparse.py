@@ -63,13 +63,20 @@ class Objective:
         self._ztz = sp.csc_array(self._z.T @ self._z)
         self._ztq = self._z.T @ self._q
         self._log_weights = float(np.log(design.weights).sum())
+        self._known: dict[bytes, Solution] = {}
 
     def __call__(self, theta: Array) -> float:
         """Value of the criterion, in deviance units."""
         return self._solve(theta)[0]
 
     def at(self, theta: Array) -> Solution:
-        """Everything that follows from theta."""
+        """Everything that follows from theta, computed once for each theta."""
+        key = np.asarray(theta, float).tobytes()
+        if key not in self._known:
+            self._known[key] = self._solution(theta)
+        return self._known[key]
+
+    def _solution(self, theta: Array) -> Solution:
         value, gamma, u, lam, pwrss, chol = self._solve(theta)
         design = self.design
         sigma = math.sqrt(pwrss / self.denominator)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from functools import partial
 
 from lmerbridge.models import LmerFit
 from lmerbridge.models.extract import objective
 from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.quantities import Comparer
+from lmerbridge.results import Array
 
 
 def optimizer_gaps(trial: Trial) -> dict[str, float]:
@@ -32,12 +32,17 @@ def spread(trial: Trial) -> dict[str, float]:
     """
     if not isinstance(trial.reference, LmerFit):
         return {}
-    gaps = list(optimizer_gaps(trial).values())
-    near = objective.optima(trial.reference).theta[np.array(gaps) <= trial.profile.loose]
     found: dict[str, float] = {}
-    for theta in near:
-        fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
-        for row in Comparer(trial.reference, fit, trial.profile, trial.units).rows():
-            if math.isfinite(row.difference):
-                found[row.quantity] = max(found.get(row.quantity, 0.0), row.difference)
+    ends = objective.optima(trial.reference).theta
+    for theta, (name, gap) in zip(ends, optimizer_gaps(trial).items(), strict=True):
+        if gap <= trial.profile.loose:
+            for quantity, size in trial.once(f"end of {name}", partial(_differences, trial, theta)).items():
+                found[quantity] = max(found.get(quantity, 0.0), size)
     return found
+
+
+def _differences(trial: Trial, theta: Array) -> dict[str, float]:
+    """How far each quantity at a theta lies from the reference's, where that is a number."""
+    fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
+    rows = Comparer(trial.reference, fit, trial.profile, trial.units).rows()
+    return {row.quantity: row.difference for row in rows if math.isfinite(row.difference)}

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import RECORDED, Engine, find, fit_with
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, SetupError
 from lmerbridge.inputs import Spec, check_signature
-from lmerbridge.parity import process, tolerances
+from lmerbridge.parity import archive, process, tolerances
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.compare import judge_candidate, no_fit
 from lmerbridge.parity.ledger import Stale, hold
+from lmerbridge.parity.rates import Rate, rates
 from lmerbridge.parity.reproduce import python_code, r_code
 from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.parity.words import Code
@@ -45,12 +46,15 @@ class CaseResult:
     comparison : Comparison
     r_code, python_code : str
         Scripts to paste that show the finding.
+    cut_short : bool
+        Whether the process that an engine ran in has ended or was stopped, which may go otherwise the next time.
     """
 
     case: Case
     comparison: Comparison
     r_code: str
     python_code: str
+    cut_short: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -71,6 +75,8 @@ class SuiteRun:
     tolerances : tuple of (quantity, measure, limit, reason)
     stale : tuple of Stale
         Entries of the ledger of known differences that do not hold; each fails the run.
+    rates : tuple of Rate
+        On the simulated cases, how often each engine is right by kind of data.
     planted : tuple of (fault, planted, caught)
         Faults planted on purpose, and how many the referee caught; empty where none were.
     """
@@ -81,6 +87,11 @@ class SuiteRun:
     stale: tuple[Stale, ...] = ()
     planted: tuple[tuple[str, int, int], ...] = ()
 
+    @cached_property
+    def rates(self) -> tuple[Rate, ...]:
+        """See the class."""
+        return rates((r.case.name, r.case.kind, r.comparison) for r in self.results if r.case.kind)
+
 
 def run_cases(
     cases: Sequence[Case],
@@ -90,6 +101,7 @@ def run_cases(
     jobs: int | None = None,
     timeout: float | None = None,
     profile: str = "default",
+    cache: str | Path | None = None,
 ) -> Iterator[tuple[CaseResult, ...]]:
     """Judge every candidate on every case, and give each case's results in order as they come.
 
@@ -106,6 +118,8 @@ def run_cases(
         Seconds that one engine may take on one case, its comparison included.
     profile : str
         How close is close enough: see `lmerbridge.parity.tolerances.profiles`.
+    cache : path, optional
+        A folder that keeps results: one whose data, engines, versions and limits are the same is not computed again.
 
     Raises
     ------
@@ -115,13 +129,39 @@ def run_cases(
     tolerances.profile(profile)
     for name in (reference, *candidates):
         find(name)
-    calls = [delayed(run_case)(case, tuple(candidates), reference, timeout, profile) for case in cases]
-    return _results(calls, jobs)
+    how = reference, timeout, profile
+    if cache is None:
+        return _computed([(case, tuple(candidates)) for case in cases], how, jobs)
+    return _kept_or_computed(cases, candidates, how, jobs, archive.Archive(Path(cache)))
 
 
-def _results(calls: Sequence[Any], jobs: int | None) -> Iterator[tuple[CaseResult, ...]]:
+def _computed(
+    asked: Sequence[tuple[Case, tuple[str, ...]]], how: tuple[str, float | None, str], jobs: int | None
+) -> Iterator[tuple[CaseResult, ...]]:
     """Begin the calls when the first result is asked for, in the backend of that moment."""
-    yield from Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(calls)
+    if asked:
+        calls = [delayed(run_case)(case, names, *how) for case, names in asked]
+        yield from Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(calls)
+
+
+def _kept_or_computed(
+    cases: Sequence[Case],
+    candidates: Sequence[str],
+    how: tuple[str, float | None, str],
+    jobs: int | None,
+    cache: archive.Archive,
+) -> Iterator[tuple[CaseResult, ...]]:
+    """Give what the cache has, and compute and keep the rest."""
+    keys = [*archive.keys(cases, candidates, how[0], how[2])]
+    kept = [{name: found for name, key in each.items() if (found := cache.get(key))} for each in keys]
+    lacking = [tuple(name for name in candidates if name not in found) for found in kept]
+    computed = _computed([(c, names) for c, names in zip(cases, lacking, strict=True) if names], how, jobs)
+    for key, found, names in zip(keys, kept, lacking, strict=True):
+        new = dict(zip(names, next(computed), strict=True)) if names else {}
+        for name in (name for name, result in new.items() if name in key and not result.cut_short):
+            cache.put(key[name], new[name])
+        yield tuple((found | new)[name] for name in candidates)
+    cache.sweep()
 
 
 @check_signature
@@ -145,11 +185,12 @@ def run_case(
 
 
 def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, profile: str) -> CaseResult:
-    fit = process.call_apart(_reference_fit, case, names[0], seconds=timeout)
+    process.call_apart(_prepare, case, names[0], seconds=timeout)  # its time is not the candidate's
     try:
         result: CaseResult = process.call_apart(_judge_here, case, names, profile, seconds=timeout)
     except Exception as error:  # an engine is anybody's code, and so is what it raises and returns
         told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
+        fit = process.call_apart(_reference_fit, case, names[0])  # again, within the limit a moment ago
         return _failure(case, names, f"{names[1]}: {told}", fit)
     return result
 
@@ -159,23 +200,28 @@ def _failure(
 ) -> CaseResult:
     failed = no_fit(case, names, Verdict.ENGINE_FAILED, reason, reference_fit, code)
     result: CaseResult = process.call_apart(_result, case, failed)
-    return result
+    return replace(result, cut_short=True)
 
 
 @check_signature
 def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
     """Fit the reference and judge one candidate, an object, against it in this process."""
-    spec, fit = _spec_and_fit(case, reference)
-    return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile)))
+    spec, fit, shared = _ground(case, reference)
+    return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile), shared))
 
 
 def _result(case: Case, comparison: Comparison) -> CaseResult:
     return CaseResult(case, comparison, r_code(case, comparison), python_code(case, comparison))
 
 
+def _prepare(case: Case, reference: str) -> None:
+    """Fit the reference, which stays in this process."""
+    _reference_fit(case, reference)
+
+
 def _reference_fit(case: Case, reference: str) -> Fit:
     try:
-        return _spec_and_fit(case, reference)[1]
+        return _ground(case, reference)[1]
     except LmerBridgeError:
         raise
     except Exception as error:  # an engine is anybody's code, and its failure is a result
@@ -187,10 +233,11 @@ def _judge_here(case: Case, names: tuple[str, str], profile: str) -> CaseResult:
 
 
 @lru_cache(maxsize=1)
-def _spec_and_fit(case: Case, reference: str) -> tuple[Spec, Fit]:
+def _ground(case: Case, reference: str) -> tuple[Spec, Fit, dict[str, Any]]:
+    """The model, the reference's fit, and what the candidates' trials share."""
     engine = find(reference)
     spec = case.spec(getattr(engine, "load_dataset", load_dataset))
-    return spec, fit_with(engine, spec)
+    return spec, fit_with(engine, spec), {}
 
 
 def _session_facts(results: Sequence[tuple[CaseResult, ...]]) -> dict[str, str]:

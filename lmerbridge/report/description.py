@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from lmerbridge.inputs import check_signature
-from lmerbridge.parity import CaseResult, Stale, SuiteRun, Verdict, definitions
+from lmerbridge.parity import CaseResult, Rate, Stale, SuiteRun, Verdict, definitions
 from lmerbridge.report.digits import Panel, digit_panels
 from lmerbridge.report.findings import Finding, anchor, badness, finding
 from lmerbridge.report.forest import EffectShift, forest
@@ -86,6 +86,9 @@ class Report:
         Entries of the ledger that do not hold; each fails the run.
     planted : tuple of (fault, planted, caught)
         Faults planted on purpose, to see that the referee would notice; empty where none were.
+    rates : tuple of (Rate, text)
+        On simulated data, how often each engine is right by kind of data, and the interval in words; empty where the
+        run has none.
     since : tuple of str
         What has changed since an older run; empty where none was given.
     legend : tuple of (glyph, level, meaning)
@@ -124,6 +127,7 @@ class Report:
     definitions: tuple[tuple[str, str], ...]
     tolerances: tuple[LimitRow, ...]
     provenance: tuple[tuple[str, str], ...]
+    rates: tuple[tuple[Rate, str], ...] = ()
     since: tuple[str, ...] = ()
 
     @property
@@ -204,6 +208,7 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         definitions=_definitions(run),
         tolerances=tuple(LimitRow(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,
+        rates=tuple((rate, f"{rate.low:.2f} to {rate.high:.2f}") for rate in run.rates),
     )
 
 

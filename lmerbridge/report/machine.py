@@ -49,6 +49,7 @@ def json_text(report: Report) -> str:
         "engines": [_engine(engine) for engine in report.engines],
         "results": [_result(f) for f in (*report.findings, *report.agreements, *report.not_covered)],
         "planted": [{"fault": name, "planted": n, "caught": caught} for name, n, caught in report.planted],
+        "rates": [asdict(rate) for rate, _ in report.rates],
         "stale": [{"entry": _entry(entry.entry), "why": entry.why} for entry in report.stale],
         "definitions": [{"name": name, "text": text} for name, text in report.definitions],
         "tolerances": [
@@ -102,6 +103,7 @@ def _result(f: Finding) -> dict[str, Any]:
         "formula": c.formula,
         "criterion": f.criterion,
         "features": case.features,
+        "block": case.block,
         "reference": c.reference,
         "candidate": c.candidate,
         "verdict": c.verdict,

@@ -1,8 +1,11 @@
 """The suite: its table of cases, running them, and the scripts that reproduce a finding."""
 
+import json
 import subprocess
 import sys
+from collections import Counter
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -12,7 +15,8 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import cases, process, suite
 from lmerbridge.parity.cases import Case
 from lmerbridge.report.description import describe
-from lmerbridge.report.render import html, json_text
+from lmerbridge.report.machine import schema_text
+from lmerbridge.report.render import html, json_text, markdown
 
 FEW = tuple(case for case in cases.suite() if case.name.split("/")[0] in ("dyestuff2", "pastes_crossed", "carrots"))
 
@@ -98,6 +102,52 @@ def test_rows_of_a_query_reach_the_r_script():
     run = subprocess.run(["Rscript", "--vanilla", "-e", "\n".join(script)], capture_output=True, text=True, check=True)
     shown = float.fromhex(run.stdout.rpartition("criterion")[2].strip())
     assert shown == pytest.approx(fit.criterion, rel=1e-12)  # addresses are random there: the last digits may move
+
+
+def test_the_suite_goes_where_engines_break():
+    features = {feature for case in cases.suite() for feature in case.features}
+    hard = {"weights", "offset", "contrasts", "large mean", "scale", "two rows a group", "near singular", "three bars"}
+    assert features >= hard | {"crossed slopes", "20,000 rows"}
+    kinds = Counter(case.kind for case in cases.suite() if case.block == "simulated")
+    assert len(kinds) >= 10
+    assert {case.block for case in cases.suite() if not case.kind} == {"real"}
+    assert all(kinds[kind] >= 6 for kind in kinds if kind != "many_rows")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["weighted_1", "cbpp_weights", "sleepstudy_offset", "machines_sum"])
+def test_weights_offset_and_contrasts_of_a_case_reach_the_engines_and_both_scripts(name, tmp_path):
+    case = next(case for case in cases.suite() if case.name == f"{name}/REML")
+    case.data().to_csv(tmp_path / f"{name}.csv", index=False)
+    spec = case.spec()
+    fit = lmer(
+        case.formula, case.data(), weights=spec.weights, offset=spec.offset, contrasts=dict(case.contrasts) or None
+    )
+    result = suite.run_here(case, find("nlme"))
+    assert result.comparison.verdict is Verdict.SAME_OPTIMUM
+    script = result.r_code + "cat('\ncriterion', sprintf('%a', REMLcrit(m)))"
+    run = subprocess.run(
+        ["Rscript", "--vanilla", "-e", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert float.fromhex(run.stdout.rpartition("criterion")[2].strip()) == pytest.approx(fit.criterion, rel=1e-10)
+    for argument in ("weights", "offset"):
+        assert (f"{argument}={getattr(case, argument)!r}" in result.python_code) == bool(getattr(case, argument))
+    assert ("contrasts={'Machine': 'contr.sum'}" in result.python_code) == bool(case.contrasts)
+
+
+@pytest.mark.slow
+def test_what_candidates_share_changes_no_number_whatever_their_order():
+    """A case's design, objective and optima are computed by the first candidate's trial."""
+    case = next(case for case in cases.suite() if case.name == "pastes_crossed/ML")
+    names = ["statsmodels", "mixedlm", "nlme"]
+
+    def judged(*names):
+        vars(process._local).pop("process", None)  # a new one has nothing to share yet
+        return [r for group in suite.run_cases([case], names) for r in group]
+
+    one, two, alone = judged(*names), judged(*names[::-1]), [r for name in names for r in judged(name)]
+    texts = [[json_text(describe(suite.collect([(r,)]))) for r in results] for results in (one, two[::-1], alone)]
+    assert texts[0] == texts[1] == texts[2]
 
 
 @pytest.mark.slow
@@ -200,3 +250,24 @@ def test_a_package_in_no_checkout_has_no_commit(tmp_path, monkeypatch):
     assert suite._commit(tmp_path / "site" / "lmerbridge") == {}
     monkeypatch.setenv("PATH", "")  # and no git
     assert suite._commit(tmp_path / "site" / "lmerbridge") == {}
+
+
+@pytest.mark.slow
+def test_rates_on_simulated_data_stand_in_each_rendering_apart_from_the_real_cases():
+    chosen = [*cases.pick("crossed_1/*"), *cases.pick("dyestuff2/ML")]
+    run = suite.collect(list(suite.run_cases(chosen, ["mixedlm"])))
+    assert [(r.engine, r.kind, r.right, r.fits) for r in run.rates] == [
+        ("lme4", "crossed", 2, 2),
+        ("mixedlm", "crossed", 2, 2),
+    ]
+    report = describe(run)
+    told = json.loads(json_text(report))
+    jsonschema.validate(told["rates"], json.loads(schema_text())["properties"]["rates"])
+    assert {r["case"]: r["block"] for r in told["results"]} == {
+        "crossed_1/REML": "simulated",
+        "crossed_1/ML": "simulated",
+        "dyestuff2/ML": "real",
+    }
+    assert [r["right"] for r in told["rates"]] == [2, 2]
+    assert "| mixedlm | crossed | 2 | 2 | 0.34 to 1.00 |" in markdown(report)
+    assert "<td>0.34 to 1.00</td>" in html(report)
