@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import Verdict, lmer
+from lmerbridge import Verdict, compare, lmer
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
@@ -140,3 +140,29 @@ def test_both_stop_short_is_a_verdict_of_its_own_and_the_further_is_named(datase
     assert result.verdict is Verdict.BOTH_SHORT
     assert not result.verdict.agrees
     assert result.gap["lme4"] == pytest.approx(30.1, abs=0.05)
+
+
+@pytest.mark.parametrize("engine", ["mixedlm", "interlace", "statsmodels"])
+@pytest.mark.parametrize("contrasts", [None, {"Machine": "contr.sum"}])
+def test_a_package_may_have_its_own_words_for_the_columns_of_a_factor(datasets, engine, contrasts):
+    data, formula = datasets("Machines", "nlme"), "score ~ Machine + (1 | Worker)"
+    result = compare(formula, data, candidate=engine, contrasts=contrasts)
+    assert result.verdict.agrees, result.explain()
+
+
+@pytest.mark.parametrize(
+    ("names", "right"),
+    [
+        (("Intercept", "Machine[T.B]", "Machine[T.C]"), True),
+        (("(Intercept)", "Machine.1", "Machine.2"), True),
+        (("(Intercept)", "MachineC", "MachineB"), False),
+        (("(Intercept)", "Machine.1", "Machine.1"), False),
+        (("(Intercept)", "Machine.1", "another"), False),
+        (("another", "MachineB", "MachineC"), False),
+    ],
+)
+def test_a_name_that_means_another_column_or_none_is_a_finding(datasets, names, right):
+    fit = lmer("score ~ Machine + (1 | Worker)", datasets("Machines", "nlme"))
+    result = verdict_on(fit, replace(fit.numbers(), engine="planted", terms=names, _design=fit.design()))
+    assert (result.verdict is Verdict.SAME_OPTIMUM) == right
+    assert right or "other names for the columns of" in result.reason
