@@ -23,7 +23,8 @@ optimum <- function(file, formula, reml, weighted) {
 
 lowest <- function(deviance, lower) {
   values <- vapply(starts(lower), function(start) {
-    first <- minqa::bobyqa(start, deviance, lower, control = list(rhoend = 1e-8, maxfun = 1e4))
+    wide <- list(rhobeg = 0.3 * max(abs(start)), rhoend = 1e-8, maxfun = 1e4)
+    first <- minqa::bobyqa(start, deviance, lower, control = wide)
     minqa::bobyqa(first$par, deviance, lower, control = list(rhobeg = 1e-3, rhoend = 1e-9, maxfun = 1e4))$fval
   }, 0)
   min(values)
@@ -31,9 +32,9 @@ lowest <- function(deviance, lower) {
 
 starts <- function(lower) {
   diagonal <- lower == 0
-  even <- lapply(c(0.03, 0.3, 1, 3, 10), function(size) size * diagonal)
+  even <- lapply(c(0.03, 0.3, 1, 3, 10, 100, 1000), function(size) size * diagonal)
   slanted <- lapply(c(-1, 1), function(side) diagonal + 0.7 * side * !diagonal)
-  drawn <- replicate(5, ifelse(diagonal, 10^runif(length(lower), -2, 1), rnorm(length(lower))), simplify = FALSE)
+  drawn <- replicate(5, ifelse(diagonal, 10^runif(length(lower), -2, 3), rnorm(length(lower))), simplify = FALSE)
   c(even, slanted, drawn)
 }
 
