@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def table(found, engines):
         gaps = [j.gap_error for j in mine if j.compared]
         counts = {name: sum(getattr(j, name) for j in mine) for name in ("gap_wrong", "false_alarm", "missed")}
         verdicts = Counter(str(j.result.verdict) for j in mine)
-        unexplained = f"{100 * verdicts['unexplained'] / len(mine):.1f} %"
+        unexplained = f"{100 * verdicts['unexplained'] / max(len(mine), 1):.1f} %"
         rows[engine] = {"designs": len(mine), "gaps": len(gaps), "largest_error": f"{max(gaps, default=0):.1e}"}
         rows[engine] |= counts | {"unexplained_rate": unexplained} | verdicts
     return pd.DataFrame(rows).T.fillna(0).T
@@ -136,15 +137,16 @@ def main():
     parser.add_argument("--engine", action="append", help="may be repeated")
     given = parser.parse_args()
     engines, found = tuple(given.engine or ENGINES), []
-    for judgement in judgements(given.slopes, given.kinds, given.first, engines):
-        found.append(judgement)
-        if (
-            judgement.gap_wrong
-            or judgement.false_alarm
-            or judgement.missed
-            or judgement.result.verdict == "unexplained"
-        ):
-            print(judgement, "\n", flush=True)
+    with suppress(KeyboardInterrupt):  # the table is then of what was judged
+        for judgement in judgements(given.slopes, given.kinds, given.first, engines):
+            found.append(judgement)
+            if (
+                judgement.gap_wrong
+                or judgement.false_alarm
+                or judgement.missed
+                or judgement.result.verdict == "unexplained"
+            ):
+                print(judgement, "\n", flush=True)
     rates = table(found, engines)
     print(rates.to_string())
     sys.exit(
