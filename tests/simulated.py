@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from lmerbridge.inputs import Spec
+
 FORMULA = "y ~ x + (x | g)"
 
 
@@ -29,3 +31,38 @@ def uneven(seed):
     slopes = sds[1] * (rho * first + np.sqrt(1 - rho**2) * second)
     y = 1 + 0.5 * x + sds[0] * first[g] + slopes[g] * x + rng.normal(size=len(g))
     return pd.DataFrame({"y": y, "x": x, "g": [f"g{i:02d}" for i in g]})
+
+
+KINDS = {  # of ten kinds each its model
+    "weights": "y ~ x + (x | g)",
+    "two rows a group": "y ~ x + (1 | g)",
+    "near singular": "y ~ x + (x | g)",
+    "nested": "y ~ x + (1 | a/g)",
+    "crossed": "y ~ x + (x | g) + (1 | h)",
+    "units": "y ~ x + (x | g)",
+    "large mean": "y ~ x + (x | g)",
+    "three bars": "y ~ x + (1 | g) + (1 | h) + (1 | k)",
+    "uncorrelated": "y ~ x + (x || g)",
+    "factor slopes": "y ~ f + (f | g)",
+}
+
+
+def of_kind(kind, seed):
+    """A model of one of ten kinds and its data, by REML and ML in turn."""
+    rng = np.random.default_rng([list(KINDS).index(kind), seed])
+    sizes = rng.integers(4, 11, int(rng.integers(6, 21)))
+    g = np.repeat(np.arange(len(sizes)), 2 if kind == "two rows a group" else sizes)
+    f, x = np.arange(len(g)) % 3, rng.normal(size=len(g))
+    sds = 10 ** rng.uniform(-1, 1, 3) * (1.0, 1e-3 if kind == "near singular" else 0.3, 0.3)
+    effects = sds[:, None] * rng.normal(size=(3, len(sizes)))
+    y = 1 + rng.normal(size=len(g)) + effects[0][g]
+    y += np.choose(f, [0 * g, effects[1][g], effects[2][g]]) if kind == "factor slopes" else x / 2 + effects[1][g] * x
+    others = {"a": g // 3, "h": rng.integers(0, 6, len(g)), "k": rng.integers(0, 4, len(g))}
+    for name, codes in others.items():
+        if name in KINDS[kind]:
+            y += 10 ** rng.uniform(-1, 1) * rng.normal(size=codes.max() + 1)[codes]
+    units = 10.0 ** rng.choice([-6, -3, 3, 6], 2) if kind == "units" else (1.0, 1.0)
+    numbers = {"y": y * units[0] + 1e6 * (kind == "large mean"), "x": x * units[1], "w": rng.uniform(0.2, 5, len(g))}
+    labels = {name: [f"{name}{code:02d}" for code in codes] for name, codes in {"g": g, "f": f, **others}.items()}
+    weights = {"weights": "w"} if kind == "weights" else {}
+    return Spec(formula=KINDS[kind], data=pd.DataFrame(numbers | labels), reml=seed % 2 == 0, **weights)

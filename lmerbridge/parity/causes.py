@@ -23,11 +23,11 @@ def cause(trial: Trial) -> str:
     number. One that is no larger than rounding is none.
     """
     reported, common, rounding = trial.candidate.criterion, float(trial.profile_values[1]), 10 * trial.rounding
-    found = {**dict(_constants(trial, common)), **dict(_other_models(trial))}
-    return next((n for n, value in found.items() if abs(value - common) > rounding >= abs(value - reported)), "")
+    found = {**dict(_constants(trial)), **dict(_other_models(trial))}
+    return next((n for n, size in found.items() if abs(size) > rounding >= abs(common + size - reported)), "")
 
 
-def _constants(trial: Trial, common: float) -> Iterator[tuple[str, float]]:
+def _constants(trial: Trial) -> Iterator[tuple[str, float]]:
     n, p = trial.design.x.shape
     sizes = {
         "log_det_xx": 2 * float(np.log(np.abs(np.diag(np.linalg.qr(trial.design.x, mode="r")))).sum()),
@@ -38,8 +38,8 @@ def _constants(trial: Trial, common: float) -> Iterator[tuple[str, float]]:
         "log_det_t": 2 * _coding(trial),
     }
     for name, size in sizes.items():
-        yield name, common + size
-        yield f"-{name}", common - size
+        yield name, size
+        yield f"-{name}", -size
 
 
 def _coding(trial: Trial) -> float:
@@ -51,10 +51,12 @@ def _coding(trial: Trial) -> float:
 
 
 def _other_models(trial: Trial) -> Iterator[tuple[str, float]]:
+    """Yield by how much other models lie above this one, both by one code: a part that is not there moves nothing."""
     theta, reml = trial.thetas[1], trial.reference.reml
-    yield "other_method", Objective(trial.design, not reml)(theta)
+    own = trial.objective(theta)
+    yield "other_method", Objective(trial.design, not reml)(theta) - own
     for name, design in _designs(trial.design):
-        yield name, Objective(design, reml)(theta)
+        yield name, Objective(design, reml)(theta) - own
 
 
 def _designs(design: Design) -> Iterator[tuple[str, Design]]:

@@ -24,6 +24,7 @@ from lmerbridge.results import Array, Design, Fit, covariance
 
 T = TypeVar("T")
 LOST = 1e-4  # no more than this is forgiven to the rounding of a covariance near its boundary
+BETWEEN = 1e-2  # nor to the rounding of the objective itself: lme4's code and ours differ where x is in units of 1e+-6
 NEAR = 2.0  # times a limit: nlme's gap on carrots/ML is 7.2e-7 or 1.24e-6 by the processor, the limit 1e-6
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
 
@@ -195,7 +196,8 @@ class Trial:
     def rounding_at(self, theta: Array, value: float) -> float:
         """How far two right values of the objective may lie apart at a theta, where it has a value."""
         lost = min(self.lost(theta) * abs(value), LOST)
-        return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost)
+        between = min(BETWEEN, abs(value - self.objective(theta)))
+        return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost, between)
 
     def lost(self, theta: Array) -> float:
         """Relative rounding of an engine that inverts a covariance: the largest condition, each column by its size."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Array, CovarianceBlock, Fit, RandomTerm, covariance
 
+NAME = re.compile(r"[^\W\d][\w.]*")  # of a variable
 SAME = 1e-9  # relative: the same numbers through two programs
 SINGLE = 1e-6  # relative: the same numbers, of which one program keeps single precision
 
@@ -119,12 +121,26 @@ def _space_differences(trial: Trial) -> Iterator[tuple[str, Any]]:
 
 
 def _names_differing(trial: Trial) -> tuple[str, ...]:
-    """Terms that the candidate gives another name than the reference, where both have the same columns."""
+    """Terms that have another name in the candidate, where both have the same columns.
+
+    A package may have words of its own for the column of a level: ``Machine[T.B]`` is ``MachineB``.
+    """
     if not trial.recoding.same_columns:
         return ()
     ours = trial.recoding.transform.T @ np.arange(len(trial.design.terms))
-    pairs = zip(trial.as_given.terms, (trial.design.terms[int(place)] for place in ours), strict=True)
-    return tuple(mine for its, mine in pairs if its != mine)
+    known, given = trial.design.terms, trial.as_given.terms
+    pairs = [(its, known[int(place)]) for its, place in zip(given, ours, strict=True)]
+    repeated = len(set(given)) < len(given)
+    variables = ["(Intercept)", *NAME.findall(trial.reference.formula)]
+    return tuple(
+        mine for its, mine in pairs if its != mine and (its in known or repeated or not _means(its, mine, variables))
+    )
+
+
+def _means(its: str, mine: str, variables: Sequence[str]) -> bool:
+    """Whether a package's own word for a column names each variable that R's name begins its parts with."""
+    heads = (max((v for v in variables if part.startswith(v)), key=len, default="") for part in mine.split(":"))
+    return all(head.strip("()").lower() in its.lower() for head in heads)
 
 
 def _unknown_groups(trial: Trial) -> tuple[str, ...]:

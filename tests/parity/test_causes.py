@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import Verdict, lmer
+from lmerbridge import Verdict, compare, lmer
 from lmerbridge.parity import tolerances
+from lmerbridge.parity.at_theta import fit_at_theta
+from lmerbridge.parity.causes import cause
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
+from lmerbridge.parity.sparse import Objective
 from lmerbridge.results import VarCorr
 
 FORMULA = "Reaction ~ f + Days + (Days | Subject)"
@@ -140,3 +143,61 @@ def test_both_stop_short_is_a_verdict_of_its_own_and_the_further_is_named(datase
     assert result.verdict is Verdict.BOTH_SHORT
     assert not result.verdict.agrees
     assert result.gap["lme4"] == pytest.approx(30.1, abs=0.05)
+
+
+@pytest.mark.parametrize("engine", ["mixedlm", "interlace", "statsmodels"])
+@pytest.mark.parametrize("contrasts", [None, {"Machine": "contr.sum"}])
+def test_a_package_may_have_its_own_words_for_the_columns_of_a_factor(datasets, engine, contrasts):
+    data, formula = datasets("Machines", "nlme"), "score ~ Machine + (1 | Worker)"
+    result = compare(formula, data, candidate=engine, contrasts=contrasts)
+    assert result.verdict.agrees, result.explain()
+
+
+@pytest.mark.parametrize(
+    ("names", "right"),
+    [
+        (("Intercept", "Machine[T.B]", "Machine[T.C]"), True),
+        (("(Intercept)", "Machine.1", "Machine.2"), True),
+        (("(Intercept)", "MachineC", "MachineB"), False),
+        (("(Intercept)", "Machine.1", "Machine.1"), False),
+        (("(Intercept)", "Machine.1", "another"), False),
+        (("another", "MachineB", "MachineC"), False),
+    ],
+)
+def test_a_name_that_means_another_column_or_none_is_a_finding(datasets, names, right):
+    fit = lmer("score ~ Machine + (1 | Worker)", datasets("Machines", "nlme"))
+    result = verdict_on(fit, replace(fit.numbers(), engine="planted", terms=names, _design=fit.design()))
+    assert (result.verdict is Verdict.SAME_OPTIMUM) == right
+    assert right or "other names for the columns of" in result.reason
+
+
+class Rounded:
+    """A criterion that another code of the same objective puts elsewhere, as with x in units of 1e6."""
+
+    def __init__(self, criterion, by):
+        self.criterion, self.by = criterion, by
+
+    def __getattr__(self, name):
+        return getattr(self.criterion, name)
+
+    def values(self, thetas):
+        return self.criterion.values(thetas) + self.by
+
+
+def rounded(fit, by):
+    """A candidate past the optimum that our own code values, where lme4's code is rounded."""
+    design, theta = fit.design(), 1.1 * fit.theta
+    past = fit_at_theta(replace(fit, engine="planted"), design, theta, Objective(design, fit.reml).at(theta))
+    trial = Trial(fit, past, ("lme4", "planted"), tolerances.default())
+    trial.criterion = Rounded(trial.criterion, by)
+    return trial
+
+
+def test_what_two_codes_of_the_objective_differ_by_is_rounding_and_no_fault_of_either_engine(sleepstudy):
+    fit = lmer("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    assert judge(rounded(fit, 2e-3)).verdict is Verdict.OTHER_OPTIMUM
+    assert judge(rounded(fit, 5e-2)).verdict is Verdict.REFERENCE_FAULTY
+
+
+def test_weights_that_are_not_there_are_no_name_of_a_difference(sleepstudy):
+    assert cause(rounded(lmer("Reaction ~ Days + (Days | Subject)", sleepstudy), 0.5)) == ""

@@ -1,6 +1,8 @@
 """A fault planted on purpose is caught under its own name, on five models; what has no fault is not flagged."""
 
 from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -49,14 +51,14 @@ def test_what_has_no_fault_is_not_flagged_by_any_profile(profile, ground):
 def test_the_strict_profile_notices_what_the_default_takes_as_equal_and_screening_takes_more(ground):
     fault = planted.Fault(
         "standard errors times 1.000005",
-        lambda g: planted.replace(g.sound, covariance=1.000005**2 * g.sound.covariance),
+        lambda g: replace(g.sound, covariance=1.000005**2 * g.sound.covariance),
         Verdict.UNEXPLAINED,
         "standard errors",
     )
-    wider = planted.replace(
+    wider = replace(
         fault,
         name="standard errors times 1.00005",
-        plant=lambda g: planted.replace(g.sound, covariance=1.00005**2 * g.sound.covariance),
+        plant=lambda g: replace(g.sound, covariance=1.00005**2 * g.sound.covariance),
     )
     caught = {
         name: [planted.plant(f, ground, tolerances.profile(name)).caught for f in (fault, wider)]
@@ -73,3 +75,16 @@ def test_a_profile_that_is_none_is_an_error_with_those_there_are():
 def test_a_fault_that_the_referee_does_not_find_counts_as_missed(ground):
     sound = planted.Fault("nothing", lambda g: g.sound, Verdict.UNEXPLAINED, "")
     assert not planted.plant(sound, ground, tolerances.default()).caught
+
+
+def test_the_page_counts_the_faults():
+    page = (Path(__file__).parents[2] / "docs" / "referee.md").read_text()
+    assert f"{len(NAMES)} faults are planted in five models each" in page
+    assert f"{len(NAMES) * planted.MODELS} planted, {len(NAMES) * planted.MODELS} caught." in page
+
+
+@pytest.mark.parametrize("name", ["convergence denied", "single precision"])
+def test_a_remark_that_is_not_made_counts_as_missed(ground, name):
+    fault = next(fault for fault in planted.FAULTS if fault.name == name)
+    assert planted.plant(fault, ground, tolerances.default()).caught
+    assert not planted.plant(replace(fault, plant=lambda g: g.sound), ground, tolerances.default()).caught
