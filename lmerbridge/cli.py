@@ -149,9 +149,7 @@ def parity(
     since: Annotated[
         Path | None, typer.Option(help="parity.json of an older run: the report says what has changed.")
     ] = None,
-    planted: Annotated[
-        bool, typer.Option("--planted", help="First plant faults, and see that each is caught.")
-    ] = False,
+    planted: Annotated[bool, typer.Option("--planted", help="Plant faults, and see that each is caught.")] = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="Also fit data whose answers are known exactly, and count right digits.")
     ] = False,
