@@ -195,7 +195,7 @@ def test_a_report_says_what_has_changed_since_an_older_run(tmp_path):
         (("--ledger", "nosuch.toml"), "InvalidArgument: the ledger nosuch.toml cannot be read"),
         (("--engine", "nosuch"), "InvalidArgument: no engine 'nosuch' is installed"),
         (("--engine", "statsmodel"), "no engine 'statsmodel' is installed. Did you mean 'statsmodels'"),
-        (("--engine", "nlme", "--engine", "glmmtmb"), "Did you mean 'glmmTMB'?"),
+        (("--engine", "nlme", "--engine", "glmmtmb"), "Did you mean 'glmmTMB' or 'glmm'?"),
         (("--reference", "lme"), "Did you mean 'nlme' or 'lme4'?"),
         (("--planted", "--engine", "statsmodel"), "Did you mean 'statsmodels'"),
         (("--case", "sleepstudy_slope/*"), "of the 176 there are. Did you mean 'sleepstudy_slopes/*' or"),
