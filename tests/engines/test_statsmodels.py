@@ -208,7 +208,7 @@ def test_a_missing_value_fails_where_it_must(frames):
 )
 def test_what_mixedlm_has_no_form_for_is_told(frames, formula, arguments, reason):
     with pytest.raises(NotExpressible, match=reason):
-        Statsmodels().fit(Spec(formula=formula, data=frames("slopes"), **arguments))
+        Statsmodels().fit(Spec(formula=formula, data=frames("slopes").astype({"f": "category"}), **arguments))
 
 
 def test_a_crossed_model_too_large_for_dense_matrices_is_refused_before_it_is_built():
