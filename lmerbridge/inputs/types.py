@@ -12,18 +12,19 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.inputs.checks import ANY, RANGES
 
 COLUMNS = (np.ndarray, pd.Series, pd.Index)  # sequences that are not Python's
 SYNONYMS = {"kr": "Kenward-Roger", "kenward": "Kenward-Roger"}  # of words, as other packages have them
-WORDS = {
+WORDS: dict[Any, str] = {
     float: "a number",
     int: "a whole number below 2**63",
     str: "text",
     NoneType: "None",
-    np.ndarray: "an array of numbers",
+    **dict.fromkeys((np.ndarray, NDArray), "an array of numbers"),
     Mapping: "Mapping",
     Callable: "a function",
     os.PathLike: "a path",
@@ -160,9 +161,9 @@ def _are_numbers(values: object) -> bool:
         return False
 
 
-def _array(value: Any, inner: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    """Return an array, or a sequence of numbers in its place."""
-    whatever = isinstance(value, np.ndarray) and inner[1] != np.dtype[np.float64]
+def _array(value: Any, numbers: bool) -> Any:  # noqa: ANN401
+    """Return an array of numbers, or a sequence of them in its place; or any array."""
+    whatever = isinstance(value, np.ndarray) and not numbers
     return _check(value, whatever or (isinstance(value, (list, tuple, *COLUMNS)) and _are_numbers(value)))
 
 
@@ -176,7 +177,8 @@ READERS: dict[Any, Callable[[Any, tuple[Any, ...]], Any]] = {  # by what a type 
     **dict.fromkeys((Union, UnionType), _one_of),
     **dict.fromkeys((Sequence, Iterable, tuple, list), _sequence),
     Literal: _word,
-    np.ndarray: _array,
+    np.ndarray: lambda value, inner: _array(value, inner[1] == np.dtype[np.float64]),
+    NDArray: lambda value, inner: _array(value, inner[0] is np.float64),  # an alias of its own from numpy 2.5 on
     Mapping: _mapping,
     Callable: lambda value, _: _check(value, callable(value)),
 }

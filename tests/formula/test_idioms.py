@@ -134,6 +134,8 @@ TOLD = {  # what is written: what is told
 
 @pytest.mark.parametrize("right", TOLD)
 def test_an_error_says_what_to_write(right):
+    if right.startswith("C(n)") and plain(fit("x"), "tryCatch(is.factor(C(c(1, 2, 1))), error = function(e) FALSE)")[0]:
+        pytest.skip("this R makes a factor of the numbers in C()")
     with pytest.raises(errors.FormulaError, match=TOLD[right]):
         lmer(f"y ~ {right}", FRAME)
 

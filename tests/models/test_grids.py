@@ -243,6 +243,12 @@ def test_a_table_is_r_s_in_every_column(fits, design, step):
     check(fit, lambda: ours(fit, factor), code.format(a=factor, ddf='lmer.df = "asymptotic"'))
 
 
+def f_tests(numbers, rows):
+    """Columns df1, df2, F and p of R's table, without the chi-squared of emmeans 2.0."""
+    columns = np.reshape(numbers, (-1, rows))
+    return columns[[0, 1, 2, -1]].ravel()
+
+
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("more", ["", pytest.param("by", marks=pytest.mark.slow)])
 def test_joint_tests_are_r_s_in_every_column(fits, design, more):
@@ -255,7 +261,7 @@ def test_joint_tests_are_r_s_in_every_column(fits, design, more):
             fit.joint_tests(by, ddf="asymptotic")
         return
     found = fit.joint_tests(by, ddf="asymptotic")
-    assert same_bits(found[["df1", "df2", "statistic", "p_value"]], numbers)
+    assert same_bits(found[["df1", "df2", "statistic", "p_value"]], f_tests(numbers, len(found)))
     rest = found[["term", *([by] if more else []), *(["note"] if "note" in words else [])]]
     assert [str(value) for name in rest for value in rest[name]] == [text.strip() for text in texts]
     assert "note" in words or (found["note"] == "").all()
@@ -267,7 +273,7 @@ def test_joint_tests_hold_covariates_where_they_are_told(fits):
     for ours, theirs in (("range", "range"), ({"x": "quantile"}, "list(x = quantile)")):
         found = fit.joint_tests(cov_reduce=ours, ddf="asymptotic")
         numbers, _, _ = in_r(fit, f'joint_tests(m, cov.reduce = {theirs}, lmer.df = "asymptotic")')
-        assert same_bits(found[["df1", "df2", "statistic", "p_value"]], numbers)
+        assert same_bits(found[["df1", "df2", "statistic", "p_value"]], f_tests(numbers, len(found)))
 
 
 @pytest.mark.slow

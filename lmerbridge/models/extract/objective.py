@@ -12,7 +12,7 @@ import pandas as pd
 from lmerbridge.bridge import replies
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import as_numbers
-from lmerbridge.models.kept import KeptFit, ask, call_on, once
+from lmerbridge.models.kept import KeptFit, ask, call_on, model_of, once
 from lmerbridge.results import Array, Design
 
 Points: TypeAlias = Sequence[float] | Array | pd.Series
@@ -86,7 +86,7 @@ def polish(fit: KeptFit, starts: Array, *, timeout: float | None = None) -> tupl
 @once
 def optima(fit: KeptFit) -> Optima:
     """End points of lme4's optimizers on this model, from lme4's own start."""
-    found = call_on(fit, "all_optimizers")
+    found = model_of(fit).call("all_optimizers")  # where an optimizer ends says all that R would warn of
     theta = found["theta"].reshape(-1, len(fit.theta))
     return Optima(tuple(found["optimizer"]), theta, found["value"])
 
