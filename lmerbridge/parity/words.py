@@ -176,6 +176,8 @@ def _constant(f: Figures) -> str:
         return f"that of a model in which {what}"
     if name == "other_method":
         return f"that of {'ML' if f['method'] == 'REML' else 'REML'} to {f['method']}"
+    if name == "lost_digits":
+        return f"{f['difference']:.6g}, digits that sums of squares about zero lose"
     return sign + CONSTANTS[name] if name else f"{f['difference']:.6g}, without a name"
 
 

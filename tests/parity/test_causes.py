@@ -201,3 +201,25 @@ def test_what_two_codes_of_the_objective_differ_by_is_rounding_and_no_fault_of_e
 
 def test_weights_that_are_not_there_are_no_name_of_a_difference(sleepstudy):
     assert cause(rounded(lmer("Reaction ~ Days + (Days | Subject)", sleepstudy), 0.5)) == ""
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("mean", [1e5, 1e6])
+def test_digits_that_sums_of_squares_lose_are_named_and_a_constant_beside_them_is_not(sleepstudy, mean, reml):
+    """The residual sum of squares as a difference of sums about zero, in the engine's own doubles."""
+    data = sleepstudy.assign(Reaction=sleepstudy["Reaction"] / 30 + mean)
+    fit = lmer("Reaction ~ Days + (Days | Subject)", data, reml=reml)
+    design = fit.design()
+    lost = np.finfo(float).eps * float(design.y @ design.y) / fit.sigma**2
+    for size, words in {
+        3 * lost: "digits that sums of squares about zero lose.",
+        300 * lost: "without a name.",
+    }.items():
+        trial = Trial(
+            fit,
+            replace(fit.numbers(), engine="planted", criterion=fit.criterion + size),
+            ("lme4", "planted"),
+            tolerances.default(),
+        )
+        assert size > trial.rounding
+        assert judge(trial).reason.endswith(words)
