@@ -37,7 +37,9 @@ def both():
 def test_both_objectives_agree_at_the_optimum_off_it_and_at_zero(case, both):
     fit, objective = both(case)
     default = np.where(objective.lower == 0, 1.0, 0.0)
-    points = np.array([fit.theta, default / objective.scale, 0.7 * fit.theta + 0.2 * default, 0 * fit.theta])
+    points = np.array(
+        [fit.theta, default / objective.scale, 0.7 * fit.theta + 0.2 * default / objective.scale, 0 * fit.theta]
+    )
     theirs = fit.deviance_at(points)
     ours = np.array([objective(theta) for theta in points])
     np.testing.assert_allclose(ours, theirs, rtol=AGREE)
