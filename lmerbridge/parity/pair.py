@@ -39,11 +39,14 @@ class Side:
     fit : Fit
     order : ndarray of int
         Where the fit keeps each row of the reference.
+    untold : tuple of str
+        What of it the engine has no number for, and says so.
     """
 
     name: str
     fit: Fit
     order: NDArray[np.intp]
+    untold: tuple[str, ...]
 
 
 class Trial:
@@ -103,7 +106,18 @@ class Trial:
         reference, p = self.reference, len(self.reference.terms)
         told = align.restate(reference, self.design, self._blocks, align.Recoding(np.eye(p), 0.0)) or reference
         here = np.arange(len(reference.rows))
-        return Side(self.names[0], told, here), Side(self.names[1], self.candidate, self.order)
+        untold = ("vcov",) * reference.only_std_errors
+        return (
+            Side(self.names[0], told, here, untold),
+            Side(self.names[1], self.candidate, self.order, self.untold),
+        )
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """What the candidate has no number for: standard errors alone tell nothing of another coding's."""
+        if not self.as_given.only_std_errors:
+            return ()
+        return ("vcov",) if self.recoding.same_columns else ("se", "vcov")
 
     @property
     def _blocks(self) -> list[str]:

@@ -145,6 +145,7 @@ FIELDS = {  # for each field of a fit its changes, each a function of the sound 
     "index": {"order": lambda f: replace(f, index=f.index[::-1])},
     "converged": {"other": lambda f: replace(f, converged=not f.converged)},
     "singular": {"other": lambda f: replace(f, singular=not f.singular)},
+    "only_std_errors": {"other": lambda f: replace(f, only_std_errors=not f.only_std_errors)},
     "native": {"AIC": lambda f: replace(f, native={"AIC": f.aic + 2}), "se": native_errors},
 }
 WORDS = {  # what the reason says, one of them
@@ -164,7 +165,7 @@ WORDS = {  # what the reason says, one of them
     "rows_dropped": ("left out",),
     "index": ("row labels",),
 }
-REMARKS = ("converged", "singular", "native")  # what a user reads beside the verdict, which they do not change
+REMARKS = ("converged", "singular", "only_std_errors", "native")  # what a user reads beside the verdict, which they do not change
 UNTOUCHED = {  # no number of the answer
     **dict.fromkeys(("engine", "formula", "provenance", "conditions", "kind"), "says where the numbers come from"),
     "dropped_terms": "names columns that are not in the answer",
