@@ -165,7 +165,8 @@ WORDS = {  # what the reason says, one of them
     "rows_dropped": ("left out",),
     "index": ("row labels",),
 }
-REMARKS = ("converged", "singular", "only_std_errors", "native")  # what a user reads beside the verdict, which they do not change
+# what a user reads beside the verdict, which they do not change
+REMARKS = ("converged", "singular", "only_std_errors", "native")
 UNTOUCHED = {  # no number of the answer
     **dict.fromkeys(("engine", "formula", "provenance", "conditions", "kind"), "says where the numbers come from"),
     "dropped_terms": "names columns that are not in the answer",

@@ -39,6 +39,13 @@ def test_covariances_that_an_engine_does_not_tell_are_a_remark_and_no_fault(cake
     assert "A remark: alone has no number for correlations of the estimates." in found.explain()
 
 
+def test_one_fixed_effect_has_no_covariances_to_tell(fits):
+    fit = fits("Yield ~ 1 + (1 | Batch)", "Dyestuff")
+    found = verdict_on(fit, alone(fit))
+    assert found.verdict is Verdict.SAME_OPTIMUM
+    assert "no number" not in found.explain()
+
+
 def test_its_standard_errors_are_held(cake):
     found = verdict_on(cake, alone(cake, 1.02))
     assert found.verdict is Verdict.UNEXPLAINED
