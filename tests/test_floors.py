@@ -29,6 +29,7 @@ SOLE_IMPORTERS = {
     "glmm": {"engines.glmm"},
     "mixedlm_rs": {"engines.mixedlm_rs"},
     "lme_python": {"engines.lme_python"},
+    "gpboost": {"engines.gpboost"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

@@ -204,6 +204,8 @@ def _remarks(f: Figures) -> Iterator[str]:
         yield f"{engine} says that its answer {boundary}, and its variances say otherwise"
     if "single" in remarks:
         yield f"{engine} reports in single precision"
+    if "untold" in remarks:
+        yield f"{engine} has no number for {' and '.join(TERMS[what] for what in remarks['untold'])}"
 
 
 def _in_brackets(marks: Sequence[str]) -> str:

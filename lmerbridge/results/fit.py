@@ -119,6 +119,8 @@ class Fit(Numbers):
     beta : ndarray, shape (p,)
     covariance : ndarray, shape (p, p)
         Covariance matrix of ``beta``.
+    only_std_errors : bool
+        Whether the engine tells no covariances of ``beta``: ``covariance`` is then NaN off its diagonal.
     varcorr : VarCorr
     modes : tuple of GroupModes
     theta : ndarray
@@ -162,6 +164,7 @@ class Fit(Numbers):
     index: pd.Index
     conditions: tuple[Condition, ...] = ()
     provenance: Provenance
+    only_std_errors: bool = False
     covariance_given_theta: Array | None = None
     native: Mapping[str, float] = field(default_factory=dict)
     kind: Kind = LMM
