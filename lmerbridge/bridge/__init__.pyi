@@ -22,6 +22,8 @@ from .to_r.arguments import check_weights as check_weights
 from .to_r.arguments import contrasts as contrasts
 from .to_r.arguments import row_vectors as row_vectors
 from .to_r.columns import encode_table as encode_table
+from .to_r.kinds import column_kind as column_kind
+from .to_r.kinds import describe_numbers as describe_numbers
 from .to_r.newdata import check_complete as check_complete
 from .to_r.newdata import describe_missing as describe_missing
 from .to_r.newdata import describe_new_levels as describe_new_levels
