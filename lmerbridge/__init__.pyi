@@ -1,4 +1,5 @@
 from .bridge.limit import time_limit as time_limit
+from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
 from .inputs.control import ConvCheck as ConvCheck
 from .inputs.control import LmerControl as LmerControl

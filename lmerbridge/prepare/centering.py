@@ -54,7 +54,7 @@ def demean(
     *,
     nested: bool = False,
     formula: str | None = None,
-    complete: Sequence[str] = (),
+    complete: str | Sequence[str] = (),
     suffix_between: str = "_between",
     suffix_within: str = "_within",
 ) -> Demeaned:
@@ -79,7 +79,7 @@ def demean(
     formula : str, optional
         The model that is to be fitted. Rows that lack a value of its columns have no part in the means. The new columns
         may stand in it.
-    complete : sequence of str
+    complete : str or sequence of str
         More columns that a row is to have a value of.
     suffix_between, suffix_within : str
 
@@ -121,7 +121,7 @@ def demean(
     within = {v: f"{v}{suffix_within}" for v in variables}
     new = [*between, *within.values()]
     _check_names(data, new)
-    used = _complete(data, [*complete, *_columns_of(formula, data, new)])
+    used = _complete(data, [*([complete] if isinstance(complete, str) else complete), *_columns_of(formula, data, new)])
     factors = [groups_of(data, levels[: i + 1] if is_nested else [g]) for i, g in enumerate(levels)]
     parts = {v: [_mean(v, values, g, used) for g in factors] for v, values in variables.items()}
     made: dict[str, Array] = {}

@@ -55,8 +55,8 @@ def code_levels(frame: Frame, columns: Sequence[str], *, name: str | None = None
     name : str, optional
         Of the new column. The default joins the names: ``"school/class"`` is ``school_class``.
     sep : str
-        Between the parts of a label. Where a part holds it, it stands there behind a backslash, so that two units never
-        share a label.
+        Between the parts of a label. Where a part holds its first character, a backslash stands before that, so that
+        two units never share a label.
 
     Returns
     -------
@@ -90,6 +90,8 @@ def code_levels(frame: Frame, columns: Sequence[str], *, name: str | None = None
     if not sep or ESCAPE in sep:
         raise InvalidArgument(f"sep is {sep!r}; text without a backslash is expected, such as '/'.")
     new = "_".join(names) if name is None else name
+    if not new:
+        raise InvalidArgument("name is empty; the name of a column is expected.")
     check_new(data, [new], "give name=")
     parts = [groups_of(data, [each]) for each in names]
     whole = groups_of(data, names, sep)

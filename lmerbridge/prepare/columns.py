@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,12 +110,25 @@ def groups_of(frame: pd.DataFrame, by: Sequence[str], sep: str = ":") -> Groups:
     """
     parts = [_factor(frame[name]) for name in by]
     there = np.all([part.codes >= 0 for part in parts], axis=0)
-    stacked = np.stack([part.codes[there] for part in parts])
-    combinations, inverse = np.unique(stacked, axis=1, return_inverse=True)
     codes = np.full(len(frame), -1)
-    codes[there] = np.asarray(inverse).ravel()
+    combinations, codes[there], _ = cells_of([part.codes[there] for part in parts])
     parted = ([part.labels[code] for part, code in zip(parts, each, strict=True)] for each in combinations.T)
     return Groups(":".join(by), codes, tuple(join_labels(labels, sep) for labels in parted))
+
+
+def cells_of(codes: Sequence[NDArray[Any]]) -> tuple[Codes, Codes, Codes]:
+    """Return the combinations of codes that occur, in order, the position of each row's, and how often each occurs.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in cells_of([np.array([1, 0, 1]), np.array([2, 5, 2])])]
+    [[[0, 1], [5, 2]], [1, 0, 1], [1, 2]]
+    """
+    cell = np.zeros(len(codes[0]), np.int64)
+    for each in codes:
+        cell = np.unique(cell * (int(each.max(initial=0)) + 1) + each, return_inverse=True)[1]
+    _, first, cell, sizes = np.unique(cell, return_index=True, return_inverse=True, return_counts=True)
+    return np.stack([each[first] for each in codes]).astype(np.int64), cell, sizes
 
 
 def join_labels(labels: Sequence[str], sep: str) -> str:
@@ -123,11 +137,12 @@ def join_labels(labels: Sequence[str], sep: str) -> str:
     Examples
     --------
     >>> join_labels(["a", "1"], "/"), join_labels(["a/b", "1"], "/"), join_labels(["a/b"], "/")
-    ('a/1', 'a\/b/1', 'a/b')
+    ('a/1', 'a\\/b/1', 'a/b')
     """
     if len(labels) == 1:
         return labels[0]
-    return sep.join(label.replace(ESCAPE, ESCAPE * 2).replace(sep, ESCAPE + sep) for label in labels)
+    first = sep[0]  # of a longer one the rest may be how a label begins
+    return sep.join(label.replace(ESCAPE, ESCAPE * 2).replace(first, ESCAPE + first) for label in labels)
 
 
 def _factor(series: pd.Series) -> Factor:

@@ -131,10 +131,10 @@ def explain_formula(
     >>> print(explain_formula("Reaction ~ Days + (Days | Subject)", sleepstudy))
     Reaction ~ 1 + Days + (Days | Subject)
     180 of 180 rows are used.
-      part   group        term           columns  parameters
-     fixed         (Intercept)       (Intercept)           1
-     fixed                Days              Days           1
-    random Subject        Days (Intercept), Days           3
+      part   group        term           columns parameters
+     fixed         (Intercept)       (Intercept)          1
+     fixed                Days              Days          1
+    random Subject        Days (Intercept), Days          3
     Subject has 18 levels of 10 rows.
     6 parameters: 2 fixed effects (beta), 3 of the random effects (theta), and sigma.
     """
@@ -146,7 +146,7 @@ def explain_formula(
         subset=subset,
         na_action=na_action,
         contrasts=contrasts,
-        allow=tuple(allow),
+        allow=allow,
         double_bar=double_bar,
     )
     model = Model(spec)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
-from lmerbridge.prepare.columns import Codes, Groups, check_columns, groups_of
+from lmerbridge.prepare.columns import Codes, Groups, cells_of, check_columns, groups_of
 
 PAIRS = ["outer", "inner", "relation", "cells", "possible", "rows_min", "rows_max", "labels_repeat"]
 
@@ -157,7 +157,7 @@ def _variation(groups: Groups, values: Codes | None) -> tuple[str, int]:
     if values is None:
         return "unknown", 0
     rows = groups.there & (values >= 0)
-    cells = np.unique(np.stack([groups.codes[rows], values[rows]]), axis=1)
+    cells, _, _ = cells_of([groups.codes[rows], values[rows]])
     within = int((np.bincount(cells[0]) > 1).sum()) if cells.size else 0
     if within:
         return "within", within
@@ -167,15 +167,14 @@ def _variation(groups: Groups, values: Codes | None) -> tuple[str, int]:
 def _pair(a: Groups, b: Groups, values: Mapping[str, Codes | None]) -> tuple[object, ...]:
     """Return how two factors lie to each other, the outer one first."""
     rows = a.there & b.there
-    codes = np.stack([a.codes[rows], b.codes[rows]])
-    cells, cell, sizes = np.unique(codes, axis=1, return_inverse=True, return_counts=True)
+    cells, cell, sizes = cells_of([a.codes[rows], b.codes[rows]])
     levels, count = [len(np.unique(each)) for each in cells], cells.shape[1]
     nested = count in levels
     if count != levels[1] and (nested or (_restarts(cells[::-1]) and not _restarts(cells))):
         a, b, levels, cells = b, a, levels[::-1], cells[::-1]
     possible, largest = levels[0] * levels[1], int(sizes.max(initial=0))
     repeat = not nested and largest > 1 and _restarts(cells)
-    told = not nested and largest > 1 and _identified(np.asarray(cell).ravel(), codes, rows, values)
+    told = not nested and largest > 1 and _identified(cell, rows, values)
     if not count:
         relation = "apart"
     elif nested:
@@ -194,20 +193,13 @@ def _restarts(cells: Codes) -> bool:
     return bool(len(counts) > 1 and (np.bincount(cells[0], inner + 1) == counts * (counts + 1) / 2).all())
 
 
-def _identified(cell: Codes, codes: Codes, rows: NDArray[np.bool_], values: Mapping[str, Codes | None]) -> bool:
-    """Whether some column has one value per cell that neither factor alone has, as an identity of the inner unit."""
+def _identified(cell: Codes, rows: NDArray[np.bool_], values: Mapping[str, Codes | None]) -> bool:
+    """Whether a column names the cells, each by one value of its own, as a unit that is nested is named."""
+    named = (column[rows] for column in values.values() if column is not None)
     return any(
-        column is not None
-        and bool(np.all(column[rows] >= 0))
-        and _is_constant(cell, column[rows])
-        and not any(_is_constant(each, column[rows]) for each in codes)
-        for column in values.values()
+        column.min() >= 0 and len(np.unique(column)) == cell.max() + 1 == cells_of([cell, column])[0].shape[1]
+        for column in named
     )
-
-
-def _is_constant(groups: Codes, values: Codes) -> bool:
-    cells = np.unique(np.stack([groups, values]), axis=1)
-    return bool(len(np.unique(cells[0])) == cells.shape[1])
 
 
 def _lines(summary: GroupSummary) -> Iterator[str]:

@@ -16,7 +16,7 @@ from lmerbridge.errors import UnfitData, amount
 from lmerbridge.formula import Bar, Call, Constant, Name, Node, Terms, deparse, expand, walk
 from lmerbridge.inputs import Spec
 from lmerbridge.prepare.coding import Coded, Columns, dependent_columns, design_columns
-from lmerbridge.prepare.columns import first_few
+from lmerbridge.prepare.columns import cells_of, first_few
 from lmerbridge.prepare.variables import code, is_absent, value_of
 from lmerbridge.translate.modelframe import variable_of
 from lmerbridge.translate.transform import Variable, as_factor
@@ -95,8 +95,8 @@ class Model:
 
     def _sizes(self, bar: Bar) -> NDArray[np.int64]:
         values = [value_of(node, self.have) for node in bar.group]
-        codes = np.stack([np.zeros(len(self.spec.data)) if v is None else as_factor(v).codes for v in values])
-        return np.unique(codes[:, self.rows], axis=1, return_counts=True)[1]
+        none = np.zeros(len(self.spec.data), np.int64)
+        return cells_of([(none if v is None else as_factor(v).codes)[self.rows] for v in values])[2]
 
     def refusals(self, widths: Sequence[tuple[Bar, int | None]]) -> Iterator[str]:
         """Yield what lmer refuses, with the number of columns of each random term."""
@@ -169,7 +169,7 @@ class Model:
             for node in expand(call.args[0]).products if isinstance(call, Call) and call.function == "||" else ():
                 label = ":".join(map(deparse, node))
                 if any(isinstance(self.values.get(deparse(each)), pd.Categorical) for each in node):
-                    yield f"{deparse(call)} leaves the effects of the factor {label!r} correlated: || parts terms alone."
+                    yield f"{deparse(call)} parts terms alone: the effects of the factor {label!r} stay correlated."
 
 
 def dropped_columns(x: dict[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ from lmerbridge.results import Array
 
 Center = Literal["mean", "median", "none"]
 Scale = Literal["sd", "2sd", "mad", "none"]
-MAD = 1.482602218505602  # R's mad(): of a normal variable it is the standard deviation
+MAD = 1.4826  # R's mad(): of a normal variable it is the standard deviation
 CENTERS: Mapping[str, Callable[[Array], float]] = {
     "mean": lambda x: float(np.mean(x)),
     "median": lambda x: float(np.median(x)),
