@@ -15,6 +15,7 @@ from .session import lme4_version as lme4_version
 from .session import need as need
 from .session import session_facts as session_facts
 from .to_r import columns as columns
+from .to_r import fitness as fitness
 from .to_r import newdata as newdata
 from .to_r import refusals as refusals
 from .to_r.arguments import arguments as arguments

@@ -14,8 +14,7 @@ from lmerbridge.bridge import Factor, column_kind, columns, describe_numbers
 from lmerbridge.errors import InvalidArgument, MissingColumns, UnfitData, amount
 from lmerbridge.formula import parse
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
-from lmerbridge.prepare.columns import Groups, Prepared, check_columns, check_new, groups_of, numbers_of
-from lmerbridge.results import Array
+from lmerbridge.prepare.columns import Array, Prepared, RowGroups, check_columns, check_new, groups_of, numbers_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +141,7 @@ class _Mean(NamedTuple):
     table: pd.DataFrame
 
 
-def _mean(variable: str, values: Array, groups: Groups, used: NDArray[np.bool_]) -> _Mean:
+def _mean(variable: str, values: Array, groups: RowGroups, used: NDArray[np.bool_]) -> _Mean:
     rows = used & groups.there & ~np.isnan(values)
     if not rows.any():
         raise UnfitData(f"no row has a value of {variable!r}, of {groups.name!r} and of all that is to be complete.")
@@ -183,7 +182,7 @@ def _variables(data: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _columns_of(formula: str | None, data: pd.DataFrame, new: Sequence[str]) -> list[str]:
-    """Return the columns of a formula that the frame has; the others are those to be made."""
+    """Return the columns of a formula that the frame has, where the others are those to be made."""
     if formula is None:
         return []
     names = parse(formula).expand_dot([*map(str, data.columns), *new]).variables

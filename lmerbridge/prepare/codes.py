@@ -38,7 +38,7 @@ class Codes(Prepared):
 
     @property
     def codes(self) -> pd.Series:
-        """The levels as whole numbers from 1, in their order; missing where a part is."""
+        """The levels as whole numbers from 1, in their order, missing where a part is."""
         codes = np.asarray(self.frame[self.name].cat.codes, np.int64)
         return pd.Series(codes + 1, self.frame.index, name=self.name).astype("Int64").mask(codes < 0)
 

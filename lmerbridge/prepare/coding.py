@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.formula import Terms, deparse
-from lmerbridge.results import Array
-from lmerbridge.translate.coding import SUFFIXES
+from lmerbridge.translate import SUFFIXES
 
 NAMES: Mapping[str, Callable[[Sequence[str]], list[str]]] = {**SUFFIXES, "contr.SAS": lambda levels: list(levels[:-1])}
-Columns = Mapping[str, "Array | None"]  # by name; None where only R knows the values
+Array: TypeAlias = NDArray[np.float64]
+Columns: TypeAlias = Mapping[str, Array | None]  # by name; None where only R knows the values
 
 
 @dataclass(frozen=True, eq=False)
-class Coded:
+class CodedVariable:
     """A variable as R codes it.
 
     Attributes
@@ -35,36 +36,36 @@ class Coded:
     contrasts: Columns | None = None
 
 
-def code_factor(label: str, values: pd.Categorical, contrasts: object = None) -> Coded:
+def code_factor(label: str, values: pd.Categorical, contrasts: object = None) -> CodedVariable:
     """Code a factor by R's default contrasts, by those of a name, or by a matrix."""
     levels = [str(level) for level in values.categories]
     indicators = np.equal.outer(values.codes, np.arange(len(levels))).astype(float)
     given = contrasts if contrasts is not None else "contr.poly" if values.ordered else "contr.treatment"
-    matrix = contrast_matrix(given, len(levels)) if isinstance(given, str) else np.asarray(given, float)
+    matrix = contrasts_of(given, len(levels)) if isinstance(given, str) else np.asarray(given, float)
     if isinstance(given, pd.DataFrame):
         suffixes = list(map(str, given.columns))
     else:
         suffixes = NAMES[given](levels) if isinstance(given, str) else [str(j + 1) for j in range(matrix.shape[1])]
     coded = indicators @ matrix if len(matrix) == len(levels) else indicators[:, :0]
-    return Coded(
+    return CodedVariable(
         {f"{label}{level}": indicators[:, j] for j, level in enumerate(levels)},
         {f"{label}{suffix}": coded[:, j] for j, suffix in enumerate(suffixes) if j < coded.shape[1]},
     )
 
 
-def code_numbers(label: str, values: Array) -> Coded:
+def code_numbers(label: str, values: Array) -> CodedVariable:
     """Name a column of numbers by its label, those of a matrix by their place as well."""
     if values.ndim == 1:
-        return Coded({label: values})
-    return Coded({f"{label}{j + 1}": values[:, j] for j in range(values.shape[1])})
+        return CodedVariable({label: values})
+    return CodedVariable({f"{label}{j + 1}": values[:, j] for j in range(values.shape[1])})
 
 
-def contrast_matrix(name: str, count: int) -> Array:
+def contrasts_of(name: str, count: int) -> Array:
     """Return the contrasts of R's function of a name, one row per level.
 
     Examples
     --------
-    >>> contrast_matrix("contr.helmert", 3).tolist()
+    >>> contrasts_of("contr.helmert", 3).tolist()
     [[-1.0, -1.0], [1.0, -1.0], [0.0, 2.0]]
     """
     unit, steps = np.eye(count), np.arange(1, count)
@@ -81,7 +82,7 @@ def contrast_matrix(name: str, count: int) -> Array:
     return unit[:, 1:]
 
 
-def design_columns(terms: Terms, coded: Mapping[str, Coded], rows: int) -> Iterator[tuple[str, Columns]]:
+def design_columns(terms: Terms, coded: Mapping[str, CodedVariable], rows: int) -> Iterator[tuple[str, Columns]]:
     """Yield R's columns of each term, the intercept's first.
 
     A factor has contrasts where an earlier term, or the intercept, holds the rest of its term, and else an indicator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import Factor, column_kind, columns, describe_numbers
 from lmerbridge.errors import InvalidArgument, MissingColumns, amount
-from lmerbridge.results import Array
 
-Codes = NDArray[np.int64]
+Array: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = NDArray[np.int64]
 SHOWN = 5  # levels or names that a message lists
 ROWS = 10  # of a frame that a notebook shows
 ESCAPE = "\\"
@@ -40,7 +40,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class RowGroups:
     """Rows by the levels of a factor, or of several that are crossed.
 
     Attributes
@@ -98,7 +98,7 @@ def check_columns(frame: pd.DataFrame, given: str | Sequence[str], argument: str
     return names
 
 
-def groups_of(frame: pd.DataFrame, by: Sequence[str], sep: str = ":") -> Groups:
+def groups_of(frame: pd.DataFrame, by: Sequence[str], sep: str = ":") -> RowGroups:
     """Return the rows by the levels of some columns, which are ordered by the first, then by the second.
 
     Labels of several are joined, and no two levels share one.
@@ -113,7 +113,7 @@ def groups_of(frame: pd.DataFrame, by: Sequence[str], sep: str = ":") -> Groups:
     codes = np.full(len(frame), -1)
     combinations, codes[there], _ = cells_of([part.codes[there] for part in parts])
     parted = ([part.labels[code] for part, code in zip(parts, each, strict=True)] for each in combinations.T)
-    return Groups(":".join(by), codes, tuple(join_labels(labels, sep) for labels in parted))
+    return RowGroups(":".join(by), codes, tuple(join_labels(labels, sep) for labels in parted))
 
 
 def cells_of(codes: Sequence[NDArray[Any]]) -> tuple[Codes, Codes, Codes]:
@@ -180,7 +180,7 @@ def check_new(frame: pd.DataFrame, names: Iterable[str], remedy: str) -> None:
         raise InvalidArgument(f"the frame has {first_few(there)} already; {remedy}.")
 
 
-def describe_levels(groups: Groups, levels: Sequence[int]) -> str:
+def describe_levels(groups: RowGroups, levels: Sequence[int]) -> str:
     """Name some levels of a factor."""
     return f"{amount(len(levels), 'level')} of {groups.name!r} ({first_few([groups.labels[i] for i in levels])})"
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
-from lmerbridge.prepare.columns import Codes, Groups, cells_of, check_columns, groups_of
+from lmerbridge.prepare.columns import Codes, RowGroups, cells_of, check_columns, groups_of
 
 PAIRS = ["outer", "inner", "relation", "cells", "possible", "rows_min", "rows_max", "labels_repeat"]
 
@@ -132,12 +132,12 @@ def group_summary(frame: Frame, by: str | Sequence[str]) -> GroupSummary:
 
 
 def _others(
-    factors: Mapping[str, Groups], values: Mapping[str, Codes | None]
+    factors: Mapping[str, RowGroups], values: Mapping[str, Codes | None]
 ) -> Iterator[tuple[str, tuple[str, Codes | None]]]:
     return ((name, pair) for name, pair in product(factors, values.items()) if pair[0] != name)
 
 
-def _sizes(groups: Groups) -> dict[str, float]:
+def _sizes(groups: RowGroups) -> dict[str, float]:
     sizes = groups.sizes
     spread = (sizes.min(), np.median(sizes), sizes.max()) if len(sizes) else (0, np.nan, 0)
     found = {"levels": len(sizes), "rows": sizes.sum()}
@@ -152,7 +152,7 @@ def _distinct(series: pd.Series) -> Codes | None:
         return None
 
 
-def _variation(groups: Groups, values: Codes | None) -> tuple[str, int]:
+def _variation(groups: RowGroups, values: Codes | None) -> tuple[str, int]:
     """Return how a column varies, and in how many groups."""
     if values is None:
         return "unknown", 0
@@ -164,7 +164,7 @@ def _variation(groups: Groups, values: Codes | None) -> tuple[str, int]:
     return ("missing", "constant", "between")[min(len(np.unique(cells[1])), 2)], 0
 
 
-def _pair(a: Groups, b: Groups, values: Mapping[str, Codes | None]) -> tuple[object, ...]:
+def _pair(a: RowGroups, b: RowGroups, values: Mapping[str, Codes | None]) -> tuple[object, ...]:
     """Return how two factors lie to each other, the outer one first."""
     rows = a.there & b.there
     cells, cell, sizes = cells_of([a.codes[rows], b.codes[rows]])

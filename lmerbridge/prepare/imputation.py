@@ -15,8 +15,8 @@ from lmerbridge.errors import InvalidArgument, MissingValues, amount
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
 from lmerbridge.prepare.columns import (
     Codes,
-    Groups,
     Prepared,
+    RowGroups,
     check_columns,
     describe_levels,
     first_few,
@@ -126,7 +126,7 @@ def impute(
 
 
 def _fill(
-    series: pd.Series, groups: Groups, method: str | Callable[[pd.Series], Any], fallback: Fallback
+    series: pd.Series, groups: RowGroups, method: str | Callable[[pd.Series], Any], fallback: Fallback
 ) -> tuple[pd.Series, list[tuple[object, ...]]]:
     """Return a column with its missing values filled, and a record of each, without a source where it is left."""
     absent, statistic = np.asarray(series.isna()), _statistic(series, method)
@@ -156,7 +156,7 @@ def _statistics(
     return {code: (statistic(part), len(part), "level") for code, part in parts.items() if len(part)}
 
 
-def _lack(series: pd.Series, groups: Groups, lacking: Sequence[int]) -> str:
+def _lack(series: pd.Series, groups: RowGroups, lacking: Sequence[int]) -> str:
     empty = [code for code in lacking if code >= 0]
     told = [f"in {describe_levels(groups, empty)}"] if empty else []
     told += [f"in rows without a value of {groups.name!r}"] if len(empty) < len(lacking) else []

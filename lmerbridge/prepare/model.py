@@ -10,16 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.bridge import Value, columns
-from lmerbridge.bridge.to_r import fitness, refusals
+from lmerbridge.bridge import Value, columns, fitness, refusals
 from lmerbridge.errors import UnfitData, amount
 from lmerbridge.formula import Bar, Call, Constant, Name, Node, Terms, deparse, expand, walk
 from lmerbridge.inputs import Spec
-from lmerbridge.prepare.coding import Coded, Columns, dependent_columns, design_columns
+from lmerbridge.prepare.coding import CodedVariable, Columns, dependent_columns, design_columns
 from lmerbridge.prepare.columns import cells_of, first_few
 from lmerbridge.prepare.variables import code, is_absent, value_of
-from lmerbridge.translate.modelframe import variable_of
-from lmerbridge.translate.transform import Variable, as_factor
+from lmerbridge.translate import Variable, as_factor, variable_of
 
 Design: TypeAlias = "list[tuple[str, Columns | None]]"
 LARGE = 2e7  # numbers of a matrix whose rank is not looked at
@@ -70,12 +68,12 @@ class Model:
         return inside[~self.complete[inside]]
 
     def design(self, terms: Terms) -> Design:
-        """Return R's columns of each term; None where a variable of it is R's alone."""
+        """Return R's columns of each term, None where a variable of it is R's alone."""
         nodes = {deparse(node): node for each in terms.products for node in each}
         coded = {
             label: code(node, self.values[label], self.spec.contrasts or {}, self.rows) for label, node in nodes.items()
         }
-        known = {label: each or Coded({f"{label}?": None}) for label, each in coded.items()}
+        known = {label: each or CodedVariable({f"{label}?": None}) for label, each in coded.items()}
         unknown = {label for label, each in coded.items() if each is None}
         products = [{deparse(node) for node in each} for each in terms.products]
         names = [set[str]()] * terms.intercept + products

@@ -14,8 +14,7 @@ from lmerbridge.bridge import ClassVector, Factor, columns, notices
 from lmerbridge.drawing import COLOR, LINE, POINTS, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, RowsLeftOutWarning, UnfitData, amount
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
-from lmerbridge.prepare.columns import Groups, check_columns, groups_of, numbers_of
-from lmerbridge.results import Array
+from lmerbridge.prepare.columns import Array, RowGroups, check_columns, groups_of, numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +31,7 @@ class _Scatter:
 
     x: Array
     y: Array
-    groups: Groups
+    groups: RowGroups
     ticks: Sequence[str]
 
     def parts(self) -> Iterator[tuple[str, Array, Array]]:
@@ -121,7 +120,7 @@ def _scatter(data: pd.DataFrame, x: str, y: str, by: list[str]) -> _Scatter:
     if left := int((~rows).sum()):
         told = f"{left} of {amount(len(rows), 'row')} {'lacks' if left == 1 else 'lack'} a value"
         notices.give([RowsLeftOutWarning(f"{told} and {'is' if left == 1 else 'are'} not drawn.")])
-    return _Scatter(at[rows], heights[rows], Groups(groups.name, groups.codes[rows], groups.labels), ticks)
+    return _Scatter(at[rows], heights[rows], RowGroups(groups.name, groups.codes[rows], groups.labels), ticks)
 
 
 def _positions(series: pd.Series) -> tuple[Any, Sequence[str]]:

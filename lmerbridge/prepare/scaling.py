@@ -12,15 +12,15 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument, UnfitData
 from lmerbridge.inputs import Frame, check_methods, check_signature, pandas_frame
 from lmerbridge.prepare.columns import (
-    Groups,
+    Array,
     Prepared,
+    RowGroups,
     check_columns,
     check_new,
     describe_levels,
     groups_of,
     numbers_of,
 )
-from lmerbridge.results import Array
 
 Center = Literal["mean", "median", "none"]
 Scale = Literal["sd", "2sd", "mad", "none"]
@@ -183,12 +183,12 @@ def standardize(
     return Standardized(found.apply(data), table, tuple(names), tuple(levels), suffix)
 
 
-def _groups(data: pd.DataFrame, by: Sequence[str]) -> Groups:
+def _groups(data: pd.DataFrame, by: Sequence[str]) -> RowGroups:
     """Return the rows by the levels of some columns, or all of them in one level that has no name."""
-    return groups_of(data, by) if by else Groups("", np.zeros(len(data), np.int64), ("",))
+    return groups_of(data, by) if by else RowGroups("", np.zeros(len(data), np.int64), ("",))
 
 
-def _constants(values: Array, name: str, groups: Groups, center: str, scale: str) -> list[tuple[object, ...]]:
+def _constants(values: Array, name: str, groups: RowGroups, center: str, scale: str) -> list[tuple[object, ...]]:
     """Return the constants of a column, level by level."""
     parts = [values[(groups.codes == code) & ~np.isnan(values)] for code in range(len(groups.labels))]
     found = [(CENTERS[center](part), SCALES[scale](part)) if len(part) else (np.nan, np.nan) for part in parts]

@@ -12,8 +12,8 @@ import pandas as pd
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import CONTRASTS, Call, Constant, Name, Node, Number, String, deparse, fold, tree_names
-from lmerbridge.prepare.coding import Coded, code_factor, code_numbers
-from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, as_number, evaluate, make_factor
+from lmerbridge.prepare.coding import CodedVariable, code_factor, code_numbers
+from lmerbridge.translate import LOGICAL, Variable, as_factor, as_number, evaluate, make_factor
 
 
 def _statistic(compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,12 +92,12 @@ def is_absent(node: Node, value: Variable | None, have: Mapping[str, Variable]) 
     return np.isnan(value).reshape(len(value), -1).any(axis=1)
 
 
-def code(node: Node, value: Variable | None, contrasts: Mapping[str, Any], rows: Any) -> Coded | None:  # noqa: ANN401
+def code(node: Node, value: Variable | None, contrasts: Mapping[str, Any], rows: Any) -> CodedVariable | None:  # noqa: ANN401
     """Return the columns of a variable over the rows used, None where only R knows how many there are."""
     label = deparse(node)
     if value is None:
         suffixes = _suffixes(node)
-        return None if suffixes is None else Coded({f"{label}{suffix}": None for suffix in suffixes})
+        return None if suffixes is None else CodedVariable({f"{label}{suffix}": None for suffix in suffixes})
     taken = value[rows]
     if not isinstance(taken, pd.Categorical):
         return code_numbers(label, taken)
