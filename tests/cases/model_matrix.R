@@ -33,7 +33,8 @@ formulas <- c(
   "y ~ splines::ns(z, 3) + (1 | g)", "y ~ splines::bs(z, df = 5) * h + (1 | g)", "y ~ splines::bs(z, knots = c(-0.5, 0.5)) + (1 | g)",
   "y ~ interaction(f, h) + (1 | g)", "y ~ C(f, contr.sum) + (1 | g)", "y ~ C(f, contr.helmert):h + (1 | g)", "y ~ sign(z) + I(z - mean(z)) + (1 | g)",
   "y ~ poly(x, n, degree = 2, raw = TRUE) + (1 | g)", "y ~ as.numeric(f) + as.factor(n) + (1 | g)", "y ~ x + h:l + f:l:x + (0 + f | h:k)",
-  "y ~ x:z + f:x:z + (1 | g)", "y ~ ifelse(x > 1, n, 0) + pmin(x, z) + (1 | g)"
+  "y ~ x:z + f:x:z + (1 | g)", "y ~ x:f + f:h + (1 | g)", "y ~ 0 + f:x + h:f + l:f + (1 | g)", "y ~ x:f + h:f:l + (x:f + f:h | g)",
+  "y ~ ifelse(x > 1, n, 0) + pmin(x, z) + (1 | g)"
 )
 complete_only <- c("y ~ dummy(f, \"c\") + (dummy(f, \"c\") | g)", "y ~ poly(x, 2) + (poly(x, 2) | g)", "y ~ poly(x, 3) * f + (1 | g)", "y ~ poly(n, 2):h + (1 | g)")
 

@@ -47,6 +47,13 @@ def test_labels_that_begin_anew_in_each_parent_are_implicitly_nested():
     assert group_summary(dropout, ["id", "visit"]).pairs["relation"].to_list() == ["partly crossed"]
 
 
+def test_a_column_with_as_many_values_as_cells_names_them_only_if_each_has_its_own():
+    cells = pd.MultiIndex.from_product([range(3), range(2), range(2)]).to_frame(index=False, name=["a", "b", "rep"])
+    for column, relation in {"unit": "implicitly nested", "row": "crossed"}.items():
+        codes = {"unit": cells["a"] * 2 + cells["b"], "row": cells.index % 6}[column]
+        assert group_summary(cells.assign(**{column: codes}), ["a", "b"]).pairs["relation"].to_list() == [relation]
+
+
 def test_the_same_groups_under_two_names_and_groups_that_never_meet_are_told():
     frame = pd.DataFrame({"g": list("aab"), "h": [1, 1, 2], "k": [None, None, None]})
     pairs = group_summary(frame, ["g", "h", "k"]).pairs["relation"]
