@@ -13,6 +13,7 @@ import pandas as pd
 from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import CONTRASTS, Call, Constant, Name, Node, Number, String, deparse, fold, tree_names
 from lmerbridge.prepare.coding import CodedVariable, code_factor, code_numbers
+from lmerbridge.prepare.factors import MAKERS, constant
 from lmerbridge.translate import LOGICAL, Variable, as_factor, as_number, evaluate, make_factor
 
 
@@ -47,6 +48,8 @@ ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
     "plogis": lambda x: 1 / (1 + np.exp(-x)),
     "qlogis": lambda x: np.log(x / (1 - x)),
     "pnorm": _cumulative,
+    "rank": lambda x: pd.Series(x).rank().to_numpy(),
+    "as.vector": lambda x: x,
 }
 COMPUTED: dict[str, Callable[..., Any]] = {  # beside what engines are given
     **{name: _elementwise(compute) for name, compute in ELEMENTWISE.items()},
@@ -64,11 +67,15 @@ def value_of(node: Node, have: Mapping[str, Variable]) -> Variable | None:
     def compute(node: Node, args: tuple[Node, ...]) -> Node:
         if not isinstance(node, Call):
             return node
-        call = replace(node, args=args)
-        if node.function not in COMPUTED or any(node.names):
-            return call
         name = f" {deparse(node)}"
-        known[name] = COMPUTED[node.function](*(evaluate(arg, known) for arg in args))
+        if node.function in MAKERS and len(args) > 1 and node.names[0] is None:
+            given = [constant(arg) for arg, key in zip(args[1:], node.names[1:], strict=True) if not key]
+            named = {key.replace(".", "_"): constant(arg) for arg, key in zip(args, node.names, strict=True) if key}
+            known[name] = MAKERS[node.function](evaluate(args[0], known), *given, **named)
+        elif node.function in COMPUTED and not any(node.names):
+            known[name] = COMPUTED[node.function](*(evaluate(arg, known) for arg in args))
+        else:
+            return replace(node, args=args)
         return Name(name)
 
     try:

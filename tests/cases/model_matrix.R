@@ -33,6 +33,11 @@ formulas <- c(
   "y ~ splines::ns(z, 3) + (1 | g)", "y ~ splines::bs(z, df = 5) * h + (1 | g)", "y ~ splines::bs(z, knots = c(-0.5, 0.5)) + (1 | g)",
   "y ~ interaction(f, h) + (1 | g)", "y ~ C(f, contr.sum) + (1 | g)", "y ~ C(f, contr.helmert):h + (1 | g)", "y ~ sign(z) + I(z - mean(z)) + (1 | g)",
   "y ~ poly(x, n, degree = 2, raw = TRUE) + (1 | g)", "y ~ as.numeric(f) + as.factor(n) + (1 | g)", "y ~ x + h:l + f:l:x + (0 + f | h:k)",
+  "y ~ factor(n, levels = c(3, 1, 2, 4, 5)) * h + (1 | g)", "y ~ factor(f, levels = c(\"c\", \"a\", \"b\"), labels = c(\"C\", \"A\", \"B\")) + (1 | g)",
+  "y ~ ordered(f, levels = c(\"b\", \"c\", \"a\")) + (1 | g)", "y ~ factor(n, labels = \"n\") + (1 | g)", "y ~ factor(k, levels = 6:0) + (1 | g)",
+  "y ~ factor(n, c(1, 2)) + x + (1 | g)", "y ~ cut(x, 3) * h + (1 | g)", "y ~ cut(z, c(-1, 0, 1)) + (1 | g)", "y ~ cut(z, 4, right = FALSE) + (1 | g)",
+  "y ~ cut(n, breaks = c(1, 2, 5), include.lowest = TRUE) + (1 | g)", "y ~ cut(n, c(1, 2, 5), labels = c(\"low\", \"high\")) + (1 | g)",
+  "y ~ cut(x, c(-Inf, 0, 5, Inf)) + rank(z) + (1 | g)", "y ~ cut(n, c(1, 3, 5), right = FALSE, include.lowest = TRUE, ordered_result = TRUE) + (1 | g)",
   "y ~ x:z + f:x:z + (1 | g)", "y ~ x:f + f:h + (1 | g)", "y ~ 0 + f:x + h:f + l:f + (1 | g)", "y ~ x:f + h:f:l + (x:f + f:h | g)",
   "y ~ ifelse(x > 1, n, 0) + pmin(x, z) + (1 | g)"
 )

@@ -136,7 +136,7 @@ def test_what_lmer_warns_of_is_told_before():
 
 
 def test_what_only_r_counts_is_not_guessed():
-    found = explain_formula("y ~ cut(x, 3) * h + (1 | g)", FRAMES["whole"])
+    found = explain_formula("y ~ dummy(f) * h + (1 | g)", FRAMES["whole"])
     assert (found.columns, found.npar, found.parameters["theta"]) == ((), None, 1)
     assert "the columns of X are not counted" in " ".join(found.warnings)
     assert found.frame["columns"].notna().to_list() == [True, False, True, False, True]
