@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,16 @@ from lmerbridge.bridge import Factor, column_kind, columns, describe_numbers
 from lmerbridge.errors import InvalidArgument, MissingColumns, UnfitData, amount
 from lmerbridge.formula import parse
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
-from lmerbridge.prepare.columns import Array, Prepared, RowGroups, check_columns, check_new, groups_of, numbers_of
+from lmerbridge.prepare.columns import (
+    Array,
+    Prepared,
+    RowGroups,
+    check_columns,
+    check_new,
+    groups_of,
+    is_nested_in,
+    numbers_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +41,20 @@ class Demeaned(Prepared):
         One row per factor, level and variable: the ``mean``, and how many ``rows`` it is of.
     rows : ndarray of bool, shape (n,)
         Whether a row has what was to be complete.
+    nested : bool
+        Whether each of several factors was taken to be nested in the one before.
     """
 
     between: tuple[str, ...]
     within: tuple[str, ...]
     means: pd.DataFrame
     rows: NDArray[np.bool_]
+    nested: bool
 
     def __str__(self) -> str:
         told = f"{', '.join(self.between)}; {', '.join(self.within)}"
-        return f"{told}\nmeans over {self.rows.sum()} of {amount(len(self.rows), 'row')}"
+        lie = f", of {'nested' if self.nested else 'crossed'} groups" if self.means["factor"].nunique() > 1 else ""
+        return f"{told}\nmeans over {self.rows.sum()} of {amount(len(self.rows), 'row')}{lie}"
 
     __repr__ = __str__
 
@@ -51,7 +65,7 @@ def demean(
     select: str | Sequence[str],
     by: str | Sequence[str],
     *,
-    nested: bool = False,
+    nested: bool | None = None,
     formula: str | None = None,
     complete: str | Sequence[str] = (),
     suffix_between: str = "_between",
@@ -71,10 +85,11 @@ def demean(
     by : str or sequence of str
         The column that groups. Of several that are crossed each has its own part, ``x_g_between``, and ``x_within`` is
         what is left when all their means are taken off.
-    nested : bool
+    nested : bool, optional
         Whether each of several ``by``, the outermost first, is nested in the one before. Each part is then what its
-        mean adds to that of the one before, so that all parts sum to the variable. ``by="school/class"`` says so too.
-        Labels may repeat in each outer level.
+        mean adds to that of the one before, so that all parts sum to the variable. ``by="school/class"`` says so too,
+        and labels may then repeat in each outer level. Without it the labels tell: they are nested where each lies in
+        one level of the column before.
     formula : str, optional
         The model that is to be fitted. Rows that lack a value of its columns have no part in the means. The new columns
         may stand in it.
@@ -90,9 +105,10 @@ def demean(
     Raises
     ------
     MissingColumns
-        The frame lacks a column, or one is there already that is to be made (InvalidArgument).
+        The frame lacks a column.
     InvalidArgument
-        A column holds no numbers and is no factor.
+        A column holds no numbers and is no factor, one is there already that is to be made, or of several ``by`` some
+        are nested and others are not.
     UnfitData
         No row has all.
 
@@ -130,7 +146,12 @@ def demean(
         made[within[v]] = variables[v] - (spread[-1] if is_nested else spread.sum(axis=0))
     means = pd.concat([part.table for each in parts.values() for part in each], ignore_index=True)
     return Demeaned(
-        data.assign(**{name: made[name] for name in new}), tuple(between), tuple(within.values()), means, used
+        data.assign(**{name: made[name] for name in new}),
+        tuple(between),
+        tuple(within.values()),
+        means,
+        used,
+        is_nested,
     )
 
 
@@ -157,12 +178,26 @@ def _check_names(data: pd.DataFrame, new: list[str]) -> None:
     check_new(data, new, "rename it, or give suffix_between= and suffix_within=")
 
 
-def _levels(data: pd.DataFrame, by: str | Sequence[str], nested: bool) -> tuple[list[str], bool]:
+def _levels(data: pd.DataFrame, by: str | Sequence[str], nested: bool | None) -> tuple[list[str], bool]:
     """Return the columns that group, and whether each is nested in the one before."""
     if isinstance(by, str) and by not in data.columns and "/" in by:
         by, nested = [part.strip() for part in by.split("/")], True
     names = check_columns(data, by, "by")
-    return names, nested and len(names) > 1
+    told = len(names) > 1 and nested is None
+    return names, _are_nested(data, names) if told else bool(nested) and len(names) > 1
+
+
+def _are_nested(data: pd.DataFrame, names: Sequence[str]) -> bool:
+    """Whether each factor lies in the one before, by its labels."""
+    inside = [is_nested_in(data, inner, outer) for outer, inner in pairwise(names)]
+    others = [(inner, outer) for inner, outer in permutations(names, 2) if is_nested_in(data, inner, outer)]
+    if others and not all(inside):
+        told = " and ".join(f"{inner!r} is nested in {outer!r}" for inner, outer in others)
+        raise InvalidArgument(
+            f"by is {list(names)}, where {told}; name factors that are nested, the outermost first, or factors that "
+            "are crossed, or say nested=True or False."
+        )
+    return all(inside)
 
 
 def _variables(data: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, Array]]:

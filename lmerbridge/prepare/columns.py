@@ -131,6 +131,14 @@ def cells_of(codes: Sequence[NDArray[Any]]) -> tuple[Codes, Codes, Codes]:
     return np.stack([each[first] for each in codes]).astype(np.int64), cell, sizes
 
 
+def is_nested_in(frame: pd.DataFrame, inner: str, outer: str) -> bool:
+    """Whether each level of a column occurs in one level of another."""
+    codes = [groups_of(frame, [name]).codes for name in (inner, outer)]
+    rows = (codes[0] >= 0) & (codes[1] >= 0)
+    cells, _, _ = cells_of([each[rows] for each in codes])
+    return bool(len(np.unique(cells[0])) == cells.shape[1])
+
+
 def join_labels(labels: Sequence[str], sep: str) -> str:
     r"""Return one label for several, from which they can be told: inside them a backslash stands before a separator.
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import column_kind
+from lmerbridge.bridge import column_kind, describe_numbers
 from lmerbridge.errors import InvalidArgument, MissingValues, amount
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
 from lmerbridge.prepare.columns import (
@@ -178,7 +178,8 @@ def _statistic(series: pd.Series, method: str | Callable[[pd.Series], Any]) -> C
         compute = np.mean if method == "mean" else np.median
         return lambda values: float(compute(numbers_of(values, "columns")))
     if series.dtype.kind not in "mM":
-        raise InvalidArgument(f"{series.name!r} of dtype {series.dtype} has no {method}; method='mode' is expected.")
+        told = describe_numbers(series, mixed=True) or f"{series.name!r} of dtype {series.dtype}"
+        raise InvalidArgument(f"{told}: it has no {method}; method='mode' is expected, or a column of numbers.")
     return lambda values: getattr(values, method)()
 
 

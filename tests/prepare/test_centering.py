@@ -87,10 +87,27 @@ def test_factors_are_parted_level_by_level_as_by_datawizard():
 def test_several_groups_have_a_part_each(nested):
     pastes = load_dataset("Pastes").assign(x=np.arange(1, 61) ** 1.5)
     for by in [["batch", "cask"], "batch/cask"] if nested else [["batch", "cask"]]:
-        found = demean(pastes, "x", by, nested=nested and not isinstance(by, str))
+        found = demean(pastes, "x", by, nested=None if isinstance(by, str) else nested)
+        assert found.nested == nested
         assert list(found.between) == ["x_batch_between", "x_cask_between"]
         for column, values in CASES["nested" if nested else "crossed"].items():
             np.testing.assert_allclose(found[column], values, rtol=1e-11, atol=1e-11)
+
+
+def test_the_labels_tell_whether_groups_are_nested():
+    pastes = load_dataset("Pastes").assign(x=np.arange(1, 61) ** 1.5)
+    found = demean(pastes, "x", ["batch", "sample"])
+    assert found.nested
+    assert "of nested groups" in str(found)
+    np.testing.assert_allclose(found["x_sample_between"], CASES["nested"]["x_cask_between"], rtol=1e-11, atol=1e-11)
+    assert "of crossed groups" in str(demean(pastes, "x", ["batch", "cask"]))
+    with pytest.raises(
+        InvalidArgument, match="'sample' is nested in 'batch'; name factors that are nested, the outermost"
+    ):
+        demean(pastes, "x", ["sample", "batch"])
+    with pytest.raises(InvalidArgument, match="say nested=True or False"):
+        demean(pastes, "x", ["batch", "sample", "cask"])
+    assert not demean(pastes, "x", ["sample", "batch"], nested=False).nested
 
 
 def test_balanced_within_coefficients_are_plm_s():
