@@ -157,6 +157,7 @@ def explain_formula(
     terms = pd.DataFrame([*_fixed_rows(fixed), *_random_rows(random)], columns=TERMS).astype({"parameters": "Int64"})
     widths = [(bar, None if names is None else len(names)) for bar, names in random]
     beta, theta = (_total(terms.loc[terms["part"] == part, "parameters"]) for part in ("fixed", "random"))
+    beta = None if beta is None else beta - len(dropped)
     return Explanation(
         formula=_written_out(model.formula),
         response=deparse(model.formula.response),
@@ -164,10 +165,10 @@ def explain_formula(
         groups=model.groups,
         columns=tuple(x or ()),
         dropped=dropped,
-        parameters={"beta": None if beta is None else beta - len(dropped), "theta": theta, "sigma": 1},
+        parameters={"beta": beta, "theta": theta, "sigma": 1},
         rows=model.rows,
         left_out=spec.data.index[model.lacking],
-        warnings=(*(REFUSED + each for each in model.refusals(widths)), *model.notes(widths, x, dropped)),
+        warnings=(*(REFUSED + each for each in model.refusals(widths, beta)), *model.notes(widths, x, dropped)),
     )
 
 

@@ -17,7 +17,7 @@ from lmerbridge.inputs import Spec
 from lmerbridge.prepare.coding import CodedVariable, Columns, dependent_columns, design_columns
 from lmerbridge.prepare.columns import cells_of, first_few
 from lmerbridge.prepare.variables import code, is_absent, value_of
-from lmerbridge.translate import Variable, as_factor, variable_of
+from lmerbridge.translate import LOGICAL, Variable, as_factor, variable_of
 
 Design: TypeAlias = "list[tuple[str, Columns | None]]"
 LARGE = 2e7  # numbers of a matrix whose rank is not looked at
@@ -42,7 +42,8 @@ class Model:
         self.spec, self.formula = spec, spec.parsed
         self.sent: dict[str, Value] = dict(columns.encode_table(spec.data, self.formula).columns)
         self.have: dict[str, Variable] = {name: variable_of(value) for name, value in self.sent.items()}
-        self.values = {deparse(node): value_of(node, self.have) for node in self.formula.design_variables}
+        nodes = (self.formula.response, *self.formula.design_variables)
+        self.values = {deparse(node): value_of(node, self.have) for node in nodes}
 
     @cached_property
     def complete(self) -> NDArray[np.bool_]:
@@ -96,8 +97,8 @@ class Model:
         none = np.zeros(len(self.spec.data), np.int64)
         return cells_of([(none if v is None else as_factor(v).codes)[self.rows] for v in values])[2]
 
-    def refusals(self, widths: Sequence[tuple[Bar, int | None]]) -> Iterator[str]:
-        """Yield what lmer refuses, with the number of columns of each random term."""
+    def refusals(self, widths: Sequence[tuple[Bar, int | None]], beta: int | None) -> Iterator[str]:
+        """Yield what lmer refuses, by the number of columns of each random term and of fixed effects."""
         told = ""
         if self.spec.na_action == "fail" and len(self.lacking):
             yield f"na_action is 'fail', and {amount(len(self.lacking), 'row')} of the data lack a value."
@@ -110,9 +111,22 @@ class Model:
             yield f"{refusals.NO_ROWS}."
             return
         yield from self._of_polynomials()
+        for label, values in self.values.items():
+            if repr(label) not in told and isinstance(values, pd.Categorical) and self._has_one_level(values):
+                yield f"{label}: {refusals.CONTRASTS}."
+        if infinite := [label for label, values in self.values.items() if self._is_infinite(values)]:
+            yield f"{first_few(infinite)}: {refusals.FINITE}."
+        elif beta is not None and beta >= len(self.rows) and not told:
+            yield f"{beta} fixed effects of {amount(len(self.rows), 'row')} fit any response exactly; leave terms out."
         for bar, width in widths:
             if repr(bar.group_name) not in told and (why := self._of_levels(bar, width or 1)):
                 yield f"({deparse(bar.lhs)} | {bar.group_name}): {why}."
+
+    def _has_one_level(self, values: pd.Categorical) -> bool:
+        return tuple(values.categories) != LOGICAL and len(np.unique(values.codes[self.rows])) < 2
+
+    def _is_infinite(self, values: Variable | None) -> bool:
+        return isinstance(values, np.ndarray) and bool(np.isinf(values[self.rows]).any())
 
     def _of_levels(self, bar: Bar, width: int) -> str:
         rows, levels = len(self.rows), int(self.groups["levels"][bar.group_name])
@@ -172,13 +186,17 @@ class Model:
 
 def dropped_columns(x: dict[str, Any]) -> list[str]:
     """Return the columns that lme4 leaves out, none where values are unknown or too many."""
-    unknown = any(values is None for values in x.values())
-    return [] if unknown or sum(map(len, x.values())) > LARGE else dependent_columns(x)
+    return [] if not all(map(_is_finite, x.values())) or sum(map(len, x.values())) > LARGE else dependent_columns(x)
+
+
+def _is_finite(values: NDArray[np.float64] | None) -> bool:
+    """Whether a column is known, and all of it finite."""
+    return values is not None and bool(np.isfinite(values).all())
 
 
 def _scale(x: dict[str, Any], dropped: Sequence[str]) -> str:
     """Describe columns of very different sizes, of which lme4 warns."""
-    kept = {name: values for name, values in x.items() if name not in dropped and values is not None}
+    kept = {name: values for name, values in x.items() if name not in dropped and _is_finite(values)}
     numbers = {name: values for name, values in kept.items() if not np.isin(values, (0, 1)).all()}
     sizes = {name: float(np.std(values, ddof=1)) for name, values in numbers.items() if len(values) > 1}
     sizes = {name: size for name, size in sizes.items() if size > 0}

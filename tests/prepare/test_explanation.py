@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lmerbridge import explain_formula, lmer, load_dataset
+from lmerbridge import explain_formula, lmer, load_dataset, params_template
 from lmerbridge.errors import FormulaError, InputError, LmerBridgeError, MissingColumns, UnfitData, UnsafeFormula
 from lmerbridge.inputs import Spec
 from lmerbridge.prepare.model import Model
@@ -99,6 +101,9 @@ BAD = {  # what lmer refuses, with a word of why
     "a constant response": ("one2 ~ x + (1 | g)", {}, "one2"),
     "no row": ("y ~ gap + x2 + (1 | g)", {}, "no row"),
     "missing and fail": ("y ~ gap + (1 | g)", {"na_action": "fail"}, "na_action is 'fail'"),
+    "a factor of one level": ("y ~ factor(x2 > -9) + (1 | g)", {}, "at least two levels"),
+    "an infinite number": ("y ~ log(zero) + (1 | g)", {}, "infinite"),
+    "as many fixed effects as rows": ("y ~ poly(x, 9) + f + (1 | g)", {}, "fit any response"),
     "poly of missing": ("y ~ poly(gap, 2) + (1 | g)", {}, "poly(gap, 2)"),
 }
 
@@ -109,6 +114,7 @@ def test_what_lmer_refuses_is_told_before(name):
     n = 12
     data = pd.DataFrame({"y": np.sin(np.arange(n)), "x": np.cos(np.arange(n)), "id": np.arange(n), "one": ["a"] * n})
     data = data.assign(pair=[f"p{i // 2}" for i in range(n)], g=[f"g{i % 3}" for i in range(n)], one2=1.0)
+    data = data.assign(zero=np.arange(n) * 1.0, f=list("abcbcacabbca"))
     data = data.assign(gap=data["x"].where(data.index % 2 == 0), x2=data["x"].where(data.index % 2 == 1))
     found = explain_formula(text, data, **options)
     assert any(why in each for each in found.refusals), found.warnings
@@ -193,3 +199,40 @@ print("rpy2" in sys.modules)
 
 def test_no_r_is_needed():
     assert run(WITHOUT_R, PATH="/nonexistent", R_HOME="/nonexistent").split() == ["8", "1", "False"]
+
+
+VARIABLES = st.sampled_from(
+    [
+        "x",
+        "z",
+        "f",
+        "h",
+        "l",
+        "o",
+        "`my col`",
+        "factor(k)",
+        "poly(n, 2)",
+        "(x > 0)",
+        "cut(n, 3)",
+        "interaction(f, h)",
+        "scale(z)",
+    ]
+)
+FIXED = st.recursive(
+    VARIABLES,
+    lambda inner: st.tuples(inner, st.sampled_from([":", "*", "+", "/", "%in%"]), inner).map(
+        "({0[0]} {0[1]} {0[2]})".format
+    ),
+    max_leaves=5,
+)
+RANDOM = st.tuples(
+    st.sampled_from(["1", "x", "0 + f", "f", "h:x", "x + z", "o", "l"]), st.sampled_from(["g", "k", "g:h", "k/h"])
+)
+
+
+@given(st.sampled_from(["", "0 + "]), FIXED, RANDOM)
+def test_any_formula_has_the_columns_and_the_theta_that_r_has(start, fixed, random):
+    text = f"y ~ {start}{fixed} + ({random[0]} | {random[1]})"
+    found, in_r = explain_formula(text, FRAMES["whole"]), params_template(text, FRAMES["whole"])
+    assert list(found.columns) == list(in_r.beta.index)
+    assert len(in_r.theta) == found.parameters["theta"]
