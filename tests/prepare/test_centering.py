@@ -126,6 +126,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(ROWS)
 def test_the_parts_sum_to_the_variable_and_what_is_within_has_a_mean_of_zero(rows):
     frame = pd.DataFrame(rows, columns=["g", "h", "x"]).astype({"x": float})

@@ -58,6 +58,7 @@ def test_what_cannot_be_coded_is_told():
 LABELS = st.text("ab/\\:", max_size=4)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(LABELS, LABELS, LABELS), min_size=1, max_size=20), st.sampled_from(["/", ":", "//", "ab", "_"])
 )

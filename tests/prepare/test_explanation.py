@@ -197,6 +197,7 @@ print("rpy2" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_no_r_is_needed():
     assert run(WITHOUT_R, PATH="/nonexistent", R_HOME="/nonexistent").split() == ["8", "1", "False"]
 
@@ -230,6 +231,7 @@ RANDOM = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["", "0 + "]), FIXED, RANDOM)
 def test_any_formula_has_the_columns_and_the_theta_that_r_has(start, fixed, random):
     text = f"y ~ {start}{fixed} + ({random[0]} | {random[1]})"

@@ -114,6 +114,7 @@ def test_what_cannot_group_is_told():
         group_summary(pd.DataFrame({"g": [1]}), [])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=25))
 def test_a_relation_is_what_counting_says(rows):
     frame = pd.DataFrame(rows, columns=["g", "h"])

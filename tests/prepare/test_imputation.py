@@ -109,6 +109,7 @@ def test_frames_of_polars_are_taken_and_whole_numbers_that_a_double_does_not_hol
 VALUES = st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.integers(-9, 9)), min_size=1, max_size=25)
 
 
+@pytest.mark.slow
 @given(VALUES, st.sampled_from(["mean", "median", "mode"]), st.sampled_from(["float64", "Int64", "float32", "object"]))
 def test_what_is_there_stays_and_what_is_filled_is_recorded(rows, method, dtype):
     frame = pd.DataFrame({"g": [g for g, _ in rows], "x": pd.Series([x for _, x in rows], dtype=dtype)})

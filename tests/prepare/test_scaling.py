@@ -73,6 +73,7 @@ def test_a_scaled_predictor_has_the_fit_of_the_raw_one(fits, sleepstudy):
     assert fit.fixef["Days"] / scaled.constants["scale"][0] == pytest.approx(raw.fixef["Days"], rel=1e-8)
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20), st.sampled_from(["mean", "median", "none"]))
 def test_undo_brings_back_what_was_there(values, center):
     frame = pd.DataFrame({"x": values})
