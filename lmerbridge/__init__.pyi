@@ -1,4 +1,5 @@
 from .bridge.limit import time_limit as time_limit
+from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
 from .inputs.control import ConvCheck as ConvCheck
 from .inputs.control import LmerControl as LmerControl
@@ -12,6 +13,13 @@ from .parity.compare import compare as compare
 from .parity.verdict import Comparison as Comparison
 from .parity.verdict import Verdict as Verdict
 from .plugin import parametrize_parity as parametrize_parity
+from .prepare import code_levels as code_levels
+from .prepare import demean as demean
+from .prepare import explain_formula as explain_formula
+from .prepare import group_summary as group_summary
+from .prepare import impute as impute
+from .prepare import plot_groups as plot_groups
+from .prepare import standardize as standardize
 from .results.fit import Fit as Fit
 
 __version__: str

@@ -14,7 +14,7 @@ FLOORS = (  # from the ground up: a package or a module imports from its own flo
     "files formula results setup parallel text",
     "inputs drawing",
     "bridge",
-    "models datasets translate",
+    "models datasets prepare translate",
     "engines doctor",
     "parity",
     "report",

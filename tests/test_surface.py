@@ -31,8 +31,9 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     only_std_errors provenance quantities ranef reml residual_values residuals rows rows_dropped sigma singular
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
-EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit Verdict compare data_template lm_list lmer load_dataset
-    parametrize_parity params_template simulate_formula time_limit"""
+EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit Verdict code_levels compare data_template demean
+    explain_formula group_summary impute list_datasets lm_list lmer load_dataset parametrize_parity params_template
+    plot_groups simulate_formula standardize time_limit"""
 
 
 def public(thing):

@@ -67,6 +67,10 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "delta_var": "-1 1.5",
     **dict.fromkeys(("emmeans.offset", "ref_grid.offset"), "0 -1 1.5 Series"),
     "emmeans.weights": "Series",
+    **dict.fromkeys(("code_levels.name", "code_levels.sep", "standardize.suffix"), "nonsense"),
+    **dict.fromkeys(("demean.suffix_between", "demean.suffix_within"), "nonsense"),
+    "demean.complete": "[] ()",
+    "impute.method": "class function",  # of a column that lacks no value
     "folder": "empty",
     "formats": "[] () empty",
     "jobs": "None -1",
@@ -131,10 +135,17 @@ def functions():
     needed = {
         "compare": {"formula": MODEL, "data": data},
         "data_template": {"formula": formula},
+        "code_levels": {"frame": data, "columns": ["Subject", "Days"]},
+        "demean": {"frame": data, "select": "Days", "by": "Subject"},
+        "explain_formula": {"formula": MODEL, "frame": data},
+        "group_summary": {"frame": data, "by": "Subject"},
+        "impute": {"frame": data, "columns": "Reaction", "by": "Subject"},
         "lm_list": {"formula": BY_SUBJECT, "data": data},
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
         "parametrize_parity": {"engine": "statsmodels"},
+        "plot_groups": {"frame": data, "x": "Days", "y": "Reaction", "by": "Subject"},
+        "standardize": {"frame": data, "columns": "Days"},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},
     }
