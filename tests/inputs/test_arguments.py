@@ -277,7 +277,7 @@ CALLS = {
     "groups": (lambda fit: lmer(MODEL, fit.spec.data, groups="Subject"), r"stands in the formula"),
     "of compare": (lambda fit: compare(MODEL, fit.spec.data, REML=False), r"write reml="),
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),
-    "interval": (lambda fit: fit.predict(interval="prediction"), "se_fit=True gives standard errors"),
+    "interval": (lambda fit: fit.simulate(interval="prediction"), r"predict\(newdata, interval="),
     "a dot": (lambda fit: fit.predict(**{"re.form": "~0"}), "write re_form="),
     "nothing": (lambda fit: fit.plot_ranef(), "missing a required argument: 'group'.*arguments are group, axes"),
     "too much": (lambda fit: fit.ranova(1), "too many positional arguments.*reduce_terms"),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lmerbridge.bridge import need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
@@ -116,7 +112,7 @@ def simulate(
             re_form=effects.text,
             allow_new_levels=allow_new_levels,
             cluster_rand=cluster,
-            weights=_weights(fit, newdata, weights),
+            weights=rows.row_weights(fit, newdata, weights),
         ).values
     if found["differs"]:
         notices.give([KnownDefectWarning(DIFFERS)])
@@ -124,18 +120,6 @@ def simulate(
     frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
     frame.attrs["seed"] = seed
     return frame
-
-
-def _weights(fit: KeptFit, newdata: Frame | None, given: RowVector) -> NDArray[np.float64] | None:
-    """Return the weights of the rows that are drawn, None for the model's own."""
-    frame = fit.spec.data if newdata is None else pandas_frame(newdata)
-    values = replace(fit.spec, data=frame, weights=given).per_row("weights")
-    if values is None:
-        return None
-    numbers = values.to_numpy(float, na_value=np.nan)[slice(None) if newdata is not None else fit.rows]
-    if not (np.isfinite(numbers) & (numbers >= 0)).all():
-        raise InvalidArgument("weights are missing, infinite or negative in a row; numbers of at least 0 are expected.")
-    return numbers
 
 
 def choose_re_form(re_form: str | None, use_u: bool) -> str | None:
