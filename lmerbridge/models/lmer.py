@@ -26,7 +26,7 @@ from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
 from lmerbridge.models.means import emmeans
-from lmerbridge.models.predict import design, predict, simulate
+from lmerbridge.models.predict import design, predict, scenarios, simulate
 from lmerbridge.models.resample import bootstrap, power
 from lmerbridge.models.tidy import plots, tidy
 
@@ -46,7 +46,7 @@ class LmerFit(KeptFit):
                vcov_kr, ddf_lb
     intervals  confint, profile, devfun2, parameters
     means      emmeans, emtrends, ref_grid, joint_tests
-    predict    predict, simulate, fixed_design
+    predict    predict, simulate, fixed_design, scenarios
     change     update, refit, refit_ml, all_fit
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence
     resample   bootstrap, power, power_curve
@@ -89,6 +89,7 @@ class LmerFit(KeptFit):
     predict = predict.predict
     simulate = simulate.simulate
     fixed_design = design.fixed_design
+    scenarios = scenarios.scenarios
 
     # change
     refit = update.refit

@@ -90,21 +90,20 @@ predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = 
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
 
-# Standard errors of the differences between the predictions of a frame's second half of rows and those of its first.
-difference_errors <- function(handle, newdata, re_form = NULL) {
+# Standard errors of the differences between the predictions of other rows and those of new data, row by row.
+difference_errors <- function(handle, newdata, changed, re_form = NULL) {
   entry <- entry_of(handle)
   model <- prediction_model(entry)
   check_safe(entry, model)
   form <- chosen_effects(re_form, entry$scope)
-  half <- nrow(newdata) / 2
   part <- function(rows) {
-    data <- newdata[c(rows, half + rows), , drop = FALSE]
-    random <- random_design(model, data, form)
+    data <- rbind(newdata[rows, , drop = FALSE], changed[rows, , drop = FALSE])
     difference <- function(m) m[length(rows) + seq_along(rows), , drop = FALSE] - m[seq_along(rows), , drop = FALSE]
+    random <- random_design(model, data, form)
     for (name in c("known", "new")) random[[name]] <- Matrix::t(difference(Matrix::t(random[[name]])))
     sqrt(prediction_variance(model, difference(fixed_design(model, data)), random))
   }
-  list(std_error = as.double(in_chunks(half, part)))
+  list(std_error = as.double(in_chunks(nrow(newdata), part)))
 }
 
 # The values of a function of the numbers of rows, a few hundred at a time.

@@ -118,9 +118,9 @@ def predict(
     DataFrame, with ``se_fit``
         Columns ``fit`` and ``se_fit``, by the same index.
     DataFrame, with ``interval``
-        Columns ``fit``; ``se_fit`` where that is asked for; ``std_error``, which has the residual's variance in it where
-        the interval is for prediction; ``lower`` and ``upper``, all in the response's unit. ``attrs`` holds the interval's
-        kind and level.
+        Columns ``fit``; ``se_fit`` where that is asked for; ``std_error``, which has the residual's variance in it
+        where the interval is for prediction; ``lower`` and ``upper``, all in the response's unit. ``attrs`` holds the
+        interval's kind and level.
 
     Raises
     ------
@@ -137,12 +137,12 @@ def predict(
 
     Notes
     -----
-    Both intervals hold the covariance of the fixed effects and that of the random effects that ``re_form`` keeps, jointly
-    with it: of a group of the fit the conditional one of its modes, and of a new level (``allow_new_levels``) the
-    whole of its random effects. "prediction" adds the residual's variance. Neither holds that theta and sigma are
-    estimates: with few groups they cover less than their level says, for which `bootstrap` is. Random effects that
-    ``re_form`` leaves out are held at zero: with ``"~0"`` the limits are those of the group whose random effects are zero.
-    A new response of a group not yet known is a row with a new level and ``re_form=None``.
+    Both intervals hold the covariance of the fixed effects and, jointly with it, that of the random effects that
+    ``re_form`` keeps: of a group of the fit the conditional one of its modes, and of a new level
+    (``allow_new_levels``) the whole variance of its random effects. "prediction" adds the residual's variance. Neither
+    holds that theta and sigma are estimates: with few groups they cover less than their level says, for which
+    `bootstrap` is. Random effects that ``re_form`` leaves out are held at zero: with ``"~0"`` the limits are those of a
+    group whose random effects are zero. For a response of any group not yet known, give a new level.
 
     Examples
     --------
@@ -155,8 +155,8 @@ def predict(
     >>> new = pd.DataFrame({"Days": [10, 10], "Subject": ["308", "somebody else"]})
     >>> fit.predict(new, interval="prediction", allow_new_levels=True).round(1)
          fit  std_error  lower  upper
-    0  450.3       31.1  389.5  511.2
-    1  356.1       72.5  214.0  498.2
+    0  450.3       30.1  391.3  509.3
+    1  356.1       72.3  214.4  497.7
     """
     _check(se_fit, interval, weights, newparams, random_only)
     with_errors = se_fit or interval is not None
@@ -209,7 +209,7 @@ def _check(se_fit: bool, interval: str | None, weights: RowVector, newparams: ob
     if weights is not None and interval != "prediction":
         raise InvalidArgument("weights are given, which count for interval='prediction' alone; leave them out.")
     if random_only and interval == "prediction":
-        raise InvalidArgument("random_only is True, and a new response has a fixed part; interval='confidence' is left.")
+        raise InvalidArgument("random_only is True; a new response has a fixed part: interval='confidence' is left.")
 
 
 def _residual_variance(fit: KeptFit, newdata: Frame | None, given: RowVector, row: Array) -> Array | float:
