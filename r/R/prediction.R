@@ -34,9 +34,13 @@ check_safe <- function(entry, model) {
   if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(model@resp$mu), has_own_value, NA, entry, model))
   if (!entry$scope$.safe) {
     check_predicts(entry, model)
-    refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
-           "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
+    refuse_anew()
   }
+}
+
+refuse_anew <- function() {
+  refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
+         "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
 }
 
 # Refuse new data where lme4's predict() fails on the fit's own rows, as with log(`the days`).
@@ -132,11 +136,15 @@ prediction_variance <- function(model, x, random) {
   stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
 }
 
-# The model matrix of the fixed part for new data, one row per row, by columns.
+# The model matrix of the fixed part for new data, by columns. It is refused where a row alone has another one.
 new_fixed_design <- function(handle, newdata) {
   entry <- entry_of(handle)
   model <- prediction_model(entry)
-  check_safe(entry, model)
+  for (i in few(model@resp$mu)) {
+    data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
+    alone <- tryCatch(fixed_design(model, data), error = function(e) NaN)
+    if (!isTRUE(all.equal(as.vector(alone), as.vector(model@pp$X[i, ])))) refuse_anew()
+  }
   list(value = as.vector(fixed_design(model, newdata)))
 }
 

@@ -127,13 +127,16 @@ def methods(value, label=""):
 def functions():
     """Public functions, with the arguments that they need."""
     data, formula = sleep(), "~ Days + (1 | Subject)"
+    panel = lmer("Reaction ~ x + (1 | Subject)", data.assign(x=np.arange(len(data)) % 7))
     design = {"beta": [1.0, 1.0], "theta": [1.0], "sigma": 1.0}
     needed = {
         "compare": {"formula": MODEL, "data": data},
         "data_template": {"formula": formula},
+        "hausman": {"fit": panel},
         "lm_list": {"formula": BY_SUBJECT, "data": data},
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
+        "mundlak_test": {"fit": panel},
         "parametrize_parity": {"engine": "statsmodels"},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},

@@ -191,6 +191,13 @@ def test_the_design_of_new_rows_needs_the_fixed_part_alone():
     assert by_argument.fixed_design(new).shape == (2, 2)
 
 
+@pytest.mark.parametrize("term", ["cut(Days, 3)", "I(scale(Days)^2)"])
+def test_a_design_that_depends_on_all_rows_is_refused(term):
+    fit = lmer(f"Reaction ~ {term} + (1 | Subject)", SLEEP.assign(Days=SLEEP["Days"] ** 2))
+    with pytest.raises(InvalidArgument, match="make a column of it before the fit"):
+        fit.fixed_design(SLEEP)
+
+
 def test_a_dropped_column_is_in_no_design():
     data = SLEEP.assign(twice=2 * SLEEP["Days"])
     fit = lmer("Reaction ~ Days + twice + h + (1 | Subject)", data)
