@@ -2,6 +2,8 @@ from .bridge.limit import time_limit as time_limit
 from .datasets import load_dataset as load_dataset
 from .inputs.control import ConvCheck as ConvCheck
 from .inputs.control import LmerControl as LmerControl
+from .models.adapters.marginaleffects import to_marginaleffects as to_marginaleffects
+from .models.adapters.sklearn import LmerRegressor as LmerRegressor
 from .models.denovo import data_template as data_template
 from .models.denovo import params_template as params_template
 from .models.denovo import simulate_formula as simulate_formula

@@ -29,6 +29,9 @@ SOLE_IMPORTERS = {
     "glmm": {"engines.glmm"},
     "mixedlm_rs": {"engines.mixedlm_rs"},
     "lme_python": {"engines.lme_python"},
+    "marginaleffects": {"models.adapters.marginal"},
+    "polars": {"models.adapters.marginal"},
+    "sklearn": {"models.adapters.sklearn"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

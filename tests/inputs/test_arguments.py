@@ -140,6 +140,7 @@ def functions():
         "parametrize_parity": {"engine": "statsmodels"},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},
+        "to_marginaleffects": {"fit": panel},
     }
     for name in lmerbridge.__all__:
         found = getattr(lmerbridge, name)

@@ -35,7 +35,7 @@ def random_intercept(rows: Grouped, method: str) -> tuple[Array, Array]:
     theta = 1 - 1 / np.sqrt(1 + rows.sizes[rows.codes] * max(between, 0.0) / residual)
     x = rows.x - theta[:, None] * rows.means(rows.x)
     y = rows.y - theta * rows.means(rows.y)
-    beta: Array = np.linalg.lstsq(x, y, rcond=None)[0]
+    beta = np.asarray(np.linalg.lstsq(x, y, rcond=None)[0], np.float64)
     rest = y - x @ beta
     return beta, np.asarray(np.linalg.inv(x.T @ x), np.float64) * (rest @ rest / (len(y) - x.shape[1]))
 

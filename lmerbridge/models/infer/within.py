@@ -81,7 +81,7 @@ class Grouped:
         df = int((root > 0).sum()) - len(self.sizes) - len(self.varying)
         if df < 1:
             raise UnfitData(f"the within estimator has {df} degrees of freedom left; bring more rows per level.")
-        beta: Array = np.linalg.lstsq(w, y, rcond=None)[0]
+        beta = np.asarray(np.linalg.lstsq(w, y, rcond=None)[0], np.float64)
         residuals = y - w @ beta
         covariance = np.asarray(np.linalg.inv(w.T @ w), np.float64) * (residuals @ residuals / df)
         return beta, covariance, residuals
