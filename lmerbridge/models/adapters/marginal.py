@@ -10,9 +10,8 @@ from marginaleffects.classes import ModelAbstract, ModelVault
 from lmerbridge.bridge.wire import Factor, Logical, Value
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import Name, deparse, tree_names
-from lmerbridge.models.infer import modcomp
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.predict import design, predict, rows
+from lmerbridge.models.predict import rows
 from lmerbridge.results import Array
 
 RESERVED = (
@@ -50,7 +49,7 @@ class MarginalModel(ModelAbstract):  # type: ignore[misc]  # the package has no 
     def get_vcov(self, vcov: object = True) -> Array | None:
         """Return the covariance of the coefficients, None for none."""
         if isinstance(vcov, str) and vcov.casefold() == "kenward-roger":
-            return modcomp.vcov_kr(self.model).to_numpy()
+            return np.array(self.model.vcov_kr())
         if isinstance(vcov, bool | None):
             return np.array(self.model.covariance) if vcov else None
         raise InvalidArgument(f"vcov is {vcov!r}; True, False, an array or 'Kenward-Roger' is expected.")
@@ -58,10 +57,10 @@ class MarginalModel(ModelAbstract):  # type: ignore[misc]  # the package has no 
     def get_exog(self, newdata: pl.DataFrame) -> Array:
         """Return the design of rows, and beside it their offset."""
         frame = pd.DataFrame({name: newdata[name].to_list() for name in newdata.columns})
-        x = design.fixed_design(self.model, frame).to_numpy()
+        x = self.model.fixed_design(frame).to_numpy()
         if not self.model.spec.parsed.terms.offsets:
             return np.column_stack([x, np.zeros(len(x))])
-        whole = predict.predict(self.model, frame, re_form="~0").to_numpy()
+        whole = self.model.predict(frame, re_form="~0").to_numpy()
         return np.column_stack([x, whole - x @ self.model.beta])
 
     def get_predict(self, params: Array, newdata: Array) -> pl.DataFrame:

@@ -131,7 +131,7 @@ class LmerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         y: RowVector = None,
         sample_weight: RowVector = None,
     ) -> float:
-        """Return the coefficient of determination of the predictions; without ``y``, ``X`` has the response."""
+        """Return the coefficient of determination of the predictions. Without ``y``, ``X`` has the response."""
         frame = pandas_frame(X)
         if y is None and self._response() not in frame.columns:
             raise MissingColumns([self._response()], frame.columns)

@@ -13,8 +13,7 @@ from lmerbridge.bridge import time_limit
 from lmerbridge.errors import InvalidArgument, UnfitData
 from lmerbridge.inputs import check_signature
 from lmerbridge.models.change import update
-from lmerbridge.models.infer import components
-from lmerbridge.models.infer.within import group_rows, names_of, wald
+from lmerbridge.models.infer import components, within
 from lmerbridge.models.kept import KeptFit
 
 HausmanMethod = Literal["reml", "ml", "swar", "walhus", "amemiya", "nerlove"]
@@ -101,21 +100,21 @@ def hausman(fit: KeptFit, *, method: HausmanMethod = "reml", timeout: float | No
     if [block.terms for block in fit.varcorr] != [("(Intercept)",)]:
         raise InvalidArgument(f"the random part is not one random intercept, as Hausman's test has it; {MUNDLAK}")
     with time_limit(timeout):
-        rows = group_rows(fit, None)
-        within, covariance, _ = rows.estimate
+        rows = within.group_rows(fit, None)
+        fixed, covariance, _ = rows.estimate
         if method in ("reml", "ml"):
             same = fit if fit.reml == (method == "reml") else update.update(fit, reml=method == "reml")
             beta, of_random = same.beta, same.covariance
         else:
             beta, of_random = components.random_intercept(rows, method)
     at = rows.varying
-    difference, spread = within - beta[at], covariance - of_random[np.ix_(at, at)]
-    statistic = wald(difference, spread)
+    difference, spread = fixed - beta[at], covariance - of_random[np.ix_(at, at)]
+    statistic = within.quadratic_form(difference, spread)
     scale = np.sqrt(np.diag(covariance))
     values = np.linalg.eigvalsh(spread / np.outer(scale, scale))
     if values[0] <= ROUNDING:
         told = {"smallest": values[0], "largest": values[-1], "form": statistic}
         raise UnfitData(INDEFINITE.format(method=method, **told))
-    columns = {"within": within, "random": beta[at], "difference": difference, "std_error": np.sqrt(np.diag(spread))}
-    frame = pd.DataFrame({"term": names_of(rows.terms, at), **columns})
+    columns = {"within": fixed, "random": beta[at], "difference": difference, "std_error": np.sqrt(np.diag(spread))}
+    frame = pd.DataFrame({"term": within.names_of(rows.terms, at), **columns})
     return HausmanTest(rows.group, method, statistic, len(at), float(chi2.sf(statistic, len(at))), frame)

@@ -14,7 +14,7 @@ from lmerbridge.bridge import notices, time_limit
 from lmerbridge.errors import EngineFailed, UnfitData
 from lmerbridge.formula import Call, Name, deparse, join_trees
 from lmerbridge.inputs import Spec, check_signature
-from lmerbridge.models.infer.within import group_rows, independent, names_of, wald
+from lmerbridge.models.infer.within import group_rows, independent_columns, names_of, quadratic_form
 from lmerbridge.models.kept import KeptFit, fit_spec
 from lmerbridge.results import Array
 
@@ -103,7 +103,7 @@ def mundlak_test(fit: KeptFit, *, group: str | None = None, timeout: float | Non
     with time_limit(timeout):
         rows = group_rows(fit, group)
         means = rows.means(rows.x[:, rows.varying])
-        new = independent(means, np.linalg.norm(means, axis=0), rows.x)
+        new = independent_columns(means, np.linalg.norm(means, axis=0), rows.x)
         if not new:
             raise UnfitData(NOTHING.format(group=rows.group))
         tested = names_of(rows.terms, [rows.varying[i] for i in new])
@@ -115,7 +115,7 @@ def mundlak_test(fit: KeptFit, *, group: str | None = None, timeout: float | Non
         raise EngineFailed(f"lme4 left means out of the model: {', '.join(with_means.dropped_terms)}.")
     left_out = tuple(term for term in fit.terms if term not in (*tested, "(Intercept)"))
     estimate, covariance = with_means.beta[places], with_means.covariance[np.ix_(places, places)]
-    statistic = wald(estimate, covariance)
+    statistic = quadratic_form(estimate, covariance)
     p_value = float(chi2.sf(statistic, len(places)))
     frame = _table(names, estimate, np.sqrt(np.diag(covariance)))
     return MundlakTest(rows.group, statistic, len(places), p_value, frame, left_out, with_means)

@@ -63,7 +63,7 @@ class Grouped:
     def varying(self) -> list[int]:
         """Columns that vary within levels, none of them a combination of those before it there."""
         size = np.linalg.norm(self.x, axis=0)
-        return independent(self.within * np.sqrt(self.weights)[:, None], size)
+        return independent_columns(self.within * np.sqrt(self.weights)[:, None], size)
 
     @cached_property
     def estimate(self) -> tuple[Array, Array, Array]:
@@ -105,12 +105,12 @@ def group_rows(fit: KeptFit, group: str | None) -> Grouped:
     return Grouped(name, design.terms, design.x, design.y - design.offset, design.weights, codes)
 
 
-def independent(columns: Array, size: Array, beside: Array | None = None) -> list[int]:
+def independent_columns(columns: Array, size: Array, beside: Array | None = None) -> list[int]:
     """Return the columns that are no combination of those before them, or of others beside.
 
     Examples
     --------
-    >>> independent(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]]), np.ones(3))
+    >>> independent_columns(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]]), np.ones(3))
     [0, 2]
     """
     found: list[int] = []
@@ -125,7 +125,7 @@ def independent(columns: Array, size: Array, beside: Array | None = None) -> lis
     return found
 
 
-def wald(estimate: Array, covariance: Array) -> float:
+def quadratic_form(estimate: Array, covariance: Array) -> float:
     """Return the quadratic form of estimates in the inverse of their covariance."""
     return float(estimate @ np.linalg.solve(covariance, estimate))
 

@@ -13,9 +13,7 @@ from lmerbridge.bridge import check_complete, describe_missing, notices, time_li
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, MissingValues
 from lmerbridge.inputs import Frame, RowVector, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
-from lmerbridge.models.predict import rows
-from lmerbridge.models.predict.effects import Parameters, grouping_columns, new_parameters, read_effects
-from lmerbridge.models.predict.rows import pad
+from lmerbridge.models.predict import effects, rows
 from lmerbridge.results import Array
 
 NewDataAction = Literal["pass", "omit", "exclude", "fail"]
@@ -35,7 +33,7 @@ class Options(TypedDict, total=False):
     na_action: NewDataAction
     level: float
     weights: RowVector
-    newparams: Parameters | None
+    newparams: effects.Parameters | None
     timeout: float | None
 
 
@@ -73,7 +71,7 @@ def predict(
     interval: Interval | None = None,
     level: float = 0.95,
     weights: RowVector = None,
-    newparams: Parameters | None = None,
+    newparams: effects.Parameters | None = None,
     timeout: float | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Predict the response, with intervals where they are asked for: lme4's ``predict``.
@@ -160,21 +158,21 @@ def predict(
     """
     _check(se_fit, interval, weights, newparams, random_only)
     with_errors = se_fit or interval is not None
-    effects = read_effects(re_form, fit.spec.parsed, fit.spec.allow)
-    parameters = new_parameters(newparams, fit)
+    chosen = effects.read_effects(re_form, fit.spec.parsed, fit.spec.allow)
+    parameters = effects.new_parameters(newparams, fit)
     (index, places), new = rows.rows_of_fit(fit, na_action), None
     with time_limit(timeout):
         if newdata is not None:
             index = pandas_frame(newdata).index
-            new = rows.new_rows(fit, newdata, effects.bars, not random_only, allow_new_levels)
+            new = rows.new_rows(fit, newdata, chosen.bars, not random_only, allow_new_levels)
             if with_errors:
-                check_complete(pandas_frame(newdata), grouping_columns(effects.bars))
+                check_complete(pandas_frame(newdata), effects.grouping_columns(chosen.bars))
         found = ask(
             fit,
             "predict_model",
             newdata=new,
             newparams=parameters,
-            re_form=effects.text,
+            re_form=chosen.text,
             random_only=random_only,
             allow_new_levels=allow_new_levels,
             complete=na_action != "pass" and new is not None and not random_only,
@@ -193,7 +191,7 @@ def predict(
         residual = _residual_variance(fit, newdata, weights, found["row"]) if interval == "prediction" else 0.0
         found |= _limits(found, residual, level)
         names += ["std_error", "lower", "upper"]
-    predicted = {name: pad(found[name], places, index) for name in names}
+    predicted = {name: rows.pad(found[name], places, index) for name in names}
     if not with_errors:
         return pd.Series(predicted["fit"], index, name="fit")
     frame = pd.DataFrame(predicted, index)

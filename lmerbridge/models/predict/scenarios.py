@@ -14,8 +14,7 @@ from lmerbridge.bridge import Table, Value, check_complete, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns, amount
 from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.models.predict import predict, rows
-from lmerbridge.models.predict.effects import grouping_columns, read_effects
+from lmerbridge.models.predict import effects, predict, rows
 
 Change: TypeAlias = Mapping[str, Any]
 Changes: TypeAlias = Annotated[Change | Mapping[str, Change] | Sequence[Change], "see `read_changes`"]
@@ -119,18 +118,18 @@ def scenarios(
     frame = pandas_frame(newdata)
     named = read_changes(changes)
     changed = {name: _change(fit, frame, change) for name, change in named.items()}
-    effects = read_effects(re_form, fit.spec.parsed, fit.spec.allow)
+    chosen = effects.read_effects(re_form, fit.spec.parsed, fit.spec.allow)
     given: predict.Options = {"re_form": re_form, "allow_new_levels": allow_new_levels}
 
     def encode(data: pd.DataFrame) -> Table:
-        check_complete(data, grouping_columns(effects.bars))
-        return rows.new_rows(fit, data, effects.bars, True, allow_new_levels)
+        check_complete(data, effects.grouping_columns(chosen.bars))
+        return rows.new_rows(fit, data, chosen.bars, True, allow_new_levels)
 
     with time_limit(timeout):
         before, baseline = encode(frame), predict.predict(fit, frame, **given)
         tables = []
         for name, other in changed.items():
-            arguments: dict[str, Value] = {"newdata": before, "changed": encode(other), "re_form": effects.text}
+            arguments: dict[str, Value] = {"newdata": before, "changed": encode(other), "re_form": chosen.text}
             errors = call_on(fit, "difference_errors", **arguments)["std_error"]
             tables.append(_table(name, baseline, predict.predict(fit, other, **given), errors, level))
     return Scenarios(pd.concat(tables), named, level, re_form)
