@@ -14,7 +14,7 @@ from tests.test_floors import MODULES
 VERBS = {
     "infer": "summary anova drop1 contest ls_means ranova step kr_modcomp sat_modcomp pb_modcomp vcov_kr ddf_lb",
     "intervals": "confint profile devfun2 parameters",
-    "means": "emmeans emtrends ref_grid joint_tests",
+    "means": "emmeans emtrends ref_grid joint_tests effect plot_effect",
     "predict": "predict simulate fixed_design scenarios",
     "change": "update refit refit_ml all_fit",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",

@@ -87,6 +87,9 @@ SMALL = {  # what a call is to have, or what makes it short
     "confint": {"parm": "sigma", "nsim": 2},
     "emtrends": {"specs": "1", "var": "Days"},
     "emmeans": {"specs": "1"},
+    **{verb: {"x": "Days"} for verb in ("effect", "plot_effect")},
+    "fixed_design": {"newdata": pd.DataFrame({"Days": [1.0]})},
+    "scenarios": {"newdata": pd.DataFrame({"Days": [1.0], "Subject": ["308"]}), "changes": {"Days": 2.0}},
     "bootstrap": {"nsim": 2},
     "power": {"test": lambda _: True, "nsim": 2},
     "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
@@ -101,7 +104,7 @@ SMALL = {  # what a call is to have, or what makes it short
     "DevianceFunction.__call__": {"theta": [1.0]},
     "Devfun2.__call__": {"values": [1.0, 1.0]},
 }
-PLOTS = "plot_residuals plot_qq plot_ranef plot"
+PLOTS = "plot_residuals plot_qq plot_ranef plot_effect plot"
 MODEL = "Reaction ~ Days + (1 | Subject)"
 BY_SUBJECT = "Reaction ~ Days | Subject"
 
@@ -159,6 +162,7 @@ def results(fit, smaller):
         "Bootstrap": fit.bootstrap(nsim=3, seed=1),
         "Influence": fit.influence("Subject"),
         "EmmGrid": fit.emmeans("1"),
+        "Effect": fit.effect("Days"),
         "Power": fit.power(lambda _: True, 2, seed=1),
         "PowerCurve": fit.power_curve(lambda _: True, "Subject", [5], 2, seed=1),
         "LmList": lm_list(BY_SUBJECT, fit.spec.data),
