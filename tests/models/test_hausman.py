@@ -47,6 +47,8 @@ def test_the_regression_test_is_that_by_hand(models, name):
     np.testing.assert_allclose(test.frame["estimate"], theirs["estimate"], rtol=1e-6)
     assert test.fit.nobs == models[name].nobs
     np.testing.assert_allclose(test.frame["statistic"], test.frame["estimate"] / test.frame["std_error"])
+    if test.df == 1:
+        assert test.frame["p_value"].item() == pytest.approx(test.p_value, rel=1e-9)  # z squared is chi-squared
 
 
 def test_of_grunfelds_data_it_is_plms_and_the_published_one(models):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from lmerbridge.bridge import notices, time_limit
 from lmerbridge.errors import EngineFailed, UnfitData
@@ -141,6 +140,5 @@ def _with_means(fit: KeptFit, names: Sequence[str], means: Array) -> Spec:
 
 def _table(names: Sequence[str], estimate: Array, std_error: Array) -> pd.DataFrame:
     z = estimate / std_error
-    p_value = [2 * NormalDist().cdf(-abs(value)) for value in z]
-    columns = {"estimate": estimate, "std_error": std_error, "statistic": z, "p_value": p_value}
+    columns = {"estimate": estimate, "std_error": std_error, "statistic": z, "p_value": 2 * norm.sf(np.abs(z))}
     return pd.DataFrame({"term": list(names), **columns})
