@@ -21,8 +21,8 @@ ROUNDING = 1e-10  # of the within estimator's variances: what the difference of 
 MUNDLAK = "mundlak_test(fit) takes any random part."
 INDEFINITE = (
     "the within estimator's covariance less that of the random intercept, by {method!r}, is not positive definite: "
-    "relative to the former its eigenvalues go from {smallest:.3g} to {largest:.3g}, and the form in its inverse, "
-    "{form:.4g}, is no chi-squared. Another method may do, and " + MUNDLAK
+    "relative to the former its eigenvalues go from {smallest:.3g} to {largest:.3g}, and the form in its inverse is no "
+    "chi-squared. Another method may do, and " + MUNDLAK
 )
 
 
@@ -43,6 +43,9 @@ class HausmanTest:
     frame : DataFrame
         One row per coefficient that both have: ``term``, the estimates ``within`` and ``random``, their ``difference``
         and its ``std_error``.
+    left_out : tuple of str
+        Predictors that are not compared: they do not vary within groups, or their group means say nothing new, as in
+        balanced data, where both estimates are one.
     """
 
     group: str
@@ -51,9 +54,11 @@ class HausmanTest:
     df: int
     p_value: float
     frame: pd.DataFrame
+    left_out: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self!r}\n{self.frame.to_string(index=False)}"
+        left_out = f"\nNot compared: {', '.join(self.left_out)}" if self.left_out else ""
+        return f"{self!r}\n{self.frame.to_string(index=False)}{left_out}"
 
     def __repr__(self) -> str:
         tested = f"chi-squared {self.statistic:.4g}, df {self.df}, p {self.p_value:.4g}"
@@ -80,14 +85,14 @@ def hausman(fit: KeptFit, *, method: HausmanMethod = "reml", timeout: float | No
     Returns
     -------
     HausmanTest
-        Of the columns of the fixed model matrix that vary within groups.
+        Of the columns of the fixed model matrix that vary within groups, and whose means differ between them.
 
     Raises
     ------
     InvalidArgument
         The fit has another random part, or the method does not take it.
     UnfitData
-        No predictor varies within groups; or the difference of the covariances is not positive definite.
+        There is nothing to compare, as in balanced data; or the difference of the covariances is not positive definite.
 
     Source: Hausman (1978). ``plm::phtest`` gives the same, of whose statistic it takes the absolute value.
 
@@ -101,20 +106,21 @@ def hausman(fit: KeptFit, *, method: HausmanMethod = "reml", timeout: float | No
         raise InvalidArgument(f"the random part is not one random intercept, as Hausman's test has it; {MUNDLAK}")
     with time_limit(timeout):
         rows = within.group_rows(fit, None)
-        fixed, covariance, _ = rows.estimate
+        at, (fixed, covariance, _) = rows.compared, rows.estimate
         if method in ("reml", "ml"):
             same = fit if fit.reml == (method == "reml") else update.update(fit, reml=method == "reml")
             beta, of_random = same.beta, same.covariance
         else:
             beta, of_random = components.random_intercept(rows, method)
-    at = rows.varying
+    kept = [rows.varying.index(i) for i in at]
+    fixed, covariance = fixed[kept], covariance[np.ix_(kept, kept)]
     difference, spread = fixed - beta[at], covariance - of_random[np.ix_(at, at)]
-    statistic = within.quadratic_form(difference, spread)
     scale = np.sqrt(np.diag(covariance))
     values = np.linalg.eigvalsh(spread / np.outer(scale, scale))
     if values[0] <= ROUNDING:
-        told = {"smallest": values[0], "largest": values[-1], "form": statistic}
-        raise UnfitData(INDEFINITE.format(method=method, **told))
+        raise UnfitData(INDEFINITE.format(method=method, smallest=values[0], largest=values[-1]))
+    statistic = within.quadratic_form(difference, spread)
     columns = {"within": fixed, "random": beta[at], "difference": difference, "std_error": np.sqrt(np.diag(spread))}
     frame = pd.DataFrame({"term": within.names_of(rows.terms, at), **columns})
-    return HausmanTest(rows.group, method, statistic, len(at), float(chi2.sf(statistic, len(at))), frame)
+    p_value = float(chi2.sf(statistic, len(at)))
+    return HausmanTest(rows.group, method, statistic, len(at), p_value, frame, rows.left_out)

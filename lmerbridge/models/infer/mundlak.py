@@ -10,17 +10,12 @@ import pandas as pd
 from scipy.stats import chi2, norm
 
 from lmerbridge.bridge import notices, time_limit
-from lmerbridge.errors import EngineFailed, UnfitData
+from lmerbridge.errors import EngineFailed
 from lmerbridge.formula import Call, Name, deparse, join_trees
 from lmerbridge.inputs import Spec, check_signature
-from lmerbridge.models.infer.within import group_rows, independent_columns, names_of, quadratic_form
+from lmerbridge.models.infer.within import group_rows, names_of, quadratic_form
 from lmerbridge.models.kept import KeptFit, fit_spec
 from lmerbridge.results import Array
-
-NOTHING = (
-    "no predictor varies within the levels of {group!r} and has means there that differ and are no combination of the "
-    "others: effects within and between cannot be told apart, and there is nothing to test."
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,23 +96,18 @@ def mundlak_test(fit: KeptFit, *, group: str | None = None, timeout: float | Non
     """
     with time_limit(timeout):
         rows = group_rows(fit, group)
-        means = rows.means(rows.x[:, rows.varying])
-        new = independent_columns(means, np.linalg.norm(means, axis=0), rows.x)
-        if not new:
-            raise UnfitData(NOTHING.format(group=rows.group))
-        tested = names_of(rows.terms, [rows.varying[i] for i in new])
+        tested = names_of(rows.terms, rows.compared)
         names = _names(fit.spec.data, tested)
-        with_means = fit_spec(type(fit), _with_means(fit, names, means[:, new]))
+        with_means = fit_spec(type(fit), _with_means(fit, names, rows.means(rows.x[:, rows.compared])))
         notices.give(notices.of_conditions(with_means.conditions))
     places = [i for i, term in enumerate(with_means.terms) if term not in fit.terms]
     if len(places) < len(names):
         raise EngineFailed(f"lme4 left means out of the model: {', '.join(with_means.dropped_terms)}.")
-    left_out = tuple(term for term in fit.terms if term not in (*tested, "(Intercept)"))
     estimate, covariance = with_means.beta[places], with_means.covariance[np.ix_(places, places)]
     statistic = quadratic_form(estimate, covariance)
     p_value = float(chi2.sf(statistic, len(places)))
     frame = _table(names, estimate, np.sqrt(np.diag(covariance)))
-    return MundlakTest(rows.group, statistic, len(places), p_value, frame, left_out, with_means)
+    return MundlakTest(rows.group, statistic, len(places), p_value, frame, rows.left_out, with_means)
 
 
 def _names(data: pd.DataFrame, terms: Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,10 @@ from lmerbridge.models.extract import getme, objective
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.results import Array
 
+NOTHING = (
+    "no predictor varies within the levels of {group!r} and has means there that differ and are no combination of the "
+    "others: effects within and between cannot be told apart, and there is nothing to test."
+)
 RANK = 1e-7  # of a column's length: lme4 leaves out what adds less
 
 
@@ -66,16 +70,35 @@ class Grouped:
         return independent_columns(self.within * np.sqrt(self.weights)[:, None], size)
 
     @cached_property
+    def compared(self) -> list[int]:
+        """Columns that vary within levels and whose means say something new: of others both estimates are one.
+
+        Raises
+        ------
+        UnfitData
+            There are none.
+        """
+        means = self.means(self.x[:, self.varying])
+        new = independent_columns(means, np.linalg.norm(means, axis=0), self.x)
+        if not new:
+            raise UnfitData(NOTHING.format(group=self.group))
+        return [self.varying[i] for i in new]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the other columns, without the intercept."""
+        others = [term for i, term in enumerate(self.terms) if i not in self.compared]
+        return tuple(term for term in others if term != "(Intercept)")
+
+    @cached_property
     def estimate(self) -> tuple[Array, Array, Array]:
         """The within estimator: coefficients of the columns that vary, their covariance, and residuals.
 
         Raises
         ------
         UnfitData
-            There are no such columns, or too few rows.
+            There are too few rows.
         """
-        if not self.varying:
-            raise UnfitData(f"no predictor varies within the levels of {self.group!r}; there is nothing to compare.")
         root = np.sqrt(self.weights)
         w, y = self.within[:, self.varying] * root[:, None], (self.y - self.means(self.y)) * root
         df = int((root > 0).sum()) - len(self.sizes) - len(self.varying)

@@ -212,7 +212,9 @@ def _column(column: pd.Series, value: Any) -> pd.Series:  # noqa: ANN401  # what
     if isinstance(value, pd.Series) and not value.index.equals(column.index):
         raise InvalidArgument(f"changes[{str(column.name)!r}] is a Series with another index than newdata; align it.")
     try:
-        return pd.Series(value, column.index)
+        found = pd.Series(value, column.index)
     except (TypeError, ValueError) as error:
         expected = f"one value, or one per row, {len(column)} in all, is expected"
         raise InvalidArgument(f"changes[{str(column.name)!r}] cannot fill the column ({error}); {expected}.") from None
+    known = isinstance(column.dtype, pd.CategoricalDtype) and found.isin(column.cat.categories).all()
+    return found.astype(column.dtype) if known else found  # categories may be numbers
