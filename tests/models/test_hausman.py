@@ -16,7 +16,7 @@ from tests.oracle import fitted
 
 BY_PLM = json.loads((Path(__file__).parents[1] / "cases" / "hausman.json").read_text())  # by hausman.R beside it
 METHODS = ["swar", "walhus", "amemiya", "nerlove"]
-CLOSE = 1e-6  # of REML: theta has half the digits of the deviance, and the statistic is flat in it
+CLOSE = 1e-5  # of REML: theta has half the digits of the deviance, and the statistic is flat in it
 SAME = 1e-8  # of formulas without an optimizer: the difference of two covariances loses digits
 
 
@@ -44,7 +44,7 @@ def test_the_regression_test_is_that_by_hand(models, name):
     assert test.statistic == pytest.approx(theirs["statistic"], rel=CLOSE)
     assert test.df == theirs["df"]
     assert test.p_value == pytest.approx(chi2.sf(theirs["statistic"], theirs["df"]), rel=1e-4)
-    np.testing.assert_allclose(test.frame["estimate"], theirs["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(test.frame["estimate"], theirs["estimate"], rtol=1e-5)
     assert test.fit.nobs == models[name].nobs
     np.testing.assert_allclose(test.frame["statistic"], test.frame["estimate"] / test.frame["std_error"])
     if test.df == 1:

@@ -60,7 +60,8 @@ class Effect:
         return self.frame.to_string(index=False)
 
     def __repr__(self) -> str:
-        return f"<Effect of {' by '.join([self.x, ', '.join(self.by)][: 1 + bool(self.by)])} on {self.response}>"
+        by = f" by {', '.join(self.by)}" if self.by else ""
+        return f"<Effect of {self.x}{by} on {self.response}>"
 
     def plot(self, ax: Axes | None = None, *, points: EffectPoints = "partial") -> Axes:
         """Draw a line with its band for each combination of ``by``, or means with intervals where ``x`` is a factor.
