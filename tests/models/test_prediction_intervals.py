@@ -252,6 +252,17 @@ def test_to_move_a_row_to_another_group_differs_by_the_groups_effects(models):
     )
 
 
+def test_to_move_a_row_to_a_new_group_differs_by_the_whole_of_its_effects(models):
+    fit, z = models["slope"], np.array([1.0, 5.0])
+    covariance, whole = fit.varcorr["Subject"].covariance, fit.vcov_full()
+    of_known = whole.index.get_level_values(1) == "308"
+    joint = whole.to_numpy()[np.ix_(of_known, of_known)]
+    new = pd.DataFrame({"Days": [5, 5, 5], "Subject": ["308", "one new", "new"]})
+    found = fit.scenarios(new, {"Subject": "new"}, allow_new_levels=True).frame["std_error"]
+    expected = np.sqrt([z @ (covariance + joint) @ z, 2 * z @ covariance @ z, 0.0])
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
 def test_missing_values_have_no_difference(models):
     new = SLEEP.iloc[:2].assign(Days=[np.nan, 2.0])
     assert models["slope"].scenarios(new, {"Days": lambda days: days * 2}).frame["std_error"].isna().tolist() == [
