@@ -3,9 +3,13 @@ from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
 from .inputs.control import ConvCheck as ConvCheck
 from .inputs.control import LmerControl as LmerControl
+from .models.adapters.marginaleffects import to_marginaleffects as to_marginaleffects
+from .models.adapters.sklearn import LmerRegressor as LmerRegressor
 from .models.denovo import data_template as data_template
 from .models.denovo import params_template as params_template
 from .models.denovo import simulate_formula as simulate_formula
+from .models.infer.hausman import hausman as hausman
+from .models.infer.mundlak import mundlak_test as mundlak_test
 from .models.lmer import LmerFit as LmerFit
 from .models.lmer import lmer as lmer
 from .models.lmlist import lm_list as lm_list

@@ -80,3 +80,18 @@ def interval_plot(
         shown = names if len(names) <= NAMED else []
         ax.set_yticks(range(len(shown)), shown, fontsize=8)
     return ax
+
+
+def effect_line(ax: Axes, at: Array, limits: tuple[Array, Array, Array], color: str, name: str | None) -> None:
+    """Draw a line through means, with a band between their limits."""
+    mean, low, high = limits
+    ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0, zorder=2)
+    ax.plot(at, mean, color=color, linewidth=1.8, zorder=3, label=name)
+
+
+def effect_points(ax: Axes, at: Array, limits: tuple[Array, Array, Array], color: str, name: str | None) -> None:
+    """Draw means with intervals, joined by a thin line where they have a name."""
+    mean, low, high = limits
+    ax.errorbar(at, mean, yerr=[mean - low, high - mean], fmt="o", ms=5, capsize=3, color=color, zorder=3, label=name)
+    if name:
+        ax.plot(at, mean, color=color, linewidth=1, alpha=0.6, zorder=2)

@@ -30,6 +30,9 @@ SOLE_IMPORTERS = {
     "mixedlm_rs": {"engines.mixedlm_rs"},
     "lme_python": {"engines.lme_python"},
     "gpboost": {"engines.gpboost"},
+    "marginaleffects": {"models.adapters.marginal"},
+    "polars": {"models.adapters.marginal"},
+    "sklearn": {"models.adapters.sklearn"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

@@ -14,8 +14,8 @@ from tests.test_floors import MODULES
 VERBS = {
     "infer": "summary anova drop1 contest ls_means ranova step kr_modcomp sat_modcomp pb_modcomp vcov_kr ddf_lb",
     "intervals": "confint profile devfun2 parameters",
-    "means": "emmeans emtrends ref_grid joint_tests",
-    "predict": "predict simulate",
+    "means": "emmeans emtrends ref_grid joint_tests effect plot_effect",
+    "predict": "predict simulate fixed_design scenarios",
     "change": "update refit refit_ml all_fit",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",
     "resample": "bootstrap power power_curve",
@@ -31,9 +31,9 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     only_std_errors provenance quantities ranef reml residual_values residuals rows rows_dropped sigma singular
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
-EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit Verdict code_levels compare data_template demean
-    explain_formula group_summary impute list_datasets lm_list lmer load_dataset parametrize_parity params_template
-    plot_groups simulate_formula standardize time_limit"""
+EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit LmerRegressor Verdict code_levels compare data_template
+    demean explain_formula group_summary hausman impute list_datasets lm_list lmer load_dataset mundlak_test
+    parametrize_parity params_template plot_groups simulate_formula standardize time_limit to_marginaleffects"""
 
 
 def public(thing):

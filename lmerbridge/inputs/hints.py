@@ -9,7 +9,7 @@ from lmerbridge.errors import UnknownName
 
 SYNONYMS = {"ddf": "ddf_method", "level": "conf_level"}  # broom's, which tidy has, beside those of the other verbs
 GROUPING = "the grouping stands in the formula, as '... + (x | group)'."
-INTERVALS = "se_fit=True gives standard errors; quantiles of simulate() or bootstrap() are intervals."
+INTERVALS = "predict(newdata, interval='confidence') or 'prediction' gives limits, at level=."
 OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
 WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
 NO_GLMER = "generalized and nonlinear models are not wrapped; lmer fits a Gaussian response."
@@ -28,7 +28,7 @@ ARGUMENTS = {  # of one function, or of any
     "start_params": "write start=, with the theta to start from.",
     "exog": "write newdata=, a frame with the columns of the formula.",
     "factors": "a categorical column is a factor; contrasts={'factor': 'contr.sum'} names its coding.",
-    **dict.fromkeys(("interval", "predict.level"), INTERVALS),
+    "interval": INTERVALS,
     "predict.type": "a Gaussian response has one scale; leave it out.",
     **dict.fromkeys(("ncpus", "parallel"), PARALLEL),
     "FUN": "write statistic=, a function of a fit.",

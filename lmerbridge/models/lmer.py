@@ -25,8 +25,8 @@ from lmerbridge.models.extract import estimates, getme, matrices, objective, opt
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
-from lmerbridge.models.means import emmeans
-from lmerbridge.models.predict import predict, simulate
+from lmerbridge.models.means import effect, emmeans
+from lmerbridge.models.predict import design, predict, scenarios, simulate
 from lmerbridge.models.resample import bootstrap, power
 from lmerbridge.models.tidy import plots, tidy
 
@@ -45,8 +45,8 @@ class LmerFit(KeptFit):
     infer      summary, anova, drop1, contest, ls_means, ranova, step, kr_modcomp, sat_modcomp, pb_modcomp,
                vcov_kr, ddf_lb
     intervals  confint, profile, devfun2, parameters
-    means      emmeans, emtrends, ref_grid, joint_tests
-    predict    predict, simulate
+    means      emmeans, emtrends, ref_grid, joint_tests, effect, plot_effect
+    predict    predict, simulate, fixed_design, scenarios
     change     update, refit, refit_ml, all_fit
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence
     resample   bootstrap, power, power_curve
@@ -84,10 +84,14 @@ class LmerFit(KeptFit):
     ref_grid = emmeans.ref_grid
     joint_tests = emmeans.joint_tests
     emmeans = emmeans.emmeans
+    plot_effect = effect.plot_effect
+    effect = effect.effect
 
     # predict
     predict = predict.predict
     simulate = simulate.simulate
+    fixed_design = design.fixed_design
+    scenarios = scenarios.scenarios
 
     # change
     refit = update.refit

@@ -10,7 +10,23 @@ prediction_model <- function(entry) {
 }
 
 # lme4's predict(), in which each term keeps effects of its own.
-predict_by_place <- function(model, ...) predict_merMod(list(mkNewReTrms = kept_effects))(model, ...)
+predict_by_place <- function(model, ...) predict_with(kept_effects)(model, ...)
+
+predict_with <- function(effects) predict_merMod(list(mkNewReTrms = effects, terms = terms_of_offsets))
+
+# The terms of a model. lme4 computes the offsets of new data from those that it asks for without `fixed.only`: here they
+# have the fit's own constants, since in the formula's variables offset(x / mean(x)) has the mean of the new data.
+terms_of_offsets <- function(x, fixed.only, ...) {
+  if (!missing(fixed.only)) return(stats::terms(x, fixed.only = fixed.only, ...))
+  terms <- stats::terms(x, ...)
+  offsets <- attr(terms, "offset") + 1L
+  if (methods::is(x, "merMod") && length(offsets)) {
+    variables <- attr(terms, "variables")
+    variables[offsets] <- attr(terms, "predvars")[offsets]
+    attr(terms, "variables") <- variables
+  }
+  terms
+}
 
 # Refuse new data where R would compute a term otherwise than in the fit. Of cut(x, 3) R does not know the fit's
 # intervals, nor of I(scale(x)) the fit's mean. In such a model some row, taken alone, does not have its fitted value.
@@ -18,9 +34,13 @@ check_safe <- function(entry, model) {
   if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(model@resp$mu), has_own_value, NA, entry, model))
   if (!entry$scope$.safe) {
     check_predicts(entry, model)
-    refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
-           "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
+    refuse_anew()
   }
+}
+
+refuse_anew <- function() {
+  refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
+         "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
 }
 
 # Refuse new data where lme4's predict() fails on the fit's own rows, as with log(`the days`).
@@ -74,6 +94,27 @@ predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = 
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
 
+# Standard errors of the differences between the predictions of other rows and those of new data, row by row.
+difference_errors <- function(handle, newdata, changed, re_form = NULL) {
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
+  check_safe(entry, model)
+  form <- chosen_effects(re_form, entry$scope)
+  part <- function(rows) {
+    data <- rbind(newdata[rows, , drop = FALSE], changed[rows, , drop = FALSE])
+    difference <- function(m) m[length(rows) + seq_along(rows), , drop = FALSE] - m[seq_along(rows), , drop = FALSE]
+    random <- random_design(model, data, form)
+    for (name in c("known", "new")) random[[name]] <- Matrix::t(difference(Matrix::t(random[[name]])))
+    sqrt(prediction_variance(model, difference(fixed_design(model, data)), random))
+  }
+  list(std_error = as.double(in_chunks(nrow(newdata), part)))
+}
+
+# The values of a function of the numbers of rows, a few hundred at a time.
+in_chunks <- function(rows, value) {
+  unlist(lapply(split(seq_len(rows), (seq_len(rows) - 1L) %/% 500L), value), use.names = FALSE)
+}
+
 # Standard errors of predictions, with theta held fixed. lme4 has them from 1.1-35 on, but leaves out the permutation
 # of L, and confuses the columns of some random effects.
 standard_errors <- function(model, entry, newdata, form, random_only) {
@@ -83,7 +124,7 @@ standard_errors <- function(model, entry, newdata, form, random_only) {
     x <- if (random_only) matrix(0, nrow(rows), ncol(model@pp$X)) else fixed_design(model, rows)
     sqrt(prediction_variance(model, x, random_design(model, rows, form)))
   }
-  unlist(lapply(split(seq_len(nrow(data)), (seq_len(nrow(data)) - 1L) %/% 500L), part), use.names = FALSE)
+  in_chunks(nrow(data), part)
 }
 
 prediction_variance <- function(model, x, random) {
@@ -93,6 +134,18 @@ prediction_variance <- function(model, x, random) {
   beta <- solve_any(t(get("RX")), t(x) - as.matrix(Matrix::crossprod(get("RZX"), u)))
   of_new <- Matrix::colSums(random$new * (random$covariance %*% random$new))
   stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
+}
+
+# The model matrix of the fixed part for new data, by columns. It is refused where a row alone has another one.
+new_fixed_design <- function(handle, newdata) {
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
+  for (i in few(model@resp$mu)) {
+    data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
+    alone <- tryCatch(fixed_design(model, data), error = function(e) NaN)
+    if (!isTRUE(all.equal(as.vector(alone), as.vector(model@pp$X[i, ])))) refuse_anew()
+  }
+  list(value = as.vector(fixed_design(model, newdata)))
 }
 
 fixed_design <- function(model, data) {
@@ -143,7 +196,7 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
     random <<- random || part == "Lambdat"
     found
   }
-  own <- list(predict = predict_merMod(list(mkNewReTrms = note_difference(kept_effects, "b"))),
+  own <- list(predict = predict_with(note_difference(kept_effects, "b")),
               mkNewReTrms = note_difference(new_effects, "Lambdat"))
   simulated <- function(cond.sim) {
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
@@ -162,15 +215,29 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
 }
 
 # Levels in new data that the fit has not seen. `groups` has the text of each grouping factor by its name. Returns
-# `group`, `level`, and `row` from 1.
+# `group`, `level`, and `row` from 1, and whether the `text` of the level is that of another one that the fit has: the
+# pairs ("a", "b:c") and ("a:b", "c") share one.
 unseen_levels <- function(handle, newdata, groups) {
   entry <- entry_of(handle)
+  used <- entry$scope$data[attr(entry$model@frame, "row.names"), , drop = FALSE]
   found <- Map(function(name, text) {
     group <- str2lang(text)
     value <- as.character(eval(group, lapply(newdata[all.vars(group)], as.factor), entry$scope))
-    row <- which(!value %in% levels(entry$model@flist[[name]]))
-    list(group = rep(name, length(row)), level = value[row], row = row)
+    known <- value %in% levels(entry$model@flist[[name]])
+    row <- which(!known | !seen_together(newdata, used, all.vars(group)))
+    list(group = rep(name, length(row)), level = value[row], row = row, text = known[row])
   }, names(groups), groups)
   part <- function(name) unlist(lapply(found, `[[`, name), use.names = FALSE)
-  list(group = as.character(part("group")), level = as.character(part("level")), row = as.integer(part("row")))
+  list(group = as.character(part("group")), level = as.character(part("level")), row = as.integer(part("row")),
+       text = as.logical(part("text")))
+}
+
+# Whether some columns have, in each row of new data, values that they have together in the data known.
+seen_together <- function(newdata, known, columns) {
+  if (length(columns) == 1L) return(rep(TRUE, nrow(newdata)))
+  code <- function(data) {
+    codes <- lapply(columns, function(name) match(as.character(data[[name]]), unique(as.character(known[[name]]))))
+    do.call(paste, codes)
+  }
+  code(newdata) %in% code(known)
 }

@@ -91,6 +91,9 @@ SMALL = {  # what a call is to have, or what makes it short
     "confint": {"parm": "sigma", "nsim": 2},
     "emtrends": {"specs": "1", "var": "Days"},
     "emmeans": {"specs": "1"},
+    **{verb: {"x": "Days"} for verb in ("effect", "plot_effect")},
+    "fixed_design": {"newdata": pd.DataFrame({"Days": [1.0]})},
+    "scenarios": {"newdata": pd.DataFrame({"Days": [1.0], "Subject": ["308"]}), "changes": {"Days": 2.0}},
     "bootstrap": {"nsim": 2},
     "power": {"test": lambda _: True, "nsim": 2},
     "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
@@ -105,7 +108,7 @@ SMALL = {  # what a call is to have, or what makes it short
     "DevianceFunction.__call__": {"theta": [1.0]},
     "Devfun2.__call__": {"values": [1.0, 1.0]},
 }
-PLOTS = "plot_residuals plot_qq plot_ranef plot"
+PLOTS = "plot_residuals plot_qq plot_ranef plot_effect plot"
 MODEL = "Reaction ~ Days + (1 | Subject)"
 BY_SUBJECT = "Reaction ~ Days | Subject"
 
@@ -131,6 +134,7 @@ def methods(value, label=""):
 def functions():
     """Public functions, with the arguments that they need."""
     data, formula = sleep(), "~ Days + (1 | Subject)"
+    panel = lmer("Reaction ~ x + (1 | Subject)", data.assign(x=np.arange(len(data)) % 7))
     design = {"beta": [1.0, 1.0], "theta": [1.0], "sigma": 1.0}
     needed = {
         "compare": {"formula": MODEL, "data": data},
@@ -140,14 +144,17 @@ def functions():
         "explain_formula": {"formula": MODEL, "frame": data},
         "group_summary": {"frame": data, "by": "Subject"},
         "impute": {"frame": data, "columns": "Reaction", "by": "Subject"},
+        "hausman": {"fit": panel},
         "lm_list": {"formula": BY_SUBJECT, "data": data},
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
+        "mundlak_test": {"fit": panel},
         "parametrize_parity": {"engine": "statsmodels"},
         "plot_groups": {"frame": data, "x": "Days", "y": "Reaction", "by": "Subject"},
         "standardize": {"frame": data, "columns": "Days"},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},
+        "to_marginaleffects": {"fit": panel},
     }
     for name in lmerbridge.__all__:
         found = getattr(lmerbridge, name)
@@ -166,6 +173,7 @@ def results(fit, smaller):
         "Bootstrap": fit.bootstrap(nsim=3, seed=1),
         "Influence": fit.influence("Subject"),
         "EmmGrid": fit.emmeans("1"),
+        "Effect": fit.effect("Days"),
         "Power": fit.power(lambda _: True, 2, seed=1),
         "PowerCurve": fit.power_curve(lambda _: True, "Subject", [5], 2, seed=1),
         "LmList": lm_list(BY_SUBJECT, fit.spec.data),
@@ -288,7 +296,7 @@ CALLS = {
     "groups": (lambda fit: lmer(MODEL, fit.spec.data, groups="Subject"), r"stands in the formula"),
     "of compare": (lambda fit: compare(MODEL, fit.spec.data, REML=False), r"write reml="),
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),
-    "interval": (lambda fit: fit.predict(interval="prediction"), "se_fit=True gives standard errors"),
+    "interval": (lambda fit: fit.simulate(interval="prediction"), r"predict\(newdata, interval="),
     "a dot": (lambda fit: fit.predict(**{"re.form": "~0"}), "write re_form="),
     "nothing": (lambda fit: fit.plot_ranef(), "missing a required argument: 'group'.*arguments are group, axes"),
     "too much": (lambda fit: fit.ranova(1), "too many positional arguments.*reduce_terms"),

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from lmerbridge import lm_list, lmer, load_dataset, simulate_formula
+from lmerbridge import hausman, lm_list, lmer, load_dataset, mundlak_test, simulate_formula
 from lmerbridge.errors import LmerBridgeError
 from tests.processes import in_r
 
@@ -31,6 +31,12 @@ VERBS = {
     "confint": lambda fit, data: fit.confint(method="Wald"),
     "profile": lambda fit, data: fit.profile("sigma"),
     "predict": lambda fit, data: fit.predict(data.head(3)),
+    "limits": lambda fit, data: fit.predict(data.head(3), interval="prediction"),
+    "fixed_design": lambda fit, data: fit.fixed_design(data.head(3)),
+    "scenarios": lambda fit, data: fit.scenarios(data.head(3), {data.columns[3]: data.iloc[1, 3]}),
+    "effect": lambda fit, data: fit.effect(data.columns[3], data.columns[1]),
+    "mundlak_test": lambda fit, data: mundlak_test(fit),
+    "hausman": lambda fit, data: hausman(fit, method="ml"),
     "simulate": lambda fit, data: fit.simulate(seed=1, newdata=data),
     "update": lambda fit, data: fit.update(". ~ . + f", data=data),
     "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),

@@ -52,5 +52,27 @@ test_that("a model that cannot tell its own rows is refused for new data, and fo
 test_that("missing and new levels of a grouping factor are told with their rows", {
   data <- transform(lme4::sleepstudy[1:4, ], Subject = factor(c("308", NA, "1", "309")))
   expect_identical(unseen_levels("sleep", data, list(Subject = "`Subject`")),
-                   list(group = rep("Subject", 2L), level = c(NA, "1"), row = 2:3))
+                   list(group = rep("Subject", 2L), level = c(NA, "1"), row = 2:3, text = c(FALSE, FALSE)))
+})
+
+test_that("columns are seen together only in rows that have these very values", {
+  known <- data.frame(a = c("a:b", "z"), b = c("c", "d"))
+  new <- data.frame(a = factor(c("a", "a:b", "z", NA)), b = c("b:c", "c", "c", "c"))
+  expect_identical(seen_together(new, known, c("a", "b")), c(FALSE, TRUE, FALSE, FALSE))
+  expect_true(all(seen_together(new, known, "a")))
+})
+
+test_that("the fixed design of a row alone is the model's, or refused", {
+  row <- lme4::sleepstudy[7L, ]
+  expect_equal(new_fixed_design("sleep", row)$value, unname(model_of("sleep")@pp$X[7L, ]))
+  fit_lmer("cut", "Reaction ~ cut(Days, 3) + (1 | Subject)", lme4::sleepstudy)
+  expect_error(new_fixed_design("cut", row), "depends on all the rows", class = "lmerbridge_refusal")
+})
+
+test_that("the error of a difference is that of the slopes that differ", {
+  before <- lme4::sleepstudy[1:2, ]
+  error <- function(by, ...) difference_errors("sleep", before, transform(before, Days = Days + by), ...)$std_error
+  expect_equal(error(2), 2 * error(1))
+  expect_equal(error(0), c(0, 0))
+  expect_equal(error(3, "~0"), rep(3 * sqrt(stats::vcov(model_of("sleep"))[2L, 2L]), 2L))
 })
