@@ -19,6 +19,7 @@ VERBS = {
     "change": "update refit refit_ml all_fit",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",
     "resample": "bootstrap power power_curve",
+    "explain": "contributions",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par
         get_me me_parts random_index model_matrix model_frame model_terms formula_of get_data get_call weights offset

@@ -75,6 +75,8 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
     "rename_response": "nonsense",
+    "run": "empty nonsense",
+    "Contributions.plot_waterfall.row": "0 True",  # labels of rows
     **dict.fromkeys(("seconds", "timeout"), "1.5 inf huge"),
     "seed": "0 -1",
     "sigma": "0 1.5",
@@ -96,6 +98,8 @@ SMALL = {  # what a call is to have, or what makes it short
     "deviance_at": {"theta": [1.0]},
     "influence": {"groups": "Subject", "jobs": 1},
     "all_fit": {"optimizers": ["bobyqa"]},
+    "plot_waterfall": {"row": 0},
+    "append_to": {"path": "log.csv"},
     "eff_size": {"sigma": 1.0, "edf": 5.0},
     "reproduce": {"language": "r"},
     "DevianceFunction.__call__": {"theta": [1.0]},
@@ -161,6 +165,7 @@ def results(fit, smaller):
         "Comparison": compare(MODEL, fit.spec.data),
         "Devfun2": fit.devfun2(),
         "DevianceFunction": fit.devfun(),
+        "Contributions": fit.contributions(),
     }
     for label, value in values.items():
         yield from methods(value, label + ".")

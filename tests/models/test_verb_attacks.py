@@ -31,6 +31,7 @@ VERBS = {
     "confint": lambda fit, data: fit.confint(method="Wald"),
     "profile": lambda fit, data: fit.profile("sigma"),
     "predict": lambda fit, data: fit.predict(data.head(3)),
+    "contributions": lambda fit, data: fit.contributions(data.head(3)),
     "simulate": lambda fit, data: fit.simulate(seed=1, newdata=data),
     "update": lambda fit, data: fit.update(". ~ . + f", data=data),
     "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),

@@ -132,6 +132,7 @@ EXAMPLES = {  # one value of each class, and what its table has to show
     "OptInfo": (lambda fit: fit.optinfo, "nloptwrap gradient"),
     "Convergence": (lambda fit: fit.convergence(), "optimizer"),
     "LlikAIC": (lambda fit: fit.llik_aic(), "aic"),
+    "Contributions": (lambda fit: fit.contributions(), "298.507 Days"),
     "Comparison": (lambda fit: compare(*model()), "same_optimum fixef[Days]"),
     "LmList": (lambda fit: lm_list("Reaction ~ Days | Subject", fit.spec.data), "308 21.764"),
     "GroupEstimates": (lambda fit: lm_list("Reaction ~ Days | Subject", fit.spec.data).estimates, "coef squares"),
