@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from lmerbridge.errors import SetupError
 
@@ -22,7 +23,9 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:  # noqa: ANN401 
     1
     """
     try:
-        return import_module(module)
+        with catch_warnings():
+            simplefilter("ignore")  # what a package warns of while it is imported is not the user's to mend
+            return import_module(module)
     except ImportError as error:
         told = f"{purpose} needs {module}, which is not installed: pip install lmerbridge[{extra}]"
         raise SetupError(told) from error

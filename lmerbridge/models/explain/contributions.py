@@ -55,8 +55,8 @@ def contributions(
     >>> found = fit.contributions()
     >>> found.frame[1:3].round(2)
          base   Days  (Intercept) | Subject  Days | Subject
-    1  298.51 -36.64                   2.26            9.2
-    2  298.51 -26.17                   2.26           18.4
+    1  298.51 -36.64                   2.26             9.2
+    2  298.51 -26.17                   2.26            18.4
     >>> abs(found.frame.sum(axis="columns") - fit.fitted).max() < 1e-12 * fit.fitted.max()
     np.True_
     """
