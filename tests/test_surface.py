@@ -33,7 +33,7 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     vcov"""
 OF_R = "spec left_out"
 EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit Verdict compare data_template lm_list lmer load_dataset
-    parametrize_parity params_template simulate_formula time_limit"""
+    model_table parametrize_parity params_template simulate_formula time_limit"""
 
 
 def public(thing):

@@ -5,6 +5,7 @@ import datetime
 import inspect
 import pickle
 import warnings
+from functools import partial
 from typing import get_args, get_type_hints
 
 import matplotlib.pyplot as plt
@@ -76,6 +77,9 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "prefix": "empty nonsense",
     "rename_response": "nonsense",
     "run": "empty nonsense",
+    "title": "empty nonsense",
+    "digits": "0",
+    "model_table.statistic": "[] ()",
     "Contributions.plot_waterfall.row": "0 True",  # labels of rows
     **dict.fromkeys(("seconds", "timeout"), "1.5 inf huge"),
     "seed": "0 -1",
@@ -92,7 +96,6 @@ SMALL = {  # what a call is to have, or what makes it short
     "bootstrap": {"nsim": 2},
     "power": {"test": lambda _: True, "nsim": 2},
     "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
-    "plot_ranef": {"group": "Subject"},
     "varcorr_of": {"sigma": 1.0},
     "get_me": {"name": "X"},
     "deviance_at": {"theta": [1.0]},
@@ -100,6 +103,7 @@ SMALL = {  # what a call is to have, or what makes it short
     "all_fit": {"optimizers": ["bobyqa"]},
     "plot_waterfall": {"row": 0},
     "append_to": {"path": "log.csv"},
+    "to_docx": {"path": "table.docx"},
     "eff_size": {"sigma": 1.0, "edf": 5.0},
     "reproduce": {"language": "r"},
     "DevianceFunction.__call__": {"theta": [1.0]},
@@ -166,12 +170,14 @@ def results(fit, smaller):
         "Devfun2": fit.devfun2(),
         "DevianceFunction": fit.devfun(),
         "Contributions": fit.contributions(),
+        "ModelTable": lmerbridge.model_table(fit),
     }
     for label, value in values.items():
         yield from methods(value, label + ".")
     for name in ("kr_modcomp", "sat_modcomp", "pb_modcomp"):
         short = {"nsim": 2} if name == "pb_modcomp" else {}
         yield name, getattr(fit, name), {"smaller": smaller, **short}
+    yield "model_table", partial(lmerbridge.model_table, fit), {}
     yield "refit", fit.refit, {"newresp": fit.spec.data.Reaction}
     yield "VarCorr.table", fit.varcorr.table, {}
 

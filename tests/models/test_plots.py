@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 mpl.use("agg")
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from lmerbridge import lmer, load_dataset
@@ -91,6 +92,24 @@ def test_axes_that_do_not_go_with_the_panels_and_a_group_that_is_none_are_refuse
         fit.plot_ranef("Days")
     with pytest.raises(InvalidArgument, match="level is 95; a number between 0 and 1"):
         fit.plot_ranef("Subject", figure(2)[1], level=95)
+
+
+@pytest.mark.parametrize("normal", [False, True])
+def test_random_effects_of_all_groups_are_drawn_beside_one_another(normal):
+    fit = fitted("pastes")
+    axes = fit.plot_ranef(normal=normal)
+    labels = [f"{group}, standard normal quantiles" if normal else group for group in fit.ranef]
+    assert [ax.get_ylabel() for ax in axes] == labels
+    assert [ax.get_title() for ax in axes] == ["(Intercept)"] * 2
+    for ax, group in zip(axes, fit.ranef, strict=True):
+        (alone,) = fit.plot_ranef(group, normal=normal)
+        assert np.array_equal(ax.lines[1].get_xdata(), alone.lines[1].get_xdata())
+    plt.close("all")
+
+
+def test_a_group_that_is_not_there_is_told_the_groups():
+    with pytest.raises(InvalidArgument, match="group is 'x'; one of 'cask:batch', 'batch' is expected"):
+        fitted("pastes").plot_ranef("x")
 
 
 def test_without_axes_there_is_a_new_figure_with_one_a_panel(fit):

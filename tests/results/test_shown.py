@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import lmerbridge
-from lmerbridge import compare, lm_list, params_template
+from lmerbridge import compare, lm_list, model_table, params_template
 from lmerbridge.bridge import host
 from lmerbridge.results import shown
 from tests.fits import fit_of
@@ -133,6 +133,7 @@ EXAMPLES = {  # one value of each class, and what its table has to show
     "Convergence": (lambda fit: fit.convergence(), "optimizer"),
     "LlikAIC": (lambda fit: fit.llik_aic(), "aic"),
     "Contributions": (lambda fit: fit.contributions(), "298.507 Days"),
+    "ModelTable": (model_table, "10.467 Days 180"),
     "Comparison": (lambda fit: compare(*model()), "same_optimum fixef[Days]"),
     "LmList": (lambda fit: lm_list("Reaction ~ Days | Subject", fit.spec.data), "308 21.764"),
     "GroupEstimates": (lambda fit: lm_list("Reaction ~ Days | Subject", fit.spec.data).estimates, "coef squares"),
