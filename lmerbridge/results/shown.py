@@ -13,6 +13,7 @@ import pandas as pd
 from lmerbridge.text import clean
 
 C = TypeVar("C", bound=type)
+NOTES = "notes"
 ROWS, FEW, COLUMNS, WIDE = 60, 10, 20, 100  # rows that are shown whole, else how many; columns; characters of a value
 
 
@@ -49,15 +50,15 @@ def shown(*names: str) -> Callable[[C], C]:
 
 def text_of(value: Any) -> str:  # noqa: ANN401  # any result
     """Return the parts of a result as text, one below the other."""
-    return clean(
-        "\n\n".join([_head(value), *(f"{title}\n{_text(table)}".strip("\n") for title, table in _tables(value))])
-    )
+    tables = (f"{title}\n{_text(table)}".strip("\n") for title, table in _tables(value))
+    return clean("\n\n".join([_head(value), *tables, *_notes(value)]))
 
 
 def html_of(value: Any) -> str:  # noqa: ANN401
     """Return the parts of a result as HTML without scripts and styles."""
     tables = (f"{f'<p>{escape(title)}</p>' * bool(title)}{_html(table)}" for title, table in _tables(value))
-    return clean("".join(["<div>", f"<p>{escape(_head(value))}</p>", *tables, "</div>"]))
+    notes = (f"<p>{escape(note)}</p>" for note in _notes(value))
+    return clean("".join(["<div>", f"<p>{escape(_head(value))}</p>", *tables, *notes, "</div>"]))
 
 
 def _tables(value: Any) -> Iterator[tuple[str, pd.DataFrame]]:  # noqa: ANN401
@@ -67,13 +68,18 @@ def _tables(value: Any) -> Iterator[tuple[str, pd.DataFrame]]:  # noqa: ANN401
         yield "", value.frame
         return
     for name in names:
-        yield from _as_tables(name.strip("_").replace("_", " "), getattr(value, name))
+        yield from _as_tables(name.strip("_").replace("_", " ") * (len(names) > 1), getattr(value, name))
+
+
+def _notes(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return what is told below the tables: a field ``notes``, where there is one."""
+    return tuple(_public(value).get(NOTES, ()))  # type: ignore[arg-type]  # a tuple of texts wherever it is
 
 
 def _as_tables(title: str, value: Any) -> Iterator[tuple[str, pd.DataFrame]]:  # noqa: ANN401
     if isinstance(value, Mapping):
         for key, each in value.items():
-            yield from _as_tables(f"{title}: {key}", each)
+            yield from _as_tables(f"{title}: {key}".removeprefix(": "), each)
     elif isinstance(value, pd.Series):
         yield title, value.to_frame(value.name or "")
     elif isinstance(value, pd.DataFrame):
@@ -89,8 +95,12 @@ def _head(value: Any) -> str:  # noqa: ANN401
     own: Any = type(value).__repr__
     if own is not text_of and "\n" not in (line := str(own(value))):
         return line
-    fields = {name: " ".join(repr(field).split()) for name, field in _public(value).items() if _is_plain(field)}
-    return ": ".join(filter(None, [type(value).__name__, ", ".join(f"{k}={text}" for k, text in fields.items())]))
+    told = [f"{name}={_brief(field)}" for name, field in _public(value).items() if name != NOTES and _is_plain(field)]
+    return ": ".join(filter(None, [type(value).__name__, ", ".join(told)]))
+
+
+def _brief(field: object) -> str:
+    return f"{field:.7g}" if isinstance(field, float) else repr(field)
 
 
 def _is_plain(field: object) -> bool:

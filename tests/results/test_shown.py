@@ -237,3 +237,18 @@ def test_a_long_table_is_shown_in_part_and_an_empty_one_at_all():
     assert len(repr(long).splitlines()) < 20
     assert "x" in page_of(odd(x=[]))
     assert page_of(odd())
+
+
+@shown()
+@dataclasses.dataclass(frozen=True, repr=False)
+class Noted:
+    share: float
+    tables: dict
+    notes: tuple = ("one & two", "three")
+
+
+def test_notes_stand_below_the_tables_and_numbers_are_short():
+    value = Noted(np.float64(1 / 3), {"a": pd.Series([1.5], name="x"), "b": np.eye(2)})
+    assert repr(value).startswith("Noted: share=0.3333333\n\ntables: a\n")
+    assert repr(value).endswith("\n\none & two\n\nthree")
+    assert "one &amp; two</p><p>three</p></div>" in value._repr_html_()
