@@ -63,10 +63,7 @@ def html_of(value: Any) -> str:  # noqa: ANN401
 
 def _tables(value: Any) -> Iterator[tuple[str, pd.DataFrame]]:  # noqa: ANN401
     """Yield the tables of a result, each with a title."""
-    names = type(value)._shown_names or _public(value)
-    if hasattr(value, "frame") and not type(value)._shown_names:
-        yield "", value.frame
-        return
+    names = type(value)._shown_names or ("frame",) * hasattr(value, "frame") or _public(value)
     for name in names:
         yield from _as_tables(name.strip("_").replace("_", " ") * (len(names) > 1), getattr(value, name))
 
@@ -105,7 +102,7 @@ def _brief(field: object) -> str:
 
 def _is_plain(field: object) -> bool:
     plain = isinstance(field, str | int | float) or (isinstance(field, tuple) and all(map(_is_plain, field)))
-    return plain and len(text := repr(field)) <= WIDE and "\\n" not in text and field != ()
+    return plain and len(text := repr(field)) <= WIDE and "\\n" not in text and text != "()"
 
 
 def _public(value: Any) -> dict[str, object]:  # noqa: ANN401

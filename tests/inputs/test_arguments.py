@@ -290,7 +290,7 @@ CALLS = {
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),
     "interval": (lambda fit: fit.predict(interval="prediction"), "se_fit=True gives standard errors"),
     "a dot": (lambda fit: fit.predict(**{"re.form": "~0"}), "write re_form="),
-    "nothing": (lambda fit: fit.plot_ranef(), "missing a required argument: 'group'.*arguments are group, axes"),
+    "nothing": (lambda fit: fit.contest(), "missing a required argument: 'contrasts'.*arguments are contrasts"),
     "too much": (lambda fit: fit.ranova(1), "too many positional arguments.*reduce_terms"),
     "unknown": (lambda fit: fit.ranova(zzz=1), "the arguments are reduce_terms, timeout"),
     "of a control": (lambda fit: lmerbridge.LmerControl(optCtrl={}), "write opt_ctrl="),
