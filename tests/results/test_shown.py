@@ -252,3 +252,4 @@ def test_notes_stand_below_the_tables_and_numbers_are_short():
     assert repr(value).startswith("Noted: share=0.3333333\n\ntables: a\n")
     assert repr(value).endswith("\n\none & two\n\nthree")
     assert "one &amp; two</p><p>three</p></div>" in value._repr_html_()
+    assert "<p>tables: &lt;b&gt;</p>" in Noted(0.5, {"<b>": pd.Series([1.0])})._repr_html_()
