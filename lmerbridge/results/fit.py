@@ -63,6 +63,7 @@ class LogLik(float):
         return type(self), (float(self), self.df, self.nobs, self.reml)
 
 
+@shown()
 class Tables(dict[str, pd.DataFrame]):
     """Tables by grouping factor: a mapping, which R and other packages have as a function."""
 

@@ -63,6 +63,8 @@ def html_of(value: Any) -> str:  # noqa: ANN401
 
 def _tables(value: Any) -> Iterator[tuple[str, pd.DataFrame]]:  # noqa: ANN401
     """Yield the tables of a result, each with a title."""
+    if isinstance(value, Mapping):
+        yield from _as_tables("", value)
     names = type(value)._shown_names or ("frame",) * hasattr(value, "frame") or _public(value)
     for name in names:
         yield from _as_tables(name.strip("_").replace("_", " ") * (len(names) > 1), getattr(value, name))
@@ -106,6 +108,8 @@ def _is_plain(field: object) -> bool:
 
 
 def _public(value: Any) -> dict[str, object]:  # noqa: ANN401
+    if isinstance(value, Mapping):  # which has keys, and no fields
+        return {}
     return {f.name: getattr(value, f.name) for f in fields(value) if not f.name.startswith("_") and f.repr}
 
 

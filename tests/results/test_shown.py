@@ -150,6 +150,13 @@ def fit():
     return fit_of(*MODEL)
 
 
+def test_tables_by_group_are_shown_as_tables(fit):
+    for tables in (fit.ranef, fit.coef):
+        assert tables["Subject"].to_string() in repr(tables)
+        assert {"Subject", "308", "Days"} <= {*page_of(tables).split()}
+        assert pickle.loads(pickle.dumps(tables)).keys() == tables.keys()
+
+
 class Text(HTMLParser):
     """The text of a page, and the tags that are open at its end."""
 
