@@ -12,8 +12,11 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 from lmerbridge import lmer, load_dataset
+from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import InvalidArgument, MissingColumns, SetupError
 from lmerbridge.setup import extras
+from tests.cases import exact_frames
+from tests.models.test_exact import MODELS, is_known
 from tests.oracle import plain
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "contributions.json").read_text())["models"]
@@ -342,3 +345,28 @@ def test_it_says_which_question_is_answered(fit):
     assert "no Shapley value" in text
     assert "an interaction with what it adds" in text
     assert "the intercept, 251.405" in fit.contributions(centred=False).explain()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name]["reml"]])
+def test_the_effects_add_up_whatever_the_model(name):
+    model = MODELS[name]
+    if not is_known(model):
+        pytest.skip(f"lme4 {lme4_version()} has no {model['needs']}")
+    data = exact_frames.frame(model["frame"])
+    fit = lmer(model["formula"], data, **model.get("python", {}))
+    rows = [(fit.contributions(centred=centred), fit.fitted) for centred in (True, False)]
+    try:
+        rows.append((fit.contributions(data.iloc[:7]), fit.predict(data.iloc[:7])))
+    except (
+        InvalidArgument
+    ):  # a model that R can predict no new data by; contributions() is to refuse what predict() does
+        with pytest.raises(InvalidArgument):
+            fit.predict(data.iloc[:7])
+    for found, expected in rows:
+        size = found.frame.abs().sum(
+            axis="columns", skipna=False
+        )  # large terms that cancel leave fewer digits of their sum
+        assert (sums_of(found).isna() == expected.isna()).all()
+        assert ((sums_of(found) - expected).abs().dropna() <= 1e-14 * size.dropna()).all()
+        assert found.values.columns.is_unique
