@@ -13,6 +13,7 @@ from .models.infer.mundlak import mundlak_test as mundlak_test
 from .models.lmer import LmerFit as LmerFit
 from .models.lmer import lmer as lmer
 from .models.lmlist import lm_list as lm_list
+from .models.tidy.table import model_table as model_table
 from .parity.compare import compare as compare
 from .parity.verdict import Comparison as Comparison
 from .parity.verdict import Verdict as Verdict

@@ -19,6 +19,7 @@ VERBS = {
     "change": "update refit refit_ml all_fit",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",
     "resample": "bootstrap power power_curve",
+    "explain": "contributions",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par
         get_me me_parts random_index model_matrix model_frame model_terms formula_of get_data get_call weights offset
@@ -32,8 +33,9 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
 EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit LmerRegressor Verdict code_levels compare data_template
-    demean explain_formula group_summary hausman impute list_datasets lm_list lmer load_dataset mundlak_test
-    parametrize_parity params_template plot_groups simulate_formula standardize time_limit to_marginaleffects"""
+    demean explain_formula group_summary hausman impute list_datasets lm_list lmer load_dataset model_table
+    mundlak_test parametrize_parity params_template plot_groups simulate_formula standardize time_limit
+    to_marginaleffects"""
 
 
 def public(thing):

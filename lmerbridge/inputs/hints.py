@@ -32,7 +32,6 @@ ARGUMENTS = {  # of one function, or of any
     "predict.type": "a Gaussian response has one scale; leave it out.",
     **dict.fromkeys(("ncpus", "parallel"), PARALLEL),
     "FUN": "write statistic=, a function of a fit.",
-    "plot_ranef.group": "it names the grouping factor to draw, one of fit.ranef.",
     "se": "write se_fit=True.",
     "use_rfx": "write re_form='~0' for the fixed effects alone.",
     "marginal_vars": MEANS,
@@ -67,6 +66,8 @@ ATTRIBUTES = {
     "bootstrap_ci": "confint(method='boot') gives intervals by bootstrap.",
     "bootMer": "write bootstrap().",
     "lsmeans": "write emmeans(), or ls_means() for lmerTest's.",
+    **dict.fromkeys(("to_html", "to_latex"), "model_table() sets fits side by side, for HTML, LaTeX or Word."),
+    "shap_values": "contributions() has what each term adds to a prediction.",
     "rank_deficient": "dropped_terms has the terms that were left out.",
 }
 ASKED = """
@@ -84,6 +85,7 @@ EXPORTS = {
     **dict.fromkeys(("glmer", "Glmer", "glmer_nb", "nlmer", "glmerControl", "nlmerControl"), NO_GLMER),
     **{name: f"it is asked of a fit, as fit.{name}: lmer(formula, data) makes one." for name in ASKED.split()},
     "bootMer": "it is fit.bootstrap().",
+    **dict.fromkeys(("modelsummary", "tab_model", "stargazer", "texreg"), "write model_table(fit1, fit2)."),
 }
 
 

@@ -21,6 +21,7 @@ from lmerbridge.inputs import (
 )
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.explain import contributions
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
@@ -50,6 +51,7 @@ class LmerFit(KeptFit):
     change     update, refit, refit_ml, all_fit
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence
     resample   bootstrap, power, power_curve
+    explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
                par, get_me, me_parts, random_index, model_matrix, model_frame, model_terms, formula_of, get_data,
@@ -110,6 +112,9 @@ class LmerFit(KeptFit):
     bootstrap = bootstrap.bootstrap
     power_curve = power.power_curve
     power = power.power
+
+    # explain
+    contributions = contributions.contributions
 
     # tidy
     glance = tidy.glance

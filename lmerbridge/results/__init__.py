@@ -6,6 +6,7 @@ from lmerbridge.results.design import Design, RandomTerm
 from lmerbridge.results.fit import Fit, GroupModes, LogLik, Numbers, Provenance, Tables
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
 from lmerbridge.results.kind import LMM, Kind
+from lmerbridge.results.shown import shown
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "VarCorr",
     "labels",
     "long_table",
+    "shown",
     "triangle",
 ]

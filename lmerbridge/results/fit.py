@@ -16,6 +16,7 @@ from lmerbridge.errors import Condition, InvalidCall, amount
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.kind import LMM, Kind
+from lmerbridge.results.shown import shown
 from lmerbridge.results.varcorr import VarCorr, labels
 
 
@@ -62,6 +63,7 @@ class LogLik(float):
         return type(self), (float(self), self.df, self.nobs, self.reml)
 
 
+@shown()
 class Tables(dict[str, pd.DataFrame]):
     """Tables by grouping factor: a mapping, which R and other packages have as a function."""
 
@@ -70,7 +72,8 @@ class Tables(dict[str, pd.DataFrame]):
         raise InvalidCall(f"the tables of {', '.join(self)} are a value, not a method; write it without parentheses.")
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupModes:
     """Conditional modes of one grouping factor: ``modes[level, term]``."""
 
@@ -106,6 +109,7 @@ class Numbers:
     converged: bool
 
 
+@shown("coefficients", "varcorr", "_groups")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Fit(Numbers):
     """One fitted model as a value, the same for every engine.
@@ -210,6 +214,10 @@ class Fit(Numbers):
             "t_value": self.beta / self.std_errors,
         }
         return pd.DataFrame(columns, index=labels(self.terms))
+
+    @property
+    def _groups(self) -> pd.Series:
+        return pd.Series({group.group: len(group.levels) for group in self.modes}, name="levels", dtype=int)
 
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.results.covariance import Array, correlation, triangle
+from lmerbridge.results.shown import shown
 
 
 @lru_cache(maxsize=256)
@@ -22,7 +23,8 @@ def labels(terms: tuple[str, ...]) -> pd.Index:
     return pd.Index(terms)
 
 
-@dataclass(frozen=True, eq=False)
+@shown("sd", "corr")
+@dataclass(frozen=True, eq=False, repr=False)
 class CovarianceBlock:
     """The covariance of one random term.
 
@@ -92,7 +94,8 @@ class CovarianceBlock:
         return pd.DataFrame(self.covariance, index=labels(self.terms), columns=labels(self.terms))
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class VarCorr:
     """Variances and correlations of the random terms, and the residual standard deviation.
 

@@ -88,10 +88,16 @@ unscale <- function(joint, x) {
 # The columns of the fixed part. Those of an autoscaled model have their own units; lme4's model.matrix() stops where
 # there is one column only.
 model_matrix <- function(handle) {
-  x <- model_of(handle)@pp$X
+  x <- original_x(model_of(handle))
+  describe(array(x, dim(x), list(NULL, colnames(x))))
+}
+
+# The fixed model matrix in the units of the data, which lmerControl(autoscale = TRUE) changes.
+original_x <- function(model) {
+  x <- model@pp$X
   scale <- attr(x, "scaled:scale")
   for (name in names(scale)) x[, name] <- x[, name] * scale[[name]] + attr(x, "scaled:center")[[name]]
-  describe(array(x, dim(x), list(NULL, colnames(x))))
+  x
 }
 
 model_frame <- function(handle, fixed_only) {

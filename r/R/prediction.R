@@ -156,6 +156,56 @@ fixed_design <- function(model, data) {
   x[, setdiff(seq_len(ncol(x)), attr(model@pp$X, "col.dropped")), drop = FALSE] # by place: columns may share a name
 }
 
+# What each term adds to the linear predictor of the rows of the fit or of new data: a column of `value` per effect, with
+# its `term`, and the number of its random term in `block`, 0 for the fixed part. `offset` is that of each row. The
+# variables of the i-th fixed effect are the `variable` whose `of` is i.
+contributions_of <- function(handle, newdata = NULL) {
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
+  if (!is.null(newdata)) check_safe(entry, model)
+  design <- if (is.null(newdata)) own_design(model) else new_design(model, newdata)
+  terms <- stats::terms(model, fixed.only = TRUE)
+  labels <- c("(Intercept)", attr(terms, "term.labels"))
+  fixed <- sum_columns(t(design$x) * lme4::fixef(model), labels[attr(model@pp$X, "assign") + 1L])
+  random <- Map(function(t, of) sum_columns(model@pp$b(1)[t] * design$Zt[t, , drop = FALSE], of),
+                places_of_terms(model), labels_of_terms(model))
+  variables <- lapply(colnames(fixed), function(label) all.vars(str2lang(label)))
+  list(value = as.vector(do.call(cbind, c(list(fixed), random))),
+       term = c(colnames(fixed), unlist(lapply(random, colnames), use.names = FALSE)),
+       block = rep(seq_along(c(1L, random)) - 1L, c(ncol(fixed), vapply(random, ncol, 1L))),
+       offset = design$offset, has_offset = !is.null(attr(terms, "offset")) || any(model@resp$offset != 0),
+       variable = as.character(unlist(variables)), of = rep(seq_along(variables), lengths(variables)))
+}
+
+own_design <- function(model) list(x = original_x(model), Zt = model@pp$Zt, offset = as.double(model@resp$offset))
+
+new_design <- function(model, data) {
+  terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
+  given <- as.list(attr(terms, "variables"))[-1L][attr(terms, "offset")]
+  offset <- Reduce(`+`, lapply(given, eval, data, environment(terms)), numeric(nrow(data)))
+  list(x = fixed_design(model, data), Zt = random_design(model, data, NULL)$known, offset = as.double(offset))
+}
+
+# The sums of rows by their label, as columns in the order of the labels.
+sum_columns <- function(rows, of) {
+  sums <- lapply(unique(of), function(label) Matrix::colSums(rows[of == label, , drop = FALSE]))
+  matrix(as.double(unlist(sums)), ncol(rows), dimnames = list(NULL, unique(of)))
+}
+
+places_of_terms <- function(model) lapply(seq_along(model@cnms), function(t) seq(model@Gp[t] + 1L, model@Gp[t + 1L]))
+
+# For each random term, in lme4's order, the label of the term that each of its places belongs to.
+labels_of_terms <- function(model) {
+  bars <- find_bars(random_part(model))
+  of_bar <- function(bar, term) {
+    form <- stats::as.formula(call("~", bar[[2L]]), environment(stats::formula(model)))
+    columns <- attr(stats::model.matrix(form, stats::model.frame(model)), "assign")
+    rep(c("(Intercept)", attr(stats::terms(form), "term.labels"))[columns + 1L], diff(model@Gp)[term] / length(columns))
+  }
+  number <- unlist(terms_of(model, bars))
+  Map(of_bar, bars, number)[order(number)]
+}
+
 # The design of the random part for data, one column per row of the data. `known` has a row per random effect of the
 # fit. `new` also has a row per effect of new levels, and `covariance` is the relative covariance of its rows.
 random_design <- function(model, data, form) {

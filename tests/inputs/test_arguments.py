@@ -5,6 +5,7 @@ import datetime
 import inspect
 import pickle
 import warnings
+from functools import partial
 from typing import get_args, get_type_hints
 
 import matplotlib.pyplot as plt
@@ -79,6 +80,11 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
     "rename_response": "nonsense",
+    "run": "empty nonsense",
+    "title": "empty nonsense",
+    "digits": "0",
+    "model_table.statistic": "[] ()",
+    "Contributions.plot_waterfall.row": "0 True",  # labels of rows
     **dict.fromkeys(("seconds", "timeout"), "1.5 inf huge"),
     "seed": "0 -1",
     "sigma": "0 1.5",
@@ -97,12 +103,14 @@ SMALL = {  # what a call is to have, or what makes it short
     "bootstrap": {"nsim": 2},
     "power": {"test": lambda _: True, "nsim": 2},
     "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
-    "plot_ranef": {"group": "Subject"},
     "varcorr_of": {"sigma": 1.0},
     "get_me": {"name": "X"},
     "deviance_at": {"theta": [1.0]},
     "influence": {"groups": "Subject", "jobs": 1},
     "all_fit": {"optimizers": ["bobyqa"]},
+    "plot_waterfall": {"row": 0},
+    "append_to": {"path": "log.csv"},
+    "to_docx": {"path": "table.docx"},
     "eff_size": {"sigma": 1.0, "edf": 5.0},
     "reproduce": {"language": "r"},
     "DevianceFunction.__call__": {"theta": [1.0]},
@@ -180,12 +188,15 @@ def results(fit, smaller):
         "Comparison": compare(MODEL, fit.spec.data),
         "Devfun2": fit.devfun2(),
         "DevianceFunction": fit.devfun(),
+        "Contributions": fit.contributions(),
+        "ModelTable": lmerbridge.model_table(fit),
     }
     for label, value in values.items():
         yield from methods(value, label + ".")
     for name in ("kr_modcomp", "sat_modcomp", "pb_modcomp"):
         short = {"nsim": 2} if name == "pb_modcomp" else {}
         yield name, getattr(fit, name), {"smaller": smaller, **short}
+    yield "model_table", partial(lmerbridge.model_table, fit), {}
     yield "refit", fit.refit, {"newresp": fit.spec.data.Reaction}
     yield "VarCorr.table", fit.varcorr.table, {}
 
@@ -298,7 +309,7 @@ CALLS = {
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),
     "interval": (lambda fit: fit.simulate(interval="prediction"), r"predict\(newdata, interval="),
     "a dot": (lambda fit: fit.predict(**{"re.form": "~0"}), "write re_form="),
-    "nothing": (lambda fit: fit.plot_ranef(), "missing a required argument: 'group'.*arguments are group, axes"),
+    "nothing": (lambda fit: fit.contest(), "missing a required argument: 'contrasts'.*arguments are contrasts"),
     "too much": (lambda fit: fit.ranova(1), "too many positional arguments.*reduce_terms"),
     "unknown": (lambda fit: fit.ranova(zzz=1), "the arguments are reduce_terms, timeout"),
     "of a control": (lambda fit: lmerbridge.LmerControl(optCtrl={}), "write opt_ctrl="),

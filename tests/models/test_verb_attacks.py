@@ -37,6 +37,7 @@ VERBS = {
     "effect": lambda fit, data: fit.effect(data.columns[3], data.columns[1]),
     "mundlak_test": lambda fit, data: mundlak_test(fit),
     "hausman": lambda fit, data: hausman(fit, method="ml"),
+    "contributions": lambda fit, data: fit.contributions(data.head(3)),
     "simulate": lambda fit, data: fit.simulate(seed=1, newdata=data),
     "update": lambda fit, data: fit.update(". ~ . + f", data=data),
     "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),

@@ -15,6 +15,7 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit, call_on, fit_spec
 from lmerbridge.parallel import progress_bar
+from lmerbridge.results import shown
 
 MAXFUN = 100_000  # lme4's, in allFit()
 METHODS: dict[str, tuple[str, dict[str, str]]] = {  # lme4's names: the optimizer, and what chooses its method
@@ -38,6 +39,7 @@ PACKAGES = {"nmkbw": "dfoptim", "optimx.L-BFGS-B": "optimx"}  # R's, without whi
 DEFAULT = "nloptwrap"
 
 
+@shown("llik", "fixef", "sdcor")
 @dataclass(frozen=True, eq=False, repr=False)
 class AllFit:
     """One model fitted by several optimizers: lme4's ``allFit`` and its summary.

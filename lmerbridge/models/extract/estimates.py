@@ -14,12 +14,13 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.extract.pca import PCA
 from lmerbridge.models.kept import KeptFit, call_on, once
-from lmerbridge.results import Array, Tables, VarCorr, labels
+from lmerbridge.results import Array, Tables, VarCorr, labels, shown
 
 RANEF_COLUMNS = {"grpvar": "group", "term": "term", "grp": "level", "condval": "estimate", "condsd": "std_error"}
 
 
-@dataclass(frozen=True, eq=False)
+@shown("sd")
+@dataclass(frozen=True, eq=False, repr=False)
 class ConditionalCovariance:
     """Covariance of the random effects of one grouping factor, given the data and the estimates.
 

@@ -11,7 +11,7 @@ from lmerbridge.bridge import need, object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results import labels
+from lmerbridge.results import labels, shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
@@ -24,7 +24,8 @@ class Family(NamedTuple):
     link: str
 
 
-@dataclass(frozen=True, eq=False)
+@shown("assign", "factors")
+@dataclass(frozen=True, eq=False, repr=False)
 class ModelTerms:
     """R's ``terms`` of a model.
 

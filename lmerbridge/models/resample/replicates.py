@@ -16,13 +16,14 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import refit
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array, LogLik, VarCorr, labels
+from lmerbridge.results import Array, LogLik, VarCorr, labels, shown
 
 T = TypeVar("T")
 Statistic: TypeAlias = Callable[["Replicate"], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Replicates:
     """The numbers of refits, one row per replicate, NaN where a refit failed.
 

@@ -76,3 +76,20 @@ test_that("the error of a difference is that of the slopes that differ", {
   expect_equal(error(0), c(0, 0))
   expect_equal(error(3, "~0"), rep(3 * sqrt(stats::vcov(model_of("sleep"))[2L, 2L]), 2L))
 })
+
+test_that("what the terms add to the linear predictor is summed by term, and adds up to the fitted values", {
+  fit_lmer("parts", "Reaction ~ poly(Days, 2) + offset(Days) + (poly(Days, 2) | Subject)", lme4::sleepstudy)
+  model <- model_of("parts")
+  for (data in list(NULL, lme4::sleepstudy)) {
+    found <- contributions_of("parts", data)
+    expect_identical(found$term, rep(c("(Intercept)", "poly(Days, 2)"), 2L))
+    expect_identical(found$block, c(0L, 0L, 1L, 1L))
+    expect_identical(found$variable[found$of == 2L], "Days")
+    expect_true(found$has_offset)
+    expect_equal(rowSums(matrix(found$value, 180L)) + found$offset, unname(stats::fitted(model)))
+  }
+  expect_equal(matrix(found$value, 180L)[, 2L], drop(lme4::getME(model, "X")[, -1L] %*% lme4::fixef(model)[-1L]),
+               check.attributes = FALSE)
+  fit_lmer("none", "Reaction ~ 0 + (1 | Subject)", lme4::sleepstudy)
+  expect_identical(contributions_of("none")$block, 1L)
+})
