@@ -18,11 +18,11 @@ VERBS = {
     "predict": "predict simulate",
     "change": "update refit refit_ml all_fit",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",
-    "resample": "bootstrap power power_curve",
+    "resample": "bootstrap interval_of power power_curve",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par
         get_me me_parts random_index model_matrix model_frame model_terms formula_of get_data get_call weights offset
-        ngrps family is_lmm is_glmm is_nlmm is_reml design""",
+        ngrps family is_lmm is_glmm is_nlmm is_reml design icc r2""",
     "optimum": """optinfo convergence is_singular singular_terms loglik_of deviance_of deviance_at devfun reml_crit
         df_residual extract_aic llik_aic""",
 }

@@ -133,7 +133,7 @@ class Replicate:
     sigma : float
     criterion : float
         REML criterion or deviance.
-    singular : bool
+    singular, converged : bool
     """
 
     number: int | None
@@ -142,6 +142,7 @@ class Replicate:
     sigma: float
     criterion: float
     singular: bool
+    converged: bool
     beta: Array = field(repr=False)
     covariance: Array = field(repr=False)
     common: Common = field(repr=False)
@@ -185,9 +186,8 @@ class Replicate:
 def original(common: Common, response: Array) -> Replicate:
     """Return the fit itself as a replicate."""
     fit = common.fit
-    return Replicate(
-        None, response, fit.theta, fit.sigma, fit.criterion, fit.singular, fit.beta, fit.covariance, common
-    )
+    own = (fit.theta, fit.sigma, fit.criterion, fit.singular, fit.converged, fit.beta, fit.covariance)
+    return Replicate(None, response, *own, common)
 
 
 def iterate_replicates(common: Common, replicates: Replicates, responses: Array) -> Iterator[Replicate]:
@@ -201,6 +201,7 @@ def iterate_replicates(common: Common, replicates: Replicates, responses: Array)
             float(r.sigma[i]),
             float(r.criterion[i]),
             bool(r.singular[i]),
+            bool(r.converged[i]),
             r.beta[i],
             r.covariance[i],
             common,
