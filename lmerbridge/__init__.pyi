@@ -5,6 +5,7 @@ from .inputs.control import LmerControl as LmerControl
 from .models.denovo import data_template as data_template
 from .models.denovo import params_template as params_template
 from .models.denovo import simulate_formula as simulate_formula
+from .models.infer.comparison import compare_models as compare_models
 from .models.lmer import LmerFit as LmerFit
 from .models.lmer import lmer as lmer
 from .models.lmlist import lm_list as lm_list

@@ -276,7 +276,7 @@ def _translate(error: RError, fit: HasModel) -> LmerBridgeError | None:
 
 def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:
     """Make a function of a fit compute its value once per fit."""
-    key = _key(function)
+    key = f"_{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
     def of(fit: KeptFit) -> T:
@@ -286,15 +286,6 @@ def once(function: Callable[[KeptFit], T]) -> Callable[[KeptFit], T]:
         return value
 
     return of
-
-
-def keep_value(fit: KeptFit, function: Callable[[KeptFit], T], value: T) -> None:
-    """Give a fit the value of a function that `once` computes."""
-    fit.__dict__[_key(function)] = value
-
-
-def _key(function: Callable[[KeptFit], T]) -> str:
-    return f"_{function.__module__}.{function.__qualname__}"
 
 
 def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:

@@ -9,10 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.models.extract import matrices
-from lmerbridge.models.extract.objective import design
-from lmerbridge.models.kept import KeptFit, once
-from lmerbridge.results import SINGULAR, Array, CovarianceBlock, RandomTerm
+from lmerbridge.results import SINGULAR, Array, CovarianceBlock, Fit, RandomTerm
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +140,7 @@ class R2:
     __repr__ = __str__
 
 
-def icc(fit: KeptFit, *, by_group: bool = False) -> ICC:
+def icc(fit: Fit, *, by_group: bool = False) -> ICC:
     """Return the intraclass correlation: the share of the random effects in the variance.
 
     The variance of a random slope is Johnson's, the mean over the rows of ``z Sigma z'``, where ``z`` is the row of the
@@ -180,7 +177,7 @@ def icc(fit: KeptFit, *, by_group: bool = False) -> ICC:
     return ICC(variance_parts(fit), by_group)
 
 
-def r2(fit: KeptFit) -> R2:
+def r2(fit: Fit) -> R2:
     """Return Nakagawa's R squared: the share of the variance that the model explains.
 
     The variances are those of `icc`.
@@ -207,21 +204,23 @@ def r2(fit: KeptFit) -> R2:
     return R2(variance_parts(fit))
 
 
-@once
-def fixed_columns(fit: KeptFit) -> Array:
-    """Return the columns of the fixed part in the units of the fixed effects, shape (nobs, p)."""
-    return matrices.model_matrix(fit).to_numpy()
+def variance_parts(fit: Fit) -> VarianceParts:
+    """Return the variance that each part of a model explains, over the rows that have a weight.
 
-
-def variance_parts(fit: KeptFit) -> VarianceParts:
-    """Return the variance that each part of a model explains, over the rows that have a weight."""
-    found = design(fit)
+    Raises
+    ------
+    NotExpressible
+        The fit has no design, or the residual variance of the response's distribution is not known here.
+    """
+    found = fit.design()
+    if found is None:
+        raise NotExpressible(f"{fit.engine} does not give the model's matrices, of which the variances are made.")
     used = found.weights > 0
     random: dict[str, float] = {}
     for block, term in zip(fit.varcorr, found.random, strict=True):
         random[block.group] = random.get(block.group, 0.0) + float(row_variances(block, term)[used].mean())
     residual = _residual_variance(fit, found.weights[used])
-    columns = fixed_columns(fit)[used]
+    columns = found.x[used]
     return VarianceParts(
         fixed=float(np.sum(((columns - columns.mean(axis=0)) @ fit.beta) ** 2) / (len(columns) - 1)),
         random=random,
@@ -239,19 +238,20 @@ def row_variances(block: CovarianceBlock, term: RandomTerm) -> Array:
     return np.asarray((weighted * term.z).sum(axis=1)).ravel()
 
 
-def _gaussian(fit: KeptFit, weights: Array) -> float:
+def _gaussian(fit: Fit, weights: Array) -> float:
     return float(np.mean(fit.sigma**2 / weights))
 
 
-RESIDUAL: Mapping[tuple[str, str], Callable[[KeptFit, Array], float]] = {  # by distribution and link
+RESIDUAL: Mapping[tuple[str, str], Callable[[Fit, Array], float]] = {  # by distribution and link
     ("gaussian", "identity"): _gaussian,
 }
 
 
-def _residual_variance(fit: KeptFit, weights: Array) -> float:
+def _residual_variance(fit: Fit, weights: Array) -> float:
     """Return the residual variance on the scale of the linear predictor, by the distribution of the response."""
-    known = matrices.family(fit)
-    if known not in RESIDUAL:
-        told = f"the residual variance of {known.family} with link {known.link} is not known here"
-        raise NotExpressible(f"{told}; ICC and R squared are of {', '.join('/'.join(each) for each in RESIDUAL)} fits.")
-    return RESIDUAL[known](fit, weights)
+    family, link = fit.kind.family, fit.kind.link
+    if (family, link) not in RESIDUAL:
+        known = ", ".join("/".join(each) for each in RESIDUAL)
+        told = f"the residual variance of {family} with link {link} is not known here"
+        raise NotExpressible(f"{told}; ICC and R squared are of {known} fits.")
+    return RESIDUAL[family, link](fit, weights)

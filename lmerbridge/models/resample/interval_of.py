@@ -9,16 +9,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import time_limit
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.resample.bootci import Interval
 from lmerbridge.models.resample.bootstrap import Bootstrap, bootstrap
 from lmerbridge.models.resample.refitted import refitted
-from lmerbridge.models.resample.replicates import Replicate
 
 Method: TypeAlias = Literal["percentile", "basic", "normal"]
-OF_BOOT: dict[Method, Interval] = {"percentile": "perc", "basic": "basic", "normal": "norm"}
+OF_BOOT: dict[Method, Literal["perc", "basic", "norm"]] = {"percentile": "perc", "basic": "basic", "normal": "norm"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,7 +97,7 @@ def interval_of(
     Raises
     ------
     InvalidArgument
-        The function gives no numbers, or others of a replicate than of the fit; or the fit was made with ``autoscale``.
+        The function gives no numbers, or others of a replicate than of the fit.
     TimedOut
 
     Warns
@@ -114,18 +111,11 @@ def interval_of(
     --------
     >>> fit.interval_of(lambda fit: fit.icc(), nsim=99, seed=1, level=0.9).frame.round(2)
                 estimate  std_error  conf_low  conf_high  replicates
-    adjusted        0.72       0.07      0.60       0.82          99
-    unadjusted      0.52       0.08      0.37       0.68          99
+    adjusted        0.72       0.07      0.62       0.82          99
+    unadjusted      0.52       0.09      0.37       0.67          99
     """
-    if fit.spec.controls.get("autoscale"):
-        raise InvalidArgument("the fit was made with autoscale, whose refits are of scaled columns; fit it without.")
-
-    def statistic(replicate: Replicate) -> Any:  # noqa: ANN401  # whatever the user's function gives
-        return _numbers(fun(refitted(replicate)))
-
-    how: dict[str, Any] = {"jobs": jobs, "backend": backend, "progress": progress}
-    with time_limit(timeout):
-        boot = bootstrap(fit, statistic, nsim, seed=seed, **how)
+    how: dict[str, Any] = {"jobs": jobs, "backend": backend, "progress": progress, "timeout": timeout}
+    boot = bootstrap(fit, lambda replicate: _numbers(fun(refitted(replicate))), nsim, seed=seed, **how)
     ends = boot.confint(level, OF_BOOT[method])
     table = pd.DataFrame({"estimate": boot.t0, "std_error": boot.std_errors}).join(ends)
     finite = np.isfinite(boot.t).sum().astype("int64")

@@ -9,8 +9,7 @@ import numpy as np
 
 from lmerbridge.models.change.refit import refit_model, with_response
 from lmerbridge.models.extract.objective import design
-from lmerbridge.models.extract.variances import fixed_columns
-from lmerbridge.models.kept import InR, KeptFit, keep_value, without_model
+from lmerbridge.models.kept import InR, KeptFit, without_model
 from lmerbridge.models.resample.replicates import Replicate
 from lmerbridge.results import Array, Design, GroupModes
 
@@ -24,13 +23,13 @@ def refitted(replicate: Replicate) -> KeptFit:
     if replicate.number is None:
         return fit
     matrices = replace(design(fit), y=replicate.response)
-    fixed = fixed_columns(fit) @ replicate.beta + matrices.offset
+    fixed = matrices.x @ replicate.beta + matrices.offset
     effects = conditional_modes(replicate, matrices, replicate.response - fixed)
     fitted = fixed + matrices.z @ np.concatenate([each.ravel() for each in effects])
     whole = np.full(len(fit.index), np.nan)
     whole[fit.rows] = replicate.response
     spec, name = with_response(fit.spec, whole, None, None)
-    found = replace(
+    return replace(
         fit,
         beta=replicate.beta,
         covariance=replicate.covariance,
@@ -46,11 +45,9 @@ def refitted(replicate: Replicate) -> KeptFit:
         converged=replicate.converged,
         conditions=(),
         spec=spec,
+        _design=matrices,
         _in_r=InR(partial(refit_model, without_model(fit), name, whole, None)),
     )
-    keep_value(found, design, matrices)
-    keep_value(found, fixed_columns, fixed_columns(fit))
-    return found
 
 
 def conditional_modes(replicate: Replicate, design: Design, residual: Array) -> list[Array]:
