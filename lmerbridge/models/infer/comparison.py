@@ -191,7 +191,7 @@ def check_same(name: str, fit: KeptFit, other_name: str, other: KeptFit) -> None
     for what in ("y", "weights", "offset"):
         if not np.array_equal(getattr(ours, what), getattr(theirs, what)):
             word = {"y": "response"}.get(what, what)
-            raise InvalidArgument(f"{told} have another {word} in the same row; the same are expected, in one order.")
+            raise InvalidArgument(f"{told} differ in the {word}; the same in the same rows, in one order, is expected.")
 
 
 @dataclass(frozen=True)
