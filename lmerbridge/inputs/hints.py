@@ -32,6 +32,7 @@ ARGUMENTS = {  # of one function, or of any
     "predict.type": "a Gaussian response has one scale; leave it out.",
     **dict.fromkeys(("ncpus", "parallel"), PARALLEL),
     "FUN": "write statistic=, a function of a fit.",
+    "interval_of.FUN": "write fun=, a function of a fit.",
     "plot_ranef.group": "it names the grouping factor to draw, one of fit.ranef.",
     "se": "write se_fit=True.",
     "use_rfx": "write re_form='~0' for the fixed effects alone.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import NoReturn
 
@@ -168,11 +168,6 @@ class Fit(Numbers):
     kind: Kind = LMM
     _padded_rows: NDArray[np.int64] | None = None
     _design: Design | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        pairs = zip(self.terms, self.beta, strict=False)
-        known = {term: float(value) for term, value in pairs if self.terms.count(term) == 1}
-        object.__setattr__(self, "varcorr", replace(self.varcorr, fixef=known))
 
     def __repr__(self) -> str:
         method, name = "REML" if self.reml else "ML", self.kind.criteria[self.reml]

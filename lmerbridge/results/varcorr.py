@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.results import sentences
 from lmerbridge.results.block import CovarianceBlock
+from lmerbridge.results.covariance import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,11 @@ class VarCorr:
 
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
-    fixef: Mapping[str, float] = field(default_factory=dict, repr=False)
+    fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+
+    def about(self, terms: Sequence[str], beta: Array) -> VarCorr:
+        """Return the same with the fixed effects, about which the terms vary."""
+        return replace(self, fixef=tuple(zip(terms, np.ravel(beta).tolist(), strict=False)))
 
     def __iter__(self) -> Iterator[CovarianceBlock]:
         return iter(self.blocks)
@@ -92,8 +98,8 @@ class VarCorr:
         Across levels of Subject, the effect of Days varies with a standard deviation of 5.922 about 10.47: 95 % of \
 levels lie between -1.14 and 22.07, if they are normally distributed.
         """
-        known = self.fixef if fixef is None else fixef
-        return "\n".join(sentences.explain(self.blocks, self.residual_sd, known, level))
+        known = pd.Series([value for _, value in self.fixef], [term for term, _ in self.fixef])
+        return "\n".join(sentences.explain(self.blocks, self.residual_sd, known if fixef is None else fixef, level))
 
     def quantities(self) -> dict[str, float]:
         """Every variance, standard deviation, covariance and correlation under its name in reports."""

@@ -226,7 +226,7 @@ class Plain:
             terms=terms,
             beta=beta,
             covariance=_doubles(found.covariance),
-            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma),
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma).about(terms, beta),
             modes=group_modes(self.blocks, modes),
             theta=theta,
             sigma=sigma,

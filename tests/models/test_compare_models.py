@@ -173,14 +173,23 @@ def test_a_weighted_ladder_is_nested_too():
     assert frame["df"].iloc[1] == 2
 
 
-def test_rows_of_weight_zero_and_missing_rows_do_not_count():
-    data = SLEEP.assign(w=SLEEP["w"] - 1)
-    data.loc[data.index[[4, 50]], "Reaction"] = np.nan
-    fits = [lmer(f"Reaction ~ {right}", data, weights="w", na_action="exclude") for right in RIGHTS]
+def test_missing_rows_do_not_count():
+    data = SLEEP.assign(Reaction=SLEEP["Reaction"].mask(SLEEP["Days"] == 4))
+    fits = [lmer(f"Reaction ~ {right}", data, weights="w", na_action=how) for right in RIGHTS for how in HOW]
     frame = compare_models(*fits).frame
-    assert list(frame["df"].iloc[1:]) == [1, 2]
+    assert list(frame["df"].iloc[2::2]) == [1, 2]
+    assert np.allclose(frame["rmse"].iloc[::2], frame["rmse"].iloc[1::2])
 
 
+def test_rows_of_weight_zero_have_no_likelihood():
+    fits = [lmer(f"Reaction ~ {right}", SLEEP.assign(w=SLEEP["w"] - 1), weights="w") for right in RIGHTS]
+    found = compare_models(*fits)
+    assert found.frame["chisq"].isna().all()
+    assert "rows of weight zero have no finite likelihood" in found.frame["reason"].iloc[1]
+    assert found.frame["icc"].between(0, 1).all()  # lme4 cannot optimize there, and stays near its start
+
+
+HOW = ("omit", "exclude")
 RIGHTS = ("1 + (1 | Subject)", "Days + (1 | Subject)", "Days + (Days | Subject)")
 
 

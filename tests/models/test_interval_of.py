@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import lmer, load_dataset, simulate_formula
-from lmerbridge.errors import InvalidArgument, RWarning
+from lmerbridge.errors import EngineFailed, InvalidArgument, RWarning
 from lmerbridge.models.resample.refitted import refitted
 from tests.oracle import MODELS, fitted, plain
 
@@ -134,6 +134,12 @@ def test_what_the_function_raises_is_raised_with_the_replicate():
     with pytest.raises(ZeroDivisionError) as raised:
         fitted("sleepstudy").interval_of(lambda fit: 1 / 0, nsim=3, seed=1)
     assert raised.value.__notes__ == ["It was called with the fit itself."]
+
+
+def test_a_fit_whose_refits_all_fail_has_no_interval():
+    fit = lmer("Reaction ~ Days + (1 | Subject)", SLEEP.assign(w=SLEEP["w"] - 1), weights="w")
+    with pytest.raises(EngineFailed, match=r"all 3 refits failed, .* rows of weight zero"):
+        fit.interval_of(lambda fit: fit.sigma, nsim=3, seed=1)
 
 
 def test_a_number_that_some_replicates_lack_is_of_the_others():

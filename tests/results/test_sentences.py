@@ -41,7 +41,7 @@ def varcorr(covariance, *, kind="us", hom=False, par=(), fixef=None, sigma=1.0):
     block = CovarianceBlock(
         block.name, block.group, terms, block.covariance, block.stddev, block.correlation, kind, hom, np.array(par)
     )
-    return VarCorr((block,), sigma, fixef or {})
+    return VarCorr((block,), sigma, tuple((fixef or {}).items()))
 
 
 def test_without_a_fixed_effect_there_is_no_centre():

@@ -40,6 +40,7 @@ COLUMNS = [
 ROUNDING = 1e-6  # of a likelihood ratio: where optimizers end
 NOT_NESTED = "neither model is seen to lie within the other"
 NOT_REFITTED = "likelihoods at estimates by REML are not maximal; see refit=True"
+NO_LIKELIHOOD = "rows of weight zero have no finite likelihood; leave them out with subset="
 AS_MANY = "both models have as many parameters"
 SHORT = "the larger model's likelihood is below the smaller's: its optimizer stopped short"
 NO_MIXTURE = (
@@ -244,6 +245,8 @@ def likelihood_ratio(name: str, fit: KeptFit, other_name: str, other: KeptFit, b
         return Ratio(reason=NOT_NESTED)
     if boundary and zero > 1:
         raise InvalidArgument(f"of {name!r} and {other_name!r} {NO_MIXTURE.format(zero=zero)}.")
+    if not np.isfinite([small.loglik, large.loglik]).all():
+        return Ratio(reason=NO_LIKELIHOOD)
     ratio = 2 * (float(large.loglik) - float(small.loglik))
     chisq = max(ratio, 0.0)
     reason = "" if ratio > -ROUNDING else SHORT

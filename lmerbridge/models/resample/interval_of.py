@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.errors import EngineFailed, InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.resample.bootstrap import Bootstrap, bootstrap
 from lmerbridge.models.resample.refitted import refitted
@@ -98,6 +98,8 @@ def interval_of(
     ------
     InvalidArgument
         The function gives no numbers, or others of a replicate than of the fit.
+    EngineFailed
+        No refit succeeded.
     TimedOut
 
     Warns
@@ -116,6 +118,9 @@ def interval_of(
     """
     how: dict[str, Any] = {"jobs": jobs, "backend": backend, "progress": progress, "timeout": timeout}
     boot = bootstrap(fit, lambda replicate: _numbers(fun(refitted(replicate))), nsim, seed=seed, **how)
+    if boot.n_failed == nsim:
+        told = boot.failures["message"].iloc[0]
+        raise EngineFailed(f"all {nsim} refits failed, the first since {told}; rows of weight zero do so, for one.")
     ends = boot.confint(level, OF_BOOT[method])
     table = pd.DataFrame({"estimate": boot.t0, "std_error": boot.std_errors}).join(ends)
     finite = np.isfinite(boot.t).sum().astype("int64")

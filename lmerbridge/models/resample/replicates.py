@@ -167,7 +167,8 @@ class Replicate:
     def varcorr(self) -> VarCorr:
         """Variances and correlations of the random terms."""
         blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
-        return VarCorr(tuple(block.with_factor(root[0], self.sigma) for block, root in blocks), self.sigma)
+        found = tuple(block.with_factor(root[0], self.sigma) for block, root in blocks)
+        return VarCorr(found, self.sigma).about(self.common.fit.terms, self.beta)
 
     def refit(self) -> KeptFit:
         """Refit the model to the response by lme4, for a fit with every verb.
