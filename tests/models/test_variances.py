@@ -191,7 +191,7 @@ def test_variances_of_a_structure_are_those_by_hand():
     if not lme4_has("structured_covariance"):
         pytest.skip("lme4 is older than 2.0-1")
     frame = SLEEP.assign(f=np.resize(list("abc"), 180))
-    for term in ("diag(Days | Subject)", "cs(0 + f | Subject)", "ar1(0 + f | Subject)"):
+    for term in ("diag(Days | Subject)", "cs(1 + Days | Subject, hom = FALSE)", "ar1(0 + f | Subject)"):
         fit = lmer(f"Reaction ~ Days + {term}", frame)
         parts = fit.icc().parts
         assert (parts.fixed, parts.random_sum, parts.residual) == pytest.approx(tuple(plain(fit, PARTS)), rel=1e-10)
