@@ -8,6 +8,7 @@ from .models.adapters.sklearn import LmerRegressor as LmerRegressor
 from .models.denovo import data_template as data_template
 from .models.denovo import params_template as params_template
 from .models.denovo import simulate_formula as simulate_formula
+from .models.infer.comparison import compare_models as compare_models
 from .models.infer.hausman import hausman as hausman
 from .models.infer.mundlak import mundlak_test as mundlak_test
 from .models.lmer import LmerFit as LmerFit

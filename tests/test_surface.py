@@ -18,12 +18,12 @@ VERBS = {
     "predict": "predict simulate fixed_design scenarios",
     "change": "update refit refit_ml all_fit",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",
-    "resample": "bootstrap power power_curve",
+    "resample": "bootstrap interval_of power power_curve",
     "explain": "contributions",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par
         get_me me_parts random_index model_matrix model_frame model_terms formula_of get_data get_call weights offset
-        ngrps family is_lmm is_glmm is_nlmm is_reml design""",
+        ngrps family is_lmm is_glmm is_nlmm is_reml design icc r2""",
     "optimum": """optinfo convergence is_singular singular_terms loglik_of deviance_of deviance_at devfun reml_crit
         df_residual extract_aic llik_aic""",
 }
@@ -32,9 +32,9 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     only_std_errors provenance quantities ranef reml residual_values residuals rows rows_dropped sigma singular
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
-EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit LmerRegressor Verdict code_levels compare data_template
-    demean explain_formula group_summary hausman impute list_datasets lm_list lmer load_dataset model_table
-    mundlak_test parametrize_parity params_template plot_groups simulate_formula standardize time_limit
+EXPORTED = """Comparison ConvCheck Fit LmerControl LmerFit LmerRegressor Verdict code_levels compare compare_models
+    data_template demean explain_formula group_summary hausman impute list_datasets lm_list lmer load_dataset
+    model_table mundlak_test parametrize_parity params_template plot_groups simulate_formula standardize time_limit
     to_marginaleffects"""
 
 

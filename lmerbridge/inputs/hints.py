@@ -32,6 +32,7 @@ ARGUMENTS = {  # of one function, or of any
     "predict.type": "a Gaussian response has one scale; leave it out.",
     **dict.fromkeys(("ncpus", "parallel"), PARALLEL),
     "FUN": "write statistic=, a function of a fit.",
+    "interval_of.FUN": "write fun=, a function of a fit.",
     "se": "write se_fit=True.",
     "use_rfx": "write re_form='~0' for the fixed effects alone.",
     "marginal_vars": MEANS,
@@ -72,9 +73,9 @@ ATTRIBUTES = {
 }
 ASKED = """
 all_fit anova augment bootstrap coef confint contest cooks_distance drop1 emmeans emtrends fitted fixef get_me glance
-hatvalues influence is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs pb_modcomp predict
-profile ranef ranova re_pca ref_grid refit refit_ml resid sat_modcomp sigma simulate step summary tidy update
-varcorr vcov
+hatvalues icc influence interval_of is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs
+pb_modcomp predict profile r2 ranef ranova re_pca ref_grid refit refit_ml resid sat_modcomp sigma simulate step
+summary tidy update varcorr vcov
 """
 EXPORTS = {
     "Lmer": "lmer(formula, data) fits at once.",

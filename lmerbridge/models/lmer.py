@@ -22,13 +22,13 @@ from lmerbridge.inputs import (
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.explain import contributions
-from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
+from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured, variances
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
 from lmerbridge.models.means import effect, emmeans
 from lmerbridge.models.predict import design, predict, scenarios, simulate
-from lmerbridge.models.resample import bootstrap, power
+from lmerbridge.models.resample import bootstrap, interval_of, power
 from lmerbridge.models.tidy import plots, tidy
 
 
@@ -50,12 +50,12 @@ class LmerFit(KeptFit):
     predict    predict, simulate, fixed_design, scenarios
     change     update, refit, refit_ml, all_fit
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence
-    resample   bootstrap, power, power_curve
+    resample   bootstrap, interval_of, power, power_curve
     explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
                par, get_me, me_parts, random_index, model_matrix, model_frame, model_terms, formula_of, get_data,
-               get_call, weights, offset, ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
+               get_call, weights, offset, ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design, icc, r2
     optimum    optinfo, convergence, is_singular, singular_terms, loglik_of, deviance_of, deviance_at, devfun,
                reml_crit, df_residual, extract_aic, llik_aic
     ========== =========================================================================================
@@ -110,6 +110,7 @@ class LmerFit(KeptFit):
 
     # resample
     bootstrap = bootstrap.bootstrap
+    interval_of = interval_of.interval_of
     power_curve = power.power_curve
     power = power.power
 
@@ -154,6 +155,8 @@ class LmerFit(KeptFit):
     is_nlmm = property(matrices.is_nlmm)
     is_reml = property(matrices.is_reml)
     design = objective.design
+    icc = variances.icc
+    r2 = variances.r2
 
     # optimum
     optinfo = property(optimum.optinfo)

@@ -13,11 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import Condition, InvalidCall, amount
+from lmerbridge.results.block import labels
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
 from lmerbridge.results.kind import LMM, Kind
 from lmerbridge.results.shown import shown
-from lmerbridge.results.varcorr import VarCorr, labels
+from lmerbridge.results.varcorr import VarCorr
 
 
 @dataclass(frozen=True)

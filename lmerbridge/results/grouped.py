@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import Condition, amount
+from lmerbridge.results.block import labels
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.fit import LogLik
 from lmerbridge.results.shown import shown
-from lmerbridge.results.varcorr import labels
 
 COLUMNS = ["estimate", "std_error", "t_value", "p_value"]
 

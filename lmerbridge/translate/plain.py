@@ -251,7 +251,7 @@ class Plain:
             beta=beta,
             covariance=found.known_covariance,
             only_std_errors=found.std_errors is not None,
-            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma),
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma).about(terms, beta),
             modes=group_modes(self.blocks, modes),
             theta=theta,
             sigma=sigma,

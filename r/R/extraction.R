@@ -137,9 +137,11 @@ working_weights <- function(handle) {
   list(values = if (length(values) == length(model@resp$y)) values else values[!is.na(values)])
 }
 
-# The log-likelihood at the estimates under both criteria, whichever of them was optimized.
+# The log-likelihood at the estimates under both criteria, whichever of them was optimized. lme4 2.1 takes the weights
+# that na.exclude pads with NA, and gives NA.
 criteria <- function(handle) {
   model <- model_of(handle)
+  attr(model@frame, "na.action") <- NULL
   list(loglik = c(stats::logLik(model, REML = TRUE), stats::logLik(model, REML = FALSE)),
        deviance = c(lme4::REMLcrit(model), stats::deviance(model, REML = FALSE)))
 }

@@ -87,6 +87,7 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "Contributions.plot_waterfall.row": "0 True",  # labels of rows
     **dict.fromkeys(("seconds", "timeout"), "1.5 inf huge"),
     "seed": "0 -1",
+    "VarCorr.explain.fixef": "{} {'x':1} Series",
     "sigma": "0 1.5",
     "theta": "0 -1 1.5 frame True",  # of a function of one theta
 }
@@ -101,6 +102,7 @@ SMALL = {  # what a call is to have, or what makes it short
     "fixed_design": {"newdata": pd.DataFrame({"Days": [1.0]})},
     "scenarios": {"newdata": pd.DataFrame({"Days": [1.0], "Subject": ["308"]}), "changes": {"Days": 2.0}},
     "bootstrap": {"nsim": 2},
+    "interval_of": {"fun": lambda fit: fit.sigma, "nsim": 2},
     "power": {"test": lambda _: True, "nsim": 2},
     "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
     "varcorr_of": {"sigma": 1.0},
@@ -139,13 +141,14 @@ def methods(value, label=""):
             yield label + name, getattr(value, name), SMALL.get(name, SMALL.get(label + name, {}))
 
 
-def functions():
+def functions(fit):
     """Public functions, with the arguments that they need."""
     data, formula = sleep(), "~ Days + (1 | Subject)"
     panel = lmer("Reaction ~ x + (1 | Subject)", data.assign(x=np.arange(len(data)) % 7))
     design = {"beta": [1.0, 1.0], "theta": [1.0], "sigma": 1.0}
     needed = {
         "compare": {"formula": MODEL, "data": data},
+        "compare_models": {"a": fit, "b": fit.update("Reaction ~ 1 + (1 | Subject)")},
         "data_template": {"formula": formula},
         "code_levels": {"frame": data, "columns": ["Subject", "Days"]},
         "demean": {"frame": data, "select": "Days", "by": "Subject"},
@@ -199,6 +202,7 @@ def results(fit, smaller):
     yield "model_table", partial(lmerbridge.model_table, fit), {}
     yield "refit", fit.refit, {"newresp": fit.spec.data.Reaction}
     yield "VarCorr.table", fit.varcorr.table, {}
+    yield "VarCorr.explain", fit.varcorr.explain, {}
 
 
 def arguments(function):
@@ -206,7 +210,8 @@ def arguments(function):
     plain = inspect.unwrap(getattr(function, "__func__", function))
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            fields = get_type_hints(get_args(get_type_hints(plain)[name])[0])
+            typed = get_args(get_type_hints(plain)[name])  # none where any names are taken
+            fields = get_type_hints(typed[0]) if typed else {}
             yield from ((field, None, "bool" in str(kind)) for field, kind in fields.items())
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             yield name, parameter.default, "bool" in str(parameter.annotation)
@@ -269,8 +274,8 @@ def test_a_wrong_value_of_a_result_s_argument_is_an_error_of_ours(fit):
 
 
 @pytest.mark.slow
-def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours():
-    assert [*filter(None, faults(functions()))] == []
+def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours(fit):
+    assert [*filter(None, faults(functions(fit)))] == []
 
 
 SPELLINGS = {

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from lmerbridge import hausman, lm_list, lmer, load_dataset, mundlak_test, simulate_formula
+from lmerbridge import compare_models, hausman, lm_list, lmer, load_dataset, mundlak_test, simulate_formula
 from lmerbridge.errors import LmerBridgeError
 from tests.processes import in_r
 
@@ -44,6 +44,9 @@ VERBS = {
     "refit to the same": lambda fit, data: fit.refit(),
     "refit_ml": lambda fit, data: fit.refit_ml(),
     "bootstrap": lambda fit, data: fit.bootstrap(nsim=2, seed=1),
+    "icc and r2": lambda fit, data: (fit.icc(by_group=True), fit.r2(), fit.varcorr.explain()),
+    "interval_of": lambda fit, data: fit.interval_of(lambda each: each.predict(), nsim=2, seed=1),
+    "compare_models": lambda fit, data: compare_models(fit, fit.update(". ~ 1 + " + random_part(fit)), boundary=True),
     "influence": lambda fit, data: fit.influence(data.columns[2]),
     "model_frame": lambda fit, data: fit.model_frame(),
     "me_parts": lambda fit, data: fit.me_parts(),

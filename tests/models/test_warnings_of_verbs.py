@@ -40,6 +40,7 @@ ARGUMENTS = {  # what a verb is called with in Python's words; others are called
     "all_fit": "['bobyqa', 'nlminbwrap']",
     "influence": "'g'",
     "bootstrap": "nsim=20, seed=1",
+    "interval_of": "lambda each: each.sigma, nsim=20, seed=1, method='normal'",
     "power": "'. ~ . - x', nsim=2, seed=1",
     "power_curve": "'x', 'g', [6, 12], nsim=2, seed=1",
     "plot_ranef": "'g'",

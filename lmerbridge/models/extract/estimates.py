@@ -153,7 +153,8 @@ def varcorr_of(fit: KeptFit, *, sigma: float) -> VarCorr:
     ``get_me("Tlist")``.
     """
     found: dict[str, Any] = object_from_r(call_on(fit, "varcorr_of", sigma=_positive(sigma)))
-    return VarCorr(tuple(replace(block, **found[block.name]) for block in fit.varcorr), float(sigma))
+    blocks = tuple(replace(block, **found[block.name]) for block in fit.varcorr)
+    return replace(fit.varcorr, blocks=blocks, residual_sd=float(sigma))
 
 
 def varcorr_text(fit: KeptFit, *, comp: tuple[Literal["Variance", "Std.Dev."], ...] = ("Std.Dev.",)) -> str:
