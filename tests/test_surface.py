@@ -16,7 +16,7 @@ VERBS = {
     "intervals": "confint profile devfun2 parameters",
     "means": "emmeans emtrends ref_grid joint_tests",
     "predict": "predict simulate",
-    "change": "update refit refit_ml all_fit",
+    "change": "update refit refit_ml all_fit remedies",
     "diagnose": "resid hatvalues rstudent cooks_distance influence",
     "resample": "bootstrap power power_curve",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",

@@ -19,7 +19,7 @@ from lmerbridge.inputs import (
     check_methods,
     pandas_frame,
 )
-from lmerbridge.models.change import all_fit, update
+from lmerbridge.models.change import all_fit, remedies, update
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
@@ -47,7 +47,7 @@ class LmerFit(KeptFit):
     intervals  confint, profile, devfun2, parameters
     means      emmeans, emtrends, ref_grid, joint_tests
     predict    predict, simulate
-    change     update, refit, refit_ml, all_fit
+    change     update, refit, refit_ml, all_fit, remedies
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence
     resample   bootstrap, power, power_curve
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
@@ -94,6 +94,7 @@ class LmerFit(KeptFit):
     refit_ml = update.refit_ml
     update = update.update
     all_fit = all_fit.all_fit
+    remedies = remedies.remedies
 
     # diagnose
     resid = residuals.resid

@@ -1,0 +1,95 @@
+"""Simpler models than one, each tested against the last that was kept: the ladder of Bates et al. (2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from lmerbridge.formula import Bar
+from lmerbridge.inputs import Spec
+from lmerbridge.models.change.rescale import start_at
+from lmerbridge.models.change.scaling import Scaling, map_back, scaled_spec
+from lmerbridge.models.change.simpler import smallest_component, with_random, without_component, without_correlations
+from lmerbridge.models.change.trials import ENOUGH, Trial, Trials, attempt, fit_like
+from lmerbridge.models.extract import objective
+from lmerbridge.models.kept import KeptFit
+
+
+def simplify(found: Trials) -> Iterator[Trial]:
+    """Yield simpler models, each tested against the last that was kept, until one is worse."""
+    last = found.best_trial
+    scaling = _plain_scaling(found)
+    parted = None if last.fit is None else without_correlations(last.fit, last.fit.spec.parsed)
+    if parted is not None:
+        step = _step("without correlations", last, parted, scaling)
+        yield step
+        last = step if step.p_value > found.alpha else last
+    while last.fit is not None:
+        component = smallest_component(last.fit, last.fit.spec.parsed, objective.design(last.fit))
+        if component is None:
+            return
+        bars = without_component(last.fit.spec.parsed, component)
+        step = _step(f"without {component.name}", last, bars, scaling)
+        yield step
+        if not step.p_value > found.alpha:
+            return
+        last = step
+
+
+def _plain_scaling(found: Trials) -> Scaling | None:
+    """Return the scaling without centres, which keeps every model, where lme4 needs one to find the optimum."""
+    if found.scaling is None or found.gap <= ENOUGH or not found.exact:
+        return None
+    return found.scaling.without_center(list(found.scaling.frame.index))
+
+
+def _step(name: str, last: Trial, bars: tuple[Bar, ...], scaling: Scaling | None) -> Trial:
+    """Fit a model with other random terms, and test it against the last one."""
+    like = last.fit
+    assert like is not None  # noqa: S101 - the ladder ends there
+    if not bars:
+        return _tested(_without_random(name, like), last)
+    spec = _on_rows(like, with_random(like.spec, bars))
+    trial = attempt(f"{name}: {spec.formula}", lambda: fit_like(like, spec))
+    if scaling is not None and trial.fit is not None:
+        trial = min(trial, _by_scaling(trial, spec, scaling), key=lambda t: np.nan_to_num(t.criterion, nan=np.inf))
+    return _tested(trial, last)
+
+
+def _on_rows(fit: KeptFit, spec: Spec) -> Spec:
+    """Return the specification on the rows of a fit, of which a smaller model could use more."""
+    if not fit.rows_dropped:
+        return spec
+    used = np.zeros(len(fit.index), np.bool_)
+    used[fit.rows] = True
+    return replace(spec, subset=used)
+
+
+def _by_scaling(trial: Trial, spec: Spec, scaling: Scaling) -> Trial:
+    """Fit a model on scaled columns, and then on its own from that optimum."""
+    plain = trial.fit
+    assert plain is not None  # noqa: S101 - it is asked for where there is one
+    scaled = attempt(trial.remedy, lambda: fit_like(plain, scaled_spec(spec, scaling))).fit
+    mapped = scaled and map_back(scaled, objective.design(scaled), objective.design(plain), plain)
+    return replace(start_at(plain, mapped), remedy=trial.remedy) if mapped else trial
+
+
+def _without_random(name: str, fit: KeptFit) -> Trial:
+    """Return the model without its last random term, whose criterion is that of the fit at a theta of zero."""
+    remedy = f"{name}: no random term is left"
+    if any(block.kind in ("cs", "ar1") for block in fit.varcorr):
+        return Trial(remedy=remedy, fit=None, messages=("its structure has no theta of zero.",))
+    value = float(objective.deviance_at(fit, np.zeros(len(fit.theta)))[0])
+    return Trial(remedy=remedy, fit=None, criterion=value, npar=len(fit.beta) + 1)
+
+
+def _tested(trial: Trial, last: Trial) -> Trial:
+    """Return the trial with its likelihood ratio test against the last one."""
+    from scipy.stats import chi2  # slow to load
+
+    if not np.isfinite(trial.criterion):
+        return trial
+    chisq, df = max(0.0, trial.criterion - last.criterion), last.npar - trial.npar
+    return replace(trial, chisq=chisq, df=float(df), p_value=float(chi2.sf(chisq, df)))

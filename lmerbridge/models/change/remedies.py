@@ -1,0 +1,116 @@
+"""Remedies for a fit that did not converge or is singular: each tried, and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lmerbridge.bridge import notices, time_limit
+from lmerbridge.models.change.all_fit import DEFAULT, MAXFUN, all_fit, end_of
+from lmerbridge.models.change.ladder import simplify
+from lmerbridge.models.change.rescale import rescale
+from lmerbridge.models.change.trials import FITTED, Trial, attempt, fit_like, trial_of
+from lmerbridge.models.change.wording import Remedies
+from lmerbridge.models.kept import KeptFit
+
+TIGHT: dict[str, dict[str, float]] = {  # options of each optimizer
+    "nloptwrap": {"xtol_abs": 1e-12, "ftol_abs": 1e-12, "maxeval": MAXFUN},
+    "bobyqa": {"rhoend": 1e-10, "maxfun": MAXFUN},
+    "Nelder_Mead": {"FtolAbs": 1e-10, "FtolRel": 1e-15, "XtolRel": 1e-12, "maxfun": MAXFUN},
+    "nlminbwrap": {"rel.tol": 1e-14, "x.tol": 1e-12, "eval.max": MAXFUN, "iter.max": MAXFUN},
+    "nmkbw": {"tol": 1e-12, "maxfeval": MAXFUN},
+    "optimx": {"maxit": MAXFUN},
+}
+
+
+def remedies(
+    fit: KeptFit,
+    optimizers: Sequence[str] | None = None,
+    *,
+    maxfun: int | None = MAXFUN,
+    alpha: float = 0.05,
+    progress: bool | None = None,
+    timeout: float | None = None,
+) -> Remedies:
+    """Try each remedy for a fit that did not converge or is singular, and show what came of it.
+
+    The model is fitted again from where the fit ended, with tighter tolerances, by other optimizers from the same
+    start, and on centred and scaled numeric predictors, whose optimum is the start of a last fit on the columns as
+    they are. Then it is simplified after Bates et al. (2015): without correlations, and without its smallest
+    component as long as a likelihood ratio test does not see it. Nothing is told as a warning: what each fit says is
+    in the result.
+
+    Parameters
+    ----------
+    optimizers : sequence of str
+        Those of `all_fit` to try; all, if it is not given.
+    maxfun : int or None
+        Evaluations each may make; None is each one's own limit.
+    alpha : float
+        A simplification is kept, and the next one tried, where the p-value of its test is above.
+    progress : bool, optional
+        Whether to show a progress bar. The default shows it where standard error is a terminal.
+    timeout : float, optional
+        Seconds after which R is stopped, all fits together. The default is no limit.
+
+    Returns
+    -------
+    Remedies
+        ``frame`` has one row per trial, ``best`` is the fit of the lowest criterion, ``simplest`` that after the last
+        simplification that was kept, and ``explain()`` says it in words.
+
+    Raises
+    ------
+    InvalidArgument
+        There is no such optimizer.
+    TimedOut
+
+    References
+    ----------
+    D. Bates, R. Kliegl, S. Vasishth, H. Baayen (2015): Parsimonious mixed models. arXiv:1506.04967.
+
+    Examples
+    --------
+    >>> sleepstudy = load_dataset("sleepstudy").assign(D=lambda data: data.Days * 1e5)
+    >>> fit = lmer("Reaction ~ D + (D | Subject)", sleepstudy)
+    >>> found = fit.remedies(["bobyqa"])
+    >>> round(fit.criterion, 3), round(found.best.criterion, 3)
+    (1805.11, 1766.654)
+    >>> found.frame.remedy.tolist()[:5]
+    ['as fitted', 'restart at the end', 'tighter tolerances', 'optimizer bobyqa', 'centre and scale']
+    >>> found.best.singular, found.scaled.singular
+    (True, False)
+    """
+    with time_limit(timeout), notices.gather():
+        own, absent = _other_fits(fit, optimizers, maxfun, progress)
+        scaled = rescale(fit)
+        found = Remedies(
+            trials=(trial_of(FITTED, fit), *own, *scaled.trials),
+            scaling=scaled.scaling,
+            mapped=scaled.mapped,
+            digits_lost=scaled.digits_lost,
+            not_installed=absent,
+            alpha=alpha,
+        )
+        return replace(found, steps=tuple(simplify(found)))
+
+
+def _other_fits(
+    fit: KeptFit, optimizers: Sequence[str] | None, maxfun: int | None, progress: bool | None
+) -> tuple[list[Trial], Mapping[str, str]]:
+    """Fit the model on its own columns from its end, more tightly, and by other optimizers."""
+    every = all_fit(fit, optimizers, maxfun=maxfun, start_from_mle=False, progress=progress)
+    name = fit.spec.controls.get("optimizer", DEFAULT) or DEFAULT
+    control = {**fit.spec.controls, "optimizer": name}
+    tight = {**control, "optCtrl": {**control.get("optCtrl", {}), **TIGHT.get(name, {})}}
+    trials = [
+        attempt("restart at the end", lambda: fit_like(fit, replace(fit.spec, start=end_of(fit), control=control))),
+        attempt("tighter tolerances", lambda: fit_like(fit, replace(fit.spec, control=tight))),
+    ]
+    for optimizer, found in every.fits.items():
+        label, seconds = f"optimizer {optimizer}", float(every.times[optimizer])
+        if isinstance(found, KeptFit):
+            trials.append(trial_of(label, found, seconds))
+        else:
+            trials.append(Trial(remedy=label, fit=None, messages=(str(found),), seconds=seconds))
+    return trials, every.not_installed
