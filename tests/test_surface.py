@@ -17,7 +17,7 @@ VERBS = {
     "means": "emmeans emtrends ref_grid joint_tests",
     "predict": "predict simulate",
     "change": "update refit refit_ml all_fit remedies",
-    "diagnose": "resid hatvalues rstudent cooks_distance influence",
+    "diagnose": "resid hatvalues rstudent cooks_distance influence check simulated_residuals",
     "resample": "bootstrap power power_curve",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par

@@ -20,7 +20,7 @@ from lmerbridge.inputs import (
     pandas_frame,
 )
 from lmerbridge.models.change import all_fit, remedies, update
-from lmerbridge.models.diagnose import check, residuals
+from lmerbridge.models.diagnose import check, residuals, simulated
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
@@ -48,7 +48,8 @@ class LmerFit(KeptFit):
     means      emmeans, emtrends, ref_grid, joint_tests
     predict    predict, simulate
     change     update, refit, refit_ml, all_fit, remedies
-    diagnose   resid, hatvalues, rstudent, cooks_distance, influence, check
+    diagnose   resid, hatvalues, rstudent, cooks_distance, influence, check,
+               simulated_residuals
     resample   bootstrap, power, power_curve
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
@@ -103,6 +104,7 @@ class LmerFit(KeptFit):
     cooks_distance = residuals.cooks_distance
     influence = residuals.influence
     check = check.check
+    simulated_residuals = simulated.simulated_residuals
 
     # resample
     bootstrap = bootstrap.bootstrap

@@ -7,54 +7,50 @@ from dataclasses import replace
 
 import numpy as np
 
-from lmerbridge.formula import Bar
 from lmerbridge.inputs import Spec
-from lmerbridge.models.change.rescale import start_at
-from lmerbridge.models.change.scaling import Scaling, map_back, scaled_spec
-from lmerbridge.models.change.simpler import smallest_component, with_random, without_component, without_correlations
-from lmerbridge.models.change.trials import ENOUGH, Trial, Trials, attempt, fit_like
+from lmerbridge.models.change import rescale, scaling, simpler, trials
 from lmerbridge.models.extract import objective
 from lmerbridge.models.kept import KeptFit
 
 
-def simplify(found: Trials) -> Iterator[Trial]:
+def simplify(found: trials.Trials) -> Iterator[trials.Trial]:
     """Yield simpler models, each tested against the last that was kept, until one is worse."""
     last = found.best_trial
-    scaling = _plain_scaling(found)
-    parted = None if last.fit is None else without_correlations(last.fit, last.fit.spec.parsed)
+    scales = _plain_scaling(found)
+    parted = None if last.fit is None else simpler.without_correlations(last.fit, last.fit.spec.parsed)
     if parted is not None:
-        step = _step("without correlations", last, parted, scaling)
+        step = _step("without correlations", last, parted, scales)
         yield step
         last = step if step.p_value > found.alpha else last
     while last.fit is not None:
-        component = smallest_component(last.fit, last.fit.spec.parsed, objective.design(last.fit))
+        component = simpler.smallest_component(last.fit, last.fit.spec.parsed, objective.design(last.fit))
         if component is None:
             return
-        bars = without_component(last.fit.spec.parsed, component)
-        step = _step(f"without {component.name}", last, bars, scaling)
+        bars = simpler.without_component(last.fit.spec.parsed, component)
+        step = _step(f"without {component.name}", last, bars, scales)
         yield step
         if not step.p_value > found.alpha:
             return
         last = step
 
 
-def _plain_scaling(found: Trials) -> Scaling | None:
+def _plain_scaling(found: trials.Trials) -> scaling.Scaling | None:
     """Return the scaling without centres, which keeps every model, where lme4 needs one to find the optimum."""
-    if found.scaling is None or found.gap <= ENOUGH or not found.exact:
+    if found.scaling is None or found.gap <= trials.ENOUGH or not found.exact:
         return None
     return found.scaling.without_center(list(found.scaling.frame.index))
 
 
-def _step(name: str, last: Trial, bars: tuple[Bar, ...], scaling: Scaling | None) -> Trial:
+def _step(name: str, last: trials.Trial, bars: simpler.Bars, scales: scaling.Scaling | None) -> trials.Trial:
     """Fit a model with other random terms, and test it against the last one."""
     like = last.fit
     assert like is not None  # noqa: S101 - the ladder ends there
     if not bars:
         return _tested(_without_random(name, like), last)
-    spec = _on_rows(like, with_random(like.spec, bars))
-    trial = attempt(f"{name}: {spec.formula}", lambda: fit_like(like, spec))
-    if scaling is not None and trial.fit is not None:
-        trial = min(trial, _by_scaling(trial, spec, scaling), key=lambda t: np.nan_to_num(t.criterion, nan=np.inf))
+    spec = _on_rows(like, simpler.with_random(like.spec, bars))
+    trial = trials.attempt(f"{name}: {spec.formula}", lambda: trials.fit_like(like, spec))
+    if scales is not None and trial.fit is not None:
+        trial = min(trial, _by_scaling(trial, spec, scales), key=lambda t: np.nan_to_num(t.criterion, nan=np.inf))
     return _tested(trial, last)
 
 
@@ -67,25 +63,25 @@ def _on_rows(fit: KeptFit, spec: Spec) -> Spec:
     return replace(spec, subset=used)
 
 
-def _by_scaling(trial: Trial, spec: Spec, scaling: Scaling) -> Trial:
+def _by_scaling(trial: trials.Trial, spec: Spec, scales: scaling.Scaling) -> trials.Trial:
     """Fit a model on scaled columns, and then on its own from that optimum."""
     plain = trial.fit
     assert plain is not None  # noqa: S101 - it is asked for where there is one
-    scaled = attempt(trial.remedy, lambda: fit_like(plain, scaled_spec(spec, scaling))).fit
-    mapped = scaled and map_back(scaled, objective.design(scaled), objective.design(plain), plain)
-    return replace(start_at(plain, mapped), remedy=trial.remedy) if mapped else trial
+    scaled = trials.attempt(trial.remedy, lambda: trials.fit_like(plain, scaling.scaled_spec(spec, scales))).fit
+    mapped = scaled and scaling.map_back(scaled, objective.design(scaled), objective.design(plain), plain)
+    return replace(rescale.start_at(plain, mapped), remedy=trial.remedy) if mapped else trial
 
 
-def _without_random(name: str, fit: KeptFit) -> Trial:
+def _without_random(name: str, fit: KeptFit) -> trials.Trial:
     """Return the model without its last random term, whose criterion is that of the fit at a theta of zero."""
     remedy = f"{name}: no random term is left"
     if any(block.kind in ("cs", "ar1") for block in fit.varcorr):
-        return Trial(remedy=remedy, fit=None, messages=("its structure has no theta of zero.",))
+        return trials.Trial(remedy=remedy, fit=None, messages=("its structure has no theta of zero.",))
     value = float(objective.deviance_at(fit, np.zeros(len(fit.theta)))[0])
-    return Trial(remedy=remedy, fit=None, criterion=value, npar=len(fit.beta) + 1)
+    return trials.Trial(remedy=remedy, fit=None, criterion=value, npar=len(fit.beta) + 1)
 
 
-def _tested(trial: Trial, last: Trial) -> Trial:
+def _tested(trial: trials.Trial, last: trials.Trial) -> trials.Trial:
     """Return the trial with its likelihood ratio test against the last one."""
     from scipy.stats import chi2  # slow to load
 

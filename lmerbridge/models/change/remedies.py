@@ -1,4 +1,4 @@
-"""Remedies for a fit that did not converge or is singular: each tried, and shown."""
+"""wording.Remedies for a fit that did not converge or is singular: each tried, and shown."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lmerbridge.bridge import notices, time_limit
-from lmerbridge.models.change.all_fit import DEFAULT, MAXFUN, all_fit, end_of
-from lmerbridge.models.change.ladder import simplify
-from lmerbridge.models.change.rescale import rescale
-from lmerbridge.models.change.trials import FITTED, Trial, attempt, fit_like, trial_of
-from lmerbridge.models.change.wording import Remedies
+from lmerbridge.models.change import all_fit, ladder, rescale, trials, wording
 from lmerbridge.models.kept import KeptFit
 
 TIGHT: dict[str, dict[str, float]] = {  # options of each optimizer
-    "nloptwrap": {"xtol_abs": 1e-12, "ftol_abs": 1e-12, "maxeval": MAXFUN},
-    "bobyqa": {"rhoend": 1e-10, "maxfun": MAXFUN},
-    "Nelder_Mead": {"FtolAbs": 1e-10, "FtolRel": 1e-15, "XtolRel": 1e-12, "maxfun": MAXFUN},
-    "nlminbwrap": {"rel.tol": 1e-14, "x.tol": 1e-12, "eval.max": MAXFUN, "iter.max": MAXFUN},
-    "nmkbw": {"tol": 1e-12, "maxfeval": MAXFUN},
-    "optimx": {"maxit": MAXFUN},
+    "nloptwrap": {"xtol_abs": 1e-12, "ftol_abs": 1e-12, "maxeval": all_fit.MAXFUN},
+    "bobyqa": {"rhoend": 1e-10, "maxfun": all_fit.MAXFUN},
+    "Nelder_Mead": {"FtolAbs": 1e-10, "FtolRel": 1e-15, "XtolRel": 1e-12, "maxfun": all_fit.MAXFUN},
+    "nlminbwrap": {"rel.tol": 1e-14, "x.tol": 1e-12, "eval.max": all_fit.MAXFUN, "iter.max": all_fit.MAXFUN},
+    "nmkbw": {"tol": 1e-12, "maxfeval": all_fit.MAXFUN},
+    "optimx": {"maxit": all_fit.MAXFUN},
 }
 
 
@@ -27,11 +23,11 @@ def remedies(
     fit: KeptFit,
     optimizers: Sequence[str] | None = None,
     *,
-    maxfun: int | None = MAXFUN,
+    maxfun: int | None = all_fit.MAXFUN,
     alpha: float = 0.05,
     progress: bool | None = None,
     timeout: float | None = None,
-) -> Remedies:
+) -> wording.Remedies:
     """Try each remedy for a fit that did not converge or is singular, and show what came of it.
 
     The model is fitted again from where the fit ended, with tighter tolerances, by other optimizers from the same
@@ -83,34 +79,37 @@ def remedies(
     """
     with time_limit(timeout), notices.gather():
         own, absent = _other_fits(fit, optimizers, maxfun, progress)
-        scaled = rescale(fit)
-        found = Remedies(
-            trials=(trial_of(FITTED, fit), *own, *scaled.trials),
-            scaling=scaled.scaling,
+        scaled = rescale.rescale(fit)
+        found = wording.Remedies(
+            trials=(trials.trial_of(trials.FITTED, fit), *own, *scaled.trials),
+            scaling=scaled.scales,
             mapped=scaled.mapped,
             digits_lost=scaled.digits_lost,
             not_installed=absent,
             alpha=alpha,
         )
-        return replace(found, steps=tuple(simplify(found)))
+        return replace(found, steps=tuple(ladder.simplify(found)))
 
 
 def _other_fits(
     fit: KeptFit, optimizers: Sequence[str] | None, maxfun: int | None, progress: bool | None
-) -> tuple[list[Trial], Mapping[str, str]]:
+) -> tuple[list[trials.Trial], Mapping[str, str]]:
     """Fit the model on its own columns from its end, more tightly, and by other optimizers."""
-    every = all_fit(fit, optimizers, maxfun=maxfun, start_from_mle=False, progress=progress)
-    name = fit.spec.controls.get("optimizer", DEFAULT) or DEFAULT
+    every = all_fit.all_fit(fit, optimizers, maxfun=maxfun, start_from_mle=False, progress=progress)
+    name = fit.spec.controls.get("optimizer", all_fit.DEFAULT) or all_fit.DEFAULT
     control = {**fit.spec.controls, "optimizer": name}
     tight = {**control, "optCtrl": {**control.get("optCtrl", {}), **TIGHT.get(name, {})}}
-    trials = [
-        attempt("restart at the end", lambda: fit_like(fit, replace(fit.spec, start=end_of(fit), control=control))),
-        attempt("tighter tolerances", lambda: fit_like(fit, replace(fit.spec, control=tight))),
+    tried = [
+        trials.attempt(
+            "restart at the end",
+            lambda: trials.fit_like(fit, replace(fit.spec, start=all_fit.end_of(fit), control=control)),
+        ),
+        trials.attempt("tighter tolerances", lambda: trials.fit_like(fit, replace(fit.spec, control=tight))),
     ]
     for optimizer, found in every.fits.items():
         label, seconds = f"optimizer {optimizer}", float(every.times[optimizer])
         if isinstance(found, KeptFit):
-            trials.append(trial_of(label, found, seconds))
+            tried.append(trials.trial_of(label, found, seconds))
         else:
-            trials.append(Trial(remedy=label, fit=None, messages=(str(found),), seconds=seconds))
-    return trials, every.not_installed
+            tried.append(trials.Trial(remedy=label, fit=None, messages=(str(found),), seconds=seconds))
+    return tried, every.not_installed

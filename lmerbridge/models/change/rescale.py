@@ -8,15 +8,7 @@ import numpy as np
 
 from lmerbridge.bridge import lme4_has
 from lmerbridge.inputs import Spec
-from lmerbridge.models.change.scaling import (
-    Mapped,
-    Scaling,
-    change_of_basis,
-    map_back,
-    numeric_scaling,
-    scaled_spec,
-)
-from lmerbridge.models.change.trials import FROM_SCALED, SCALED, Trial, attempt, fit_like
+from lmerbridge.models.change import scaling, trials
 from lmerbridge.models.extract import objective
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.results import Design
@@ -26,29 +18,31 @@ from lmerbridge.results import Design
 class Rescaled:
     """Fits by way of scaled columns: what `Remedies` has of them."""
 
-    scaling: Scaling | None = None
-    trials: tuple[Trial, ...] = ()
-    mapped: Mapped | None = None
+    scales: scaling.Scaling | None = None
+    trials: tuple[trials.Trial, ...] = ()
+    mapped: scaling.Mapped | None = None
     digits_lost: float = np.nan
 
 
 def rescale(fit: KeptFit) -> Rescaled:
     """Fit the model on scaled columns, and then on its own columns from that optimum."""
-    scaling = numeric_scaling(fit.spec, fit.rows)
-    if scaling.frame.empty:
+    scales = scaling.numeric_scaling(fit.spec, fit.rows)
+    if scales.frame.empty:
         return Rescaled()
     original = objective.design(fit)
-    scaling = _keeping_model(fit, scaling, original)
-    trial = attempt(SCALED, lambda: fit_like(fit, _optimized(scaled_spec(fit.spec, scaling))))
+    scales = _keeping_model(fit, scales, original)
+    trial = trials.attempt(
+        trials.SCALED, lambda: trials.fit_like(fit, _optimized(scaling.scaled_spec(fit.spec, scales)))
+    )
     if trial.fit is None:
-        return Rescaled(scaling, (trial,))
-    mapped = map_back(trial.fit, objective.design(trial.fit), original, fit)
+        return Rescaled(scales, (trial,))
+    mapped = scaling.map_back(trial.fit, objective.design(trial.fit), original, fit)
     if mapped is None:
-        return Rescaled(scaling, (replace(trial, criterion=np.nan),))
+        return Rescaled(scales, (replace(trial, criterion=np.nan),))
     trial = replace(trial, criterion=mapped.criterion)
     if any(block.kind != "us" for block in fit.varcorr):
-        return Rescaled(scaling, (trial,), mapped)
-    return Rescaled(scaling, (trial, start_at(fit, mapped)), mapped, _digits_lost(fit, mapped))
+        return Rescaled(scales, (trial,), mapped)
+    return Rescaled(scales, (trial, start_at(fit, mapped)), mapped, _digits_lost(fit, mapped))
 
 
 def _optimized(spec: Spec) -> Spec:
@@ -57,30 +51,32 @@ def _optimized(spec: Spec) -> Spec:
     return replace(spec, control=controls or None)
 
 
-def _keeping_model(fit: KeptFit, scaling: Scaling, original: Design) -> Scaling:
-    """Return the scaling without the centres that would make another model, as that of `x` in `(0 + x | g)`."""
-    if _spans(fit, scaling, original):
-        return scaling
-    names = list(scaling.frame.index)
-    others = [scaling.without_center([other for other in names if other != name]) for name in names]
+def _keeping_model(fit: KeptFit, scales: scaling.Scaling, original: Design) -> scaling.Scaling:
+    """Return the scales without the centres that would make another model, as that of `x` in `(0 + x | g)`."""
+    if _spans(fit, scales, original):
+        return scales
+    names = list(scales.frame.index)
+    others = [scales.without_center([other for other in names if other != name]) for name in names]
     free = [name for name, alone in zip(names, others, strict=True) if len(names) > 1 and _spans(fit, alone, original)]
-    kept = scaling.without_center([name for name in names if name not in free])
-    return kept if not free or _spans(fit, kept, original) else scaling.without_center(names)
+    kept = scales.without_center([name for name in names if name not in free])
+    return kept if not free or _spans(fit, kept, original) else scales.without_center(names)
 
 
-def _spans(fit: KeptFit, scaling: Scaling, original: Design) -> bool:
+def _spans(fit: KeptFit, scales: scaling.Scaling, original: Design) -> bool:
     """Whether the scaled columns, of a fit that is not optimized, span those of the model."""
-    spec = scaled_spec(fit.spec, scaling)
-    made = attempt("", lambda: fit_like(fit, replace(spec, control={**spec.controls, "optimizer": None}))).fit
-    return made is not None and change_of_basis(objective.design(made), original) is not None
+    spec = scaling.scaled_spec(fit.spec, scales)
+    made = trials.attempt(
+        "", lambda: trials.fit_like(fit, replace(spec, control={**spec.controls, "optimizer": None}))
+    ).fit
+    return made is not None and scaling.change_of_basis(objective.design(made), original) is not None
 
 
-def start_at(fit: KeptFit, mapped: Mapped) -> Trial:
+def start_at(fit: KeptFit, mapped: scaling.Mapped) -> trials.Trial:
     """Fit a model on its own columns from an optimum that is mapped back."""
     start = {"par" if lme4_has("get_me_par") else "theta": mapped.theta}
-    return attempt(FROM_SCALED, lambda: fit_like(fit, _optimized(replace(fit.spec, start=start))))
+    return trials.attempt(trials.FROM_SCALED, lambda: trials.fit_like(fit, _optimized(replace(fit.spec, start=start))))
 
 
-def _digits_lost(fit: KeptFit, mapped: Mapped) -> float:
+def _digits_lost(fit: KeptFit, mapped: scaling.Mapped) -> float:
     """Return how far the criterion on a fit's own columns is from that on scaled ones, at the same parameters."""
     return float(abs(objective.deviance_at(fit, mapped.theta)[0] - mapped.criterion))

@@ -11,6 +11,7 @@ from lmerbridge.formula import ONE, Bar, Call, Constant, Formula, Node, Number, 
 from lmerbridge.inputs import Spec
 from lmerbridge.results import CovarianceBlock, Design, Fit, RandomTerm
 
+Bars = tuple[Bar, ...]
 Product = tuple[Node, ...]  # the variables of one term; none for the intercept
 ZERO = 1e-8  # of the residual variance: what lme4's limit of 1e-4 of its root calls zero
 BASES = ("poly", "ns", "bs")  # whose columns are numbers, several of them

@@ -6,21 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lmerbridge.inputs import check_methods, draw_seed
 from lmerbridge.models.diagnose import assumptions, panel, residuals
-from lmerbridge.models.diagnose.assumptions import Test
 from lmerbridge.models.extract import getme, matrices
 from lmerbridge.models.kept import KeptFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lmerbridge.drawing import Panels
 
 SHRUNKEN = "Conditional modes are shrunken, and look more normal than the effects are where a level has few rows."
 NOT_GAUSSIAN = "Not computed: residuals of a {} model are not normal; simulated_residuals() takes their place."
@@ -28,7 +26,7 @@ NOT_GAUSSIAN = "Not computed: residuals of a {} model are not normal; simulated_
 
 @check_methods
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Check:
+class Checks:
     """Checks of what a model assumes.
 
     Attributes
@@ -45,7 +43,7 @@ class Check:
         Of the responses that the panel draws.
     """
 
-    tests: tuple[Test, ...]
+    tests: tuple[assumptions.Test, ...]
     cooks_distance: pd.Series
     cook_limit: float
     inflation: pd.DataFrame
@@ -55,15 +53,15 @@ class Check:
     @property
     def frame(self) -> pd.DataFrame:
         """Table with one row per check: check, of, method, statistic, df, df2, p_value, finding."""
-        rows = [[getattr(test, f.name) for f in fields(Test)] for test in self.tests]
-        return pd.DataFrame(rows, columns=[f.name for f in fields(Test)])
+        rows = [[getattr(test, f.name) for f in fields(assumptions.Test)] for test in self.tests]
+        return pd.DataFrame(rows, columns=[f.name for f in fields(assumptions.Test)])
 
     @property
     def outliers(self) -> pd.Series:
         """Cook's distances above the limit, by the data's index."""
         return self.cooks_distance[self.cooks_distance > self.cook_limit]
 
-    def plot(self, axes: Sequence[Axes] | Panels | None = None, *, nsim: int = 50) -> Panels:
+    def plot(self, axes: Sequence[Axes] | NDArray[Any] | None = None, *, nsim: int = 50) -> NDArray[Any]:
         """Draw the panel that goes with the tests.
 
         Parameters
@@ -94,24 +92,24 @@ class Check:
             return f"{self.frame.to_html(index=False, na_rep='')}<p>{escape(repr(self))}</p>"
 
 
-def _line(test: Test) -> str:
+def _line(test: assumptions.Test) -> str:
     numbers = {"": test.statistic, "df": test.df, "df2": test.df2, "p": test.p_value}
     told = ", ".join(f"{name} {value:.4g}".strip() for name, value in numbers.items() if np.isfinite(value))
     head = f"{test.check} of {test.of}, {test.method}{': ' + told if told else ''}"
     return f"{head}\n{fill(test.finding, 110, initial_indent='    ', subsequent_indent='    ')}"
 
 
-def check(fit: KeptFit, *, seed: int | None = None) -> Check:
+def check(fit: KeptFit, *, seed: int | None = None) -> Checks:
     """Check what the model assumes: tests in a table, and a panel of plots.
 
     Parameters
     ----------
     seed : int, optional
-        Of the responses that `Check.plot` draws. Without it, one is drawn.
+        Of the responses that `Checks.plot` draws. Without it, one is drawn.
 
     Returns
     -------
-    Check
+    Checks
         ``frame`` has a row for the normality of residuals and of each random effect (Shapiro-Wilk), the variance of
         residuals by grouping factor (Brown-Forsythe) and along the fitted values (Breusch-Pagan), outliers (Cook's
         distance) and collinearity (VIF). Each row's finding says what the figure can tell and what it cannot.
@@ -138,7 +136,7 @@ def check(fit: KeptFit, *, seed: int | None = None) -> Check:
         limit = assumptions.cook_limit(fit.nobs, len(fit.terms))
     inflation, collinear = _collinearity(fit)
     outlying = [assumptions.outliers(distances, limit)] * bool(fit.terms)
-    return Check(
+    return Checks(
         tests=(*_tests(fit), *outlying, *collinear),
         cooks_distance=distances,
         cook_limit=limit,
@@ -148,13 +146,13 @@ def check(fit: KeptFit, *, seed: int | None = None) -> Check:
     )
 
 
-def _tests(fit: KeptFit) -> Iterator[Test]:
+def _tests(fit: KeptFit) -> Iterator[assumptions.Test]:
     """Yield the tests of the residuals and the random effects: their distributions, and the residuals' variance."""
     values, gaussian = residuals.resid(fit, "pearson", scaled=True).dropna().to_numpy(), fit.kind.family == "gaussian"
     if gaussian:
         yield assumptions.normality("residuals", values)
     else:
-        yield Test("normality", "residuals", "Shapiro-Wilk", finding=NOT_GAUSSIAN.format(fit.kind.family))
+        yield assumptions.Test("normality", "residuals", "Shapiro-Wilk", finding=NOT_GAUSSIAN.format(fit.kind.family))
     for modes in fit.modes:
         for term, effects in zip(modes.terms, modes.modes.T, strict=True):
             yield assumptions.normality(f"{modes.group} {term}", effects, SHRUNKEN)
@@ -164,7 +162,7 @@ def _tests(fit: KeptFit) -> Iterator[Test]:
         yield assumptions.constant_variance(values, fit.fitted_values)
 
 
-def _collinearity(fit: KeptFit) -> tuple[pd.DataFrame, list[Test]]:
+def _collinearity(fit: KeptFit) -> tuple[pd.DataFrame, list[assumptions.Test]]:
     """Return the variance inflation of each term, and what it says."""
     terms = matrices.model_terms(fit)
     found = assumptions.variance_inflation(fit.covariance, list(terms.assign), terms.labels)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from lmerbridge.drawing import COLOR, LINE, POINTS, Panels, panel_grid, quantile_plot
+from lmerbridge.drawing import COLOR, LINE, POINTS, Panels, panel_grid, quantile_plot, several_panels
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import simulate
-from lmerbridge.results import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,9 @@ LEAST = 12  # rows a piece
 DENSE = 2000  # points from which on each is smaller and paler
 NAMED = 5  # outliers with their names beside them
 RED = "#b5452c"
+QUARTILES = (0.25, 0.5, 0.75)
 SPREAD = 4.0  # standard deviations that a density is drawn over, beyond the values
+Array: TypeAlias = NDArray[np.float64]
 Drawing = Callable[["Axes"], None]
 
 
@@ -48,6 +50,14 @@ def draw(
     found = panel_grid(axes, len(plots))
     for ax, plot in zip(found, plots, strict=True):
         plot(ax)
+    return found
+
+
+def draw_simulated(used: pd.DataFrame, p_value: float, axes: Sequence[Axes] | Panels | None) -> Panels:
+    """Draw simulated residuals against uniform quantiles and against the ranks of the predictions."""
+    found = several_panels(axes, 2)
+    _uniform(found[0], used["residual"].to_numpy(), p_value)
+    _by_rank(found[1], used)
     return found
 
 
@@ -109,7 +119,7 @@ def _scale_location(ax: Axes, fitted: Array, values: Array) -> None:
     ax.set_title("Scale-location: a level line is expected", fontsize=10)
 
 
-def _points(ax: Axes, x: Array, y: Array) -> None:
+def _points(ax: Axes, x: NDArray[Any], y: NDArray[Any]) -> None:
     ax.scatter(x, y, **POINTS | ({"s": 3, "alpha": 0.25} if len(x) > DENSE else {}))
 
 
@@ -150,3 +160,28 @@ def _inflation(ax: Axes, inflation: pd.DataFrame) -> None:
     ax.set_xlim(0, max(11, sizes.max() * 1.05))
     ax.set_xlabel("VIF, of several columns GVIF^(1/df)")
     ax.set_title("Collinearity: 5 is moderate, 10 high", fontsize=10)
+
+
+def _uniform(ax: Axes, values: Array, p_value: float) -> None:
+    n = len(values)
+    ax.axline((0, 0), slope=1, **LINE)
+    ax.scatter((np.arange(n) + 0.5) / n, np.sort(values), **POINTS)
+    ax.set(xlabel="uniform quantiles", ylabel="simulated residuals")
+    ax.set_title(f"Q-Q uniform: KS p = {p_value:.3g}", fontsize=10)
+
+
+def _by_rank(ax: Axes, used: pd.DataFrame) -> None:
+    ranks = (used["predicted"].rank() / len(used)).to_numpy(float)
+    values, outlier = used["residual"].to_numpy(float), used["outlier"].to_numpy() > 0
+    for share in QUARTILES:
+        ax.axhline(share, **LINE, linestyle="--")
+    _points(ax, ranks, values)
+    ax.scatter(ranks[outlier], values[outlier], s=22, marker="*", color=RED, zorder=3)
+    count = min(TREND, len(used) // LEAST)
+    if count >= 2 and np.ptp(ranks) > 0:
+        pieces = np.array_split(np.argsort(ranks, kind="stable"), count)
+        for share in QUARTILES:
+            at = [float(ranks[piece].mean()) for piece in pieces]
+            ax.plot(at, [np.quantile(values[piece], share) for piece in pieces], color=RED, linewidth=1.2)
+    ax.set(xlabel="rank of the prediction, over n", ylabel="simulated residuals", ylim=(-0.02, 1.02))
+    ax.set_title("By prediction: quartiles on the dashed lines", fontsize=10)
