@@ -96,6 +96,9 @@ SMALL = {  # what a call is to have, or what makes it short
     "deviance_at": {"theta": [1.0]},
     "influence": {"groups": "Subject", "jobs": 1},
     "all_fit": {"optimizers": ["bobyqa"]},
+    "remedies": {"optimizers": ["bobyqa"]},
+    "simulated_residuals": {"nsim": 5},
+    "Checks.plot": {"nsim": 2},
     "eff_size": {"sigma": 1.0, "edf": 5.0},
     "reproduce": {"language": "r"},
     "DevianceFunction.__call__": {"theta": [1.0]},
@@ -161,6 +164,8 @@ def results(fit, smaller):
         "Comparison": compare(MODEL, fit.spec.data),
         "Devfun2": fit.devfun2(),
         "DevianceFunction": fit.devfun(),
+        "Checks": fit.check(seed=1),
+        "SimulatedResiduals": fit.simulated_residuals(5, seed=1),
     }
     for label, value in values.items():
         yield from methods(value, label + ".")

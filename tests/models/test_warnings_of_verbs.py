@@ -36,6 +36,8 @@ ARGUMENTS = {  # what a verb is called with in Python's words; others are called
     "refit": "data.y + data.x",
     "all_fit": "['bobyqa', 'nlminbwrap']",
     "influence": "'g'",
+    "remedies": "['bobyqa']",
+    "simulated_residuals": "nsim=20, seed=1",
     "bootstrap": "nsim=20, seed=1",
     "power": "'. ~ . - x', nsim=2, seed=1",
     "power_curve": "'x', 'g', [6, 12], nsim=2, seed=1",

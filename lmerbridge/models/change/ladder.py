@@ -77,7 +77,7 @@ def _without_random(name: str, fit: KeptFit) -> trials.Trial:
     remedy = f"{name}: no random term is left"
     if any(block.kind in ("cs", "ar1") for block in fit.varcorr):
         return trials.Trial(remedy=remedy, fit=None, messages=("its structure has no theta of zero.",))
-    value = float(objective.deviance_at(fit, np.zeros(len(fit.theta)))[0])
+    value = rescale.criterion_at(fit, np.zeros(len(fit.theta)))
     return trials.Trial(remedy=remedy, fit=None, criterion=value, npar=len(fit.beta) + 1)
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmerbridge.bridge import lme4_has
-from lmerbridge.inputs import Spec
+from lmerbridge.bridge import lme4_has, notices
 from lmerbridge.models.change import scaling, trials
 from lmerbridge.models.extract import objective
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Design
+from lmerbridge.results import Array, Design
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def rescale(fit: KeptFit) -> Rescaled:
     original = objective.design(fit)
     scales = _keeping_model(fit, scales, original)
     trial = trials.attempt(
-        trials.SCALED, lambda: trials.fit_like(fit, _optimized(scaling.scaled_spec(fit.spec, scales)))
+        trials.SCALED, lambda: trials.fit_like(fit, trials.tightened(scaling.scaled_spec(fit.spec, scales)))
     )
     if trial.fit is None:
         return Rescaled(scales, (trial,))
@@ -43,12 +42,6 @@ def rescale(fit: KeptFit) -> Rescaled:
     if any(block.kind != "us" for block in fit.varcorr):
         return Rescaled(scales, (trial,), mapped)
     return Rescaled(scales, (trial, start_at(fit, mapped)), mapped, _digits_lost(fit, mapped))
-
-
-def _optimized(spec: Spec) -> Spec:
-    """Return the specification with lme4's own optimizer where it has none."""
-    controls = {name: value for name, value in spec.controls.items() if (name, value) != ("optimizer", None)}
-    return replace(spec, control=controls or None)
 
 
 def _keeping_model(fit: KeptFit, scales: scaling.Scaling, original: Design) -> scaling.Scaling:
@@ -74,9 +67,17 @@ def _spans(fit: KeptFit, scales: scaling.Scaling, original: Design) -> bool:
 def start_at(fit: KeptFit, mapped: scaling.Mapped) -> trials.Trial:
     """Fit a model on its own columns from an optimum that is mapped back."""
     start = {"par" if lme4_has("get_me_par") else "theta": mapped.theta}
-    return trials.attempt(trials.FROM_SCALED, lambda: trials.fit_like(fit, _optimized(replace(fit.spec, start=start))))
+    return trials.attempt(
+        trials.FROM_SCALED, lambda: trials.fit_like(fit, trials.optimized(replace(fit.spec, start=start)))
+    )
 
 
 def _digits_lost(fit: KeptFit, mapped: scaling.Mapped) -> float:
     """Return how far the criterion on a fit's own columns is from that on scaled ones, at the same parameters."""
-    return float(abs(objective.deviance_at(fit, mapped.theta)[0] - mapped.criterion))
+    return abs(criterion_at(fit, mapped.theta) - mapped.criterion)
+
+
+def criterion_at(fit: KeptFit, theta: Array) -> float:
+    """Return the criterion at a theta, without the warnings of the columns that the fit has given already."""
+    with notices.gather():
+        return float(objective.deviance_at(fit, theta)[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import perf_counter
 
@@ -13,9 +13,18 @@ import pandas as pd
 from lmerbridge.bridge import notices
 from lmerbridge.errors import LmerBridgeError, TimedOut
 from lmerbridge.inputs import Spec
+from lmerbridge.models.change.all_fit import DEFAULT, MAXFUN
 from lmerbridge.models.change.scaling import Mapped, Scaling
 from lmerbridge.models.kept import KeptFit, fit_spec
 
+TIGHT: dict[str, dict[str, float]] = {  # options of each optimizer
+    "nloptwrap": {"xtol_abs": 1e-12, "ftol_abs": 1e-12, "maxeval": MAXFUN},
+    "bobyqa": {"rhoend": 1e-10, "maxfun": MAXFUN},
+    "Nelder_Mead": {"FtolAbs": 1e-10, "FtolRel": 1e-15, "XtolRel": 1e-12, "maxfun": MAXFUN},
+    "nlminbwrap": {"rel.tol": 1e-14, "x.tol": 1e-12, "eval.max": MAXFUN, "iter.max": MAXFUN},
+    "nmkbw": {"tol": 1e-12, "maxfeval": MAXFUN},
+    "optimx": {"maxit": MAXFUN},
+}
 ENOUGH = 1e-3  # of the criterion: a difference that moves no test and no digit that is reported
 DIGITS = 1e-5  # of the criterion at one theta, in two units: what rounding may leave
 FITTED, SCALED, FROM_SCALED = "as fitted", "centre and scale", "start at the scaled optimum"
@@ -73,6 +82,19 @@ def attempt(remedy: str, fit: Callable[[], KeptFit]) -> Trial:
     except LmerBridgeError as error:
         return Trial(remedy=remedy, fit=None, messages=(str(error),), seconds=perf_counter() - began)
     return trial_of(remedy, found, perf_counter() - began)
+
+
+def optimized(spec: Spec) -> Spec:
+    """Return the specification with lme4's own optimizer where it has none."""
+    controls = {name: value for name, value in spec.controls.items() if (name, value) != ("optimizer", None)}
+    return replace(spec, control=controls or None)
+
+
+def tightened(spec: Spec) -> Spec:
+    """Return the specification with tight tolerances of its optimizer."""
+    controls = dict(optimized(spec).controls)
+    name = controls.setdefault("optimizer", DEFAULT)
+    return replace(spec, control={**controls, "optCtrl": {**controls.get("optCtrl", {}), **TIGHT.get(name, {})}})
 
 
 def fit_like(fit: KeptFit, spec: Spec) -> KeptFit:

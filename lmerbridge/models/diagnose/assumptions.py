@@ -151,7 +151,7 @@ def variance_inflation(vcov: Array, assign: Sequence[str], terms: Sequence[str])
     kept = np.array(assign, dtype=object)[inner]
     names = [term for term in terms if term in kept]
     if len(names) < 2:
-        return pd.DataFrame(columns=["gvif", "df", "adjusted"], dtype=float)
+        return pd.DataFrame(columns=["gvif", "df", "adjusted"], dtype=float).astype({"df": int})
     sd = np.sqrt(np.diag(vcov)[inner])
     corr = vcov[np.ix_(inner, inner)] / np.outer(sd, sd)
     own = {term: kept == term for term in names}

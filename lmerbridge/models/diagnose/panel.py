@@ -183,5 +183,5 @@ def _by_rank(ax: Axes, used: pd.DataFrame) -> None:
         for share in QUARTILES:
             at = [float(ranks[piece].mean()) for piece in pieces]
             ax.plot(at, [np.quantile(values[piece], share) for piece in pieces], color=RED, linewidth=1.2)
-    ax.set(xlabel="rank of the prediction, over n", ylabel="simulated residuals", ylim=(-0.02, 1.02))
+    ax.set(xlabel="rank of the prediction, over n", ylabel="simulated residuals", xlim=(0, 1), ylim=(-0.02, 1.02))
     ax.set_title("By prediction: quartiles on the dashed lines", fontsize=10)
