@@ -202,6 +202,16 @@ def test_simpler_models_are_steps_of_the_random_part(formula, steps):
     assert found.steps[-1].p_value < 0.05  # the intercepts are there, or a slope by chance
 
 
+def test_a_simpler_model_is_fitted_to_the_same_rows():
+    data = load_dataset("sleepstudy").assign(z=lambda data: np.sin(np.arange(180)))
+    data.loc[[3, 60], "z"] = np.nan
+    found = tried(quietly("Reaction ~ Days + (z | Subject)", data, na_action="omit"))
+    whole = quietly("Reaction ~ Days + (1 | Subject)", data.drop(index=[3, 60]))
+    assert found.steps[1].fit.formula == whole.formula
+    assert found.steps[1].criterion == pytest.approx(whole.criterion, abs=OPTIMUM)
+    assert found.steps[1].fit.nobs == 178
+
+
 def test_a_component_of_zero_goes_before_a_smaller_one():
     fit = checked("sleepstudy")
     component = simpler.smallest_component(fit, fit.spec.parsed, fit.design())

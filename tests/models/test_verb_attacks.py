@@ -38,6 +38,9 @@ VERBS = {
     "refit_ml": lambda fit, data: fit.refit_ml(),
     "bootstrap": lambda fit, data: fit.bootstrap(nsim=2, seed=1),
     "influence": lambda fit, data: fit.influence(data.columns[2]),
+    "check": lambda fit, data: fit.check(seed=1),
+    "simulated_residuals": lambda fit, data: fit.simulated_residuals(5, seed=1),
+    "remedies": lambda fit, data: fit.remedies(["bobyqa"]),
     "model_frame": lambda fit, data: fit.model_frame(),
     "me_parts": lambda fit, data: fit.me_parts(),
 }
