@@ -19,7 +19,7 @@ LOWER = 1e-3  # a criterion may be so much lower than R's recorded one, which an
 SCALES = {  # the case, what the column is made of Days, whether its own columns hold the digits
     "1e5": (lambda days: days * 1e5, True),
     "1e-5": (lambda days: days * 1e-5, True),
-    "+1e6": (lambda days: days + 1e6, False),
+    "+3e6": (lambda days: days + 3e6, False),
     "+1000": (lambda days: days + 1000, True),
 }
 
@@ -50,7 +50,7 @@ def scaled():
 def test_the_optimum_is_found_on_any_scale(case, scaled):
     found, fit = scaled[case], on_scale(case)
     jacobian = 2 * np.log(fit.spec.data.D.std())
-    assert found.lowest == pytest.approx(R["scaled"] + jacobian, abs=2e-4)  # what +1e6 loses of digits
+    assert found.lowest == pytest.approx(R["scaled"] + jacobian, abs=OPTIMUM)
     assert found.scaled.criterion == pytest.approx(R["scaled"] + jacobian, abs=OPTIMUM)
     assert found.exact == SCALES[case][1]
     assert isinstance(found.best, LmerFit)
@@ -92,8 +92,8 @@ def test_the_best_fit_has_all_verbs(scaled):
     own = checked("sleepstudy").predict(new.assign(Days=new.D / 1e5))
     np.testing.assert_allclose(best.predict(new), own, rtol=1e-4)
     assert best.update("Reaction ~ 1 + (1 | Subject)").nobs == 180
-    centred = scaled["+1e6"]
-    moved = centred.scaling.apply(new.assign(D=new.D / 1e5 + 1e6))
+    centred = scaled["+3e6"]
+    moved = centred.scaling.apply(new.assign(D=new.D / 1e5 + 3e6))
     np.testing.assert_allclose(centred.best.predict(moved), own, rtol=1e-4)
 
 
@@ -200,6 +200,17 @@ def test_simpler_models_are_steps_of_the_random_part(formula, steps):
     npar = [fit.npar, *(step.npar for step in found.steps)]
     assert all(later < earlier for earlier, later in pairwise(npar))
     assert found.steps[-1].p_value < 0.05  # the intercepts are there, or a slope by chance
+
+
+@pytest.mark.parametrize("case", SCALES)
+def test_simpler_models_are_tested_on_any_scale(case, scaled):
+    whole = R["without_correlations"]["chisq"] + R["without_slope"]["chisq"]
+    steps = {step.remedy.partition(":")[0]: step for step in scaled[case].steps}
+    alone, last = steps["without (D | Subject)"], steps["without correlations"]
+    before = scaled[case].best_trial if last.p_value < 0.05 else last
+    assert alone.criterion - scaled[case].lowest == pytest.approx(whole, abs=1e-3)
+    assert alone.chisq == pytest.approx(alone.criterion - before.criterion)
+    assert alone.p_value < 1e-8
 
 
 def test_a_simpler_model_is_fitted_to_the_same_rows():

@@ -82,10 +82,14 @@ def _without_random(name: str, fit: KeptFit) -> trials.Trial:
 
 
 def _tested(trial: trials.Trial, last: trials.Trial) -> trials.Trial:
-    """Return the trial with its likelihood ratio test against the last one."""
+    """Return the trial with its likelihood ratio test against the last one.
+
+    Both have the same fixed columns, and so the same Jacobian where these are scaled.
+    """
     from scipy.stats import chi2  # slow to load
 
-    if not np.isfinite(trial.criterion):
+    if not np.isfinite(trial.criterion) or last.fit is None:
         return trial
-    chisq, df = max(0.0, trial.criterion - last.criterion), last.npar - trial.npar
-    return replace(trial, chisq=chisq, df=float(df), p_value=float(chi2.sf(chisq, df)))
+    criterion = trial.criterion + (last.criterion - last.fit.criterion)
+    chisq, df = max(0.0, criterion - last.criterion), last.npar - trial.npar
+    return replace(trial, criterion=criterion, chisq=chisq, df=float(df), p_value=float(chi2.sf(chisq, df)))

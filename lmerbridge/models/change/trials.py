@@ -152,7 +152,9 @@ class Trials:
 
     @cached_property
     def lowest(self) -> float:
-        """The lowest criterion of the model."""
+        """The lowest criterion of the model: on scaled columns, where the original ones do not hold the digits."""
+        if self.scaled is not None and not self.exact:
+            return self.scaled.criterion
         return float(np.nanmin([trial.criterion for trial in self.trials]))
 
     @property
