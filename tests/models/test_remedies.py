@@ -149,6 +149,7 @@ def test_a_fit_that_is_singular_is_not_mended_and_its_simpler_model_costs_nothin
     assert found.best is fit
     text = found.explain()
     assert "The fit is singular, and nothing mends it" in text
+    assert "Of 1 principal component of the random effects of Batch, 0 above zero." in text
     assert "without (1 | Batch): no random term is left: it costs nothing" in text
     (step,) = found.steps
     assert step.criterion == pytest.approx(R["linear"], abs=1e-8)

@@ -46,7 +46,7 @@ def _step(name: str, last: trials.Trial, bars: simpler.Bars, scales: scaling.Sca
     like = last.fit
     assert like is not None  # noqa: S101 - the ladder ends there
     if not bars:
-        return _tested(_without_random(name, like), last)
+        return _tested(_without_random(name, like, last), last)
     spec = _on_rows(like, simpler.with_random(like.spec, bars))
     trial = trials.attempt(f"{name}: {spec.formula}", lambda: trials.fit_like(like, spec))
     if scales is not None and trial.fit is not None:
@@ -72,13 +72,13 @@ def _by_scaling(trial: trials.Trial, spec: Spec, scales: scaling.Scaling) -> tri
     return replace(rescale.start_at(plain, mapped), remedy=trial.remedy) if mapped else trial
 
 
-def _without_random(name: str, fit: KeptFit) -> trials.Trial:
+def _without_random(name: str, fit: KeptFit, last: trials.Trial) -> trials.Trial:
     """Return the model without its last random term, whose criterion is that of the fit at a theta of zero."""
     remedy = f"{name}: no random term is left"
     if any(block.kind in ("cs", "ar1") for block in fit.varcorr):
         return trials.Trial(remedy=remedy, fit=None, messages=("its structure has no theta of zero.",))
     value = rescale.criterion_at(fit, np.zeros(len(fit.theta)))
-    return trials.Trial(remedy=remedy, fit=None, criterion=value, npar=len(fit.beta) + 1)
+    return trials.Trial(remedy=remedy, fit=None, criterion=value, npar=last.npar - trials.free_parameters(fit))
 
 
 def _tested(trial: trials.Trial, last: trials.Trial) -> trials.Trial:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pandas as pd
+
 from lmerbridge.bridge import notices, time_limit
 from lmerbridge.models.change import all_fit, ladder, rescale, trials, wording
+from lmerbridge.models.extract import estimates
 from lmerbridge.models.kept import KeptFit
+from lmerbridge.results import SINGULAR
 
 
 def remedies(
@@ -74,10 +78,18 @@ def remedies(
             scaling=scaled.scales,
             mapped=scaled.mapped,
             digits_lost=scaled.digits_lost,
+            dimensions=_dimensions(next((trial.fit for trial in scaled.trials if trial.fit is not None), fit)),
             not_installed=absent,
             alpha=alpha,
         )
         return replace(found, steps=tuple(ladder.simplify(found)))
+
+
+def _dimensions(fit: KeptFit) -> pd.DataFrame:
+    """Return how many principal components the random effects of each group have, and how many are above zero."""
+    sizes = {group: pca.standard_deviations for group, pca in estimates.re_pca(fit).items()}
+    counts = {group: (len(sd), int((sd > SINGULAR).sum())) for group, sd in sizes.items()}
+    return pd.DataFrame.from_dict(counts, orient="index", columns=["components", "above_zero"])
 
 
 def _other_fits(

@@ -102,10 +102,15 @@ def fit_like(fit: KeptFit, spec: Spec) -> KeptFit:
     return fit_spec(type(fit), spec)
 
 
+def free_parameters(fit: KeptFit) -> int:
+    """Return the number of free parameters of the random part."""
+    return sum(len(block.par) for block in fit.varcorr)
+
+
 def trial_of(remedy: str, fit: KeptFit, seconds: float = np.nan) -> Trial:
     """Return the trial that a fit is."""
     said = tuple(str(notice) for notice in notices.of_conditions(fit.conditions))
-    npar = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
+    npar = len(fit.beta) + free_parameters(fit) + bool(fit.kind.scale(fit.sigma))
     return Trial(remedy=remedy, fit=fit, criterion=fit.criterion, npar=npar, messages=said, seconds=seconds)
 
 
@@ -125,6 +130,9 @@ class Trials:
         The estimates on scaled columns in the original units, None where they cannot be mapped.
     digits_lost : float
         How far lme4's criterion on the original columns is from that on the scaled ones at the same parameters.
+    dimensions : DataFrame
+        By grouping factor, the ``components`` of `re_pca` and how many are ``above_zero``, on columns of one size
+        where there are some.
     not_installed : mapping of str to str
         The optimizers that were not tried, with the R package each needs.
     alpha : float
@@ -136,6 +144,7 @@ class Trials:
     scaling: Scaling | None
     mapped: Mapped | None
     digits_lost: float
+    dimensions: pd.DataFrame
     not_installed: Mapping[str, str]
     alpha: float
 

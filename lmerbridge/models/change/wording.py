@@ -88,9 +88,12 @@ def _of_singular(found: Trials) -> Iterator[str]:
         )
     elif found.truly_singular:
         yield (
-            "The fit is singular, and nothing mends it: the optimum lies where a variance is zero or a correlation "
-            "one, whoever looks for it. The data do not support this random part; a simpler one is below."
+            "The fit is singular, and nothing mends it: the optimum itself lies where a variance is zero or a "
+            "correlation one. The data do not support this random part; simpler ones are below."
         )
+        for group, count, above in found.dimensions[["components", "above_zero"]].itertuples():
+            if above < count:
+                yield f"Of {amount(count, 'principal component')} of the random effects of {group}, {above} above zero."
 
 
 def _of_messages(found: Trials) -> Iterator[str]:
