@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import LmerControl, LmerFit, lmer, load_dataset
-from lmerbridge.errors import InvalidArgument, TimedOut
+from lmerbridge.errors import InvalidArgument, MissingColumns, TimedOut
 from lmerbridge.models.change import scaling, simpler
 from tests.models.checked import RECORDED, checked
 
@@ -179,6 +179,8 @@ def test_the_ladder_is_r_s_likelihood_ratio_tests():
         ),
         ("y ~ x + (f | g)", ["(1 | g)", None]),
         ("y ~ x + (0 + f | g)", ["(1 | g)", None]),
+        ("y ~ x + (f || g)", ["(0 + f | g)", "(1 | g)"]),
+        ("y ~ x + (1 | g) + (z | g:f)", ["(1 | g) + (1 | g:f) + (0 + z | g:f)", "(1 | g) + (1 | g:f)"]),
         ("y ~ x + (`a b` | g)", ["(1 | g) + (0 + `a b` | g)", "(1 | g)"]),
         ("y ~ x + (poly(x, 2) | g)", ["(1 | g) + (0 + poly(x, 2) | g)", "(1 | g)"]),
         ("y ~ 0 + x + offset(z) + (1 | g:f) + (x || g)", ["", ""]),
@@ -222,6 +224,18 @@ def test_a_simpler_model_is_fitted_to_the_same_rows():
     assert found.steps[1].fit.formula == whole.formula
     assert found.steps[1].criterion == pytest.approx(whole.criterion, abs=OPTIMUM)
     assert found.steps[1].fit.nobs == 178
+
+
+def test_simpler_models_are_found_by_the_columns_that_they_still_have():
+    rng = np.random.default_rng(7)
+    data = pd.DataFrame({"x": rng.normal(size=300) * 50 + 1000, "n": np.arange(300) % 5, "g": np.repeat(range(30), 10)})
+    slopes = rng.normal(size=(30, 2))[data.g]
+    data["y"] = rng.normal(size=300) + slopes[:, 0] + (data.x - 1000) / 50 * slopes[:, 1]
+    found = tried(quietly("y ~ x + (x + n | g)", data))
+    assert found.gap > 1
+    assert found.steps[0].fit is not None
+    with pytest.raises(MissingColumns, match="scaling names 'n'"):
+        found.scaling.apply(data[["x"]])
 
 
 def test_a_component_of_zero_goes_before_a_smaller_one():

@@ -67,7 +67,9 @@ def _by_scaling(trial: trials.Trial, spec: Spec, scales: scaling.Scaling) -> tri
     """Fit a model on scaled columns, and then on its own from that optimum."""
     plain = trial.fit
     assert plain is not None  # noqa: S101 - it is asked for where there is one
-    scaled = trials.attempt(trial.remedy, lambda: trials.fit_like(plain, scaling.scaled_spec(spec, scales))).fit
+    scaled = trials.attempt(
+        trial.remedy, lambda: trials.fit_like(plain, scaling.scaled_spec(spec, scales.of(spec.data)))
+    ).fit
     mapped = scaled and scaling.map_back(scaled, objective.design(scaled), objective.design(plain), plain)
     return replace(rescale.start_at(plain, mapped), remedy=trial.remedy) if mapped else trial
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from lmerbridge.errors import MissingColumns
 from lmerbridge.formula import Call, Node, tree_names, walk
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Array, CovarianceBlock, Design, Fit, RandomTerm, VarCorr, labels
@@ -39,6 +40,11 @@ class Scaling:
     def apply(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return data with the columns centred and scaled, the others as they are.
 
+        Raises
+        ------
+        MissingColumns
+            The data lack one of them.
+
         Examples
         --------
         >>> import pandas as pd
@@ -46,11 +52,17 @@ class Scaling:
         >>> scaling.apply(pd.DataFrame({"x": [10, 14]})).x.tolist()
         [0.0, 2.0]
         """
+        if lacking := [name for name in self.frame.index if name not in data.columns]:
+            raise MissingColumns(lacking, data.columns, where="the scaling")
         scaled = {
             name: (_numbers(data[name]) - center) / scale
             for name, center, scale in self.frame[["center", "scale"]].itertuples()
         }
         return data.assign(**scaled)
+
+    def of(self, data: pd.DataFrame) -> Scaling:
+        """Return the scaling of the columns that some data have."""
+        return Scaling(self.frame.loc[self.frame.index.isin(data.columns)])
 
     @property
     def extreme(self) -> bool:

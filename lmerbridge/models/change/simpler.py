@@ -67,16 +67,17 @@ def smallest_component(fit: Fit, formula: Formula, design: Design) -> Component 
 
 def without_component(formula: Formula, component: Component) -> tuple[Bar, ...]:
     """Return the random terms without a component, a factor without an intercept replaced by one."""
-    kept: list[Bar] = []
-    for bar in formula.random:
-        left = [product for product in products_of(bar) if product != component.product]
-        if bar != component.bar:
-            kept.append(bar)
-        elif left and component.bar.kind in ("us", "diag"):
-            kept.append(replace(bar, lhs=_lhs(left)))
-        elif len(component.columns) > 1 and component.bar.kind == "us" and not _is_basis(component.product):
-            kept.append(replace(bar, lhs=ONE))
-    return tuple(kept)
+    others = [bar for bar in formula.random if bar != component.bar]
+    left = [product for product in products_of(component.bar) if product != component.product]
+    intercept = any(bar.group == component.bar.group and () in products_of(bar) for bar in others)
+    if left and component.bar.kind in ("us", "diag"):
+        smaller = [replace(component.bar, lhs=_lhs(left))]
+    elif component.bar.kind == "us" and len(component.columns) > 1 and not (intercept or _is_basis(component.product)):
+        smaller = [replace(component.bar, lhs=ONE)]
+    else:
+        smaller = []
+    at = formula.random.index(component.bar)
+    return (*formula.random[:at], *smaller, *(bar for bar in formula.random[at:] if bar != component.bar))
 
 
 def with_random(spec: Spec, bars: Iterable[Bar]) -> Spec:
