@@ -238,6 +238,29 @@ def test_simpler_models_are_found_by_the_columns_that_they_still_have():
         found.scaling.apply(data[["x"]])
 
 
+def test_components_are_told_apart_by_their_names():
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(rng.normal(size=(400, 3)), columns=["y", "x", "xb"])
+    data = data.assign(
+        g=np.repeat(range(40), 10).astype(str), f=np.tile(["a", "b"], 200), f2=np.repeat(["a", "b", "b", "a"], 100)
+    )
+    data = data.assign(odd=np.where(data.f == "a", "z:v", "w"), f2=rng.permutation(data.f2))
+    effects = rng.normal(size=40).repeat(10)
+    data["y"] += data.x * effects * 3 + data.xb * effects[::-1] + effects
+    fit = quietly("y ~ 1 + (0 + x | g) + (0 + xb | g) + (1 | f2)", data)
+    blocks = {bar.lhs: block.terms for bar, block in simpler._pairs(fit, fit.spec.parsed)}
+    assert sorted(blocks.values()) == [("(Intercept)",), ("x",), ("xb",)]
+    assert simpler.smallest_component(fit, fit.spec.parsed, fit.design()).name in ("(xb | g)", "(1 | f2)")
+    fit = quietly("y ~ 1 + (0 + f | g) + (0 + f2 | g)", data)
+    pairs = [block.terms for _, block in simpler._pairs(fit, fit.spec.parsed)]
+    assert pairs == [("fa", "fb"), ("f2a", "f2b")]
+    fit = quietly("y ~ 1 + (odd | g) + (x | g)", data)
+    assert len(simpler.without_correlations(fit, fit.spec.parsed)) == 3  # a term that cannot be told stays
+    component = simpler.smallest_component(fit, fit.spec.parsed, fit.design())
+    assert len(simpler.without_component(fit.spec.parsed, component)) >= 1
+    assert tried(fit).steps
+
+
 def test_a_component_of_zero_goes_before_a_smaller_one():
     fit = checked("sleepstudy")
     component = simpler.smallest_component(fit, fit.spec.parsed, fit.design())

@@ -36,14 +36,20 @@ def without_correlations(fit: Fit, formula: Formula) -> tuple[Bar, ...] | None:
 
     A factor's columns stay together: `0 + f` has one more of them beside an intercept, which is no simpler model.
     """
-    parted = [_part(bar, block) for bar, block in _pairs(fit, formula)]
+    blocks = _pairs(fit, formula)
+    parted = [_part(bar, next((block for other, block in blocks if other is bar), None)) for bar in formula.random]
     found = tuple(bar for bars in parted for bar in bars)
     return found if len(found) > len(parted) else None
 
 
-def _part(bar: Bar, block: CovarianceBlock) -> list[Bar]:
+def _part(bar: Bar, block: CovarianceBlock | None) -> list[Bar]:
     products = products_of(bar)
-    if bar.kind != "us" or len(products) < 2 or not all(_is_numeric(product, block) for product in products):
+    if (
+        block is None
+        or bar.kind != "us"
+        or len(products) < 2
+        or not all(_is_numeric(product, block) for product in products)
+    ):
         return [bar]
     return [replace(bar, lhs=_lhs([product])) for product in products]
 
@@ -98,15 +104,25 @@ def products_of(bar: Bar) -> list[Product]:
 
 
 def _pairs(fit: Fit, formula: Formula) -> list[tuple[Bar, CovarianceBlock]]:
-    """Return each random term of the formula and its block, which lme4 puts into another order."""
+    """Return each random term of the formula and its block, which lme4 puts into another order.
+
+    Terms with longer names choose first, since the columns of a factor `f` begin as those of `f2` do. A term whose
+    columns cannot be told by their names has none.
+    """
     left = list(fit.varcorr)
-    pairs = []
-    for bar in formula.random:
-        block = next((block for block in left if _is_of(block, bar)), None)
-        if block is not None:
-            left.remove(block)
-            pairs.append((bar, block))
-    return pairs
+    pairs: dict[int, CovarianceBlock] = {}
+    for i in sorted(range(len(formula.random)), key=lambda i: -len(deparse(formula.random[i].lhs))):
+        found = [block for block in left if _is_of(block, formula.random[i])]
+        if found:
+            pairs[i] = max(found, key=lambda block: _exact(block, formula.random[i]))
+            left.remove(pairs[i])
+    return [(formula.random[i], pairs[i]) for i in sorted(pairs)]
+
+
+def _exact(block: CovarianceBlock, bar: Bar) -> int:
+    """Return how many columns are named as a component of the term."""
+    names = {_label(product) for product in products_of(bar)}
+    return sum(term.replace("`", "") in names for term in block.terms)
 
 
 def _is_of(block: CovarianceBlock, bar: Bar) -> bool:
@@ -126,6 +142,7 @@ def _owns(product: Product, term: str) -> bool:
 
 
 def _components(bar: Bar, block: CovarianceBlock) -> list[Component]:
+    """Return the components of a random term, none where their columns cannot be told by their names."""
     if bar.kind in ("cs", "ar1"):
         return [Component(bar, products_of(bar)[-1], tuple(range(len(block.terms))))]
     taken: set[int] = set()
@@ -134,7 +151,7 @@ def _components(bar: Bar, block: CovarianceBlock) -> list[Component]:
         columns = tuple(i for i, term in enumerate(block.terms) if i not in taken and _owns(product, term))
         taken.update(columns)
         found.append(Component(bar, product, columns))
-    return found
+    return found if all(component.columns for component in found) else []
 
 
 def _may_go(component: Component, others: Iterable[Component]) -> bool:
