@@ -173,6 +173,7 @@ def test_the_panel_has_a_plot_per_check(name, panels, checks):
     plt.close(found[0].figure)
 
 
+@pytest.mark.slow
 def test_the_panel_takes_axes_and_the_seed_draws_the_same(checks):
     axes = plt.subplots(2, 4)[1]
     lines = [checks["sleepstudy"].plot(axes, nsim=2)[5].lines[0].get_ydata() for _ in range(2)]

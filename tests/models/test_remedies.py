@@ -13,6 +13,7 @@ from lmerbridge.errors import InvalidArgument, MissingColumns, TimedOut
 from lmerbridge.models.change import scaling, simpler
 from tests.models.checked import RECORDED, checked
 
+pytestmark = pytest.mark.slow  # each fit is followed by ten
 R = RECORDED["remedies"]
 OPTIMUM = 1e-5  # of a criterion: optimizers stop within it of one another
 LOWER = 1e-3  # a criterion may be so much lower than R's recorded one, which another optimizer missed

@@ -124,15 +124,15 @@ def simulated_residuals(
         the residual is drawn between the share below and the share up to it. ``table`` has the tests: uniformity,
         dispersion, outliers, uniformity of sums by group and, of counts, zero inflation.
 
-    Notes
-    -----
-    The model was estimated from the rows that are tested, so that the p-values are too large rather than too small.
-
     Raises
     ------
     InvalidArgument
         The model has no such column.
     TimedOut
+
+    Notes
+    -----
+    The model was estimated from the rows that are tested, so that the p-values are too large rather than too small.
 
     References
     ----------
