@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_the_best_fit_has_all_verbs(scaled):
     centred = scaled["+3e6"]
     moved = centred.scaling.apply(new.assign(D=new.D / 1e5 + 3e6))
     np.testing.assert_allclose(centred.best.predict(moved), own, rtol=1e-4)
+
+
+def test_the_best_fit_is_on_scaled_columns_where_no_other_reaches_the_optimum(scaled):
+    found = scaled["1e5"]
+    kept = tuple(trial for trial in found.trials if trial.remedy in ("as fitted", "centre and scale"))
+    fewer = replace(found, trials=kept)
+    assert fewer.best is found.scaled.fit
+    assert "No fit on the columns as they are reaches it. `best` is therefore the fit on the columns" in fewer.explain()
+    assert replace(found, trials=kept[:1]).best is found.fitted.fit
 
 
 def test_a_column_is_not_centred_where_that_makes_another_model():

@@ -39,9 +39,8 @@ def rescale(fit: KeptFit) -> Rescaled:
     if mapped is None:
         return Rescaled(scales, (replace(trial, criterion=np.nan),))
     trial = replace(trial, criterion=mapped.criterion)
-    if any(block.kind != "us" for block in fit.varcorr):
-        return Rescaled(scales, (trial,), mapped)
-    return Rescaled(scales, (trial, start_at(fit, mapped)), mapped, _digits_lost(fit, mapped))
+    plain = all(block.kind == "us" for block in fit.varcorr)  # rounding would leave another structure
+    return Rescaled(scales, (trial, start_at(fit, mapped)), mapped, _digits_lost(fit, mapped) if plain else np.nan)
 
 
 def _keeping_model(fit: KeptFit, scales: scaling.Scaling, original: Design) -> scaling.Scaling:
@@ -66,7 +65,8 @@ def _spans(fit: KeptFit, scales: scaling.Scaling, original: Design) -> bool:
 
 def start_at(fit: KeptFit, mapped: scaling.Mapped) -> trials.Trial:
     """Fit a model on its own columns from an optimum that is mapped back."""
-    start = {"par" if lme4_has("get_me_par") else "theta": mapped.theta}
+    par = lme4_has("get_me_par")
+    start = {"par": np.concatenate([block.par for block in mapped.varcorr])} if par else {"theta": mapped.theta}
     return trials.attempt(
         trials.FROM_SCALED, lambda: trials.fit_like(fit, trials.optimized(replace(fit.spec, start=start)))
     )

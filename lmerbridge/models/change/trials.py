@@ -180,20 +180,22 @@ class Trials:
     def best_trial(self) -> Trial:
         """The fit itself where it is as good as any, or the trial of the lowest criterion.
 
-        It is one on the original columns where these hold enough digits.
+        It is one on the original columns where these hold enough digits and one of them reaches the lowest.
         """
         own = [trial for trial in self.trials if trial is not self.scaled and trial.fit is not None]
         near = [trial for trial in own if trial.criterion - self.lowest <= ENOUGH and self.exact]
         if self.fitted in near:
             return self.fitted
-        candidates = near or ([self.scaled] if self.scaled is not None and not self.exact else own)
-        return min(candidates, key=lambda trial: trial.criterion)
+        return min(near, key=lambda trial: trial.criterion) if near else self._scaled_or(own)
+
+    def _scaled_or(self, own: list[Trial]) -> Trial:
+        return min(own, key=lambda trial: trial.criterion) if self.scaled is None else self.scaled
 
     @property
     def best(self) -> KeptFit:
         """The fit of the lowest criterion, with all verbs.
 
-        Its columns are the original ones, or, where these lack the digits, those of `scaling`.
+        Its columns are the original ones, or, where none of them reaches the optimum, those of `scaling`.
         """
         assert self.best_trial.fit is not None  # noqa: S101 - candidates have one
         return self.best_trial.fit

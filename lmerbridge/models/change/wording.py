@@ -58,13 +58,15 @@ def _of_gap(found: Trials) -> Iterator[str]:
     if found.scaled is not None and found.scaled.criterion - found.lowest <= ENOUGH < found.gap:
         because = f"{SIZES} " if found.scaling is not None and found.scaling.extreme else ""
         yield f"{because}On centred and scaled columns the optimum is found."
-    if found.exact:
+    if found.best_trial is not found.scaled:
         yield f"`best` is the fit of {found.best_trial.remedy!r}, on the columns as they are."
         return
+    lost = f"at the same parameters its {name} is {found.digits_lost:.2g} off"
+    digits = f"The columns as they are do not hold the digits that lme4 needs: {lost}."
     yield (
-        f"The columns as they are do not hold the digits that lme4 needs: at the same parameters its {name} is "
-        f"{found.digits_lost:.2g} off. `best` is therefore the fit on the columns that `scaling` makes, for which new "
-        "data go through `scaling.apply`; `mapped` has its estimates in the original units."
+        f"{'No fit on the columns as they are reaches it.' if found.exact else digits} `best` is therefore the fit on "
+        "the columns that `scaling` makes, for which new data go through `scaling.apply`; `mapped` has its estimates "
+        "in the original units."
     )
 
 
