@@ -28,6 +28,19 @@ def one_panel(ax: Axes | None) -> Axes:
     return several_panels(None if ax is None else [ax], 1)[0]  # type: ignore[no-any-return]  # numpy's object
 
 
+def panel_grid(axes: Sequence[Axes] | Panels | None, count: int, columns: int = 3) -> Panels:
+    """Return the Axes given, as many as there are panels, or those of a new figure, several in a row."""
+    if axes is not None:
+        return several_panels(axes, count)
+    import matplotlib.pyplot as plt  # slow to load
+
+    rows = -(-count // columns)
+    found = plt.subplots(rows, columns, squeeze=False, figsize=(4.2 * columns, 3.4 * rows), layout="constrained")[1]
+    for empty in found.ravel()[count:]:
+        empty.remove()
+    return found.ravel()[:count]
+
+
 def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
     """Return the Axes given, as many as there are panels, or those of a new figure of pyplot's.
 

@@ -1,7 +1,7 @@
 """Write pupils.csv: nlme's data set bdf, 24 schools of it, as a school's office would send it.
 
-The numbers are those of bdf (Snijders & Bosker 1999). Ours are the semicolons, the words, the gaps, the wide form, and that
-pupils are counted anew in each school.
+The numbers are those of bdf (Snijders & Bosker 1999). The semicolons, the words, the gaps, the wide form
+and the count of pupils, anew in each school, are ours.
 """
 
 from pathlib import Path

@@ -63,6 +63,8 @@ ATTRIBUTES = {
     "design_matrix": "model_matrix() has the design of the fixed part.",
     **dict.fromkeys(("t_test", "f_test", "wald_test"), TESTS),
     "data": "get_data() has the data of the fit.",
+    **dict.fromkeys(("check_model", "diagnose"), "check() tests what it assumes, remedies() mends where it ended."),
+    "simulateResiduals": "write simulated_residuals().",
     "warnings": "conditions has the messages and warnings of R.",
     "bootstrap_ci": "confint(method='boot') gives intervals by bootstrap.",
     "bootMer": "write bootstrap().",

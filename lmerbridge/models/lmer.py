@@ -19,8 +19,8 @@ from lmerbridge.inputs import (
     check_methods,
     pandas_frame,
 )
-from lmerbridge.models.change import all_fit, update
-from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.change import all_fit, remedies, update
+from lmerbridge.models.diagnose import check, residuals, simulated
 from lmerbridge.models.explain import contributions
 from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured, variances
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
@@ -48,8 +48,9 @@ class LmerFit(KeptFit):
     intervals  confint, profile, devfun2, parameters
     means      emmeans, emtrends, ref_grid, joint_tests, effect, plot_effect
     predict    predict, simulate, fixed_design, scenarios
-    change     update, refit, refit_ml, all_fit
-    diagnose   resid, hatvalues, rstudent, cooks_distance, influence
+    change     update, refit, refit_ml, all_fit, remedies
+    diagnose   resid, hatvalues, rstudent, cooks_distance, influence, check,
+               simulated_residuals
     resample   bootstrap, interval_of, power, power_curve
     explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
@@ -100,6 +101,7 @@ class LmerFit(KeptFit):
     refit_ml = update.refit_ml
     update = update.update
     all_fit = all_fit.all_fit
+    remedies = remedies.remedies
 
     # diagnose
     resid = residuals.resid
@@ -107,6 +109,8 @@ class LmerFit(KeptFit):
     rstudent = residuals.rstudent
     cooks_distance = residuals.cooks_distance
     influence = residuals.influence
+    check = check.check
+    simulated_residuals = simulated.simulated_residuals
 
     # resample
     bootstrap = bootstrap.bootstrap

@@ -113,6 +113,9 @@ SMALL = {  # what a call is to have, or what makes it short
     "plot_waterfall": {"row": 0},
     "append_to": {"path": "log.csv"},
     "to_docx": {"path": "table.docx"},
+    "remedies": {"optimizers": ["bobyqa"]},
+    "simulated_residuals": {"nsim": 5},
+    "Checks.plot": {"nsim": 2},
     "eff_size": {"sigma": 1.0, "edf": 5.0},
     "reproduce": {"language": "r"},
     "DevianceFunction.__call__": {"theta": [1.0]},
@@ -193,6 +196,8 @@ def results(fit, smaller):
         "DevianceFunction": fit.devfun(),
         "Contributions": fit.contributions(),
         "ModelTable": lmerbridge.model_table(fit),
+        "Checks": fit.check(seed=1),
+        "SimulatedResiduals": fit.simulated_residuals(5, seed=1),
     }
     for label, value in values.items():
         yield from methods(value, label + ".")

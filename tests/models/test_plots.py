@@ -201,6 +201,8 @@ PICTURES = {  # what is drawn, and in how many panels
     "qq": (1, lambda fit, axes: fit.plot_qq(axes[0])),
     "ranef": (2, lambda fit, axes: fit.plot_ranef("Subject", axes)),
     "ranef_normal": (2, lambda fit, axes: fit.plot_ranef("Subject", axes, normal=True)),
+    "check": (8, lambda fit, axes: fit.check(seed=1).plot(axes, nsim=10)),
+    "simulated": (2, lambda fit, axes: fit.simulated_residuals(seed=1).plot(axes)),
 }
 
 

@@ -48,6 +48,9 @@ VERBS = {
     "interval_of": lambda fit, data: fit.interval_of(lambda each: each.predict(), nsim=2, seed=1),
     "compare_models": lambda fit, data: compare_models(fit, fit.update(". ~ 1 + " + random_part(fit)), boundary=True),
     "influence": lambda fit, data: fit.influence(data.columns[2]),
+    "check": lambda fit, data: fit.check(seed=1),
+    "simulated_residuals": lambda fit, data: fit.simulated_residuals(5, seed=1),
+    "remedies": lambda fit, data: fit.remedies(["bobyqa"]),
     "model_frame": lambda fit, data: fit.model_frame(),
     "me_parts": lambda fit, data: fit.me_parts(),
 }

@@ -39,6 +39,8 @@ ARGUMENTS = {  # what a verb is called with in Python's words; others are called
     "refit": "data.y + data.x",
     "all_fit": "['bobyqa', 'nlminbwrap']",
     "influence": "'g'",
+    "remedies": "['bobyqa']",
+    "simulated_residuals": "nsim=20, seed=1",
     "bootstrap": "nsim=20, seed=1",
     "interval_of": "lambda each: each.sigma, nsim=20, seed=1, method='normal'",
     "power": "'. ~ . - x', nsim=2, seed=1",

@@ -173,7 +173,7 @@ def all_fit(
     wanted = _check_optimizers(optimizers)
     with time_limit(timeout), progress_bar("optimizers", len(wanted), progress) as done:
         absent = _missing_packages(wanted)
-        start = _end(fit) if start_from_mle else fit.spec.start
+        start = end_of(fit) if start_from_mle else fit.spec.start
         spec = replace(fit.spec, start=start)
         fits: dict[str, KeptFit | LmerBridgeError] = {}
         times: dict[str, float] = {}
@@ -202,7 +202,7 @@ def _attempt(fit: KeptFit, spec: Spec) -> KeptFit | LmerBridgeError:
         return error
 
 
-def _end(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def end_of(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Return the parameters that lme4 optimized: theta, or those of a structured covariance."""
     par = lme4_has("get_me_par")
     return {"par" if par else "theta": call_on(fit, "optimized_parameters", par=par)["value"]}

@@ -68,7 +68,8 @@ def update(
         Seconds after which R is stopped. The default is no limit.
     **changes
         Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
-        ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default.
+        ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default. A start
+        is of its random terms: where these change, it is lmer's own.
         Weights, an offset or a subset given by the name of a column are taken from the new data.
 
     Returns
@@ -95,6 +96,8 @@ def update(
     with time_limit(timeout):
         if formula is not None:
             spec = _with_formula(spec, formula, inherited="contrasts" not in changes)
+            if "start" not in changes and spec.parsed.random != fit.spec.parsed.random:
+                spec = replace(spec, start=None)  # it was of other random terms
         try:
             updated = fit_spec(type(fit), spec)
         except MissingColumns as error:
