@@ -223,3 +223,9 @@ def test_digits_that_sums_of_squares_lose_are_named_and_a_constant_beside_them_i
         )
         assert size > trial.rounding
         assert judge(trial).reason.endswith(words)
+
+
+def test_what_r_says_of_a_model_is_no_warning_of_a_comparison(sleepstudy):
+    """R warns of scales whenever it makes the model's deviance function; the fit has said so."""
+    data = sleepstudy.assign(Days=sleepstudy["Days"] * 1e6)
+    assert "very different scales" in str(compare("Reaction ~ Days + (Days | Subject)", data).reference_fit.conditions)
