@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lmerbridge.bridge import notices
 from lmerbridge.models import KeptFit
 from lmerbridge.models.extract import objective
 from lmerbridge.parity.sparse import Objective
@@ -70,11 +71,13 @@ class Lme4Criterion:
 
     def values(self, points: Array) -> Array:
         """Evaluate lme4's ``devFunOnly`` function."""
-        return objective.deviance_at(self._fit, points)
+        with notices.gather():  # what R says of the model it has said of the fit
+            return objective.deviance_at(self._fit, points)
 
     def minima(self, starts: Array) -> tuple[Array, Array]:
         """Polish in R."""
-        return objective.polish(self._fit, starts)
+        with notices.gather():
+            return objective.polish(self._fit, starts)
 
     def starts(self) -> Array:
         """Give the ends of lme4's own optimizers: on small designs they lie in different basins."""
