@@ -27,7 +27,7 @@ from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
 from lmerbridge.models.means import effect, emmeans
-from lmerbridge.models.predict import design, predict, scenarios, simulate
+from lmerbridge.models.predict import predict, rows, scenarios, simulate
 from lmerbridge.models.resample import bootstrap, interval_of, power
 from lmerbridge.models.tidy import plots, tidy
 
@@ -93,7 +93,7 @@ class LmerFit(KeptFit):
     # predict
     predict = predict.predict
     simulate = simulate.simulate
-    fixed_design = design.fixed_design
+    fixed_design = rows.fixed_design
     scenarios = scenarios.scenarios
 
     # change

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.results.covariance import Array, correlation, triangle
-from lmerbridge.results.shown import shown
+from lmerbridge.results.display import shown
 
 
 @lru_cache(maxsize=256)

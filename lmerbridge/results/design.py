@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.results.covariance import Array
-from lmerbridge.results.shown import shown
+from lmerbridge.results.display import shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load, and few fits need it

@@ -16,8 +16,8 @@ from lmerbridge.errors import Condition, InvalidCall, amount
 from lmerbridge.results.block import labels
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
+from lmerbridge.results.display import shown
 from lmerbridge.results.kind import LMM, Kind
-from lmerbridge.results.shown import shown
 from lmerbridge.results.varcorr import VarCorr
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lmerbridge.errors import Condition, amount
 from lmerbridge.results.block import labels
 from lmerbridge.results.covariance import Array
+from lmerbridge.results.display import shown
 from lmerbridge.results.fit import LogLik
-from lmerbridge.results.shown import shown
 
 COLUMNS = ["estimate", "std_error", "t_value", "p_value"]
 

@@ -15,7 +15,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.results import sentences
 from lmerbridge.results.block import CovarianceBlock
 from lmerbridge.results.covariance import Array
-from lmerbridge.results.shown import shown
+from lmerbridge.results.display import shown
 
 
 @shown()

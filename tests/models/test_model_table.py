@@ -68,7 +68,10 @@ def test_rows_of_several_models_meet_under_one_name_and_in_one_order(three):
         *("(Intercept)", "Days", "SD of (Intercept) | Subject", "SD of Days | Subject"),
         *("Correlation of (Intercept), Days | Subject", "SD of residual"),
         *("N", "levels of Subject", "REML", "logLik", "AIC", "BIC"),
+        *("ICC", "R2 marginal", "R2 conditional"),
     ]
+    assert table.frame.loc[(FIT, "ICC", "value"), "slope"] == three[1].icc().adjusted
+    assert table.frame.loc[(FIT, "R2 conditional", "value"), "bars"] == three[2].r2().conditional
     assert np.isnan(table.frame.loc[(FIXED, "Days", "estimate"), "null"])
     assert dict(zip(table.cells.index, table.cells["null"], strict=True))[FIXED, "Days"] == ""
     assert table.cells.loc[FIT].loc["REML"].tolist() == ["yes", "yes", "no"]
@@ -125,8 +128,10 @@ def test_only_fits_are_taken(three):
         model_table(three[0].numbers(), ddf="Satterthwaite")
     with pytest.raises(InvalidCall):
         model_table(three[0], name="x")
-    numbers = model_table(*[fit.numbers() for fit in three])
-    assert numbers.frame.equals(model_table(*three).frame)
+    numbers, table = model_table(*[fit.numbers() for fit in three]).frame, model_table(*three).frame
+    of_model = table.index.get_level_values("row").isin(["ICC", "R2 marginal", "R2 conditional"])
+    assert numbers[~of_model].equals(table[~of_model])
+    assert numbers[of_model].isna().all(axis=None)
 
 
 class Cells(HTMLParser):
@@ -176,7 +181,7 @@ def test_odd_names_are_texts_in_latex(odd):
 
 def test_a_label_that_begins_with_a_bracket_is_no_argument_of_latex(three):
     table = model_table(three[1])
-    cells = table.cells.set_axis(pd.MultiIndex.from_tuples([(FIXED, "[x]"), (FIXED, "*x")] * 7)[: len(table.cells)])
+    cells = table.cells.set_axis(pd.MultiIndex.from_tuples([(FIXED, "[x]"), (FIXED, "*x")] * 9)[: len(table.cells)])
     cells.index.names = ["section", "label"]
     text = render.latex(cells, [], "")
     assert "\\\\\n[" not in text

@@ -13,14 +13,28 @@ import pandas as pd
 import pytest
 
 import lmerbridge
-from lmerbridge import compare, lm_list, model_table, params_template
+from lmerbridge import (
+    code_levels,
+    compare,
+    compare_models,
+    demean,
+    explain_formula,
+    group_summary,
+    hausman,
+    impute,
+    lm_list,
+    model_table,
+    mundlak_test,
+    params_template,
+    standardize,
+)
 from lmerbridge.bridge import host
 from lmerbridge.results import shown
 from tests.fits import fit_of
 
 MODEL = "Reaction ~ Days + (Days | Subject)", "sleepstudy"
-ROOMS = ("lmerbridge.models", "lmerbridge.results", "lmerbridge.parity.verdict")
-OTHERS = {"Kind", "Provenance", "Known"}  # no results: plain values that a dataclass's own repr tells
+ROOMS = ("lmerbridge.models", "lmerbridge.prepare", "lmerbridge.results", "lmerbridge.parity.verdict")
+OTHERS = {"Kind", "Provenance", "Known", "Trial"}  # no results: plain values that a dataclass's own repr tells
 
 
 class Anything(type):
@@ -98,6 +112,14 @@ def two(fit):
     return fit.refit_ml().anova(fit.refit_ml().update("Reaction ~ 1 + (1 | Subject)"))
 
 
+def remedies(fit):
+    return fit.remedies(["bobyqa"])
+
+
+def panel():
+    return fit_of("lang ~ IQ + (1 | class)", "nlschools")
+
+
 EXAMPLES = {  # one value of each class, and what its table has to show
     "LmerFit": (lambda fit: fit, "Days 10.467 Subject 18"),
     "KeptFit": (lambda fit: fit, "Days 10.467 Subject 18"),
@@ -137,6 +159,27 @@ EXAMPLES = {  # one value of each class, and what its table has to show
     "Comparison": (lambda fit: compare(*model()), "same_optimum fixef[Days]"),
     "LmList": (lambda fit: lm_list("Reaction ~ Days | Subject", fit.spec.data), "308 21.764"),
     "GroupEstimates": (lambda fit: lm_list("Reaction ~ Days | Subject", fit.spec.data).estimates, "coef squares"),
+    "R2": (lambda fit: fit.r2(), "0.2786 Subject"),
+    "ICC": (lambda fit: fit.icc(), "0.5205 Subject"),
+    "VarianceParts": (lambda fit: fit.icc().parts, "1698.08 Subject"),
+    "Intervals": (lambda fit: fit.interval_of(lambda f: f.sigma, nsim=3, seed=1), "25.591 conf_low"),
+    "SimulatedResiduals": (lambda fit: fit.simulated_residuals(5, seed=1), "uniformity"),
+    "Checks": (lambda fit: fit.check(seed=1), "normality 0.9014"),
+    "Test": (lambda fit: fit.check(seed=1).tests[0], "Shapiro-Wilk 0.9014"),
+    "Remedies": (remedies, "bobyqa 1743.6"),
+    "Scaling": (lambda fit: remedies(fit).scaling, "Days"),
+    "Mapped": (lambda fit: remedies(fit).mapped, "10.467"),
+    "Scenarios": (lambda fit: fit.scenarios(fit.spec.data.head(2), {"Days": 3}), "difference"),
+    "Effect": (lambda fit: fit.effect("Days"), "estimate Days"),
+    "MundlakTest": (lambda fit: mundlak_test(panel()), "IQ_between"),
+    "HausmanTest": (lambda fit: hausman(panel(), method="ml"), "IQ"),
+    "ModelComparison": (lambda fit: compare_models(fit, fit.update("Reaction ~ 1 + (1 | Subject)")), "rmse weight"),
+    "GroupSummary": (lambda fit: group_summary(fit.spec.data, "Subject"), "Subject 18 Days"),
+    "Explanation": (lambda fit: explain_formula(MODEL[0], fit.spec.data), "Days Subject 18"),
+    "Imputation": (lambda fit: impute(fit.spec.data, "Days", "Subject"), "Reaction 249.56"),
+    "Demeaned": (lambda fit: demean(fit.spec.data, "Days", "Subject"), "Days_within -4.5"),
+    "Standardized": (lambda fit: standardize(fit.spec.data, "Days"), "-1.562"),
+    "Codes": (lambda fit: code_levels(fit.spec.data, ["Subject", "Days"]), "308/0"),
     "NewParams": (lambda fit: params_template("~ Days + (Days | Subject)"), "theta Days"),
 }
 

@@ -14,7 +14,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from lmerbridge.errors import MissingColumns
 from lmerbridge.formula import Call, Node, tree_names, walk
 from lmerbridge.inputs import Spec
-from lmerbridge.results import Array, CovarianceBlock, Design, Fit, RandomTerm, VarCorr, labels
+from lmerbridge.results import Array, CovarianceBlock, Design, Fit, RandomTerm, VarCorr, labels, shown
 from lmerbridge.results.covariance import join, split
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ FAR = 100.0  # times one, or a standard deviation
 SPAN = 1e-7  # of a column's largest value: what may be left of it by columns that span it
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Scaling:
     """Numeric columns less a centre, over a scale.
 
@@ -75,7 +76,8 @@ class Scaling:
         return Scaling(self.frame.assign(center=self.frame["center"].where(~self.frame.index.isin(names), 0.0)))
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Mapped:
     """Estimates of a fit to scaled columns, in the units of the original columns.
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import amount
-from lmerbridge.results import Array
+from lmerbridge.results import Array, shown
 
 ALPHA = 0.05  # where a sentence speaks of evidence
 SHAPIRO = (3, 5000)  # values that Royston's approximation, R's shapiro.test, is made for
@@ -21,7 +21,8 @@ PER_GROUP = 3  # rows of a group: two are equally far from their median, whateve
 HIGH = (5.0, 10.0)  # variance inflation, moderate and high
 
 
-@dataclass(frozen=True)
+@shown()
+@dataclass(frozen=True, repr=False)
 class Test:
     """One check of a model.
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import NotExpressible
-from lmerbridge.results import SINGULAR, Array, CovarianceBlock, Fit, RandomTerm
+from lmerbridge.results import SINGULAR, Array, CovarianceBlock, Fit, RandomTerm, shown
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class VarianceParts:
     """The variance of the response, less its offset, by the parts of the model that explain it.
 
@@ -64,6 +65,7 @@ class VarianceParts:
         return self.frame.to_string(index=False, na_rep="") + self.notes
 
 
+@shown("frame", "parts")
 @dataclass(frozen=True, eq=False, repr=False)
 class ICC:
     """Intraclass correlation of a fit.
@@ -108,6 +110,7 @@ class ICC:
     __repr__ = __str__
 
 
+@shown("frame", "parts")
 @dataclass(frozen=True, eq=False, repr=False)
 class R2:
     """Nakagawa's R squared of a fit.

@@ -15,6 +15,7 @@ from lmerbridge.inputs import check_signature
 from lmerbridge.models.change import update
 from lmerbridge.models.infer import components, within
 from lmerbridge.models.kept import KeptFit
+from lmerbridge.results import shown
 
 HausmanMethod = Literal["reml", "ml", "swar", "walhus", "amemiya", "nerlove"]
 ROUNDING = 1e-10  # of the within estimator's variances: what the difference of two covariances may leave
@@ -26,6 +27,7 @@ INDEFINITE = (
 )
 
 
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class HausmanTest:
     """A comparison of fixed and random effects.

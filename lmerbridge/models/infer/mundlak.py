@@ -15,9 +15,10 @@ from lmerbridge.formula import Call, Name, deparse, join_trees
 from lmerbridge.inputs import Spec, check_signature
 from lmerbridge.models.infer.within import group_rows, names_of, quadratic_form
 from lmerbridge.models.kept import KeptFit, fit_spec
-from lmerbridge.results import Array
+from lmerbridge.results import Array, shown
 
 
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class MundlakTest:
     """A test of the group means of predictors, added to a model.

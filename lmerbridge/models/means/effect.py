@@ -18,6 +18,7 @@ from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means import emmeans
 from lmerbridge.models.means.methods import Names, name_list
 from lmerbridge.models.means.predictors import ALONG, Predictor, predictors_of
+from lmerbridge.results import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ CELLS = 10000  # of a grid, emmeans' own limit
 
 
 @check_methods
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class Effect:
     """Means of the response along a predictor, with the rows of the fit beside them.

@@ -15,12 +15,14 @@ from lmerbridge.errors import InvalidArgument, MissingColumns, amount
 from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.models.predict import effects, predict, rows
+from lmerbridge.results import shown
 
 Change: TypeAlias = Mapping[str, Any]
 Changes: TypeAlias = Annotated[Change | Mapping[str, Change] | Sequence[Change], "see `read_changes`"]
 EXPECTED = "a mapping of columns to values or functions, or a mapping or list of several such, is expected"
 
 
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class Scenarios:
     """Predictions of rows as they are and with columns changed.

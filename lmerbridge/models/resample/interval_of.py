@@ -13,11 +13,13 @@ from lmerbridge.errors import EngineFailed, InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.resample.bootstrap import Bootstrap, bootstrap
 from lmerbridge.models.resample.refitted import refitted
+from lmerbridge.results import shown
 
 Method: TypeAlias = Literal["percentile", "basic", "normal"]
 OF_BOOT: dict[Method, Literal["perc", "basic", "norm"]] = {"percentile": "perc", "basic": "basic", "normal": "norm"}
 
 
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class Intervals:
     """Intervals of the numbers that a function of a fit gives.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import pandas as pd
 
 from lmerbridge.inputs import Ddf
+from lmerbridge.models.extract import variances
 from lmerbridge.models.infer import anova
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.tidy.tidy import Interval, Scale
@@ -23,6 +25,9 @@ GOODNESS: dict[str, Callable[[Fit], float]] = {  # what tells of a fit as a whol
     "logLik": lambda fit: float(fit.loglik),
     "AIC": lambda fit: fit.aic,
     "BIC": lambda fit: fit.bic,
+    "ICC": lambda fit: variances.icc(fit).adjusted if isinstance(fit, KeptFit) else math.nan,
+    "R2 marginal": lambda fit: variances.r2(fit).marginal if isinstance(fit, KeptFit) else math.nan,
+    "R2 conditional": lambda fit: variances.r2(fit).conditional if isinstance(fit, KeptFit) else math.nan,
 }
 
 

@@ -18,7 +18,7 @@ ROWS, FEW, COLUMNS, WIDE = 60, 10, 20, 100  # rows that are shown whole, else ho
 
 
 def shown(*names: str) -> Callable[[C], C]:
-    """Give a class of results its text, where it has none of its own, and its HTML for a notebook.
+    """Give a class of results its text and its HTML for a notebook, where it has none of its own.
 
     Both show what the value is and the attributes that are named: without names its ``frame``, or else each of its
     fields. A cell of a notebook shows any result at once, so neither may call R.
@@ -41,7 +41,8 @@ def shown(*names: str) -> Callable[[C], C]:
 
     def decorate(of: C) -> C:
         own = vars(of).get("__repr__") or vars(of).get("__str__") or text_of
-        for name, value in {"_shown_names": names, "__repr__": own, "_repr_html_": html_of}.items():
+        html = vars(of).get("_repr_html_") or html_of
+        for name, value in {"_shown_names": names, "__repr__": own, "_repr_html_": html}.items():
             setattr(of, name, value)
         return of
 
