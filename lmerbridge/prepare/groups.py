@@ -139,9 +139,15 @@ def _others(
 
 def _sizes(groups: RowGroups) -> dict[str, float]:
     sizes = groups.sizes
-    spread = (sizes.min(), np.median(sizes), sizes.max()) if len(sizes) else (0, np.nan, 0)
-    found = {"levels": len(sizes), "rows": sizes.sum()}
-    return found | dict(zip(("min", "median", "max"), spread, strict=True)) | {"singletons": (sizes == 1).sum()}
+    low, middle, high = (sizes.min(), np.median(sizes), sizes.max()) if len(sizes) else (0, np.nan, 0)
+    return {
+        "levels": len(sizes),
+        "rows": int(sizes.sum()),
+        "min": int(low),
+        "median": float(middle),
+        "max": int(high),
+        "singletons": int((sizes == 1).sum()),
+    }
 
 
 def _distinct(series: pd.Series) -> Codes | None:
