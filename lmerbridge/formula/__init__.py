@@ -1,5 +1,6 @@
 """A model formula as a value, read without R."""
 
+from lmerbridge.formula.allowed import check_left
 from lmerbridge.formula.change import hide_comparisons, read_change, show_comparisons
 from lmerbridge.formula.formula import Formula, parse, parse_fixed, parse_list, parse_right
 from lmerbridge.formula.parser import read_expression
@@ -41,6 +42,7 @@ __all__ = [
     "String",
     "Terms",
     "abbreviate",
+    "check_left",
     "deparse",
     "expand",
     "fold",

@@ -1,9 +1,10 @@
 """What a user hands in: a model's specification, its control and its data."""
 
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, as_numbers, draw_seed
-from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
+from lmerbridge.inputs.control import OPTIMIZERS, GlmerControl, LmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
+from lmerbridge.inputs.glmerspec import GlmerSpec
 from lmerbridge.inputs.hints import ATTRIBUTES, hint_of_argument, unknown_name
 from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
 from lmerbridge.inputs.spec import (
@@ -28,6 +29,8 @@ __all__ = [
     "DoubleBar",
     "FactorContrasts",
     "Frame",
+    "GlmerControl",
+    "GlmerSpec",
     "LmerControl",
     "NaAction",
     "RowVector",

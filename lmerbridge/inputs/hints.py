@@ -12,13 +12,16 @@ GROUPING = "the grouping stands in the formula, as '... + (x | group)'."
 INTERVALS = "se_fit=True gives standard errors; quantiles of simulate() or bootstrap() are intervals."
 OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
 WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
-NO_GLMER = "generalized and nonlinear models are not wrapped; lmer fits a Gaussian response."
+GLMER = "lmer fits a Gaussian response, and glmer(formula, data, family) those of other families."
+NO_NLMER = "nonlinear models and a negative binomial shape that is estimated are not wrapped yet."
 PARALLEL = "write jobs=, the number of processes."
 TESTS = "contest() tests linear combinations of the fixed effects, anova(ddf=...) the terms."
 MEANS = "emmeans(specs, by) has the means, and its contrast() and pairs() their contrasts."
 
 ARGUMENTS = {  # of one function, or of any
-    **dict.fromkeys(("family", "nAGQ"), NO_GLMER),
+    "family": GLMER,
+    "nAGQ": "write n_agq=, which glmer has.",
+    "glmer.REML": "there is no REML of a generalized model; leave it out.",
     "lmer.method": f"reml=True or False chooses the criterion; of an optimizer, {OPTIMIZER}",
     **dict.fromkeys(("optimizer", "maxiter", "full_output"), OPTIMIZER),
     "verbose": "R's trace is not wrapped; fit.optinfo tells where the optimizer ended.",
@@ -81,7 +84,9 @@ EXPORTS = {
     **dict.fromkeys(
         ("mixedlm", "MixedLM"), "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM."
     ),
-    **dict.fromkeys(("glmer", "Glmer", "glmer_nb", "nlmer", "glmerControl", "nlmerControl"), NO_GLMER),
+    "Glmer": GLMER,
+    "glmerControl": "write GlmerControl(...).",
+    **dict.fromkeys(("glmer_nb", "nlmer", "nlmerControl"), NO_NLMER),
     **{name: f"it is asked of a fit, as fit.{name}: lmer(formula, data) makes one." for name in ASKED.split()},
     "bootMer": "it is fit.bootstrap().",
 }

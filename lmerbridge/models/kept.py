@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -197,7 +197,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         spec=spec,
         _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
-        **replies.fit_fields(described),
+        **replies.fit_fields(described, bool(spec.kind.scale(described.sigma))),
     )
 
 
@@ -294,7 +294,7 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
         missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
     yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
-    free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
+    free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + fit.kind.others
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):
         yield notices.of_autoscale()
@@ -303,19 +303,18 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
 
 def _snapshot(spec: Spec) -> Spec:
     """Return the specification with its data as it is now: the caller's frame may change after the fit."""
-    named = [given for given in (spec.weights, spec.offset, spec.subset) if isinstance(given, str)]
+    vectors: dict[str, Any] = {name: _row_vector(spec, name) for name in spec.vectors}
+    named = [given for given in vectors.values() if isinstance(given, str)]
     return replace(
         spec,
         formula=spec.parsed.text,
         data=_columns(spec.data, list(dict.fromkeys([*spec.parsed.variables, *named]))),
         contrasts=deepcopy(spec.contrasts),
-        weights=_row_vector(spec, "weights"),
-        offset=_row_vector(spec, "offset"),
-        subset=_row_vector(spec, "subset"),
+        **vectors,
     )
 
 
-def _row_vector(spec: Spec, argument: Literal["weights", "offset", "subset"]) -> RowVector:
+def _row_vector(spec: Spec, argument: str) -> RowVector:
     """Return a copy of an array, or the name of a column as it is.
 
     A column is looked up by its name in other data as well.

@@ -3,19 +3,23 @@
 from lmerbridge.errors import Condition
 from lmerbridge.results.covariance import SINGULAR, Array, triangle
 from lmerbridge.results.design import Design, RandomTerm
-from lmerbridge.results.fit import Fit, GroupModes, LogLik, Numbers, Provenance, Tables
+from lmerbridge.results.family import Family, read_family
+from lmerbridge.results.fit import Fit, GlmNumbers, GroupModes, LogLik, Numbers, Provenance, Tables
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
-from lmerbridge.results.kind import LMM, Kind
+from lmerbridge.results.kind import GLMM, LMM, Kind, glmm
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
 
 __all__ = [
+    "GLMM",
     "LMM",
     "SINGULAR",
     "Array",
     "Condition",
     "CovarianceBlock",
     "Design",
+    "Family",
     "Fit",
+    "GlmNumbers",
     "GroupEstimates",
     "GroupModes",
     "GroupedFit",
@@ -26,7 +30,9 @@ __all__ = [
     "RandomTerm",
     "Tables",
     "VarCorr",
+    "glmm",
     "labels",
     "long_table",
+    "read_family",
     "triangle",
 ]

@@ -6,13 +6,14 @@ What lives on a higher floor is named here, as R's functions are, and looked up 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import EngineFailed, UnfitData
+from lmerbridge.results.family import Family
 
 Values: TypeAlias = NDArray[Any]
 EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response"
@@ -40,7 +41,11 @@ class Kind:
     family, link : str
         Distribution of the response, and link to the linear predictor.
     functions : frozenset of str
-        What a formula may call beside the functions that every formula may.
+        What the left side of a formula may call beside the functions that every formula may.
+    start : tuple of str
+        What ``start=`` may name.
+    stages : int
+        Optimizations of a fit, one after another, each of which may have an optimizer of its own.
     response : mapping of str to str
         For each kind of column that cannot be the response, what to do about it.
     check_response : function of an array and a boolean
@@ -51,12 +56,18 @@ class Kind:
         Refuses a fit by its residual standard deviation, beside the response and the weights, one per row used.
     scale : function of a float
         Quantities that follow from the residual standard deviation, by their names in reports.
+    level_per_row : bool
+        Whether a grouping factor may have a level of its own in each row.
+    others : int
+        Parameters beside the fixed effects and the covariances.
+    statistic : str
+        What the ratio of an estimate to its standard error is called.
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
-        The class of `lmerbridge.parity.sparse` that evaluates the criterion without R.
+        The class of `lmerbridge.parity.sparse` that evaluates the criterion without R, "" where none does.
     criterion : str
-        The class of `lmerbridge.parity.criterion` that evaluates it in R.
+        The class of `lmerbridge.parity.criterion` that evaluates it in R, "" where none does.
     """
 
     name: str
@@ -66,11 +77,16 @@ class Kind:
     family: str
     link: str
     functions: frozenset[str]
+    start: tuple[str, ...]
+    stages: int
     response: Mapping[str, str]
     check_response: Callable[[Values, bool], str]
     check_predictor: Callable[[Values], str]
     check_sigma: Callable[[float, Values, Values], None]
     scale: Callable[[float], dict[str, float]]
+    level_per_row: bool
+    others: int
+    statistic: str
     criteria: tuple[str, str]
     objective: str
     criterion: str
@@ -135,11 +151,38 @@ def check_residual(sigma: float, response: Values, weights: Values) -> None:
         raise UnfitData(f"{EXACT}. The residual standard deviation is {scaled:.3g}, the response's {spread:.3g}.")
 
 
+def check_number(sigma: float, response: Values, weights: Values) -> None:
+    """Refuse a fit without numbers.
+
+    Raises
+    ------
+    EngineFailed
+        Its standard deviation is NaN.
+    """
+    if sigma != sigma:  # NaN
+        raise EngineFailed(NO_NUMBERS)
+
+
+def leave_to_r(values: Values, offset: bool) -> str:
+    """Return that nothing is wrong with a response, which R's side judges by its family."""
+    return ""
+
+
+def no_quantities(sigma: float) -> dict[str, float]:
+    """Return no quantities, of a family whose dispersion is known."""
+    return {}
+
+
 def residual_quantities(sigma: float) -> dict[str, float]:
     """Return the residual standard deviation and variance, by their names in reports."""
     return {"sigma": sigma, "sigma2": sigma**2}
 
 
+TIMES = {
+    "date": "subtract a first day and count days, with .dt.days",
+    "instant": "subtract a first moment and count seconds, with .dt.total_seconds()",
+    "duration": "count its seconds, with .dt.total_seconds()",
+}
 LMM = Kind(
     name="lmm",
     fit="fit_lmer",
@@ -148,18 +191,65 @@ LMM = Kind(
     family="gaussian",
     link="identity",
     functions=frozenset(),
+    start=("theta", "par"),
+    stages=1,
     response={
         "text": "convert it to numbers, with pd.to_numeric",
         "category": "take its .cat.codes, or model it as what it is: not by a linear mixed model",
-        "date": "subtract a first day and count days, with .dt.days",
-        "instant": "subtract a first moment and count seconds, with .dt.total_seconds()",
-        "duration": "count its seconds, with .dt.total_seconds()",
+        **TIMES,
     },
     check_response=check_spread,
     check_predictor=check_scale,
     check_sigma=check_residual,
     scale=residual_quantities,
+    level_per_row=False,
+    others=1,
+    statistic="t_value",
     criteria=("deviance", "REMLcrit"),
     objective="Objective",
     criterion="Lme4Criterion",
 )
+
+
+GLMM = replace(
+    LMM,
+    name="glmm",
+    fit="fit_glmer",
+    reply="GlmerReply",
+    control="GlmerControl",
+    family="binomial",
+    link="logit",
+    functions=frozenset(("cbind",)),
+    start=("theta", "par", "beta"),
+    stages=2,
+    response={"text": "make it True and False, or a categorical with two levels", **TIMES},
+    check_response=leave_to_r,
+    check_sigma=check_number,
+    scale=no_quantities,
+    level_per_row=True,
+    others=0,
+    statistic="z_value",
+    criteria=("-2 logLik", "-2 logLik"),
+    objective="",
+    criterion="",
+)
+NUMERIC = {"text": LMM.response["text"], "category": "count or measure it", **TIMES}
+
+
+def glmm(family: Family) -> Kind:
+    """Return the kind of generalized linear mixed model that a family makes.
+
+    Examples
+    --------
+    >>> kind = glmm(Family("Gamma", "log"))
+    >>> kind.family, kind.link, kind.others
+    ('Gamma', 'log', 1)
+    """
+    return replace(
+        GLMM,
+        family=family.name,
+        link=family.link,
+        response=GLMM.response if family.name == "binomial" else NUMERIC,
+        scale=residual_quantities if family.has_scale else no_quantities,
+        others=int(family.has_scale),
+    )

@@ -96,11 +96,13 @@ class CovarianceBlock:
 class VarCorr:
     """Variances and correlations of the random terms, and the residual standard deviation.
 
-    Iterates over its blocks in lme4's order; ``varcorr["Subject"]`` finds one by name.
+    Iterates over its blocks in lme4's order; ``varcorr["Subject"]`` finds one by name. A model whose family has no
+    dispersion to estimate, as binomial and poisson, has no residual.
     """
 
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
+    has_residual: bool = True
 
     def __iter__(self) -> Iterator[CovarianceBlock]:
         return iter(self.blocks)
@@ -137,7 +139,8 @@ class VarCorr:
             for i, j in _cells(len(b.terms), order):
                 names = (b.terms[i], None if i == j else b.terms[j])
                 rows.append((b.name, *names, b.covariance[j, i], b.stddev[i] if i == j else b.correlation[j, i]))
-        rows.append(("Residual", None, None, self.residual_sd**2, self.residual_sd))
+        if self.has_residual:
+            rows.append(("Residual", None, None, self.residual_sd**2, self.residual_sd))
         table = pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"], dtype=object)
         return table.astype({"vcov": float, "sdcor": float})
 

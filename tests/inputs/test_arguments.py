@@ -273,7 +273,7 @@ def test_an_argument_under_two_names_is_an_error(fit):
 
 CALLS = {
     "REML": (lambda fit: lmer(MODEL, fit.spec.data, REML=False), r"lmer has no argument 'REML': write reml="),
-    "family": (lambda fit: lmer(MODEL, fit.spec.data, family="binomial"), "not wrapped; lmer fits a Gaussian"),
+    "family": (lambda fit: lmer(MODEL, fit.spec.data, family="binomial"), "lmer fits a Gaussian"),
     "groups": (lambda fit: lmer(MODEL, fit.spec.data, groups="Subject"), r"stands in the formula"),
     "of compare": (lambda fit: compare(MODEL, fit.spec.data, REML=False), r"write reml="),
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),

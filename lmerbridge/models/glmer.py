@@ -1,0 +1,173 @@
+"""`glmer`, as in R, and the fit it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from lmerbridge.bridge import notices, time_limit
+from lmerbridge.inputs import (
+    DoubleBar,
+    FactorContrasts,
+    Frame,
+    GlmerControl,
+    GlmerSpec,
+    NaAction,
+    RowVector,
+    Start,
+    check_keywords,
+    check_methods,
+    pandas_frame,
+)
+from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.extract import estimates, matrices
+from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
+from lmerbridge.results import Family, GlmNumbers
+
+
+@check_methods
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class GlmerFit(KeptFit, GlmNumbers):
+    """A fit of a generalized linear mixed model by lme4: its numbers, and the verbs that R has for it.
+
+    ``coefficients`` have Wald's z tests. ``criterion`` is -2 log-likelihood, and ``residual_deviance`` what R's
+    ``deviance`` is of such a fit. ``residuals`` are R's, of the deviance.
+    """
+
+    spec: GlmerSpec
+
+    # diagnose
+    resid = residuals.resid
+
+    # extract
+    coef = property(estimates.coef)
+    family = property(matrices.family)
+
+    @property
+    def _method(self) -> str:
+        if self.spec.n_agq > 1:
+            return f"quadrature of {self.spec.n_agq} nodes"
+        return "Laplace's approximation" if self.spec.n_agq else "penalized weighted least squares"
+
+    @cached_property
+    def coefficients(self) -> pd.DataFrame:
+        """Table by term: estimate, std_error, z_value, p_value."""
+        return super().coefficients.assign(p_value=self.p_values)
+
+
+@check_keywords
+def glmer(
+    formula: str,
+    data: Frame,
+    family: str | Family,
+    *,
+    n_agq: int = 1,
+    weights: RowVector = None,
+    offset: RowVector = None,
+    subset: RowVector = None,
+    na_action: NaAction | None = None,
+    contrasts: FactorContrasts | None = None,
+    start: Start | None = None,
+    control: GlmerControl | Mapping[str, Any] | None = None,
+    mustart: RowVector = None,
+    etastart: RowVector = None,
+    allow: Sequence[str] = (),
+    double_bar: DoubleBar = "split",
+    timeout: float | None = None,
+) -> GlmerFit:
+    """Fit a generalized linear mixed model with lme4: R's ``glmer``.
+
+    Parameters
+    ----------
+    formula : str
+        As for `lmer`. The response is a column of counts, of proportions with their numbers of trials as ``weights``,
+        of booleans, or a categorical with two levels, of which the second is the success; or, of a binomial model,
+        ``cbind(successes, failures)``.
+    data : DataFrame
+        As for `lmer`.
+    family : str or Family
+        Distribution of the response and link: ``"binomial"``, ``"binomial(probit)"``, ``"poisson"``,
+        ``"Gamma(log)"``, ``"inverse.gaussian"``, ``"gaussian(log)"``, ``"negative.binomial(2)"`` with a known shape.
+    n_agq : int
+        Nodes of the adaptive Gauss-Hermite quadrature by which random effects are integrated out. 1 is Laplace's
+        approximation. More are for one random effect per group, and their log-likelihood lacks that of the saturated
+        model, ``fit.loglik.constant``. 0 is quicker, and no maximum likelihood.
+    weights : column name or array of one number per row
+        Numbers of trials of proportions; of other families, prior weights.
+    offset, subset, na_action, contrasts
+        As for `lmer`; the offset is on the scale of the link.
+    start : array or mapping
+        Theta, or ``{"theta": ..., "beta": ...}``.
+    control : GlmerControl or mapping
+        How to optimize and what to check; as a mapping, arguments of ``lme4::glmerControl`` by R's names.
+    mustart, etastart : column name or array of one number per row
+        Means, or values of the linear predictor, where the iterations begin.
+    allow, double_bar, timeout
+        As for `lmer`.
+
+    Returns
+    -------
+    GlmerFit
+        Every number the double that R computes.
+
+    Raises
+    ------
+    InputError
+        The formula, the data or an argument cannot be used.
+    RError
+        R refused the model for another reason.
+    EngineFailed
+        lme4 gave a fit without numbers.
+    TimedOut
+    WorkerDied
+
+    Warns
+    -----
+    ConvergenceWarning, SingularFitWarning, RankDeficientWarning, RWarning
+        What lme4 has to say of the fit, and `GlmerFit.conditions` keep.
+    RowsLeftOutWarning
+
+    Notes
+    -----
+    With lme4's own ``tolPwrss = 1e-7`` the criterion is known to some 1e-4 only, and standard errors, which are made of
+    its second differences, are up to a percent off. ``control=GlmerControl(tol_pwrss=1e-10)`` mends both.
+
+    Examples
+    --------
+    >>> from lmerbridge import glmer, load_dataset
+    >>> cbpp = load_dataset("cbpp")
+    >>> fit = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cbpp, "binomial")
+    >>> fit.coefficients.round(3)
+                 estimate  std_error  z_value  p_value
+    (Intercept)    -1.398      0.231   -6.048    0.000
+    period2        -0.992      0.303   -3.272    0.001
+    period3        -1.128      0.323   -3.495    0.000
+    period4        -1.580      0.422   -3.743    0.000
+    >>> round(fit.criterion, 3), round(fit.residual_deviance, 3)
+    (184.053, 73.474)
+    """
+    spec = GlmerSpec(
+        formula=formula,
+        data=pandas_frame(data),
+        family=family,
+        n_agq=n_agq,
+        weights=weights,
+        offset=offset,
+        subset=subset,
+        na_action=na_action,
+        contrasts=contrasts,
+        start=start,
+        control=control,
+        mustart=mustart,
+        etastart=etastart,
+        allow=allow,
+        double_bar=double_bar,
+    )
+    with time_limit(timeout):
+        fit = fit_spec(GlmerFit, spec)
+    notices.give(notices_of(fit))
+    return fit

@@ -1,0 +1,99 @@
+# Generalized linear mixed models.
+
+# Fit one by lme4::glmer and keep it. `family`, `link` and `theta` name its family, `n_agq` the nodes of its quadrature;
+# the other arguments are those of fit_lmer(). Returns the flat list of describe_glmer().
+fit_glmer <- function(handle, formula, data, family, link, theta = NULL, n_agq = 1L, na_action = "omit",
+                      contrasts = NULL, start = NULL, control = NULL, allow = character()) {
+  scope <- formula_scope(data, allow)
+  scope$cbind <- cbind_of_offered
+  formula <- eval(str2lang(formula), scope)
+  check_response(formula, scope, family, control$check.response.not.const)
+  if (is.list(start)) names(start) <- sub("^beta$", "fixef", names(start)) # which every lme4 knows
+  call <- model_call(quote(lme4::glmer), formula, list(family = family_call(family, link, theta), nAGQ = n_agq),
+                     data, na_action, contrasts, start, control)
+  model <- keep_constants(eval(call, open_scope(new.env(parent = scope))), scope)
+  keep(handle, model, open_scope(scope))
+  describe_glmer(model)
+}
+
+cbind_of_offered <- function(successes, failures) base::cbind(successes, failures)
+
+# The call that makes a family.
+family_call <- function(family, link, theta = NULL) {
+  if (family == "negative.binomial") return(bquote(lme4::negative.binomial(theta = .(theta), link = .(link))))
+  as.call(list(call("::", quote(stats), as.name(family)), link = link))
+}
+
+# Refuse a response that is not of its family. Constant ones pass where lme4's own check is set.
+check_response <- function(formula, scope, family, constant = NULL) {
+  rows <- if (is.null(scope$data$.subset)) TRUE else scope$data$.subset
+  y <- eval(formula[[2L]], scope$data, scope)
+  y <- if (is.matrix(y)) y[rows, , drop = FALSE] else y[rows]
+  whole <- if (is.matrix(y)) stats::complete.cases(y) else !is.na(y)
+  y <- if (is.matrix(y)) y[whole, , drop = FALSE] else y[whole]
+  if (!length(y)) return(invisible())
+  fault <- switch(if (is.matrix(y)) "matrix" else family, matrix = fault_of_matrix(y, family),
+                  binomial = fault_of_binomial(y), poisson = , negative.binomial = fault_of_counts(y),
+                  Gamma = , inverse.gaussian = if (any(y <= 0)) "must be positive throughout, and is not")
+  if (is.null(fault) && is.null(constant) && is_constant(y)) {
+    fault <- "is the same in every row; there is nothing to explain"
+  }
+  if (length(fault)) refuse_data("the response ", deparse1(formula[[2L]]), " ", fault)
+}
+
+fault_of_matrix <- function(y, family) {
+  if (family != "binomial") return("has two columns, which only a binomial one may have; one of counts is expected")
+  if (!is.numeric(y) && !is.logical(y)) return("has a column that is not of numbers; counts are expected")
+  if (any(y < 0)) "has a negative count"
+}
+
+fault_of_binomial <- function(y) {
+  if (is.factor(y)) {
+    levels <- levels(droplevels(y))
+    if (length(levels) <= 2L) return(NULL)
+    return(paste0("has ", length(levels), " levels, ", toString(utils::head(levels, 4L)), if (length(levels) > 4L) ", ...",
+                  ", and lme4 would take the first against all others; make a column of the one that counts, as in ",
+                  "data.y == \"", levels[2L], "\""))
+  }
+  if (is.logical(y) || all(y >= 0 & y <= 1)) return(NULL)
+  paste0("is ", format(y[y < 0 | y > 1][1L]), " in a row, and a binomial one is from 0 to 1; write counts as ",
+         "cbind(successes, failures), or as proportions with the numbers of trials as weights")
+}
+
+fault_of_counts <- function(y) {
+  if (any(y < 0)) return("is negative in a row; counts are expected")
+  if (all(y == round(y))) return(NULL)
+  paste0("is ", format(y[y != round(y)][1L]), " in a row, and counts are whole numbers; a rate is a count with ",
+         "offset(log(exposure)) in the formula")
+}
+
+is_constant <- function(y) {
+  if (is.matrix(y)) all(y[, 1L] == 0) || all(y[, 2L] == 0) else length(unique(y)) == 1L
+}
+
+# Stop because of the data. Python raises it as UnfitData.
+refuse_data <- function(...) stop(errorCondition(paste0(...), class = "lmerbridge_unfit"))
+
+# Describe a generalized linear mixed model: the list of describe_fit(), and what it has beside.
+describe_glmer <- function(model) {
+  fallback <- FALSE
+  described <- withCallingHandlers(describe_fit(model), warning = function(w) {
+    fallback <<- fallback || grepl("falling back to var-cov estimated from RX", conditionMessage(w), fixed = TRUE)
+  })
+  hessian <- NROW(model@optinfo$derivs$Hessian) > length(model@theta)
+  errors <- sqrt(diag(matrix(described$covariance, length(described$beta))))
+  c(described, list(
+    p_values = 2 * stats::pnorm(abs(described$beta / errors), lower.tail = FALSE),
+    linear_predictor = model@resp$eta,
+    residual_deviance = sum(stats::residuals(model@resp, "deviance")^2), # deviance() has none under na.exclude
+    covariance_from = if (hessian && !fallback) "hessian" else "RX",
+    constant = if (model@devcomp$dims[["nAGQ"]] > 1L) saturated_loglik(model@resp) else 0
+  ))
+}
+
+# The log-likelihood of the saturated model, which lme4 leaves out by quadrature. Families with a dispersion have none.
+saturated_loglik <- function(resp) {
+  family <- resp$family
+  if (family$family %in% c("Gamma", "inverse.gaussian", "gaussian")) return(NaN)
+  -sum(family$aic(resp$y, resp$n, resp$y, resp$weights, 0)) / 2
+}
