@@ -81,12 +81,15 @@ class Condition:
         R's condition classes, or the name of Python's warning class.
     call : str
         The call it came from; empty where unknown.
+    count : int
+        How often it arose. Of conditions of R that differ in their numbers alone, the tenth counts all that follow.
     """
 
     kind: Literal["message", "warning", "error"]
     text: str
     classes: tuple[str, ...] = ()
     call: str = ""
+    count: int = 1
 
 
 class LmerBridgeError(Exception):
