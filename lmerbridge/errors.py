@@ -32,6 +32,7 @@ And every warning::
     ├── SingularFitWarning    an estimated covariance has no full rank
     ├── RankDeficientWarning  columns of the fixed part were left out
     ├── RowsLeftOutWarning    rows lack a value, and na_action was not given
+    ├── BinaryResponseWarning a linear model was fitted to a response of 0 and 1
     ├── NumbersAsTextWarning  a column of text, most of whose values are numbers, was fitted as a factor
     └── KnownDefectWarning    this version of R's package computes something wrong
 """
@@ -275,6 +276,10 @@ class RankDeficientWarning(LmerBridgeWarning):
 
 class RowsLeftOutWarning(LmerBridgeWarning):
     """Rows lack a value and were left out, and ``na_action`` was not given."""
+
+
+class BinaryResponseWarning(LmerBridgeWarning):
+    """A linear model was fitted to a response of 0 and 1, or of False and True."""
 
 
 class NumbersAsTextWarning(LmerBridgeWarning):

@@ -26,6 +26,7 @@ from lmerbridge.bridge import (
     time_limit,
 )
 from lmerbridge.errors import (
+    BinaryResponseWarning,
     EngineFailed,
     InvalidArgument,
     LmerBridgeError,
@@ -35,6 +36,7 @@ from lmerbridge.errors import (
     SetupError,
     UnfitData,
 )
+from lmerbridge.formula import Name
 from lmerbridge.inputs import ATTRIBUTES, RowVector, Spec, unknown_name
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
@@ -294,11 +296,21 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
         missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
     yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
+    yield from _doubts(fit)
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + fit.kind.others
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):
         yield notices.of_autoscale()
     yield from notices.of_conditions(fit.conditions)
+
+
+def _doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning where the values of a plain response are not such as the kind of model is for."""
+    response = fit.spec.parsed.response
+    if isinstance(response, Name):
+        values = fit.spec.data[response.name].iloc[fit.rows].to_numpy()
+        if told := fit.kind.doubt_response(values):
+            yield BinaryResponseWarning(f"the response {response.name!r} {told}.")
 
 
 def _snapshot(spec: Spec) -> Spec:

@@ -50,6 +50,8 @@ class Kind:
         For each kind of column that cannot be the response, what to do about it.
     check_response : function of an array and a boolean
         What is wrong with a plain response, or "": its values, and whether an offset is taken off it.
+    doubt_response : function of an array
+        What is doubtful of the values of a response that is fitted all the same, or "".
     check_predictor : function of an array
         What is wrong with a plain numeric column of the fixed or random part, or "".
     check_sigma : function of a float and two arrays
@@ -81,6 +83,7 @@ class Kind:
     stages: int
     response: Mapping[str, str]
     check_response: Callable[[Values, bool], str]
+    doubt_response: Callable[[Values], str]
     check_predictor: Callable[[Values], str]
     check_sigma: Callable[[float, Values, Values], None]
     scale: Callable[[float], dict[str, float]]
@@ -104,6 +107,26 @@ def check_spread(values: Values, offset: bool) -> str:
     if not offset and values.min() == values.max():
         return "is the same in every row; there is no variance to explain"
     return check_scale(values) or check_scale(values - values.mean())
+
+
+def doubt_binary(values: Values) -> str:
+    """Return what is doubtful of a response that a linear model takes for a measured one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> doubt_binary(np.array([0.0, 1.0, 1.0]))[:32], doubt_binary(np.array([0.0, 2.0]))
+    ('has the values 0 and 1 alone, an', '')
+    """
+    if not ((values == 0) | (values == 1)).all():
+        return ""
+    told = "has the values 0 and 1 alone, and is fitted as if it were normal"
+    return f"{told}; glmer(formula, data, 'binomial') fits how often it is 1"
+
+
+def no_doubt(values: Values) -> str:
+    """Return that nothing is doubtful of a response."""
+    return ""
 
 
 def check_scale(values: Values) -> str:
@@ -199,6 +222,7 @@ LMM = Kind(
         **TIMES,
     },
     check_response=check_spread,
+    doubt_response=doubt_binary,
     check_predictor=check_scale,
     check_sigma=check_residual,
     scale=residual_quantities,
@@ -224,6 +248,7 @@ GLMM = replace(
     stages=2,
     response={"text": "make it True and False, or a categorical with two levels", **TIMES},
     check_response=leave_to_r,
+    doubt_response=no_doubt,
     check_sigma=check_number,
     scale=no_quantities,
     level_per_row=True,

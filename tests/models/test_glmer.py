@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import Family, GlmerControl, LmerControl, glmer, load_dataset
+from lmerbridge import Family, GlmerControl, LmerControl, glmer, lmer, load_dataset
 from lmerbridge.errors import (
+    BinaryResponseWarning,
     FormulaError,
     InvalidArgument,
     InvalidCall,
@@ -225,3 +226,15 @@ def test_a_fit_pickles_and_finds_its_model_again(cows):
     other = pickle.loads(pickle.dumps(cows))
     assert same_bits(other.p_values, cows.p_values)
     assert str(other) == str(cows)
+
+
+@pytest.mark.parametrize("given", [True, 1.0, 1])
+def test_lmer_says_that_a_response_of_0_and_1_is_for_glmer(given, cbpp):
+    data = cbpp.assign(y=pd.Series(np.where(cbpp["ill"], given, type(given)(0))))
+    with pytest.warns(BinaryResponseWarning, match=r"'y' has the values 0 and 1 alone.* glmer\("):
+        lmer("y ~ size + (1 | herd)", data)
+
+
+def test_lmer_says_nothing_of_another_response_nor_glmer_of_any(cbpp):
+    lmer("prop ~ size + (1 | herd)", cbpp.assign(prop=cbpp["prop"] + 1))
+    glmer("ill ~ size + (1 | herd)", cbpp, "binomial")
