@@ -23,9 +23,16 @@ from lmerbridge.inputs import (
     check_methods,
     pandas_frame,
 )
+from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import residuals
-from lmerbridge.models.extract import estimates, matrices
+from lmerbridge.models.extract import estimates, getme, hessian, matrices, objective, optimum, structured
+from lmerbridge.models.infer import anova
+from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
+from lmerbridge.models.means import emmeans
+from lmerbridge.models.predict import scale, simulate
+from lmerbridge.models.resample import bootstrap
+from lmerbridge.models.tidy import plots, tidy
 from lmerbridge.results import Family, GlmNumbers
 
 
@@ -35,17 +42,108 @@ class GlmerFit(KeptFit, GlmNumbers):
     """A fit of a generalized linear mixed model by lme4: its numbers, and the verbs that R has for it.
 
     ``coefficients`` have Wald's z tests. ``criterion`` is -2 log-likelihood, and ``residual_deviance`` what R's
-    ``deviance`` is of such a fit. ``residuals`` are R's, of the deviance.
+    ``deviance`` is of such a fit. ``residuals`` are R's, of the deviance. What is not here has no meaning for such a
+    model, as REML and denominator degrees of freedom have none, or is wrong in lme4: studentized residuals are NaN
+    where a leverage is above 1, as lme4's are here, and its deviance function has no one value at a point. The verbs by
+    task:
+
+    ========== =========================================================================================
+    Task       Verbs
+    ========== =========================================================================================
+    infer      summary, anova, drop1
+    intervals  confint, profile, parameters
+    means      emmeans, emtrends, ref_grid, joint_tests
+    predict    predict, simulate
+    change     update, refit, all_fit
+    diagnose   resid, hatvalues, cooks_distance, influence
+    resample   bootstrap
+    tidy       tidy, glance, plot_residuals, plot_qq, plot_ranef
+    extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_text, re_pca, re_covs, par, get_me,
+               random_index, model_matrix, model_frame, model_terms, formula_of, get_data, get_call, weights, offset,
+               ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
+    optimum    optinfo, convergence, is_singular, singular_terms, df_residual, extract_aic, llik_aic
+    ========== =========================================================================================
     """
 
     spec: GlmerSpec
 
+    # infer
+    drop1 = anova.drop1
+    summary = anova.summary
+    anova = anova.anova
+
+    # intervals
+    profile = confint.profile
+    parameters = property(parameters.parameters)
+    confint = confint.confint
+
+    # means
+    emtrends = emmeans.emtrends
+    ref_grid = emmeans.ref_grid
+    joint_tests = emmeans.joint_tests
+    emmeans = emmeans.emmeans
+
+    # predict
+    predict = scale.predict
+    simulate = simulate.simulate
+
+    # change
+    refit = update.refit
+    update = update.update
+    all_fit = all_fit.all_fit
+
     # diagnose
     resid = residuals.resid
+    hatvalues = residuals.hatvalues
+    cooks_distance = residuals.cooks_distance
+    influence = residuals.influence
+
+    # resample
+    bootstrap = bootstrap.bootstrap
+
+    # tidy
+    glance = tidy.glance
+    tidy = tidy.tidy
+    plot_residuals = plots.plot_residuals
+    plot_qq = plots.plot_qq
+    plot_ranef = plots.plot_ranef
 
     # extract
     coef = property(estimates.coef)
+    ranef_table = estimates.ranef_table
+    cond_var = estimates.cond_var
+    fixef_with = estimates.fixef_with
+    vcov_of = hessian.vcov_of
+    varcorr_text = estimates.varcorr_text
+    re_pca = estimates.re_pca
+    re_covs = structured.re_covs
+    par = property(structured.par)
+    get_me = getme.get_me
+    random_index = property(getme.random_index)
+    model_matrix = matrices.model_matrix
+    model_frame = matrices.model_frame
+    model_terms = matrices.model_terms
+    formula_of = matrices.formula_of
+    get_data = matrices.get_data
+    get_call = matrices.get_call
+    weights = matrices.weights
+    offset = matrices.offset
+    ngrps = property(matrices.ngrps)
     family = property(matrices.family)
+    is_lmm = property(matrices.is_lmm)
+    is_glmm = property(matrices.is_glmm)
+    is_nlmm = property(matrices.is_nlmm)
+    is_reml = property(matrices.is_reml)
+    design = objective.design
+
+    # optimum
+    optinfo = property(optimum.optinfo)
+    convergence = optimum.convergence
+    is_singular = optimum.is_singular
+    singular_terms = optimum.singular_terms
+    df_residual = property(optimum.df_residual)
+    extract_aic = optimum.extract_aic
+    llik_aic = optimum.llik_aic
 
     @property
     def _method(self) -> str:

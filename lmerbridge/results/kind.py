@@ -64,6 +64,10 @@ class Kind:
         Parameters beside the fixed effects and the covariances.
     statistic : str
         What the ratio of an estimate to its standard error is called.
+    residuals : str
+        The type of residuals that R gives where none is asked for.
+    ddf : str
+        emmeans' method for the degrees of freedom where none is asked for.
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
@@ -90,6 +94,8 @@ class Kind:
     level_per_row: bool
     others: int
     statistic: str
+    residuals: str
+    ddf: str
     criteria: tuple[str, str]
     objective: str
     criterion: str
@@ -229,6 +235,8 @@ LMM = Kind(
     level_per_row=False,
     others=1,
     statistic="t_value",
+    residuals="response",
+    ddf="kenward-roger",
     criteria=("deviance", "REMLcrit"),
     objective="Objective",
     criterion="Lme4Criterion",
@@ -254,6 +262,8 @@ GLMM = replace(
     level_per_row=True,
     others=0,
     statistic="z_value",
+    residuals="deviance",
+    ddf="asymptotic",
     criteria=("-2 logLik", "-2 logLik"),
     objective="",
     criterion="",

@@ -5,18 +5,20 @@
 fit_glmer <- function(handle, formula, data, family, link, theta = NULL, n_agq = 1L, na_action = "omit",
                       contrasts = NULL, start = NULL, control = NULL, allow = character()) {
   scope <- formula_scope(data, allow)
-  scope$cbind <- cbind_of_offered
+  scope$cbind <- base::cbind
   formula <- eval(str2lang(formula), scope)
   check_response(formula, scope, family, control$check.response.not.const)
   if (is.list(start)) names(start) <- sub("^beta$", "fixef", names(start)) # which every lme4 knows
   call <- model_call(quote(lme4::glmer), formula, list(family = family_call(family, link, theta), nAGQ = n_agq),
                      data, na_action, contrasts, start, control)
   model <- keep_constants(eval(call, open_scope(new.env(parent = scope))), scope)
-  keep(handle, model, open_scope(scope))
-  describe_glmer(model)
+  keep_glmer(handle, model, open_scope(scope))
 }
 
-cbind_of_offered <- function(successes, failures) base::cbind(successes, failures)
+keep_glmer <- function(handle, model, scope) {
+  keep(handle, model, scope)
+  describe_glmer(model)
+}
 
 # The call that makes a family.
 family_call <- function(family, link, theta = NULL) {
@@ -26,6 +28,7 @@ family_call <- function(family, link, theta = NULL) {
 
 # Refuse a response that is not of its family. Constant ones pass where lme4's own check is set.
 check_response <- function(formula, scope, family, constant = NULL) {
+  if (grepl("^Negative Binomial", family)) family <- "negative.binomial"
   rows <- if (is.null(scope$data$.subset)) TRUE else scope$data$.subset
   y <- eval(formula[[2L]], scope$data, scope)
   y <- if (is.matrix(y)) y[rows, , drop = FALSE] else y[rows]
@@ -96,4 +99,49 @@ saturated_loglik <- function(resp) {
   family <- resp$family
   if (family$family %in% c("Gamma", "inverse.gaussian", "gaussian")) return(NaN)
   -sum(family$aic(resp$y, resp$n, resp$y, resp$weights, 0)) / 2
+}
+
+# The values of the linear predictor of the fit, the offset in it: of a linear model the fitted values.
+link_values <- function(model) if (lme4::isGLMM(model)) model@resp$eta else model@resp$mu
+
+# Means of values of the linear predictor, and how fast they change with it.
+inverse_link <- function(handle, link) {
+  family <- model_of(handle)@resp$family
+  list(mean = as.double(family$linkinv(link)), slope = as.double(family$mu.eta(link)))
+}
+
+# Refuse to draw from families for which lme4's sigma is not that of the model, its issues 643, 782, 852 and 936.
+refuse_dispersion <- function(model, what) {
+  name <- stats::family(model)$family
+  if (name %in% c("Gamma", "inverse.gaussian", "gaussian")) {
+    refuse(what, " of a ", name, " model draws responses of another variance than the model's in lme4, whose sigma is ",
+           "not the dispersion of this family")
+  }
+}
+
+# A response as the fit has it, from numbers: successes of cbind(), and 0 and 1 of a factor.
+as_response <- function(model, values) {
+  own <- stats::model.response(model@frame)
+  if (is.matrix(own)) {
+    found <- cbind(values, rowSums(own) - values)
+    colnames(found) <- colnames(own)
+    return(found)
+  }
+  if (is.factor(own)) factor(levels(own)[values + 1L], levels(own)) else values
+}
+
+# A response as numbers.
+as_values <- function(response) {
+  if (is.factor(response)) as.integer(response) - 1L
+  else if (is.matrix(response)) response[, 1L]
+  else as.double(response)
+}
+
+# Refit a generalized model to a response by lme4's refit(), from the fit's estimates on.
+refit_glmer <- function(model, response) {
+  refitted <- refit_merMod()(model, as_response(model, response))
+  sigma <- stats::sigma(refitted)
+  c(-2 * as.numeric(stats::logLik(refitted)), sigma, lme4::isSingular(refitted),
+    has_converged(refitted@optinfo$conv), refitted@theta, refitted@beta,
+    as.vector(as.matrix(stats::vcov(refitted, correlation = FALSE))) / sigma^2)
 }

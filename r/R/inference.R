@@ -32,7 +32,7 @@ with_named_response <- function(model) {
   if (!is.call(response)) return(model)
   name <- deparse1(response)
   model@call$data[[name]] <- suppressWarnings(eval(response, model@call$data, environment(model@call$formula)))
-  rename_response(model, name)
+  rename_response(model, as.name(name))
 }
 
 with_plain_response <- function(text, model) {
@@ -69,6 +69,10 @@ with_warnings <- function(expr) {
 
 # Refuse a model to which a method for the denominator degrees of freedom would give wrong numbers without a warning.
 check_ddf <- function(model, ddf) {
+  if (lme4::isGLMM(model)) {
+    refuse(ddf, " is a method for the degrees of freedom of a linear model; tests of a generalized one are by z and ",
+           "chi-squared, which have none")
+  }
   refuse_structured(model, ddf)
   if (!is.null(attr(model@pp$X, "scaled:scale"))) {
     refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, ",
@@ -184,10 +188,24 @@ fit_linear <- function(handle, formula, data, allow = character()) {
   list()
 }
 
+# Refuse to compare log-likelihoods of two scales: of other families, or by quadrature, which leaves out the saturated
+# model's, and by Laplace's approximation.
+refuse_other_likelihood <- function(a, b, both) {
+  nodes <- function(model) if (lme4::isGLMM(model)) model@devcomp$dims[["nAGQ"]] else -1L
+  name <- function(model) sub("\\(.*", "", stats::family(model)$family) # without a negative binomial's shape
+  if (!methods::is(b, "merMod")) return(invisible())
+  if (name(a) != name(b)) refuse(both, " have the families ", name(a), " and ", name(b), "; compare models of one family")
+  if (nodes(a) != nodes(b)) {
+    refuse(both, " integrate out the random effects by ", nodes(a), " and ", nodes(b), " nodes, and by more than one lme4 ",
+           "leaves out a constant of the log-likelihood; fit both with one n_agq")
+  }
+}
+
 # Refuse models of other rows, responses or values. lme4 compares the name of the data only, which is always the same
 # here.
 refuse_unlike <- function(a, b, name_a, name_b) {
   both <- paste(name_a, "and", name_b)
+  refuse_other_likelihood(a, b, both)
   linear <- inherits(b, "lm") # one of the very data
   frame <- if (linear) b$model else b@frame
   if (!identical(attr(a@frame, "row.names"), attr(frame, "row.names"))) {

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import pieces
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.models.change.refit import response_columns
 from lmerbridge.models.change.update import refit
+from lmerbridge.models.extract.matrices import weights
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.results import Array, LogLik, VarCorr, labels
@@ -109,7 +111,8 @@ class Common:
         """
         blocks = zip(self.fit.varcorr, self.covariances(theta, sigma), strict=True)
         random = [_sdcor(found, *place) for block, found in blocks for *_, place in parameters.places_of(block)]
-        return pd.DataFrame(np.column_stack([*random, sigma, beta]), columns=parameters.parameters(self.fit).index)
+        scale = [sigma] if self.fit.varcorr.has_residual else []
+        return pd.DataFrame(np.column_stack([*random, *scale, beta]), columns=parameters.parameters(self.fit).index)
 
 
 def _sdcor(covariance: Array, i: int, j: int) -> Array:
@@ -128,7 +131,8 @@ class Replicate:
     number : int or None
         From 0; None is the fit itself.
     response : ndarray, shape (nobs,)
-        What the model was refitted to, over the rows used.
+        What the model was refitted to, over the rows used: of ``cbind(successes, failures)`` the successes, and 0 and 1
+        of two levels.
     theta : ndarray
     sigma : float
     criterion : float
@@ -171,15 +175,22 @@ class Replicate:
     def refit(self) -> KeptFit:
         """Refit the model to the response by lme4, for a fit with every verb.
 
-        It takes as long as `lmer`.
+        It takes as long as `lmer`, or `glmer`.
         """
-        return refit(self.common.fit, self.response)
+        columns = response_columns(self.common.fit.spec)
+        own = self.response if len(columns) == 1 else _with_failures(self.common.fit, self.response)
+        return refit(self.common.fit, own)
 
     @property
     def loglik(self) -> LogLik:
         """Log-likelihood, restricted where the fit is by REML."""
         own = self.common.fit.loglik
         return LogLik(-self.criterion / 2, own.df, own.nobs, own.reml)
+
+
+def _with_failures(fit: KeptFit, successes: Array) -> Array:
+    """Return successes and failures from the former and the fit's numbers of trials."""
+    return np.column_stack([successes, weights(fit).dropna().to_numpy() - successes])
 
 
 def original(common: Common, response: Array) -> Replicate:

@@ -145,7 +145,7 @@ def tidy(
 
 def _fixed(fit: KeptFit, interval: Interval | None, ddf: ApproximateDdf | None) -> pd.DataFrame:
     found = fit.coefficients if ddf is None else anova.summary(fit, ddf).coefficients
-    table = found.rename(columns={"t_value": "statistic"}).assign(term=found.index)
+    table = found.rename(columns={"t_value": "statistic", fit.kind.statistic: "statistic"}).assign(term=found.index)
     if interval is None:
         return table
     return interval.around(table) if interval.method == "Wald" else table.join(_ends(fit, "beta_", interval))
@@ -191,7 +191,7 @@ def glance(fit: KeptFit) -> pd.DataFrame:
     -------
     DataFrame
         nobs, sigma, loglik, aic, bic, reml_crit (NaN of a fit by maximum likelihood), deviance (NaN of one by
-        REML), df_residual.
+        REML; of a generalized model the residual deviance), df_residual.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def glance(fit: KeptFit) -> pd.DataFrame:
         "aic": fit.aic,
         "bic": fit.bic,
         "reml_crit": fit.criterion if fit.reml else np.nan,
-        "deviance": np.nan if fit.reml else fit.criterion,
+        "deviance": np.nan if fit.reml else getattr(fit, "residual_deviance", fit.criterion),
         "df_residual": optimum.df_residual(fit),
     }
     return pd.DataFrame([row])

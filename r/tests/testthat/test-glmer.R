@@ -47,3 +47,17 @@ test_that("a response that is not of its family is refused", {
   expect_null(refused(c(0, 0.5, NA), "binomial"))
   expect_null(refused(c(0, 3, NA), "poisson"))
 })
+
+test_that("a profile leaves the model as it was, which lme4's own does not", {
+  fit_glmer("profiled", text, lme4::cbpp, "binomial", "logit")
+  before <- simulate_model("profiled", 1L, 1L, re_form = "~0")$value
+  profile_parameter("profiled", 1L, "sdcor")
+  expect_identical(simulate_model("profiled", 1L, 1L, re_form = "~0")$value, before)
+})
+
+test_that("a response goes to numbers and back", {
+  expect_identical(as_values(factor(c("a", "b", "a"))), c(0L, 1L, 0L))
+  model <- model_of("glmer")
+  expect_identical(as_response(model, as_values(stats::model.response(model@frame))),
+                   stats::model.response(model@frame))
+})
