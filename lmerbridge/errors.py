@@ -33,6 +33,8 @@ And every warning::
     ├── RankDeficientWarning  columns of the fixed part were left out
     ├── RowsLeftOutWarning    rows lack a value, and na_action was not given
     ├── BinaryResponseWarning a linear model was fitted to a response of 0 and 1
+    ├── DispersionFamilyWarning lme4's variances of a family with a dispersion are not to be trusted
+    ├── SeparationWarning     columns of the model part the outcomes of a binomial response
     ├── NumbersAsTextWarning  a column of text, most of whose values are numbers, was fitted as a factor
     └── KnownDefectWarning    this version of R's package computes something wrong
 """
@@ -280,6 +282,14 @@ class RowsLeftOutWarning(LmerBridgeWarning):
 
 class BinaryResponseWarning(LmerBridgeWarning):
     """A linear model was fitted to a response of 0 and 1, or of False and True."""
+
+
+class DispersionFamilyWarning(LmerBridgeWarning):
+    """lme4's variances and likelihood of a family with a dispersion, as Gamma, are not to be trusted."""
+
+
+class SeparationWarning(LmerBridgeWarning):
+    """Columns of the model part the outcomes of a binomial response, so that estimates have no end."""
 
 
 class NumbersAsTextWarning(LmerBridgeWarning):

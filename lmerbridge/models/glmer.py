@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lmerbridge.bridge import notices, time_limit
+from lmerbridge.errors import LmerBridgeWarning
 from lmerbridge.inputs import (
     DoubleBar,
     FactorContrasts,
@@ -24,7 +25,7 @@ from lmerbridge.inputs import (
     pandas_frame,
 )
 from lmerbridge.models.change import all_fit, update
-from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.diagnose import doubts, residuals
 from lmerbridge.models.extract import estimates, getme, hessian, matrices, objective, optimum, structured
 from lmerbridge.models.infer import anova
 from lmerbridge.models.intervals import confint, parameters
@@ -145,6 +146,9 @@ class GlmerFit(KeptFit, GlmNumbers):
     extract_aic = optimum.extract_aic
     llik_aic = optimum.llik_aic
 
+    def _doubts(self) -> Iterator[LmerBridgeWarning]:
+        return doubts.doubts(self)
+
     @property
     def _method(self) -> str:
         if self.spec.n_agq > 1:
@@ -228,6 +232,10 @@ def glmer(
     ConvergenceWarning, SingularFitWarning, RankDeficientWarning, RWarning
         What lme4 has to say of the fit, and `GlmerFit.conditions` keep.
     RowsLeftOutWarning
+    SeparationWarning
+        Columns of the model part the outcomes of a binomial response.
+    DispersionFamilyWarning
+        The family has a dispersion, as Gamma, whose variances lme4 gets wrong.
 
     Notes
     -----

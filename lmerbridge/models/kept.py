@@ -126,6 +126,10 @@ class KeptFit(Fit):
         text: str = model_of(self).call("summary_text")["text"][0]  # a text is shown without warnings
         return text
 
+    def _doubts(self) -> Iterator[LmerBridgeWarning]:
+        """Yield what is doubtful of the fit though lme4 does not say so."""
+        yield from ()
+
     @cached_property
     def left_out(self) -> pd.Index:
         """Labels, in the frame's index, of the rows left out for a missing value."""
@@ -296,7 +300,8 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
         missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
     yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
-    yield from _doubts(fit)
+    yield from _doubts_of_response(fit)
+    yield from fit._doubts()
     free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + fit.kind.others
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):
@@ -304,7 +309,7 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     yield from notices.of_conditions(fit.conditions)
 
 
-def _doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
+def _doubts_of_response(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield a warning where the values of a plain response are not such as the kind of model is for."""
     response = fit.spec.parsed.response
     if isinstance(response, Name):

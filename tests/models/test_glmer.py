@@ -9,10 +9,12 @@ import pytest
 from lmerbridge import Family, GlmerControl, LmerControl, glmer, lmer, load_dataset
 from lmerbridge.errors import (
     BinaryResponseWarning,
+    DispersionFamilyWarning,
     FormulaError,
     InvalidArgument,
     InvalidCall,
     MissingColumns,
+    SeparationWarning,
     UnfitData,
     UnsafeFormula,
     UnsupportedColumn,
@@ -170,7 +172,8 @@ def test_quadrature_says_what_its_likelihood_lacks(cbpp):
 
 
 def test_a_family_with_a_dispersion_has_a_sigma(cbpp):
-    fit = glmer("half ~ period + (1 | herd)", cbpp, "Gamma(log)")
+    with pytest.warns(DispersionFamilyWarning, match="Gamma model is not its dispersion"):
+        fit = glmer("half ~ period + (1 | herd)", cbpp, "Gamma(log)")
     assert list(fit.varcorr.frame["group"]) == ["herd", "Residual"]
     assert fit.quantities()["sigma"] == fit.sigma != 1
 
@@ -238,3 +241,17 @@ def test_lmer_says_that_a_response_of_0_and_1_is_for_glmer(given, cbpp):
 def test_lmer_says_nothing_of_another_response_nor_glmer_of_any(cbpp):
     lmer("prop ~ size + (1 | herd)", cbpp.assign(prop=cbpp["prop"] + 1))
     glmer("ill ~ size + (1 | herd)", cbpp, "binomial")
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_outcomes_that_a_column_parts_are_said_by_name(link, cbpp):
+    data = cbpp.assign(apart=cbpp["period"] == "4", y=cbpp["ill"] & (cbpp["period"] != "4"))
+    with pytest.warns() as told:
+        glmer("y ~ apart + (1 | herd)", data, f"binomial({link})")
+    (found,) = [w for w in told if issubclass(w.category, SeparationWarning)]
+    assert "fitted as certain in 13 rows" in str(found.message)
+    assert "'apartTRUE' has the estimate -" in str(found.message)
+
+
+def test_nothing_is_said_of_outcomes_that_are_not_parted():
+    glmer("r2 ~ Anger + (1 | id)", load_dataset("VerbAgg"), "binomial", n_agq=0)

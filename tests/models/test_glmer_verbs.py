@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import GlmerFit, glmer, load_dataset
-from lmerbridge.errors import InvalidArgument, InvalidCall, RWarning, UnfitData
+from lmerbridge.errors import DispersionFamilyWarning, InvalidArgument, InvalidCall, RWarning, UnfitData
 from tests.oracle import plain, same_bits
 
 COWS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -164,7 +164,8 @@ def test_rows_left_out_stay_missing_in_what_is_drawn(fits):
 
 
 def test_nothing_is_drawn_from_a_family_whose_dispersion_lme4_gets_wrong(cbpp):
-    fit = glmer("rate ~ x + (1 | herd)", cbpp, "Gamma(log)")
+    with pytest.warns(DispersionFamilyWarning):
+        fit = glmer("rate ~ x + (1 | herd)", cbpp, "Gamma(log)")
     for draw in (fit.simulate, fit.bootstrap):
         with pytest.raises(InvalidArgument, match="not the dispersion"):
             draw(nsim=2)
