@@ -8,6 +8,7 @@ from .models.denovo import params_template as params_template
 from .models.denovo import simulate_formula as simulate_formula
 from .models.glmer import GlmerFit as GlmerFit
 from .models.glmer import glmer as glmer
+from .models.glmer import glmer_nb as glmer_nb
 from .models.lmer import LmerFit as LmerFit
 from .models.lmer import lmer as lmer
 from .models.lmlist import lm_list as lm_list

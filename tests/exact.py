@@ -24,7 +24,7 @@ def plain_numbers(calls, folder):
     found = {}
     for line in done.stdout.splitlines():
         model, quantity, *values = line.split("\t")
-        found.setdefault(model, {})[quantity] = [float.fromhex(v) for v in values]
+        found.setdefault(model, {})[quantity] = [float.fromhex(v) for v in values if v]
     return found
 
 

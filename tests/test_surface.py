@@ -32,7 +32,7 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     vcov"""
 OF_R = "spec left_out"
 EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit Verdict compare data_template
-    glmer lm_list lmer load_dataset parametrize_parity params_template simulate_formula time_limit"""
+    glmer glmer_nb lm_list lmer load_dataset parametrize_parity params_template simulate_formula time_limit"""
 
 
 def public(thing):

@@ -4,7 +4,7 @@ from lmerbridge.inputs.checks import ApproximateDdf, Ddf, as_numbers, draw_seed
 from lmerbridge.inputs.control import OPTIMIZERS, GlmerControl, LmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.glmerspec import GlmerSpec
+from lmerbridge.inputs.glmerspec import GlmerNbSpec, GlmerSpec
 from lmerbridge.inputs.hints import ATTRIBUTES, hint_of_argument, unknown_name
 from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
 from lmerbridge.inputs.spec import (
@@ -30,6 +30,7 @@ __all__ = [
     "FactorContrasts",
     "Frame",
     "GlmerControl",
+    "GlmerNbSpec",
     "GlmerSpec",
     "LmerControl",
     "NaAction",

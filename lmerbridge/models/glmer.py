@@ -16,6 +16,7 @@ from lmerbridge.inputs import (
     FactorContrasts,
     Frame,
     GlmerControl,
+    GlmerNbSpec,
     GlmerSpec,
     NaAction,
     RowVector,
@@ -26,7 +27,7 @@ from lmerbridge.inputs import (
 )
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import doubts, residuals
-from lmerbridge.models.extract import estimates, getme, hessian, matrices, objective, optimum, structured
+from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured
 from lmerbridge.models.infer import anova
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
@@ -114,7 +115,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     ranef_table = estimates.ranef_table
     cond_var = estimates.cond_var
     fixef_with = estimates.fixef_with
-    vcov_of = hessian.vcov_of
+    vcov_of = glmm.vcov_of
     varcorr_text = estimates.varcorr_text
     re_pca = estimates.re_pca
     re_covs = structured.re_covs
@@ -130,7 +131,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     weights = matrices.weights
     offset = matrices.offset
     ngrps = property(matrices.ngrps)
-    family = property(matrices.family)
+    family = property(glmm.family)
     is_lmm = property(matrices.is_lmm)
     is_glmm = property(matrices.is_glmm)
     is_nlmm = property(matrices.is_nlmm)
@@ -273,6 +274,79 @@ def glmer(
         allow=allow,
         double_bar=double_bar,
     )
+    return _fit(spec, timeout)
+
+
+@check_keywords
+def glmer_nb(
+    formula: str,
+    data: Frame,
+    *,
+    init_theta: float | None = None,
+    n_agq: int = 1,
+    weights: RowVector = None,
+    offset: RowVector = None,
+    subset: RowVector = None,
+    na_action: NaAction | None = None,
+    contrasts: FactorContrasts | None = None,
+    start: Start | None = None,
+    control: GlmerControl | Mapping[str, Any] | None = None,
+    mustart: RowVector = None,
+    etastart: RowVector = None,
+    allow: Sequence[str] = (),
+    double_bar: DoubleBar = "split",
+    timeout: float | None = None,
+) -> GlmerFit:
+    """Fit a negative binomial mixed model, and its shape, with lme4: R's ``glmer.nb``.
+
+    Parameters
+    ----------
+    init_theta : float, optional
+        The shape to begin with; without it, an estimate from a Poisson model.
+    formula, data, n_agq, weights, offset, subset, na_action, contrasts, start, control, mustart, etastart
+        As for `glmer`; the response are counts.
+    allow, double_bar, timeout
+        As for `glmer`.
+
+    Returns
+    -------
+    GlmerFit
+        Its ``nb_theta`` is the shape, which `GlmerFit.update` estimates anew. ``drop1``, ``refit`` and ``bootstrap``
+        hold it, as lme4's do, and say so.
+
+    Raises
+    ------
+    InputError, RError, EngineFailed, TimedOut, WorkerDied
+        As of `glmer`.
+
+    Examples
+    --------
+    >>> from lmerbridge import glmer_nb, load_dataset
+    >>> fit = glmer_nb("TICKS ~ YEAR + (1 | BROOD)", load_dataset("grouseticks"))
+    >>> round(fit.nb_theta, 2), fit.loglik.df
+    (3.3, 5)
+    """
+    spec = GlmerNbSpec(
+        formula=formula,
+        data=pandas_frame(data),
+        init_theta=init_theta,
+        n_agq=n_agq,
+        weights=weights,
+        offset=offset,
+        subset=subset,
+        na_action=na_action,
+        contrasts=contrasts,
+        start=start,
+        control=control,
+        mustart=mustart,
+        etastart=etastart,
+        allow=allow,
+        double_bar=double_bar,
+    )
+    return _fit(spec, timeout)
+
+
+def _fit(spec: GlmerSpec, timeout: float | None) -> GlmerFit:
     with time_limit(timeout):
         fit = fit_spec(GlmerFit, spec)
     notices.give(notices_of(fit))

@@ -125,12 +125,15 @@ class GlmNumbers(Numbers):
     covariance_from : {"hessian", "RX"}
         Whether ``covariance`` is the inverse of the criterion's Hessian, by finite differences, or that of the fixed
         effects with theta held fixed.
+    nb_theta : float
+        Shape of a negative binomial family, whose variance is ``mu + mu**2 / nb_theta``; NaN of any other.
     """
 
     p_values: Array
     linear_predictor: Array
     residual_deviance: float
     covariance_from: str
+    nb_theta: float
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

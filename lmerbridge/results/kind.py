@@ -286,5 +286,8 @@ def glmm(family: Family) -> Kind:
         link=family.link,
         response=GLMM.response if family.name == "binomial" else NUMERIC,
         scale=residual_quantities if family.has_scale else no_quantities,
-        others=int(family.has_scale),
+        others=int(family.has_scale or family.theta is not None),  # lme4 counts a shape that is given, too
     )
+
+
+NEGATIVE_BINOMIAL = replace(glmm(Family("negative.binomial", theta=1.0)), fit="fit_glmer_nb")

@@ -27,6 +27,7 @@ draw_semiparametric <- function(entry, nsim, seed, ...) {
 # those before it. They come replicate by replicate; a replicate that failed has NaN, and its reason in `error`.
 refit_responses <- function(handle, response, theta) {
   entry <- entry_of(handle)
+  warn_of_shape(entry, "bootMer()")
   on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
   response <- matrix(response, nrow = length(entry$model@resp$y))
   one <- refit_by(entry, theta)

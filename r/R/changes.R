@@ -10,6 +10,7 @@ updated_formula <- function(old, change, allow = character()) {
 # columns one after another. The formula and the call are evaluated in a scope that holds them.
 refit_model <- function(handle, of, name = NULL, response = NULL, weights = NULL, defect = FALSE) {
   entry <- entry_of(of)
+  warn_of_shape(entry, "refit()")
   scope <- copy_scope(entry$scope)
   scope$data$.weights <- if (is.null(weights)) scope$data$.weights else weights
   model <- within_scope(entry$model, scope)

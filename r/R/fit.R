@@ -8,10 +8,11 @@ lmer_call <- function(formula, data, reml, na_action, contrasts, start, control)
 }
 
 # The call to a function of lme4 that fits, with `own` the arguments that others do not have.
-model_call <- function(fitter, formula, own, data, na_action, contrasts, start, control) {
+model_call <- function(fitter, formula, own, data, na_action, contrasts, start, control,
+                       maker = paste0(fitter[[3L]], "Control")) {
   given <- per_row[per_row %in% names(data)]
   optional <- list(contrasts = if (!is.null(contrasts)) lapply(contrasts, as_contrasts), start = start,
-                   control = if (!is.null(control)) control_call(control, paste0(fitter[[3L]], "Control")))
+                   control = if (!is.null(control)) control_call(control, maker))
   as.call(c(list(fitter, formula = formula, data = quote(data)), own,
             lapply(given, as.name), Filter(Negate(is.null), optional),
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))

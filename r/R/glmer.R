@@ -15,6 +15,29 @@ fit_glmer <- function(handle, formula, data, family, link, theta = NULL, n_agq =
   keep_glmer(handle, model, open_scope(scope))
 }
 
+# Fit a negative binomial model whose shape is estimated, by lme4::glmer.nb, from `init_theta` on where it is given. The
+# other arguments are those of fit_glmer().
+fit_glmer_nb <- function(handle, formula, data, init_theta = NULL, n_agq = 1L, na_action = "omit", contrasts = NULL,
+                         start = NULL, control = NULL, allow = character()) {
+  scope <- formula_scope(data, allow)
+  formula <- eval(str2lang(formula), scope)
+  check_response(formula, scope, "negative.binomial", control$check.response.not.const)
+  if (is.list(start)) names(start) <- sub("^beta$", "fixef", names(start))
+  own <- c(list(nAGQ = n_agq), if (!is.null(init_theta)) list(initCtrl = list(theta = init_theta)))
+  call <- model_call(quote(lme4::glmer.nb), formula, own, data, na_action, contrasts, start, control, "glmerControl")
+  model <- keep_constants(eval(call, open_scope(new.env(parent = scope))), scope)
+  scope$.shape <- TRUE
+  keep_glmer(handle, model, open_scope(scope))
+}
+
+# Warn where a verb holds the shape that a fit has estimated.
+warn_of_shape <- function(entry, what) {
+  if (isTRUE(entry$scope$.shape)) {
+    warning("the shape is held at ", format(lme4::getME(entry$model, "glmer.nb.theta"), digits = 5L), " by ", what,
+            " of lme4, so that its results are given this shape; update() estimates it anew", call. = FALSE)
+  }
+}
+
 keep_glmer <- function(handle, model, scope) {
   keep(handle, model, scope)
   describe_glmer(model)
@@ -90,6 +113,7 @@ describe_glmer <- function(model) {
     linear_predictor = model@resp$eta,
     residual_deviance = sum(stats::residuals(model@resp, "deviance")^2), # deviance() has none under na.exclude
     covariance_from = if (hessian && !fallback) "hessian" else "RX",
+    nb_theta = as.double(lme4::getME(model, "glmer.nb.theta")),
     constant = if (model@devcomp$dims[["nAGQ"]] > 1L) saturated_loglik(model@resp) else 0
   ))
 }
@@ -98,7 +122,8 @@ describe_glmer <- function(model) {
 saturated_loglik <- function(resp) {
   family <- resp$family
   if (family$family %in% c("Gamma", "inverse.gaussian", "gaussian")) return(NaN)
-  -sum(family$aic(resp$y, resp$n, resp$y, resp$weights, 0)) / 2
+  mean <- resp$y + (resp$y == 0) * .Machine$double.xmin # whose logarithm a negative binomial density takes
+  -sum(family$aic(resp$y, resp$n, mean, resp$weights, 0)) / 2
 }
 
 # The values of the linear predictor of the fit, the offset in it: of a linear model the fitted values.

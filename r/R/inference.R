@@ -223,6 +223,7 @@ refuse_unlike <- function(a, b, name_a, name_b) {
 
 drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
   refuse_comparisons(model_of(handle), "drop1()")
+  warn_of_shape(entry_of(handle), "drop1()")
   model <- by_method(handle, ddf)
   marginal <- stats::drop.scope(stats::terms(model))
   wrong <- setdiff(scope, if (ddf == "lme4") attr(stats::terms(model), "term.labels") else marginal)

@@ -30,7 +30,7 @@ numbers <- function(m) {
 
 of_glmer <- function(m) {
   list(residual_deviance = sum(residuals(m, "deviance")^2, na.rm = TRUE), eta = m@resp$eta, response_residuals = residuals(m, "response"),
-       pearson = residuals(m, "pearson"), working = residuals(m, "working"))
+       pearson = residuals(m, "pearson"), working = residuals(m, "working"), nb_theta = getME(m, "glmer.nb.theta"))
 }
 
 folder <- commandArgs(TRUE)

@@ -71,6 +71,9 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "formats": "[] () empty",
     "jobs": "None -1",
     "method": "frame",  # contrasts of a grid with one row
+    "n_agq": "0",
+    **dict.fromkeys(("mustart", "etastart", "init_theta"), "None"),
+    "init_theta": "1.5",
     "nesting": "{}",
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
@@ -104,6 +107,8 @@ SMALL = {  # what a call is to have, or what makes it short
 PLOTS = "plot_residuals plot_qq plot_ranef plot"
 MODEL = "Reaction ~ Days + (1 | Subject)"
 BY_SUBJECT = "Reaction ~ Days | Subject"
+SLOW = [i % 3 == 0 for i in range(50)]
+COUNTS = [float(i % 7 * (i % 5)) for i in range(50)]
 
 
 def sleep():
@@ -131,6 +136,8 @@ def functions():
     needed = {
         "compare": {"formula": MODEL, "data": data},
         "data_template": {"formula": formula},
+        "glmer": {"formula": "long ~ Days + (1 | Subject)", "data": data.assign(long=SLOW), "family": "binomial"},
+        "glmer_nb": {"formula": "count ~ Days + (1 | Subject)", "data": data.assign(count=COUNTS)},
         "lm_list": {"formula": BY_SUBJECT, "data": data},
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
@@ -143,6 +150,8 @@ def functions():
         if inspect.isfunction(found):
             yield name, limited if name == "time_limit" else found, needed.get(name, {})
     yield "LmerControl", lmerbridge.LmerControl, {}
+    yield "GlmerControl", lmerbridge.GlmerControl, {}
+    yield "Family", lmerbridge.Family, {"name": "negative.binomial", "theta": 2.0}
     yield "ConvCheck", lmerbridge.ConvCheck, {"action": "stop", "tol": 1e-3}
     for each in (pick, run_case, run_here, describe, html, markdown, write, make_folder, check_formats):
         yield each.__name__, each, {}
@@ -241,6 +250,14 @@ def test_a_wrong_value_of_a_result_s_argument_is_an_error_of_ours(fit):
 @pytest.mark.slow
 def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours():
     assert [*filter(None, faults(functions()))] == []
+
+
+@pytest.mark.slow
+def test_a_wrong_value_of_an_argument_of_a_generalized_fit_is_an_error_of_ours():
+    fit = lmerbridge.glmer("long ~ Days + (1 | Subject)", sleep().assign(long=SLOW), "binomial")
+    verbs = [each for each in methods(fit) if each[0] != "refit"]
+    assert len(verbs) > 20
+    assert [*filter(None, faults(verbs))] == []
 
 
 SPELLINGS = {

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from lmerbridge import glmer
+from lmerbridge import glmer, glmer_nb
 from tests.cases import exact_frames
 from tests.exact import CASES, bits_of, numbers, plain_numbers
 
@@ -16,8 +16,18 @@ MODELS = {model["name"]: model for model in tomllib.loads((CASES / "exact_glmer.
 
 def call(model):
     """The call of glmer in R."""
+    if model.get("family") == "estimated":
+        return f"glmer.nb({model['formula']}, data = d{model.get('r', '')})"
     family = model.get("r_family", f"'{model.get('family', 'binomial')}'")
     return f"glmer({model['formula']}, d, family = {family}{model.get('r', '')})"
+
+
+def fitted(model, data):
+    """The same model by this package."""
+    family, given = model.get("family", "binomial"), model.get("python", {})
+    if family == "estimated":
+        return glmer_nb(model["formula"], data, **given)
+    return glmer(model["formula"], data, family, **given)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +49,7 @@ def of_glmer(fit):
         "response_residuals": fit.resid("response"),
         "pearson": fit.resid("pearson"),
         "working": fit.resid("working"),
+        "nb_theta": fit.nb_theta,
     }
 
 
@@ -51,7 +62,5 @@ def test_every_number_is_the_double_that_rscript_computes(name, frames, plain_r)
     model = MODELS[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of convergence, which these models are not about
-        fit = glmer(
-            model["formula"], frames[model["frame"]], model.get("family", "binomial"), **model.get("python", {})
-        )
+        fit = fitted(model, frames[model["frame"]])
     assert bits_of(numbers(fit) | of_glmer(fit)) == bits_of(plain_r[name])

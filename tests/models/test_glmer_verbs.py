@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import GlmerFit, glmer, load_dataset
-from lmerbridge.errors import DispersionFamilyWarning, InvalidArgument, InvalidCall, RWarning, UnfitData
+from lmerbridge import GlmerFit, glmer, glmer_nb, load_dataset
+from lmerbridge.errors import (
+    DispersionFamilyWarning,
+    InvalidArgument,
+    InvalidCall,
+    KnownDefectWarning,
+    RWarning,
+    UnfitData,
+)
 from tests.oracle import plain, same_bits
 
 COWS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -354,3 +361,49 @@ def test_a_profile_leaves_the_fit_as_it_was(cows):
     before = cows.simulate(1, seed=2).to_numpy()
     cows.profile("theta_")
     assert same_bits(cows.simulate(1, seed=2).to_numpy().ravel(), before.ravel())
+
+
+@pytest.fixture(scope="module")
+def ticks():
+    data = load_dataset("grouseticks")
+    return glmer_nb(
+        "TICKS ~ YEAR + h + (1 | BROOD)", data.assign(h=(data.HEIGHT - data.HEIGHT.mean()) / data.HEIGHT.std())
+    )
+
+
+def test_a_shape_is_estimated_and_counted(ticks):
+    assert round(ticks.nb_theta, 5) == 3.30752
+    assert round(float(ticks.loglik), 3) == -889.972
+    assert ticks.loglik.df == 6
+    assert ticks.family.theta == ticks.nb_theta
+
+
+def test_an_update_estimates_the_shape_anew_where_other_verbs_say_that_they_hold_it(ticks):
+    smaller = ticks.update(". ~ . - h")
+    assert abs(smaller.nb_theta - ticks.nb_theta) > 1e-3
+    held = r"held at 3\.3075 by drop1\(\)"
+    with pytest.warns(KnownDefectWarning, match=held):
+        lrt = ticks.drop1(["h"], test="Chisq").frame["lrt"]["h"]
+    assert lrt > 2 * (ticks.loglik - smaller.loglik)
+    with pytest.warns(KnownDefectWarning, match=r"by refit\(\)"):
+        other = ticks.refit(ticks.simulate(1, seed=1)["sim_1"])
+    assert other.nb_theta == ticks.nb_theta
+    with pytest.warns(KnownDefectWarning, match=r"by bootMer\(\)"):
+        ticks.bootstrap(lambda r: r.criterion, nsim=1, seed=1)
+
+
+def test_a_shape_that_is_given_is_counted_by_lme4_all_the_same(cbpp):
+    with pytest.warns(KnownDefectWarning, match=r"npar is 1.* glmer_nb\(\)"):
+        fit = glmer("incidence ~ period + (1 | herd)", cbpp, "negative.binomial(3)")
+    assert fit.family.theta == 3
+
+
+@pytest.mark.parametrize("given", [0, -1, float("nan"), float("inf"), "3", True])
+def test_a_shape_to_begin_with_is_a_positive_number(given, cbpp):
+    with pytest.raises(InvalidArgument, match="init_theta is"):
+        glmer_nb("incidence ~ period + (1 | herd)", cbpp, init_theta=given)
+
+
+def test_a_negative_binomial_response_is_judged(cbpp):
+    with pytest.raises(UnfitData, match="counts are whole numbers"):
+        glmer_nb("prop ~ period + (1 | herd)", cbpp)

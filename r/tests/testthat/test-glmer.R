@@ -61,3 +61,16 @@ test_that("a response goes to numbers and back", {
   expect_identical(as_response(model, as_values(stats::model.response(model@frame))),
                    stats::model.response(model@frame))
 })
+
+test_that("means and their slopes follow the link", {
+  fit_glmer("means", text, lme4::cbpp, "binomial", "probit")
+  found <- inverse_link("means", c(-1, 0, 2))
+  expect_equal(found$mean, stats::pnorm(c(-1, 0, 2)))
+  expect_equal(found$slope, stats::dnorm(c(-1, 0, 2)))
+})
+
+test_that("an estimated shape is held by drop1, which says so", {
+  found <- fit_glmer_nb("shape", "TICKS ~ YEAR + (1 | BROOD)", lme4::grouseticks)
+  expect_identical(found$nb_theta, lme4::getME(model_of("shape"), "glmer.nb.theta"))
+  expect_warning(drop1_of("shape"), "the shape is held at")
+})

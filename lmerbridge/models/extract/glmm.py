@@ -1,4 +1,4 @@
-"""The covariance of the fixed effects of a generalized model, by the criterion's curvature or with theta held fixed."""
+"""What a generalized model has beside a linear one: its family, and two covariances of its fixed effects."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ import pandas as pd
 from lmerbridge.bridge import object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.kept import KeptFit, call_on
+from lmerbridge.results import Family
+
+
+def family(fit: KeptFit) -> Family:
+    """The response's distribution and link, with its shape where it is negative binomial.
+
+    Examples
+    --------
+    >>> glmer("TICKS ~ YEAR + (1 | BROOD)", load_dataset("grouseticks"), "poisson").family
+    Family(name='poisson', link='log', theta=None)
+    """
+    shape = getattr(fit, "nb_theta", float("nan"))
+    return Family(fit.kind.family, fit.kind.link, None if shape != shape else shape)  # NaN is none
 
 
 def vcov_of(fit: KeptFit, *, correlation: bool = False, use_hessian: bool | None = None) -> pd.DataFrame:
