@@ -135,12 +135,13 @@ inverse_link <- function(handle, link) {
   list(mean = as.double(family$linkinv(link)), slope = as.double(family$mu.eta(link)))
 }
 
-# Refuse to draw from families for which lme4's sigma is not that of the model, its issues 643, 782, 852 and 936.
+# Refuse to draw from families with a dispersion before 2.0-1, where lme4 takes sigma for a shape (its issue 782), and
+# multiplies the variances of random effects by it (852).
 refuse_dispersion <- function(model, what) {
   name <- stats::family(model)$family
-  if (name %in% c("Gamma", "inverse.gaussian", "gaussian")) {
-    refuse(what, " of a ", name, " model draws responses of another variance than the model's in lme4, whose sigma is ",
-           "not the dispersion of this family")
+  if (!lme4_since("2.0-1") && name %in% c("Gamma", "inverse.gaussian", "gaussian")) {
+    refuse(what, " of a ", name, " model draws responses of another variance than the model's before lme4 2.0-1, whose ",
+           "sigma is not the dispersion of this family")
   }
 }
 

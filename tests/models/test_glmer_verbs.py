@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import GlmerFit, glmer, glmer_nb, load_dataset
+from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import (
     DispersionFamilyWarning,
     InvalidArgument,
@@ -15,6 +16,7 @@ from lmerbridge.errors import (
     RWarning,
     UnfitData,
 )
+from lmerbridge.setup.compat import Range
 from tests.oracle import plain, same_bits
 
 COWS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -173,6 +175,9 @@ def test_rows_left_out_stay_missing_in_what_is_drawn(fits):
 def test_nothing_is_drawn_from_a_family_whose_dispersion_lme4_gets_wrong(cbpp):
     with pytest.warns(DispersionFamilyWarning):
         fit = glmer("rate ~ x + (1 | herd)", cbpp, "Gamma(log)")
+    if lme4_version() in Range("2.0-1"):
+        assert fit.simulate(2, seed=1).std().max() < 10 * cbpp["rate"].std()
+        return
     for draw in (fit.simulate, fit.bootstrap):
         with pytest.raises(InvalidArgument, match="not the dispersion"):
             draw(nsim=2)
