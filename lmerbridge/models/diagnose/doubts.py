@@ -20,7 +20,7 @@ CERTAIN = 1e-8  # variance of a response of 0 or 1: the linear predictor of a lo
 FEW = 0.01  # of the rows: some may be so by their random effects
 DISPERSION = (
     "lme4's sigma of a {name} model is not its dispersion, before 2.0-1 standard deviations of random effects are "
-    "multiplied by it, and the likelihood is not that of other programs (lme4's issues 643, 852 and 936): fixed effects "
+    "multiplied by it, and the likelihood is not that of others (lme4's issues 643, 852 and 936): fixed effects "
     "are sound, variances, AIC and the log-likelihood are not. glmmTMB of R fits such models by maximum likelihood."
 )
 SHAPE = (
