@@ -17,7 +17,7 @@ from lmerbridge.errors import InvalidArgument
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._]*", re.ASCII)
 SIXTEENS = np.arange(0, 64, 16, dtype=np.uint64)  # where the four numbers of 16 bits in one of 64 begin
-R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest")
+R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest", "datasets")
 
 
 def load_dataset(name: str, package: str | None = None, *, timeout: float | None = None) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
     name : str
         ``"sleepstudy"``.
     package : str, optional
-        One of lme4, nlme, MASS, pbkrtest, lmerTest, statsmodels, lmerbridge; without it the R packages are
+        One of lme4, nlme, MASS, pbkrtest, lmerTest, datasets, statsmodels, lmerbridge; without it the R packages are
         searched in this order. Those of lmerbridge are simulated: ``crossed_1`` is the first of its kind.
     timeout : float, optional
         Seconds after which R is stopped. The default is no limit.

@@ -31,8 +31,9 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     quantities ranef reml residual_values residuals rows rows_dropped sigma singular std_errors terms theta varcorr
     vcov"""
 OF_R = "spec left_out"
-EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit Verdict compare data_template
-    glmer glmer_nb lm_list lmer load_dataset parametrize_parity params_template simulate_formula time_limit"""
+EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit NlmerControl NlmerFit Verdict
+    compare data_template glmer glmer_nb lm_list lmer load_dataset nlmer parametrize_parity params_template
+    simulate_formula time_limit"""
 
 
 def public(thing):

@@ -3,6 +3,7 @@
 from lmerbridge.formula.allowed import check_left
 from lmerbridge.formula.change import hide_comparisons, read_change, show_comparisons
 from lmerbridge.formula.formula import Formula, parse, parse_fixed, parse_list, parse_right
+from lmerbridge.formula.nonlinear import SELF_STARTING, Nonlinear, parse_nonlinear
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
 from lmerbridge.formula.syntax import (
@@ -31,6 +32,7 @@ __all__ = [
     "CONTRASTS",
     "FUNCTIONS",
     "ONE",
+    "SELF_STARTING",
     "VALUES",
     "Bar",
     "Call",
@@ -38,6 +40,7 @@ __all__ = [
     "Formula",
     "Name",
     "Node",
+    "Nonlinear",
     "Number",
     "String",
     "Terms",
@@ -53,6 +56,7 @@ __all__ = [
     "parse",
     "parse_fixed",
     "parse_list",
+    "parse_nonlinear",
     "parse_right",
     "read_change",
     "read_expression",

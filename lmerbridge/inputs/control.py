@@ -15,6 +15,7 @@ RankZAction = Literal["ignore", "warning", "stop", "warningSmall", "stopSmall"]
 RankAction = Literal["message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore"]
 ScaleAction = Literal["warning", "stop", "silent.rescale", "message+rescale", "warn+rescale", "ignore"]
 
+STAGES = 2  # of a fit by glmer or nlmer
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 DOTTED = {  # where R's name is not ours with dots for underscores
     "restart_edge": "restart_edge",
@@ -186,11 +187,52 @@ class GlmerControl(MerControl):
     check_response_not_const: Action | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.optimizer, str | None):
-            object.__setattr__(self, "optimizer", tuple(self.optimizer))
-            if len(self.optimizer) != 2:
-                told = "one, or two, the first for the first stage"
-                raise InvalidArgument(f"optimizer of a GlmerControl is {self.optimizer!r}; {told}, are expected.")
+        object.__setattr__(self, "optimizer", _of_stages(self.optimizer))
+
+
+@check_fields
+@dataclass(frozen=True, kw_only=True)
+class NlmerControl:
+    """How `nlmer` optimizes: lme4's ``nlmerControl``.
+
+    None, everywhere, is the default of the lme4 installed.
+
+    Attributes
+    ----------
+    optimizer : str or sequence of two str, or None
+        For both stages, or one for each.
+    tol_pwrss : float or None
+        How precisely the random effects are found at each step.
+    opt_ctrl : mapping or None
+        What the optimizer itself takes.
+
+    Examples
+    --------
+    >>> NlmerControl(optimizer="bobyqa").arguments()
+    {'optimizer': 'bobyqa'}
+    """
+
+    optimizer: Optimizer | Sequence[Optimizer] | None = None
+    tol_pwrss: float | None = None
+    opt_ctrl: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", _of_stages(self.optimizer))
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that are given, by R's names."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {r_name(name): _plain(name, value) for name, value in given.items() if value is not None}
+
+
+def _of_stages(optimizer: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    """Return the optimizer of all stages, or that of each."""
+    if isinstance(optimizer, str | None):
+        return optimizer
+    if len(optimizer) != STAGES:
+        told = "one, or two, the first for the first stage, are expected"
+        raise InvalidArgument(f"optimizer of a control is {optimizer!r}; {told}.")
+    return tuple(optimizer)
 
 
 def r_name(field: str) -> str:

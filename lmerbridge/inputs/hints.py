@@ -13,7 +13,6 @@ INTERVALS = "se_fit=True gives standard errors; quantiles of simulate() or boots
 OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
 WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
 GLMER = "lmer fits a Gaussian response, and glmer(formula, data, family) those of other families."
-NO_NLMER = "nonlinear models are not wrapped yet."
 PARALLEL = "write jobs=, the number of processes."
 TESTS = "contest() tests linear combinations of the fixed effects, anova(ddf=...) the terms."
 MEANS = "emmeans(specs, by) has the means, and its contrast() and pairs() their contrasts."
@@ -86,7 +85,7 @@ EXPORTS = {
     ),
     "Glmer": GLMER,
     "glmerControl": "write GlmerControl(...).",
-    **dict.fromkeys(("nlmer", "nlmerControl"), NO_NLMER),
+    "nlmerControl": "write NlmerControl(...).",
     **{name: f"it is asked of a fit, as fit.{name}: lmer(formula, data) makes one." for name in ASKED.split()},
     "bootMer": "it is fit.bootstrap().",
 }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import CONTRASTS, VALUES, Formula, check_left, is_plain, parse
+from lmerbridge.formula import CONTRASTS, VALUES, Call, Formula, Name, check_left, deparse, is_plain, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
 from lmerbridge.results import LMM, Array, Design, Kind
@@ -127,6 +127,14 @@ class Spec:
     def functions(self) -> tuple[str, ...]:
         """Functions that the formula may call beyond those it always may."""
         return (*self.allow, *self.kind.functions)
+
+    @property
+    def response_columns(self) -> tuple[str, ...]:
+        """Names that the columns of the response have, or would have if they were columns of the data."""
+        response = self.parsed.response
+        whole = isinstance(response, Call) and response.function in self.kind.functions
+        parts = response.args if isinstance(response, Call) and whole else (response,)
+        return tuple(part.name if isinstance(part, Name) else deparse(part) for part in parts)
 
     @property
     def particulars(self) -> dict[str, bool | int | float | str | None]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from lmerbridge.bridge import notices, time_limit
-from lmerbridge.errors import LmerBridgeWarning
 from lmerbridge.inputs import (
     DoubleBar,
     FactorContrasts,
@@ -30,7 +28,7 @@ from lmerbridge.models.diagnose import doubts, residuals
 from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured
 from lmerbridge.models.infer import anova
 from lmerbridge.models.intervals import confint, parameters
-from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
+from lmerbridge.models.kept import KeptFit, fit_told
 from lmerbridge.models.means import emmeans
 from lmerbridge.models.predict import scale, simulate
 from lmerbridge.models.resample import bootstrap
@@ -147,8 +145,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     extract_aic = optimum.extract_aic
     llik_aic = optimum.llik_aic
 
-    def _doubts(self) -> Iterator[LmerBridgeWarning]:
-        return doubts.doubts(self)
+    _doubts = doubts.doubts
 
     @property
     def _method(self) -> str:
@@ -274,7 +271,7 @@ def glmer(
         allow=allow,
         double_bar=double_bar,
     )
-    return _fit(spec, timeout)
+    return fit_told(GlmerFit, spec, timeout)
 
 
 @check_keywords
@@ -343,11 +340,4 @@ def glmer_nb(
         allow=allow,
         double_bar=double_bar,
     )
-    return _fit(spec, timeout)
-
-
-def _fit(spec: GlmerSpec, timeout: float | None) -> GlmerFit:
-    with time_limit(timeout):
-        fit = fit_spec(GlmerFit, spec)
-    notices.give(notices_of(fit))
-    return fit
+    return fit_told(GlmerFit, spec, timeout)

@@ -36,7 +36,6 @@ from lmerbridge.errors import (
     SetupError,
     UnfitData,
 )
-from lmerbridge.formula import Name
 from lmerbridge.inputs import ATTRIBUTES, RowVector, Spec, unknown_name
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
@@ -150,6 +149,14 @@ def fit_spec(model: type[K], spec: Spec) -> K:
         if told := " ".join(columns.describe_text(spec.data, spec.parsed)):
             error.args = (f"{error} {told}",)
         raise
+
+
+def fit_told(model: type[K], spec: Spec, timeout: float | None) -> K:
+    """Fit a `Spec` with lme4, and give the warnings that come with a new fit."""
+    with time_limit(timeout):
+        fit = fit_spec(model, spec)
+    notices.give(notices_of(fit))
+    return fit
 
 
 def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
@@ -311,11 +318,9 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
 
 def _doubts_of_response(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield a warning where the values of a plain response are not such as the kind of model is for."""
-    response = fit.spec.parsed.response
-    if isinstance(response, Name):
-        values = fit.spec.data[response.name].iloc[fit.rows].to_numpy()
-        if told := fit.kind.doubt_response(values):
-            yield BinaryResponseWarning(f"the response {response.name!r} {told}.")
+    name = fit.spec.parsed.response_name
+    if name is not None and (told := fit.kind.doubt_response(fit.spec.data[name].iloc[fit.rows].to_numpy())):
+        yield BinaryResponseWarning(f"the response {name!r} {told}.")
 
 
 def _snapshot(spec: Spec) -> Spec:

@@ -6,13 +6,14 @@ from lmerbridge.results.design import Design, RandomTerm
 from lmerbridge.results.family import Family, read_family
 from lmerbridge.results.fit import Fit, GlmNumbers, GroupModes, LogLik, Numbers, Provenance, Tables
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
-from lmerbridge.results.kind import GLMM, LMM, NEGATIVE_BINOMIAL, Kind, glmm
+from lmerbridge.results.kind import GLMM, LMM, NEGATIVE_BINOMIAL, NLMM, Kind, glmm
 from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
 
 __all__ = [
     "GLMM",
     "LMM",
     "NEGATIVE_BINOMIAL",
+    "NLMM",
     "SINGULAR",
     "Array",
     "Condition",

@@ -291,3 +291,13 @@ def glmm(family: Family) -> Kind:
 
 
 NEGATIVE_BINOMIAL = replace(glmm(Family("negative.binomial", theta=1.0)), fit="fit_glmer_nb")
+NLMM = replace(
+    LMM,
+    name="nlmm",
+    fit="fit_nlmer",
+    control="NlmerControl",
+    link="",
+    stages=2,
+    objective="",
+    criterion="",
+)

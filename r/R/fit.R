@@ -51,6 +51,7 @@ fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", con
 # Keep and describe a model that leaves some of its response.
 keep_inexact <- function(handle, model, scope) {
   if (lme4::isGLMM(model)) return(keep_glmer(handle, model, scope))
+  if (lme4::isNLMM(model)) return(keep_nlmer(handle, model, scope))
   if (fits_exactly(model)) stop(errorCondition("exact fit", class = "lmerbridge_exact"))
   keep(handle, model, scope)
   describe_fit(model)

@@ -69,8 +69,8 @@ with_warnings <- function(expr) {
 
 # Refuse a model to which a method for the denominator degrees of freedom would give wrong numbers without a warning.
 check_ddf <- function(model, ddf) {
-  if (lme4::isGLMM(model)) {
-    refuse(ddf, " is a method for the degrees of freedom of a linear model; tests of a generalized one are by z and ",
+  if (!lme4::isLMM(model)) {
+    refuse(ddf, " is a method for the degrees of freedom of a linear model; tests of another one are by z and ",
            "chi-squared, which have none")
   }
   refuse_structured(model, ddf)
@@ -159,6 +159,9 @@ summary_of <- function(handle, ddf, correlation = NULL) {
 }
 
 anova_one <- function(handle, type, ddf) {
+  if (lme4::isNLMM(model_of(handle))) {
+    refuse("a nonlinear model has parameters and no terms that anova() could test; give it another model to compare")
+  }
   empty <- !ncol(model_of(handle)@pp$X)
   model <- if (empty && ddf != "lme4") lmerTest_model(handle, ddf) else by_method(handle, ddf)
   if (ddf == "lme4") return(describe_tests(if (empty) no_terms() else stats::anova(model)))

@@ -161,6 +161,7 @@ open_scope <- function(scope) {
   scope$`::` <- `::`
   scope$lmerControl <- lme4::lmerControl
   scope$glmerControl <- lme4::glmerControl
+  scope$nlmerControl <- lme4::nlmerControl
   scope$weights <- stats::weights # lmer gets them by name from where it was called, as it does offset
   scope
 }

@@ -142,6 +142,7 @@ def functions():
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
         "parametrize_parity": {"engine": "statsmodels"},
+        "nlmer": {"formula": "Reaction ~ a + b * Days ~ (a | Subject)", "data": data, "start": {"a": 250, "b": 10}},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},
     }
@@ -151,6 +152,7 @@ def functions():
             yield name, limited if name == "time_limit" else found, needed.get(name, {})
     yield "LmerControl", lmerbridge.LmerControl, {}
     yield "GlmerControl", lmerbridge.GlmerControl, {}
+    yield "NlmerControl", lmerbridge.NlmerControl, {}
     yield "Family", lmerbridge.Family, {"name": "negative.binomial", "theta": 2.0}
     yield "ConvCheck", lmerbridge.ConvCheck, {"action": "stop", "tol": 1e-3}
     for each in (pick, run_case, run_here, describe, html, markdown, write, make_folder, check_formats):

@@ -46,12 +46,12 @@ def arguments(spec: Spec) -> dict[str, Value]:
     return {
         "formula": formula.source,
         "data": Table({**data.columns, **row_vectors(spec)}, data.rows),
-        **spec.particulars,
         "na_action": spec.na_action or "omit",
         "contrasts": contrasts(spec.contrasts, formula, data.columns, spec.rows_in_subset()) or None,
-        "start": _start(spec.start, spec.kind.start),
         "control": _control(spec.controls, spec.kind.stages) or None,
         "allow": spec.allow,
+        **({} if "start" in spec.particulars else {"start": _start(spec.start, spec.kind.start)}),
+        **spec.particulars,
     }
 
 

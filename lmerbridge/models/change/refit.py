@@ -24,7 +24,7 @@ ByRow: TypeAlias = Annotated[Sequence[float] | NDArray[Any] | pd.Series | pd.Dat
 
 def new_response(fit: KeptFit, given: ByRow) -> Array:
     """Return a response per row of the frame: numbers, or successes and failures where the fit has ``cbind()``."""
-    count = len(response_columns(fit.spec))
+    count = len(fit.spec.response_columns)
     if count == 1:
         return response_by_row(fit, "newresp", given)
     columns = given if isinstance(given, pd.DataFrame) else pd.DataFrame(np.asarray(given))
@@ -34,14 +34,6 @@ def new_response(fit: KeptFit, given: ByRow) -> Array:
     indexed = isinstance(given, pd.DataFrame)
     parts = (columns.iloc[:, i] if indexed else columns.iloc[:, i].to_numpy() for i in range(count))
     return np.column_stack([response_by_row(fit, "newresp", part) for part in parts])
-
-
-def response_columns(spec: Spec) -> tuple[str, ...]:
-    """Return the names that the columns of the response have, or would have if they were columns of the data."""
-    response = spec.parsed.response
-    whole = isinstance(response, Call) and response.function in spec.kind.functions
-    parts = response.args if isinstance(response, Call) and whole else (response,)
-    return tuple(part.name if isinstance(part, Name) else deparse(part) for part in parts)
 
 
 def response_by_row(fit: KeptFit, argument: str, given: ByRow) -> Array:
@@ -84,7 +76,7 @@ def with_response(
     spec = spec if weights is None else replace(spec, weights=weights)
     if response is None:
         return spec, ()
-    names, right = response_columns(spec), parse(spec.formula, spec.functions, spec.own_values).tree.args[1]
+    names, right = spec.response_columns, parse(spec.formula, spec.functions, spec.own_values).tree.args[1]
     if rename is not None:
         if len(names) > 1:
             raise InvalidArgument(f"rename_response is {rename!r}, and the response has two columns; leave it out.")

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
 from lmerbridge.inputs import ALLOWED, Frame, RowVector, draw_seed, pandas_frame
-from lmerbridge.models.change.refit import response_columns
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import rows
 from lmerbridge.models.predict.effects import Parameters, check_whole, new_parameters, read_effects
@@ -141,7 +140,7 @@ def _frame(
         if len(found.get(part, ()))
     ]
     if len(tables) > 1:
-        columns = response_columns(fit.spec)
+        columns = fit.spec.response_columns
         both = pd.concat(tables, axis=1, keys=columns).swaplevel(axis=1)
         return both[[(name, column) for name in names for column in columns]]
     if levels := found.get("level"):

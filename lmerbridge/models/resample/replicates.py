@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import pieces
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.change.refit import response_columns
 from lmerbridge.models.change.update import refit
-from lmerbridge.models.extract.matrices import weights
 from lmerbridge.models.intervals import parameters
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results import Array, LogLik, VarCorr, labels
 
 T = TypeVar("T")
@@ -177,7 +175,7 @@ class Replicate:
 
         It takes as long as `lmer`, or `glmer`.
         """
-        columns = response_columns(self.common.fit.spec)
+        columns = self.common.fit.spec.response_columns
         own = self.response if len(columns) == 1 else _with_failures(self.common.fit, self.response)
         return refit(self.common.fit, own)
 
@@ -190,7 +188,7 @@ class Replicate:
 
 def _with_failures(fit: KeptFit, successes: Array) -> Array:
     """Return successes and failures from the former and the fit's numbers of trials."""
-    return np.column_stack([successes, weights(fit).dropna().to_numpy() - successes])
+    return np.column_stack([successes, call_on(fit, "prior_weights")["values"] - successes])
 
 
 def original(common: Common, response: Array) -> Replicate:
