@@ -54,6 +54,7 @@ check_response <- function(formula, scope, family, constant = NULL) {
   if (grepl("^Negative Binomial", family)) family <- "negative.binomial"
   rows <- if (is.null(scope$data$.subset)) TRUE else scope$data$.subset
   y <- eval(formula[[2L]], scope$data, scope)
+  if (is.matrix(y)) refuse_uncounted(formula[[2L]], scope)
   y <- if (is.matrix(y)) y[rows, , drop = FALSE] else y[rows]
   whole <- if (is.matrix(y)) stats::complete.cases(y) else !is.na(y)
   y <- if (is.matrix(y)) y[whole, , drop = FALSE] else y[whole]
@@ -67,9 +68,18 @@ check_response <- function(formula, scope, family, constant = NULL) {
   if (length(fault)) refuse_data("the response ", deparse1(formula[[2L]]), " ", fault)
 }
 
+# Refuse columns of cbind() that are no numbers: R binds the numbers of a factor's levels.
+refuse_uncounted <- function(left, scope) {
+  for (part in as.list(left)[-1L]) {
+    value <- eval(part, scope$data, scope)
+    if (!is.numeric(value) && !is.logical(value) || is.object(value)) {
+      refuse_data("the response ", deparse1(left), " has ", deparse1(part), ", which is not of numbers; counts are expected")
+    }
+  }
+}
+
 fault_of_matrix <- function(y, family) {
   if (family != "binomial") return("has two columns, which only a binomial one may have; one of counts is expected")
-  if (!is.numeric(y) && !is.logical(y)) return("has a column that is not of numbers; counts are expected")
   if (any(y < 0)) "has a negative count"
 }
 

@@ -182,12 +182,15 @@ anova_several <- function(handle, others, names, refit) {
   describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
 }
 
-# Fit a linear model, which anova_several() compares, and keep it. Its call names the data as that of fit_lmer() does.
-fit_linear <- function(handle, formula, data, allow = character()) {
+# Fit a linear model, or one of a family, which anova_several() compares, and keep it. Its call names the data as that of fit_lmer() does.
+fit_linear <- function(handle, formula, data, allow = character(), family = NULL, link = NULL, theta = NULL) {
   scope <- formula_scope(data, allow)
+  scope$cbind <- base::cbind
   given <- lapply(per_row[per_row %in% names(data)], as.name)
-  call <- as.call(c(list(quote(lm), formula = eval(str2lang(formula), scope), data = quote(data)), given))
-  keep(handle, eval(call, list(lm = stats::lm, data = data)), scope)
+  own <- if (!is.null(family)) list(family = eval(family_call(family, link, theta)))
+  fitter <- if (is.null(family)) quote(lm) else quote(glm)
+  call <- as.call(c(list(fitter, formula = eval(str2lang(formula), scope), data = quote(data)), own, given))
+  keep(handle, eval(call, list(lm = stats::lm, glm = stats::glm, data = data)), scope)
   list()
 }
 
@@ -196,7 +199,10 @@ fit_linear <- function(handle, formula, data, allow = character()) {
 refuse_other_likelihood <- function(a, b, both) {
   nodes <- function(model) if (lme4::isGLMM(model)) model@devcomp$dims[["nAGQ"]] else -1L
   name <- function(model) sub("\\(.*", "", stats::family(model)$family) # without a negative binomial's shape
-  if (!methods::is(b, "merMod")) return(invisible())
+  if (!methods::is(b, "merMod")) {
+    if (nodes(a) > 1L) refuse(both, " have likelihoods of two scales: by more than one node lme4 leaves out a constant")
+    return(invisible())
+  }
   if (name(a) != name(b)) refuse(both, " have the families ", name(a), " and ", name(b), "; compare models of one family")
   if (nodes(a) != nodes(b)) {
     refuse(both, " integrate out the random effects by ", nodes(a), " and ", nodes(b), " nodes, and by more than one lme4 ",
@@ -215,7 +221,8 @@ refuse_unlike <- function(a, b, name_a, name_b) {
     refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(frame), " of them); ",
            "fit both where every variable has a value")
   }
-  if (!identical(as.vector(a@resp$y), as.vector(if (linear) stats::model.response(frame) else b@resp$y))) {
+  other <- if (inherits(b, "glm")) b$y else if (linear) stats::model.response(frame) else b@resp$y
+  if (!identical(as.vector(a@resp$y), unname(as.vector(other)))) {
     refuse(both, " have different responses; fit both to the same one")
   }
   if (linear) return(invisible())

@@ -119,6 +119,8 @@ REFUSED = {  # response and family: the error and its words
     ("incidence", "Gamma"): (UnfitData, "positive throughout"),
     ("cbind(incidence, size)", "poisson"): (UnfitData, "two columns"),
     ("cbind(below, size)", "binomial"): (UnfitData, "negative count"),
+    ("cbind(word, size)", "binomial"): (UnfitData, "has word, which is not of numbers"),
+    ("cbind(three, size)", "binomial"): (UnfitData, "has three, which is not of numbers"),
     ("cbind(none, size)", "binomial"): (UnfitData, "same in every row"),
     ("cbind(incidence, size, herd)", "binomial"): (FormulaError, "two columns"),
     ("cbind(a = incidence, size)", "binomial"): (FormulaError, "without names"),
@@ -255,3 +257,8 @@ def test_outcomes_that_a_column_parts_are_said_by_name(link, cbpp):
 
 def test_nothing_is_said_of_outcomes_that_are_not_parted():
     glmer("r2 ~ Anger + (1 | id)", load_dataset("VerbAgg"), "binomial", n_agq=0)
+
+
+def test_iterations_that_leave_the_link_are_told_in_our_words(cbpp):
+    with pytest.raises(UnfitData, match=r"mustart=.* R said: .*PIRLS"):
+        glmer("ill ~ size + (1 | herd)", cbpp, "binomial(log)")

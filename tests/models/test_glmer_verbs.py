@@ -412,3 +412,23 @@ def test_a_shape_to_begin_with_is_a_positive_number(given, cbpp):
 def test_a_negative_binomial_response_is_judged(cbpp):
     with pytest.raises(UnfitData, match="counts are whole numbers"):
         glmer_nb("prop ~ period + (1 | herd)", cbpp)
+
+
+def test_a_model_without_random_effects_is_one_of_the_family(cows, fits):
+    found = cows.anova("cbind(incidence, size - incidence) ~ period").frame
+    glm = "glm(cbind(incidence, size - incidence) ~ period, 'binomial', lme4::cbpp)"
+    assert same_bits(found["loglik"].iloc[:1], of_r(cows, f"as.numeric(logLik({glm}))"))
+    assert found["npar"].tolist() == [4, 5]
+    counts = fits("counts").anova("incidence ~ period + offset(log(size))").frame
+    assert counts["chisq"].iloc[1] > 0
+    with pytest.raises(InvalidArgument, match="two scales"):
+        cows.update(n_agq=5).anova("cbind(incidence, size - incidence) ~ period")
+
+
+def test_a_profile_goes_to_variances_and_logarithms(cows):
+    profiled = cows.profile("theta_")
+    low, high = profiled.confint()[["conf_low", "conf_high"]].to_numpy()[0]
+    assert np.allclose(profiled.variance_prof().confint()[["conf_low", "conf_high"]], [[low**2, high**2]], rtol=1e-3)
+    assert np.allclose(profiled.log_prof().confint()[["conf_low", "conf_high"]], [np.log([low, high])], rtol=1e-2)
+    with pytest.raises(InvalidArgument, match="variance_prof"):
+        cows.profile(prof_scale="varcov")

@@ -38,6 +38,10 @@ CODED = "C() takes a factor, and C(x) of numbers is to be C(factor(x)), or facto
 ROWS = "a matrix of contrasts is to have a row per level that the rows used have, in their order"
 SINGULAR = "a matrix of contrasts is to have columns that differ from each other and from a constant one"
 NODES = "more than one node is for a model with one random term of one column; n_agq=1 is for any"
+PIRLS = (
+    "lme4's iterations leave what the link allows, as a mean below 0 or above 1; take the link of the family, begin near "
+    "the optimum, with mustart= or start=, or rescale the columns"
+)
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
     (r"^missing values in object", MissingValues, ""),
@@ -54,6 +58,7 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
     (r"theta components|^starting value of 'par'|element in x0|^x0 contains|^objective in x0", InvalidArgument, THETA),
     (r"^Downdated VtV is not positive definite", UnfitData, NOT_POSITIVE),
     (r"all\(weights >= 0\)", InvalidArgument, WEIGHTS),
+    (r"PIRLS (loop|step-halvings)|pwrssUpdate did not converge", UnfitData, PIRLS),
     (r"^nAGQ > 1 is only available", InvalidArgument, NODES),
 )
 
