@@ -39,8 +39,8 @@ ROWS = "a matrix of contrasts is to have a row per level that the rows used have
 SINGULAR = "a matrix of contrasts is to have columns that differ from each other and from a constant one"
 NODES = "more than one node is for a model with one random term of one column; n_agq=1 is for any"
 PIRLS = (
-    "lme4's iterations leave what the link allows, as a mean below 0 or above 1; take the link of the family, begin near "
-    "the optimum, with mustart= or start=, or rescale the columns"
+    "lme4's iterations leave what the link allows, as a mean below 0 or above 1; take the family's own link, begin near"
+    " the optimum, with mustart= or start=, or rescale the columns"
 )
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
