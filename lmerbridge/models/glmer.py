@@ -31,7 +31,7 @@ from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_told
 from lmerbridge.models.means import emmeans
 from lmerbridge.models.predict import scale, simulate
-from lmerbridge.models.resample import bootstrap
+from lmerbridge.models.resample import bootstrap, power
 from lmerbridge.models.tidy import plots, tidy
 from lmerbridge.results import Family, GlmNumbers
 
@@ -56,7 +56,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     predict    predict, simulate
     change     update, refit, all_fit
     diagnose   resid, hatvalues, cooks_distance, influence
-    resample   bootstrap
+    resample   bootstrap, power, power_curve
     tidy       tidy, glance, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_text, re_pca, re_covs, par, get_me,
                random_index, model_matrix, model_frame, model_terms, formula_of, get_data, get_call, weights, offset,
@@ -100,6 +100,8 @@ class GlmerFit(KeptFit, GlmNumbers):
 
     # resample
     bootstrap = bootstrap.bootstrap
+    power_curve = power.power_curve
+    power = power.power
 
     # tidy
     glance = tidy.glance

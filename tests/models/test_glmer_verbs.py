@@ -80,7 +80,7 @@ VERBS = {
     "predict": "predict simulate",
     "change": "update refit all_fit",
     "diagnose": "resid hatvalues cooks_distance influence",
-    "resample": "bootstrap",
+    "resample": "bootstrap power power_curve",
     "tidy": "tidy glance plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of varcorr_text re_pca re_covs par get_me random_index
         model_matrix model_frame model_terms formula_of get_data get_call weights offset ngrps family is_lmm is_glmm
@@ -432,3 +432,16 @@ def test_a_profile_goes_to_variances_and_logarithms(cows):
     assert np.allclose(profiled.log_prof().confint()[["conf_low", "conf_high"]], [np.log([low, high])], rtol=1e-2)
     with pytest.raises(InvalidArgument, match="variance_prof"):
         cows.profile(prof_scale="varcov")
+
+
+def test_power_is_of_responses_drawn_and_refitted(cows, fits):
+    by_z = cows.power("period4", nsim=6, seed=1)
+    by_hand = cows.power(lambda r: abs(r.fixef["period4"] / r.std_errors["period4"]) > 1.959964, nsim=6, seed=1)
+    assert by_z.power == by_hand.power > 0.5
+    assert cows.power(". ~ . - period", nsim=4, seed=1).power == 1
+    none = cows.power("period4", nsim=6, seed=1, beta={"period4": 0.0})
+    assert none.power < by_z.power
+    curve = fits("counts").power_curve("period4", "herd", [8, 15], nsim=3, seed=1)
+    assert len(curve.frame) == 2
+    with pytest.raises(InvalidArgument, match="sigma"):
+        cows.power("period4", nsim=2, sigma=1.0)
