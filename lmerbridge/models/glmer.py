@@ -32,6 +32,7 @@ from lmerbridge.models.kept import KeptFit, fit_told
 from lmerbridge.models.means import emmeans
 from lmerbridge.models.predict import scale, simulate
 from lmerbridge.models.resample import bootstrap, power
+from lmerbridge.models.tidy import glmm as row_parts
 from lmerbridge.models.tidy import plots, tidy
 from lmerbridge.results import Family, GlmNumbers
 
@@ -57,7 +58,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     change     update, refit, all_fit
     diagnose   resid, hatvalues, cooks_distance, influence
     resample   bootstrap, power, power_curve
-    tidy       tidy, glance, plot_residuals, plot_qq, plot_ranef
+    tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_text, re_pca, re_covs, par, get_me,
                random_index, model_matrix, model_frame, model_terms, formula_of, get_data, get_call, weights, offset,
                ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
@@ -105,6 +106,7 @@ class GlmerFit(KeptFit, GlmNumbers):
 
     # tidy
     glance = tidy.glance
+    augment = row_parts.augment
     tidy = tidy.tidy
     plot_residuals = plots.plot_residuals
     plot_qq = plots.plot_qq

@@ -181,3 +181,15 @@ refit_glmer <- function(model, response) {
     has_converged(refitted@optinfo$conv), refitted@theta, refitted@beta,
     as.vector(as.matrix(stats::vcov(refitted, correlation = FALSE))) / sigma^2)
 }
+
+# What a generalized model has for each row used, in broom's words. Cook's distance wants fixed effects.
+row_parts <- function(handle) {
+  model <- prediction_model(entry_of(handle))
+  resp <- model@resp
+  plain <- function(values) as.double(unname(values))
+  list(fitted = plain(resp$eta), resid = plain(stats::residuals(resp, "deviance")), hat = plain(stats::hatvalues(model)),
+       cooksd = if (ncol(model@pp$X)) plain(stats::cooks.distance(model)) else rep(NaN, length(resp$mu)),
+       fixed = plain(stats::predict(model, re.form = NA)), mu = plain(resp$mu), offset = plain(resp$offset),
+       sqrt_xwt = plain(resp$sqrtXwt), sqrt_rwt = plain(resp$sqrtrwt), weights = plain(resp$weights),
+       wtres = plain(resp$wtres), gam = plain(resp$eta - resp$offset), eta = plain(resp$eta))
+}

@@ -81,7 +81,7 @@ VERBS = {
     "change": "update refit all_fit",
     "diagnose": "resid hatvalues cooks_distance influence",
     "resample": "bootstrap power power_curve",
-    "tidy": "tidy glance plot_residuals plot_qq plot_ranef",
+    "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of varcorr_text re_pca re_covs par get_me random_index
         model_matrix model_frame model_terms formula_of get_data get_call weights offset ngrps family is_lmm is_glmm
         is_nlmm is_reml design""",
@@ -445,3 +445,22 @@ def test_power_is_of_responses_drawn_and_refitted(cows, fits):
     assert len(curve.frame) == 2
     with pytest.raises(InvalidArgument, match="sigma"):
         cows.power("period4", nsim=2, sigma=1.0)
+
+
+@pytest.mark.parametrize("name", ["cbind", "counts", "excluded"])
+def test_rows_have_broom_s_columns(name, fits):
+    fit = fits(name)
+    table = fit.augment(prefix=".")
+    code = {  # what augment() of broom.mixed 0.2.9 takes from the model
+        ".fitted": "predict(m)",
+        ".resid": "residuals(m)",
+        ".hat": "hatvalues(m)",
+        ".cooksd": "cooks.distance(m)",
+        ".fixed": "predict(m, re.form = NA)",
+        ".mu": "napredict(attr(model.frame(m), 'na.action'), m@resp$mu)",
+        ".sqrt_xwt": "napredict(attr(model.frame(m), 'na.action'), as.vector(m@resp$sqrtXwt))",
+        ".wtres": "napredict(attr(model.frame(m), 'na.action'), m@resp$wtres)",
+    }
+    for column, r in code.items():
+        assert np.allclose(table[column], of_r(fit, r), rtol=1e-12, equal_nan=True), column
+    assert len(table) == len(fit.fitted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -243,7 +243,12 @@ def augment(fit: KeptFit, data: Frame | None = None, *, prefix: str = "") -> pd.
     0   0.0  253.664  0.229
     1   1.0  273.330  0.170
     """
-    values = pd.DataFrame({name: series.to_numpy() for name, series in _by_row_columns(fit).items()})
+    return join_columns(fit, _by_row_columns(fit), data, prefix)
+
+
+def join_columns(fit: KeptFit, columns: Mapping[str, pd.Series], data: Frame | None, prefix: str) -> pd.DataFrame:
+    """Return the data with columns by row used."""
+    values = pd.DataFrame({name: series.to_numpy() for name, series in columns.items()})
     rows = fit._output_rows
     if data is None:
         frame = fit.spec.data.iloc[rows]
