@@ -464,3 +464,14 @@ def test_rows_have_broom_s_columns(name, fits):
     for column, r in code.items():
         assert np.allclose(table[column], of_r(fit, r), rtol=1e-12, equal_nan=True), column
     assert len(table) == len(fit.fitted)
+
+
+def test_exponentials_are_ratios(cows):
+    plainly = cows.tidy("fixed", conf_int=True)
+    ratios = cows.tidy(["fixed", "ran_pars"], conf_int=True, exponentiate=True)
+    fixed = ratios[ratios["effect"] == "fixed"]
+    for column in ("estimate", "conf_low", "conf_high"):
+        assert np.allclose(fixed[column], np.exp(plainly[column]), rtol=1e-14)
+    assert np.allclose(fixed["std_error"], plainly["std_error"] * np.exp(plainly["estimate"]), rtol=1e-14)
+    assert np.allclose(fixed["p_value"], plainly["p_value"])
+    assert ratios["estimate"].iloc[-1] == cows.varcorr["herd"].stddev[0]

@@ -79,6 +79,7 @@ def tidy(
     effects: Effect | Sequence[Effect] = ("ran_pars", "fixed"),
     *,
     scales: Scale = "sdcor",
+    exponentiate: bool = False,
     conf_int: bool = False,
     conf_level: float = 0.95,
     conf_method: Method = "Wald",
@@ -96,6 +97,9 @@ def tidy(
         conditional modes; ``ran_coefs``, fixed effects plus modes.
     scales : {"sdcor", "vcov"}
         Of ``ran_pars``: standard deviations and correlations, or variances and covariances.
+    exponentiate : bool
+        Fixed effects as what they multiply: odds by the logit, counts by the logarithm. Their standard errors are by
+        the slope of the exponential.
     conf_int : bool
     conf_level : float
         Confidence level, between 0 and 1.
@@ -133,7 +137,7 @@ def tidy(
         raise InvalidArgument("effects is empty; at least one is expected.")
     interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
     tables: dict[str, Callable[[], pd.DataFrame]] = {
-        "fixed": lambda: _fixed(fit, interval, ddf_method),
+        "fixed": lambda: (_exponentials if exponentiate else pd.DataFrame)(_fixed(fit, interval, ddf_method)),
         "ran_pars": lambda: _ran_pars(fit, interval, scales),
         "ran_vals": lambda: _ran_vals(fit, interval),
         "ran_coefs": lambda: _ran_coefs(fit),
@@ -149,6 +153,12 @@ def _fixed(fit: KeptFit, interval: Interval | None, ddf: ApproximateDdf | None) 
     if interval is None:
         return table
     return interval.around(table) if interval.method == "Wald" else table.join(_ends(fit, "beta_", interval))
+
+
+def _exponentials(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with exponentials of the estimates and their intervals, as broom.mixed."""
+    found = table.assign(**{name: np.exp(table[name]) for name in ("estimate", *ENDS) if name in table})
+    return found.assign(std_error=found["std_error"] * found["estimate"])
 
 
 def _ran_pars(fit: KeptFit, interval: Interval | None, scales: Scale) -> pd.DataFrame:
