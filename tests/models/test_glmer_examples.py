@@ -48,8 +48,9 @@ def test_glmer_with_an_effect_per_row(gm1, cbpp):
     """``?glmer``: gm2, with overdispersion, compared with gm1."""
     data = cbpp.assign(obs=np.arange(1, len(cbpp) + 1))
     gm2 = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd) + (1 | obs)", data, "binomial")
-    code = "d <- transform(lme4::cbpp, obs = seq(nrow(lme4::cbpp))); " + (
-        "gm2 <- glmer(cbind(incidence, size - incidence) ~ period + (1 | herd) + (1 | obs), family = binomial, data = d)"
+    code = (
+        "d <- transform(lme4::cbpp, obs = seq(nrow(lme4::cbpp))); gm2 <- glmer(cbind(incidence, size - incidence) ~ "
+        "period + (1 | herd) + (1 | obs), family = binomial, data = d)"
     )
     theta = in_r(gm1, f"{code}; getME(gm2, 'theta')")
     assert np.allclose(gm2.theta, theta, rtol=1e-6)  # crossed: the last digits vary
