@@ -123,9 +123,15 @@ describe_glmer <- function(model) {
     linear_predictor = model@resp$eta,
     residual_deviance = sum(stats::residuals(model@resp, "deviance")^2), # deviance() has none under na.exclude
     covariance_from = if (hessian && !fallback) "hessian" else "RX",
-    nb_theta = as.double(lme4::getME(model, "glmer.nb.theta")),
+    nb_theta = shape_of(model),
     constant = if (model@devcomp$dims[["nAGQ"]] > 1L) saturated_loglik(model@resp) else 0
   ))
+}
+
+# The shape of a negative binomial family, NaN of any other.
+shape_of <- function(model) {
+  found <- lme4::getME(model, "glmer.nb.theta")
+  if (length(found) && !is.na(found)) as.double(found) else NaN
 }
 
 # The log-likelihood of the saturated model, which lme4 leaves out by quadrature. Families with a dispersion have none.

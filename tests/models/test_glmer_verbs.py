@@ -124,6 +124,15 @@ def test_an_offset_argument_is_refused_in_new_data_where_lme4_forgets_it(cbpp):
     assert same_bits(fit.predict(), fit.linear_predictor)
     with pytest.raises(InvalidArgument, match=r"offset\(x\) in the formula"):
         fit.predict(cbpp)
+    new = cbpp.iloc[[5, 1]].assign(o=[1.0, 2.0])
+    link = fit.predict(new, offset="o")
+    assert np.allclose(link, fit.linear_predictor[[5, 1]] - cbpp["o"].iloc[[5, 1]] + [1.0, 2.0], atol=1e-10)
+    assert np.allclose(fit.predict(new, offset=[1.0, 2.0], type="response"), np.exp(link), rtol=1e-12)
+    both = fit.predict(new, offset="o", type="response", se_fit=True)
+    assert np.allclose(both["fit"], np.exp(link), rtol=1e-12)
+    assert np.allclose(both["se_fit"], fit.predict(new, offset="o", se_fit=True)["se_fit"] * np.exp(link), rtol=1e-12)
+    with pytest.raises(InvalidArgument, match="newdata of a fit with an offset= argument"):
+        fit.predict(offset="o")
     inner = glmer("incidence ~ period + offset(o) + (1 | herd)", cbpp, "poisson")
     assert np.allclose(inner.predict(cbpp), fit.predict(), atol=1e-10)  # one model, and a sum in another order
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.inputs import Frame
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import Frame, RowVector, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.models.predict import effects
 from lmerbridge.models.predict import predict as linear
@@ -28,6 +30,7 @@ def predict(
     na_action: linear.NewDataAction = "pass",
     se_fit: bool = False,
     newparams: effects.Parameters | None = None,
+    offset: RowVector = None,
     timeout: float | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Predict by a generalized model: lme4's ``predict``.
@@ -35,13 +38,15 @@ def predict(
     Parameters
     ----------
     newdata, re_form, random_only, allow_new_levels, na_action, newparams, timeout
-        As of a linear model. An offset in the formula counts, with the columns of ``newdata``; of a fit with an
-        ``offset=`` argument, which lme4 would leave out in silence (its issue 447), new data are refused.
+        As of a linear model. An offset in the formula counts, with the columns of ``newdata``.
     type : {"link", "response"}
         The linear predictor, which is R's default, or the mean of the response: a probability, or an expected count.
     se_fit : bool
         Standard errors beside it, theta held fixed; on the scale of the response those of the linear predictor times
         the slope of the mean.
+    offset : column name or array of one number per row of ``newdata``
+        That of the new rows, where the fit has an ``offset=`` argument: lme4 would leave it out in silence (its issue
+        447), so without it such new data are refused.
 
     Returns
     -------
@@ -72,6 +77,8 @@ def predict(
         "newparams": newparams,
         "timeout": timeout,
     }
+    if offset is not None:
+        return _with_offset(fit, newdata, offset, type, se_fit, options)
     if se_fit:
         found = linear.predict(fit, newdata, se_fit=True, **options)
         if type == "link":
@@ -86,6 +93,30 @@ def predict(
         means[means.notna().to_numpy()] = fit.fitted_values  # as R has them: by the link last digits may be others
         return means
     return pd.Series(_on_response(fit, predicted)[0], predicted.index, name="fit")
+
+
+def _with_offset(
+    fit: KeptFit,
+    newdata: Frame | None,
+    offset: RowVector,
+    type: PredictionScale,
+    se_fit: bool,
+    options: linear.Options,
+) -> pd.Series | pd.DataFrame:
+    """Predict new rows with an offset of their own."""
+    if newdata is None or fit.spec.offset is None:
+        told = "it is for newdata of a fit with an offset= argument"
+        raise InvalidArgument(f"offset is given, and {told}; an offset in the formula is made of columns of newdata.")
+    if options["na_action"] != "pass":
+        raise InvalidArgument("offset is given, and na_action other than 'pass'; leave rows out beforehand.")
+    added = replace(fit.spec, data=pandas_frame(newdata), offset=offset).per_row("offset")
+    without = replace(fit, spec=replace(fit.spec, offset=None))
+    found = linear.predict(without, newdata, se_fit=True, **options) if se_fit else None
+    link = found["fit"] if found is not None else linear.predict(without, newdata, **options)
+    link = link + (0 if added is None else added.to_numpy(float, na_value=np.nan))
+    mean, slope = (link, np.ones(len(link))) if type == "link" else _on_response(fit, link)
+    predicted = pd.Series(mean, link.index, name="fit")
+    return predicted if found is None else found.assign(fit=predicted, se_fit=found["se_fit"] * np.abs(slope))
 
 
 def _on_response(fit: KeptFit, link: pd.Series) -> tuple[Means, Means]:
