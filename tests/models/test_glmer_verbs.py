@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import GlmerFit, glmer, glmer_nb, load_dataset
+from lmerbridge import GlmerFit, glmer, glmer_nb, lmer, load_dataset
 from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import (
     DispersionFamilyWarning,
@@ -484,3 +484,38 @@ def test_exponentials_are_ratios(cows):
     assert np.allclose(fixed["std_error"], plainly["std_error"] * np.exp(plainly["estimate"]), rtol=1e-14)
     assert np.allclose(fixed["p_value"], plainly["p_value"])
     assert ratios["estimate"].iloc[-1] == cows.varcorr["herd"].stddev[0]
+
+
+@pytest.mark.parametrize("name", ["counts", "truth", "two terms", "shape"])
+def test_draws_with_the_fit_s_effects_and_of_new_rows_are_r_s(name, fits, cbpp):
+    fit = fits(name)
+    kept = fit.simulate(2, seed=9, use_u=True)
+    assert same_bits(kept.to_numpy().ravel(order="F"), of_r(fit, "simulate(m, 2, seed = 9, re.form = NULL)"))
+    drawn = fit.simulate(1, seed=9, newdata=cbpp.iloc[:7])["sim_1"]
+    rows = "d <- environment(formula(m))$data[1:7, ]; simulate(m, 1, seed = 9, newdata = d)"
+    assert same_bits(drawn, of_r(fit, f"{{{rows}}}"))
+
+
+def test_the_random_part_alone_and_other_parameters_are_predicted_as_by_r(fits):
+    fit = fits("counts")
+    assert same_bits(fit.predict(random_only=True), of_r(fit, "predict(m, random.only = TRUE)"))
+    other = {"beta": [0.0, 0.1, 0.2, 0.3], "theta": [0.5]}
+    code = "predict(m, newparams = list(beta = c(0, 0.1, 0.2, 0.3), theta = 0.5), type = 'response')"
+    assert same_bits(fit.predict(newparams=other, type="response"), of_r(fit, f"suppressMessages({code})"))
+    with pytest.raises(InvalidArgument, match="beta and theta are expected"):
+        fit.predict(newparams={"sigma": 1.0})
+
+
+def test_means_of_a_transformed_response_go_back_to_its_scale():
+    fit = lmer("log(Reaction) ~ Days + (1 | Subject)", load_dataset("sleepstudy"))
+    link = fit.emmeans("Days", at={"Days": [0, 5]}).frame
+    back = fit.emmeans("Days", at={"Days": [0, 5]}, type="response").frame
+    assert np.allclose(back["estimate"], np.exp(link["estimate"]), rtol=1e-12)
+    assert np.allclose(back["std_error"], link["std_error"] * back["estimate"], rtol=1e-10)
+
+
+def test_influence_of_each_row_refits_with_two_columns(fits, cbpp):
+    found = fits("cbind").influence()
+    assert found.fixed_effects_without.shape == (56, 4)
+    without = glmer(COWS, cbpp.drop(index=3), "binomial")
+    assert np.allclose(found.fixed_effects_without.iloc[3], without.beta, atol=1e-3)
