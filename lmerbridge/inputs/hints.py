@@ -71,6 +71,26 @@ ATTRIBUTES = {
     "lsmeans": "write emmeans(), or ls_means() for lmerTest's.",
     "rank_deficient": "dropped_terms has the terms that were left out.",
 }
+NO_DDF = "it is for linear models; coefficients have z tests, drop1(test='Chisq') and anova() likelihood ratios."
+NO_REML = "a generalized model has no REML; criterion is -2 log-likelihood."
+OF_GLMER = ATTRIBUTES | {
+    **dict.fromkeys(("pvalues", "p_value"), "p_values has them, coefficients the table."),
+    "tvalues": "coefficients has the z values.",
+    "scale": "a binomial or Poisson model has none; sigma is 1 there.",
+    "deviance": "criterion is -2 log-likelihood, residual_deviance what R's deviance() is.",
+    "rstudent": "lme4's are NaN where a leverage is above 1; resid() has four types.",
+    **dict.fromkeys(("devfun", "devfun2", "deviance_at"), "lme4's deviance function of such a model has no one value."),
+    **dict.fromkeys(
+        ("contest", "ls_means", "ranova", "step", "kr_modcomp", "sat_modcomp", "vcov_kr", "ddf_lb"), NO_DDF
+    ),
+    **dict.fromkeys(("reml_crit", "refit_ml", "loglik_of", "deviance_of"), NO_REML),
+}
+NO_NLMER = "in lme4 it fails of a nonlinear model, or is wrong."
+BROKEN = """
+all_fit bootstrap cooks_distance drop1 emmeans emtrends hatvalues influence joint_tests profile ref_grid refit rstudent
+simulate
+"""
+OF_NLMER = ATTRIBUTES | dict.fromkeys(BROKEN.split(), NO_NLMER)
 ASKED = """
 all_fit anova augment bootstrap coef confint contest cooks_distance drop1 emmeans emtrends fitted fixef get_me glance
 hatvalues influence is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs pb_modcomp predict

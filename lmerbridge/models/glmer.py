@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lmerbridge.inputs import (
+    OF_GLMER,
     DoubleBar,
     FactorContrasts,
     Frame,
@@ -67,6 +68,8 @@ class GlmerFit(KeptFit, GlmNumbers):
     """
 
     spec: GlmerSpec
+
+    _hints = OF_GLMER
 
     # infer
     drop1 = anova.drop1

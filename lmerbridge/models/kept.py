@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -99,6 +99,8 @@ class KeptFit(Fit):
     spec: Spec = field(repr=False)
     _in_r: InR = field(repr=False)
 
+    _hints: ClassVar[dict[str, str]] = ATTRIBUTES  # what is written for a name that is not there
+
     def __init_subclass__(cls) -> None:
         """Have each verb give its warnings at its end, however many calls of R or other verbs it makes."""
         for name, verb in [*vars(cls).items()]:
@@ -115,7 +117,7 @@ class KeptFit(Fit):
                 raise AttributeError(name)
             if hasattr(type(self), name):  # it is there, and an AttributeError came out of it
                 return object.__getattribute__(self, name)
-            raise unknown_name("a fit", name, dir(self), ATTRIBUTES)
+            raise unknown_name("a fit", name, dir(self), type(self)._hints)
 
     def __str__(self) -> str:
         return self._summary_text

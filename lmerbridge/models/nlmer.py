@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmerbridge.inputs import (
+    OF_NLMER,
     Frame,
     NaAction,
     NlmerControl,
@@ -50,6 +51,8 @@ class NlmerFit(KeptFit):
     """
 
     spec: NlmerSpec
+
+    _hints = OF_NLMER
 
     # infer
     summary = anova.summary

@@ -15,6 +15,7 @@ from lmerbridge.errors import (
     KnownDefectWarning,
     RWarning,
     UnfitData,
+    UnknownName,
 )
 from lmerbridge.setup.compat import Range
 from tests.oracle import plain, same_bits
@@ -519,3 +520,20 @@ def test_influence_of_each_row_refits_with_two_columns(fits, cbpp):
     assert found.fixed_effects_without.shape == (56, 4)
     without = glmer(COWS, cbpp.drop(index=3), "binomial")
     assert np.allclose(found.fixed_effects_without.iloc[3], without.beta, atol=1e-3)
+
+
+HINTS = {
+    "pvalues": "p_values has them",
+    "rstudent": "NaN where a leverage",
+    "devfun": "no one value",
+    "contest": "for linear models",
+    "refit_ml": "no REML",
+    "deviance": "residual_deviance",
+    "llf": "loglik has",
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_name_of_linear_models_has_its_reason(name, cows):
+    with pytest.raises(UnknownName, match=HINTS[name]):
+        getattr(cows, name)

@@ -217,7 +217,7 @@ BROKEN = (
 
 @pytest.mark.parametrize("verb", BROKEN)
 def test_what_is_broken_in_lme4_is_not_there(verb, fit):
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownName, match="in lme4 it fails"):
         getattr(fit, verb)
 
 
