@@ -537,3 +537,21 @@ HINTS = {
 def test_a_name_of_linear_models_has_its_reason(name, cows):
     with pytest.raises(UnknownName, match=HINTS[name]):
         getattr(cows, name)
+
+
+@pytest.mark.parametrize("name", ["cbind", "counts"])
+def test_limits_of_a_mean_are_those_of_the_link_taken_over(name, fits, cbpp):
+    fit, new = fits(name), cbpp.iloc[[0, 9]]
+    link = fit.predict(new, re_form="~0", interval="confidence", level=0.9)
+    assert np.allclose(link["conf_high"] - link["fit"], 1.6448536 * link["se_fit"], rtol=1e-7)
+    response = fit.predict(new, re_form="~0", interval="confidence", level=0.9, type="response")
+    back = {"logit": lambda eta: 1 / (1 + np.exp(-eta)), "log": np.exp}[fit.family.link]
+    for column in ("fit", "conf_low", "conf_high"):
+        assert np.allclose(response[column], back(link[column]), rtol=1e-12)
+
+
+def test_limits_stay_in_order_where_a_link_falls(cbpp):
+    fit = glmer("rate ~ 1 + (1 | herd)", cbpp, "Gamma", n_agq=0)
+    table = fit.predict(cbpp.head(2), re_form="~0", interval="confidence", type="response")
+    assert (table["conf_low"] < table["fit"]).all()
+    assert (table["fit"] < table["conf_high"]).all()

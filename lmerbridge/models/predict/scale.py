@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Frame, RowVector, pandas_frame
+from lmerbridge.models.intervals.parameters import quantiles_of
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.models.predict import effects
 from lmerbridge.models.predict import predict as linear
 
 PredictionScale = Literal["link", "response"]
-Means: TypeAlias = NDArray[np.float64]
 
 
 def predict(
@@ -29,6 +28,8 @@ def predict(
     allow_new_levels: bool = False,
     na_action: linear.NewDataAction = "pass",
     se_fit: bool = False,
+    interval: Literal["confidence"] | None = None,
+    level: float = 0.95,
     newparams: effects.Parameters | None = None,
     offset: RowVector = None,
     timeout: float | None = None,
@@ -44,6 +45,11 @@ def predict(
     se_fit : bool
         Standard errors beside it, theta held fixed; on the scale of the response those of the linear predictor times
         the slope of the mean.
+    interval : {"confidence"}, optional
+        Confidence limits of the mean beside it: symmetric on the scale of the link, by the normal distribution and the
+        standard errors, and taken to the scale of the response. Theta is held fixed.
+    level : float
+        Confidence level, between 0 and 1.
     offset : column name or array of one number per row of ``newdata``
         That of the new rows, where the fit has an ``offset=`` argument: lme4 would leave it out in silence (its issue
         447), so without it such new data are refused.
@@ -52,8 +58,8 @@ def predict(
     -------
     Series
         Predictions by the index of ``newdata`` or of `fitted`.
-    DataFrame, with ``se_fit``
-        Columns ``fit`` and ``se_fit``, by the same index.
+    DataFrame, with ``se_fit`` or ``interval``
+        Columns ``fit``, ``se_fit``, and with ``interval`` ``conf_low`` and ``conf_high``, by the same index.
 
     Raises
     ------
@@ -68,6 +74,8 @@ def predict(
     >>> new = cows.spec.data[["period"]].head(1)
     >>> cows.predict(new, re_form="~0", type="response", se_fit=True).round(4).to_dict("records")
     [{'fit': 0.1981, 'se_fit': 0.0362}]
+    >>> cows.predict(new, re_form="~0", type="response", interval="confidence").round(4).iloc[0, 2:].tolist()
+    [0.1365, 0.2785]
     """
     options: linear.Options = {
         "re_form": re_form,
@@ -77,49 +85,47 @@ def predict(
         "newparams": newparams,
         "timeout": timeout,
     }
+    found = _linear(fit, newdata, offset, se_fit or interval is not None, options)
+    if interval is not None:
+        low, high = quantiles_of(level)
+        ends = {"conf_low": found["fit"] + low * found["se_fit"], "conf_high": found["fit"] + high * found["se_fit"]}
+        found = found.assign(**ends)
+    if type == "response":
+        found = _on_response(fit, found)
+        if newdata is None and re_form is None and newparams is None and not random_only:
+            found.loc[found["fit"].notna().to_numpy(), "fit"] = fit.fitted_values  # as R, whose last digits these are
+    return found if len(found.columns) > 1 else found["fit"]
+
+
+def _linear(
+    fit: KeptFit, newdata: Frame | None, offset: RowVector, se_fit: bool, options: linear.Options
+) -> pd.DataFrame:
+    """Predict the linear predictor, and its standard errors where they are asked for."""
+    added: pd.Series | None = None
     if offset is not None:
-        return _with_offset(fit, newdata, offset, type, se_fit, options)
+        if newdata is None or fit.spec.offset is None:
+            told = "it is for newdata of a fit with an offset= argument"
+            raise InvalidArgument(f"offset is given, and {told}; one in the formula is made of columns of newdata.")
+        if options["na_action"] != "pass":
+            raise InvalidArgument("offset is given, and na_action other than 'pass'; leave rows out beforehand.")
+        added = replace(fit.spec, data=pandas_frame(newdata), offset=offset).per_row("offset")
+        fit = replace(fit, spec=replace(fit.spec, offset=None))
     if se_fit:
         found = linear.predict(fit, newdata, se_fit=True, **options)
-        if type == "link":
-            return found
-        mean, slope = _on_response(fit, found["fit"])
-        return found.assign(fit=mean, se_fit=found["se_fit"] * np.abs(slope))
-    predicted = linear.predict(fit, newdata, **options)
-    if type == "link":
-        return predicted
-    if newdata is None and re_form is None and newparams is None and not random_only:
-        means = predicted.copy()
-        means[means.notna().to_numpy()] = fit.fitted_values  # as R has them: by the link last digits may be others
-        return means
-    return pd.Series(_on_response(fit, predicted)[0], predicted.index, name="fit")
+    else:
+        found = linear.predict(fit, newdata, **options).to_frame()
+    return found if added is None else found.assign(fit=found["fit"] + added.to_numpy(float, na_value=np.nan))
 
 
-def _with_offset(
-    fit: KeptFit,
-    newdata: Frame | None,
-    offset: RowVector,
-    type: PredictionScale,
-    se_fit: bool,
-    options: linear.Options,
-) -> pd.Series | pd.DataFrame:
-    """Predict new rows with an offset of their own."""
-    if newdata is None or fit.spec.offset is None:
-        told = "it is for newdata of a fit with an offset= argument"
-        raise InvalidArgument(f"offset is given, and {told}; an offset in the formula is made of columns of newdata.")
-    if options["na_action"] != "pass":
-        raise InvalidArgument("offset is given, and na_action other than 'pass'; leave rows out beforehand.")
-    added = replace(fit.spec, data=pandas_frame(newdata), offset=offset).per_row("offset")
-    without = replace(fit, spec=replace(fit.spec, offset=None))
-    found = linear.predict(without, newdata, se_fit=True, **options) if se_fit else None
-    link = found["fit"] if found is not None else linear.predict(without, newdata, **options)
-    link = link + (0 if added is None else added.to_numpy(float, na_value=np.nan))
-    mean, slope = (link, np.ones(len(link))) if type == "link" else _on_response(fit, link)
-    predicted = pd.Series(mean, link.index, name="fit")
-    return predicted if found is None else found.assign(fit=predicted, se_fit=found["se_fit"] * np.abs(slope))
-
-
-def _on_response(fit: KeptFit, link: pd.Series) -> tuple[Means, Means]:
-    """Return the means for values of the linear predictor, and how fast they change with it."""
-    found = call_on(fit, "inverse_link", link=link.to_numpy(float))
-    return found["mean"], found["slope"]
+def _on_response(fit: KeptFit, table: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions of the linear predictor on the scale of the response."""
+    found = table.copy()
+    for name in found.columns.drop("se_fit", errors="ignore"):
+        moved = call_on(fit, "inverse_link", link=table[name].to_numpy(float))
+        found[name] = moved["mean"]
+        if name == "fit" and "se_fit" in found:
+            found["se_fit"] *= np.abs(moved["slope"])
+    if "conf_low" in table:  # some links fall
+        ends = found[["conf_low", "conf_high"]].to_numpy()
+        found["conf_low"], found["conf_high"] = ends.min(axis=1), ends.max(axis=1)
+    return found
