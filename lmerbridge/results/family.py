@@ -85,6 +85,13 @@ class Family:
         """Yield the name and the link."""
         return iter((self.name, self.link))
 
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, place: int) -> str:
+        """Return the name, at 0, or the link, at 1."""
+        return (self.name, self.link)[place]
+
     @property
     def family(self) -> str:
         """The name, under the word that R has for it."""

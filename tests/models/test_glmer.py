@@ -87,6 +87,12 @@ def test_a_family_of_another_type_is_refused(given, cbpp):
         glmer(COWS, cbpp, given)
 
 
+def test_a_family_is_a_pair_of_its_name_and_link():
+    family = Family("poisson")
+    assert (*family,) == (family[0], family[1]) == ("poisson", "log")
+    assert (len(family), family.family, str(family)) == (2, "poisson", "poisson(log)")
+
+
 def test_theta_is_of_the_negative_binomial_alone():
     with pytest.raises(InvalidArgument, match="poisson has none"):
         Family("poisson", theta=2.0)
