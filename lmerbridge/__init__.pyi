@@ -2,18 +2,25 @@ from .bridge.limit import time_limit as time_limit
 from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
 from .inputs.control import ConvCheck as ConvCheck
+from .inputs.control import GlmerControl as GlmerControl
 from .inputs.control import LmerControl as LmerControl
+from .inputs.control import NlmerControl as NlmerControl
 from .models.adapters.marginaleffects import to_marginaleffects as to_marginaleffects
 from .models.adapters.sklearn import LmerRegressor as LmerRegressor
 from .models.denovo import data_template as data_template
 from .models.denovo import params_template as params_template
 from .models.denovo import simulate_formula as simulate_formula
+from .models.glmer import GlmerFit as GlmerFit
+from .models.glmer import glmer as glmer
+from .models.glmer import glmer_nb as glmer_nb
 from .models.infer.comparison import compare_models as compare_models
 from .models.infer.hausman import hausman as hausman
 from .models.infer.mundlak import mundlak_test as mundlak_test
 from .models.lmer import LmerFit as LmerFit
 from .models.lmer import lmer as lmer
 from .models.lmlist import lm_list as lm_list
+from .models.nlmer import NlmerFit as NlmerFit
+from .models.nlmer import nlmer as nlmer
 from .models.tidy.table import model_table as model_table
 from .parity.compare import compare as compare
 from .parity.verdict import Comparison as Comparison
@@ -26,6 +33,7 @@ from .prepare import group_summary as group_summary
 from .prepare import impute as impute
 from .prepare import plot_groups as plot_groups
 from .prepare import standardize as standardize
+from .results.family import Family as Family
 from .results.fit import Fit as Fit
 
 __version__: str

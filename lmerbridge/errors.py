@@ -32,6 +32,9 @@ And every warning::
     ├── SingularFitWarning    an estimated covariance has no full rank
     ├── RankDeficientWarning  columns of the fixed part were left out
     ├── RowsLeftOutWarning    rows lack a value, and na_action was not given
+    ├── BinaryResponseWarning a linear model was fitted to a response of 0 and 1
+    ├── DispersionFamilyWarning lme4's variances of a family with a dispersion are not to be trusted
+    ├── SeparationWarning     columns of the model part the outcomes of a binomial response
     ├── NumbersAsTextWarning  a column of text, most of whose values are numbers, was fitted as a factor
     └── KnownDefectWarning    this version of R's package computes something wrong
 """
@@ -81,12 +84,15 @@ class Condition:
         R's condition classes, or the name of Python's warning class.
     call : str
         The call it came from; empty where unknown.
+    count : int
+        How often it arose. Of conditions of R that differ in their numbers alone, the tenth counts all that follow.
     """
 
     kind: Literal["message", "warning", "error"]
     text: str
     classes: tuple[str, ...] = ()
     call: str = ""
+    count: int = 1
 
 
 class LmerBridgeError(Exception):
@@ -272,6 +278,18 @@ class RankDeficientWarning(LmerBridgeWarning):
 
 class RowsLeftOutWarning(LmerBridgeWarning):
     """Rows lack a value and were left out, and ``na_action`` was not given."""
+
+
+class BinaryResponseWarning(LmerBridgeWarning):
+    """A linear model was fitted to a response of 0 and 1, or of False and True."""
+
+
+class DispersionFamilyWarning(LmerBridgeWarning):
+    """lme4's variances and likelihood of a family with a dispersion, as Gamma, are not to be trusted."""
+
+
+class SeparationWarning(LmerBridgeWarning):
+    """Columns of the model part the outcomes of a binomial response, so that estimates have no end."""
 
 
 class NumbersAsTextWarning(LmerBridgeWarning):

@@ -3,13 +3,15 @@
 import pytest
 from _pytest.doctest import DoctestItem
 
-from lmerbridge import lmer, load_dataset
+from lmerbridge import glmer, lmer, load_dataset
 from tests.fits import fit_of
 
 
 @pytest.fixture(autouse=True)
 def at_hand(request, doctest_namespace):
-    """Give the examples `lmer`, `load_dataset`, `sleepstudy` and `fit`; a test that is none does not start R for it."""
+    """Give the examples these names; a test that is none does not start R for it."""
     if isinstance(request.node, DoctestItem):
         fit = fit_of("Reaction ~ Days + (Days | Subject)", "sleepstudy")
-        doctest_namespace.update(lmer=lmer, load_dataset=load_dataset, sleepstudy=load_dataset("sleepstudy"), fit=fit)
+        doctest_namespace.update(
+            glmer=glmer, lmer=lmer, load_dataset=load_dataset, sleepstudy=load_dataset("sleepstudy"), fit=fit
+        )

@@ -230,10 +230,10 @@ def _read(reply: dict[str, Any]) -> Reply:
     status = reply.pop("status", None)
     if status == "failed":
         raise ProtocolError(reply["reason"])
-    columns = [reply.pop(f"condition.{field}", ()) for field in ("kind", "text", "classes", "call")]
+    columns = [reply.pop(f"condition.{field}", ()) for field in ("kind", "text", "classes", "call", "count")]
     conditions = tuple(
-        Condition(kind, text.rstrip("\n"), tuple(classes.split("\x1f")), call)
-        for kind, text, classes, call in zip(*columns, strict=True)
+        Condition(kind, text.rstrip("\n"), tuple(classes.split("\x1f")), call, int(count))
+        for kind, text, classes, call, count in zip(*columns, strict=True)
     )
     if status == ["error"]:
         *before, last = conditions

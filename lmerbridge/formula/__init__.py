@@ -1,7 +1,9 @@
 """A model formula as a value, read without R."""
 
+from lmerbridge.formula.allowed import check_left
 from lmerbridge.formula.change import hide_comparisons, read_change, show_comparisons
 from lmerbridge.formula.formula import Formula, parse, parse_fixed, parse_list, parse_right
+from lmerbridge.formula.nonlinear import SELF_STARTING, Nonlinear, parse_nonlinear
 from lmerbridge.formula.parser import read_expression
 from lmerbridge.formula.random import ONE, Bar, write_out
 from lmerbridge.formula.syntax import (
@@ -30,6 +32,7 @@ __all__ = [
     "CONTRASTS",
     "FUNCTIONS",
     "ONE",
+    "SELF_STARTING",
     "VALUES",
     "Bar",
     "Call",
@@ -37,10 +40,12 @@ __all__ = [
     "Formula",
     "Name",
     "Node",
+    "Nonlinear",
     "Number",
     "String",
     "Terms",
     "abbreviate",
+    "check_left",
     "deparse",
     "expand",
     "fold",
@@ -51,6 +56,7 @@ __all__ = [
     "parse",
     "parse_fixed",
     "parse_list",
+    "parse_nonlinear",
     "parse_right",
     "read_change",
     "read_expression",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Container
 
 from lmerbridge.errors import FormulaError, UnsafeFormula
 from lmerbridge.formula import limits
@@ -167,6 +168,29 @@ def readable(tree: Node) -> str:
 
 def _weight(node: Node, args: tuple[int, ...]) -> int:
     return (1 + sum(args)) * (2 if isinstance(node, Call) and node.function == "(" else 1)
+
+
+def check_left(tree: Call, functions: Container[str]) -> None:
+    """Refuse a function that only the left side may call, unless it is all of it and is given two columns.
+
+    Raises
+    ------
+    FormulaError, UnsafeFormula
+
+    Examples
+    --------
+    >>> from lmerbridge.formula.parser import read_expression
+    >>> check_left(read_expression("cbind(k, n - k) ~ x", ["cbind"]), ["cbind"])
+    """
+    response, right = tree.args
+    whole = isinstance(response, Call) and response.function in functions
+    inner = response.args if isinstance(response, Call) and whole else (response,)
+    for node in (part for root in (*inner, right) for part in walk(root)):
+        if isinstance(node, Call) and node.function in functions and not node.package:
+            told = f"{node.function}() may only be the whole left side, as in cbind(successes, failures) ~ x"
+            raise UnsafeFormula(f"the formula has {abbreviate(node)}; {told}.")
+    if isinstance(response, Call) and whole and (len(response.args) != 2 or any(response.names)):
+        raise FormulaError(f"the formula has {abbreviate(response)}; two columns, without names, are expected.")
 
 
 def check_places(root: Node, place: str) -> None:

@@ -55,6 +55,11 @@ class Formula:
         """Names of the columns used, in order of appearance, without a ``.``."""
         return tuple(dict.fromkeys(name for name in tree_names(self.tree) if name != "."))
 
+    @property
+    def response_name(self) -> str | None:
+        """The column that is the response, None where it is computed."""
+        return self.response.name if isinstance(self.response, Name) else None
+
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the columns that only group."""

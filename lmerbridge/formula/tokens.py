@@ -23,7 +23,8 @@ TOKEN = re.compile(
 )
 MEANT = {  # words of other languages and models: what to write
     "Q": "the column's name in backticks, as in `my column`",
-    "cbind": "one column as the response: lmer models one, and each other takes a fit of its own",
+    "cbind": "one column as the response: lmer models one, and each other takes a fit of its own; successes and "
+    "failures are for glmer(..., 'binomial')",
     **dict.fromkeys(("center", "standardize", "zscore"), "scale(x), or scale(x, scale = FALSE) to centre only"),
     **dict.fromkeys(("bs_", "cr", "cc", "te", "s"), "ns(x, 3) or bs(x, 4), which are splines"),
     **dict.fromkeys(("maximum", "fmax"), "pmax(a, b)"),

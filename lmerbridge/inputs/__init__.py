@@ -1,10 +1,12 @@
 """What a user hands in: a model's specification, its control and its data."""
 
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, as_numbers, draw_seed
-from lmerbridge.inputs.control import OPTIMIZERS, LmerControl
+from lmerbridge.inputs.control import OPTIMIZERS, GlmerControl, LmerControl, NlmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
-from lmerbridge.inputs.hints import ATTRIBUTES, hint_of_argument, unknown_name
+from lmerbridge.inputs.glmerspec import GlmerNbSpec, GlmerSpec
+from lmerbridge.inputs.hints import ATTRIBUTES, OF_GLMER, OF_NLMER, hint_of_argument, unknown_name
+from lmerbridge.inputs.nlmerspec import NlmerSpec
 from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
 from lmerbridge.inputs.spec import (
     ALLOWED,
@@ -22,14 +24,21 @@ from lmerbridge.inputs.types import as_typed
 __all__ = [
     "ALLOWED",
     "ATTRIBUTES",
+    "OF_GLMER",
+    "OF_NLMER",
     "OPTIMIZERS",
     "ApproximateDdf",
     "Ddf",
     "DoubleBar",
     "FactorContrasts",
     "Frame",
+    "GlmerControl",
+    "GlmerNbSpec",
+    "GlmerSpec",
     "LmerControl",
     "NaAction",
+    "NlmerControl",
+    "NlmerSpec",
     "RowVector",
     "Spec",
     "Start",

@@ -21,6 +21,7 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (  # of numbers, by
     ("max_points", lambda x: x >= 4, "a number from 4 is expected, since a spline takes four points"),
     ("sigma", lambda x: x >= 0, "a positive number, or 0, is expected"),
     ("dev_tol tol limit named", lambda x: x >= 0, "a number of at least 0 is expected"),
+    ("tol_pwrss", lambda x: 0 < x < 1, "a number between 0 and 1 is expected, such as 1e-10"),
     ("delta delta_cutoff df edf", lambda x: x > 0, "a positive number is expected"),
     ("delta_var", lambda x: 0 < abs(x) < inf, "a finite number other than 0 is expected"),
     ("k null", lambda x: abs(x) < inf, "a finite number is expected"),

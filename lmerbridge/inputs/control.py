@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
@@ -15,6 +15,7 @@ RankZAction = Literal["ignore", "warning", "stop", "warningSmall", "stopSmall"]
 RankAction = Literal["message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore"]
 ScaleAction = Literal["warning", "stop", "silent.rescale", "message+rescale", "warn+rescale", "ignore"]
 
+STAGES = 2  # of a fit by glmer or nlmer
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 DOTTED = {  # where R's name is not ours with dots for underscores
     "restart_edge": "restart_edge",
@@ -26,6 +27,9 @@ DOTTED = {  # where R's name is not ours with dots for underscores
     "check_scale_x": "check.scaleX",
     "check_formula_lhs": "check.formula.LHS",
     "opt_ctrl": "optCtrl",
+    "tol_pwrss": "tolPwrss",
+    "comp_dev": "compDev",
+    "n_agq0_init_step": "nAGQ0initStep",
 }
 
 
@@ -64,9 +68,42 @@ class ConvCheck:
 Check: TypeAlias = ConvCheck | Action | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class MerControl:
+    """What controls of linear and of generalized linear mixed models share."""
+
+    optimizer: Optimizer | Literal["none"] | Sequence[Optimizer] | None = None
+    restart_edge: bool | None = None
+    boundary_tol: float | None = None
+    calc_derivs: bool | None = None
+    use_last_params: bool | None = None
+    sparse_x: bool | None = None
+    standardize_x: bool | None = None
+    autoscale: bool | None = None
+    check_nobs_vs_rank_z: RankZAction | None = None
+    check_nobs_vs_nlev: Action | None = None
+    check_nlev_gtreq_5: Action | None = None
+    check_nlev_gtr_1: Action | None = None
+    check_nobs_vs_n_re: Action | None = None
+    check_rank_x: RankAction | None = None
+    check_scale_x: ScaleAction | None = None
+    check_formula_lhs: Action | None = None
+    check_conv_nobsmax: float | None = None
+    check_conv_nparmax: float | None = None
+    check_conv_grad: Check = None
+    check_conv_singular: Check = None
+    check_conv_hess: Check = None
+    opt_ctrl: Mapping[str, Any] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that are given, by R's names."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {r_name(name): _plain(name, value) for name, value in given.items() if value is not None}
+
+
 @check_fields
 @dataclass(frozen=True, kw_only=True)
-class LmerControl:
+class LmerControl(MerControl):
     """How `lmer` optimizes and what it checks: lme4's ``lmerControl``.
 
     None, everywhere, is the default of the lme4 installed.
@@ -109,45 +146,97 @@ class LmerControl:
     >>> control = LmerControl(optimizer="bobyqa", check_conv_singular="ignore")
     >>> lmer("Yield ~ 1 + (1 | Batch)", load_dataset("Dyestuff2"), control=control).singular
     True
+    >>> LmerControl(optimizer="none", check_rank_x="ignore", check_conv_hess=ConvCheck("stop", 1e-4)).arguments()
+    {'optimizer': None, 'check.rankX': 'ignore', 'check.conv.hess': {'action': 'stop', 'tol': 0.0001}}
     """
 
     optimizer: Optimizer | Literal["none"] | None = None
-    restart_edge: bool | None = None
-    boundary_tol: float | None = None
-    calc_derivs: bool | None = None
-    use_last_params: bool | None = None
-    sparse_x: bool | None = None
-    standardize_x: bool | None = None
-    autoscale: bool | None = None
-    check_nobs_vs_rank_z: RankZAction | None = None
-    check_nobs_vs_nlev: Action | None = None
-    check_nlev_gtreq_5: Action | None = None
-    check_nlev_gtr_1: Action | None = None
-    check_nobs_vs_n_re: Action | None = None
-    check_rank_x: RankAction | None = None
-    check_scale_x: ScaleAction | None = None
-    check_formula_lhs: Action | None = None
-    check_conv_nobsmax: float | None = None
-    check_conv_nparmax: float | None = None
-    check_conv_grad: Check = None
-    check_conv_singular: Check = None
-    check_conv_hess: Check = None
+
+
+@check_fields
+@dataclass(frozen=True, kw_only=True)
+class GlmerControl(MerControl):
+    """How `glmer` optimizes and what it checks: lme4's ``glmerControl``.
+
+    None, everywhere, is the default of the lme4 installed. What is not listed is as of `LmerControl`.
+
+    Attributes
+    ----------
+    optimizer : str or sequence of two str, or None
+        For both stages, or one for each: theta alone with the fixed effects following, then all parameters.
+    tol_pwrss : float or None
+        How precisely the random effects are found at each step. At lme4's own, 1e-7, the criterion is off by some 1e-4
+        and standard errors by up to a percent; 1e-10 is free of that.
+    comp_dev : bool or None
+        Evaluate the criterion in compiled code.
+    n_agq0_init_step : bool or None
+        Whether there is a first stage.
+    check_response_not_const : str or None
+        "ignore", "message", "warning", "stop".
+
+    Examples
+    --------
+    >>> GlmerControl(optimizer=["bobyqa", "Nelder_Mead"], tol_pwrss=1e-10).arguments()
+    {'optimizer': ('bobyqa', 'Nelder_Mead'), 'tolPwrss': 1e-10}
+    """
+
+    optimizer: Optimizer | Sequence[Optimizer] | None = None
+    tol_pwrss: float | None = None
+    comp_dev: bool | None = None
+    n_agq0_init_step: bool | None = None
+    check_response_not_const: Action | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", _of_stages(self.optimizer))
+
+
+@check_fields
+@dataclass(frozen=True, kw_only=True)
+class NlmerControl:
+    """How `nlmer` optimizes: lme4's ``nlmerControl``.
+
+    None, everywhere, is the default of the lme4 installed.
+
+    Attributes
+    ----------
+    optimizer : str or sequence of two str, or None
+        For both stages, or one for each.
+    tol_pwrss : float or None
+        How precisely the random effects are found at each step.
+    opt_ctrl : mapping or None
+        What the optimizer itself takes.
+
+    Examples
+    --------
+    >>> NlmerControl(optimizer="bobyqa").arguments()
+    {'optimizer': 'bobyqa'}
+    """
+
+    optimizer: Optimizer | Sequence[Optimizer] | None = None
+    tol_pwrss: float | None = None
     opt_ctrl: Mapping[str, Any] | None = None
 
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that are given, by the names of ``lme4::lmerControl``.
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", _of_stages(self.optimizer))
 
-        Examples
-        --------
-        >>> LmerControl(optimizer="none", check_rank_x="ignore", check_conv_hess=ConvCheck("stop", 1e-4)).arguments()
-        {'optimizer': None, 'check.rankX': 'ignore', 'check.conv.hess': {'action': 'stop', 'tol': 0.0001}}
-        """
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that are given, by R's names."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {r_name(name): _plain(name, value) for name, value in given.items() if value is not None}
 
 
+def _of_stages(optimizer: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    """Return the optimizer of all stages, or that of each."""
+    if isinstance(optimizer, str | None):
+        return optimizer
+    if len(optimizer) != STAGES:
+        told = "one, or two, the first for the first stage, are expected"
+        raise InvalidArgument(f"optimizer of a control is {optimizer!r}; {told}.")
+    return tuple(optimizer)
+
+
 def r_name(field: str) -> str:
-    """Return the name that ``lme4::lmerControl`` has for a field of `LmerControl`."""
+    """Return the name that ``lme4::lmerControl`` or ``lme4::glmerControl`` has for a field of a control."""
     return DOTTED.get(field, field.replace("_", "."))
 
 

@@ -12,13 +12,15 @@ GROUPING = "the grouping stands in the formula, as '... + (x | group)'."
 INTERVALS = "predict(newdata, interval='confidence') or 'prediction' gives limits, at level=."
 OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
 WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
-NO_GLMER = "generalized and nonlinear models are not wrapped; lmer fits a Gaussian response."
+GLMER = "lmer fits a Gaussian response, and glmer(formula, data, family) those of other families."
 PARALLEL = "write jobs=, the number of processes."
 TESTS = "contest() tests linear combinations of the fixed effects, anova(ddf=...) the terms."
 MEANS = "emmeans(specs, by) has the means, and its contrast() and pairs() their contrasts."
 
 ARGUMENTS = {  # of one function, or of any
-    **dict.fromkeys(("family", "nAGQ"), NO_GLMER),
+    "family": GLMER,
+    "nAGQ": "write n_agq=, which glmer has.",
+    "glmer.REML": "there is no REML of a generalized model; leave it out.",
     "lmer.method": f"reml=True or False chooses the criterion; of an optimizer, {OPTIMIZER}",
     **dict.fromkeys(("optimizer", "maxiter", "full_output"), OPTIMIZER),
     "verbose": "R's trace is not wrapped; fit.optinfo tells where the optimizer ended.",
@@ -73,6 +75,26 @@ ATTRIBUTES = {
     "shap_values": "contributions() has what each term adds to a prediction.",
     "rank_deficient": "dropped_terms has the terms that were left out.",
 }
+NO_DDF = "it is for linear models; coefficients have z tests, drop1(test='Chisq') and anova() likelihood ratios."
+NO_REML = "a generalized model has no REML; criterion is -2 log-likelihood."
+OF_GLMER = ATTRIBUTES | {
+    **dict.fromkeys(("pvalues", "p_value"), "p_values has them, coefficients the table."),
+    "tvalues": "coefficients has the z values.",
+    "scale": "a binomial or Poisson model has none; sigma is 1 there.",
+    "deviance": "criterion is -2 log-likelihood, residual_deviance what R's deviance() is.",
+    "rstudent": "lme4's are NaN where a leverage is above 1; resid() has four types.",
+    **dict.fromkeys(("devfun", "devfun2", "deviance_at"), "lme4's deviance function of such a model has no one value."),
+    **dict.fromkeys(
+        ("contest", "ls_means", "ranova", "step", "kr_modcomp", "sat_modcomp", "vcov_kr", "ddf_lb"), NO_DDF
+    ),
+    **dict.fromkeys(("reml_crit", "refit_ml", "loglik_of", "deviance_of"), NO_REML),
+}
+NO_NLMER = "in lme4 it fails of a nonlinear model, or is wrong."
+BROKEN = """
+all_fit bootstrap cooks_distance drop1 emmeans emtrends hatvalues influence joint_tests profile ref_grid refit rstudent
+simulate
+"""
+OF_NLMER = ATTRIBUTES | dict.fromkeys(BROKEN.split(), NO_NLMER)
 ASKED = """
 all_fit anova augment bootstrap coef confint contest cooks_distance drop1 emmeans emtrends fitted fixef get_me glance
 hatvalues icc influence interval_of is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs
@@ -85,7 +107,9 @@ EXPORTS = {
     **dict.fromkeys(
         ("mixedlm", "MixedLM"), "lmer(formula, data) fits with lme4, compare() beside it with statsmodels' MixedLM."
     ),
-    **dict.fromkeys(("glmer", "Glmer", "glmer_nb", "nlmer", "glmerControl", "nlmerControl"), NO_GLMER),
+    "Glmer": GLMER,
+    "glmerControl": "write GlmerControl(...).",
+    "nlmerControl": "write NlmerControl(...).",
     **{name: f"it is asked of a fit, as fit.{name}: lmer(formula, data) makes one." for name in ASKED.split()},
     "bootMer": "it is fit.bootstrap().",
     **dict.fromkeys(("modelsummary", "tab_model", "stargazer", "texreg"), "write model_table(fit1, fit2)."),

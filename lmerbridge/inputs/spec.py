@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype
 
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import CONTRASTS, VALUES, Formula, is_plain, parse
+from lmerbridge.formula import CONTRASTS, VALUES, Call, Formula, Name, check_left, deparse, is_plain, parse
 from lmerbridge.inputs import control
 from lmerbridge.inputs.control import Control
 from lmerbridge.results import LMM, Array, Design, Kind
@@ -75,6 +75,8 @@ class Spec:
     design: Design | None = None
     kind: Kind = LMM
 
+    vectors: ClassVar[tuple[str, ...]] = ("weights", "offset", "subset")  # arguments with a value per row
+
     def __post_init__(self) -> None:
         if not isinstance(self.formula, str):
             raise FormulaError(f"the formula is {self.formula!r}; text such as 'y ~ x + (1 | g)' is expected.")
@@ -93,7 +95,8 @@ class Spec:
             if isinstance(given, getattr(control, self.kind.control)):
                 continue
             if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
-                raise InvalidArgument(f"{argument} is {given!r}; a mapping with names for keys is expected.")
+                kind = f"a {self.kind.control}, or " * (argument == "control")
+                raise InvalidArgument(f"{argument} is {given!r}; {kind}a mapping with names for keys, is expected.")
         object.__setattr__(self, "allow", check_allow(self.allow))
 
     def copy(self) -> Spec:
@@ -115,9 +118,28 @@ class Spec:
         InvalidArgument
             Its dot stands for a column that is not named by text.
         """
-        formula = parse(self.formula, (*self.allow, *self.kind.functions), self.own_values)
+        formula = parse(self.formula, self.functions, self.own_values)
+        check_left(formula.tree, self.kind.functions)
         formula = formula.expand_dot(text_names(self.data))
         return formula.diagonal() if self.double_bar == "diag_special" else formula
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Functions that the formula may call beyond those it always may."""
+        return (*self.allow, *self.kind.functions)
+
+    @property
+    def response_columns(self) -> tuple[str, ...]:
+        """Names that the columns of the response have, or would have if they were columns of the data."""
+        response = self.parsed.response
+        whole = isinstance(response, Call) and response.function in self.kind.functions
+        parts = response.args if isinstance(response, Call) and whole else (response,)
+        return tuple(part.name if isinstance(part, Name) else deparse(part) for part in parts)
+
+    @property
+    def particulars(self) -> dict[str, bool | int | float | str | None]:
+        """Arguments of the R function that fits such a model and no other."""
+        return {"reml": bool(self.reml)}
 
     @property
     def own_values(self) -> frozenset[str]:
@@ -129,7 +151,7 @@ class Spec:
         """Arguments of ``lme4::lmerControl`` by R's names, none where the defaults hold."""
         return self.control or {} if isinstance(self.control, Mapping | None) else self.control.arguments()
 
-    def per_row(self, argument: Literal["weights", "offset", "subset"]) -> pd.Series | None:
+    def per_row(self, argument: str) -> pd.Series | None:
         """Return one value per row of the frame for an argument given as a column name or an array, or None.
 
         Raises
@@ -175,7 +197,7 @@ class Spec:
     def count_missing(self, variables: Iterable[str]) -> dict[str, int]:
         """Return the number of rows of the subset that lack a value, by column, weights and offset included."""
         columns = {name: self.data[name] for name in variables}
-        arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
+        arguments = (name for name in self.vectors if name != "subset")
         others = [name for name in arguments if not _is_in(getattr(self, name), columns)]
         columns |= {name: values for name in others if (values := self.per_row(name)) is not None}
         rows = self.rows_in_subset()

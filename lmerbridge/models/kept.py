@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial, wraps
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from lmerbridge.bridge import (
     time_limit,
 )
 from lmerbridge.errors import (
+    BinaryResponseWarning,
     EngineFailed,
     InvalidArgument,
     LmerBridgeError,
@@ -98,6 +99,8 @@ class KeptFit(Fit):
     spec: Spec = field(repr=False)
     _in_r: InR = field(repr=False)
 
+    _hints: ClassVar[dict[str, str]] = ATTRIBUTES  # what is written for a name that is not there
+
     def __init_subclass__(cls) -> None:
         """Have each verb give its warnings at its end, however many calls of R or other verbs it makes."""
         for name, verb in [*vars(cls).items()]:
@@ -114,7 +117,7 @@ class KeptFit(Fit):
                 raise AttributeError(name)
             if hasattr(type(self), name):  # it is there, and an AttributeError came out of it
                 return object.__getattribute__(self, name)
-            raise unknown_name("a fit", name, dir(self), ATTRIBUTES)
+            raise unknown_name("a fit", name, dir(self), type(self)._hints)
 
     def __str__(self) -> str:
         return self._summary_text
@@ -123,6 +126,10 @@ class KeptFit(Fit):
     def _summary_text(self) -> str:
         text: str = model_of(self).call("summary_text")["text"][0]  # a text is shown without warnings
         return text
+
+    def _doubts(self) -> Iterator[LmerBridgeWarning]:
+        """Yield what is doubtful of the fit though lme4 does not say so."""
+        yield from ()
 
     @cached_property
     def left_out(self) -> pd.Index:
@@ -144,6 +151,14 @@ def fit_spec(model: type[K], spec: Spec) -> K:
         if told := " ".join(columns.describe_text(spec.data, spec.parsed)):
             error.args = (f"{error} {told}",)
         raise
+
+
+def fit_told(model: type[K], spec: Spec, timeout: float | None) -> K:
+    """Fit a `Spec` with lme4, and give the warnings that come with a new fit."""
+    with time_limit(timeout):
+        fit = fit_spec(model, spec)
+    notices.give(notices_of(fit))
+    return fit
 
 
 def fit_in_r(spec: Spec) -> tuple[Spec, host.RModel]:
@@ -197,7 +212,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         spec=spec,
         _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
-        **replies.fit_fields(described),
+        **replies.fit_fields(described, bool(spec.kind.scale(described.sigma))),
     )
 
 
@@ -294,28 +309,36 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
         missing = fit.spec.count_missing(fit.spec.data.columns)
         yield notices.of_rows(fit.rows_dropped, fit.rows_dropped + fit.nobs, missing, fit.spec.parsed.functions)
     yield from map(NumbersAsTextWarning, columns.describe_text(fit.spec.data, fit.spec.parsed))
-    free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + 1
+    yield from _doubts_of_response(fit)
+    yield from fit._doubts()
+    free = len(fit.beta) + sum(len(block.par) for block in fit.varcorr) + fit.kind.others
     yield from notices.of_count(fit.loglik.df, free, fit.provenance.version)
     if fit.spec.controls.get("autoscale"):
         yield notices.of_autoscale()
     yield from notices.of_conditions(fit.conditions)
 
 
+def _doubts_of_response(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning where the values of a plain response are not such as the kind of model is for."""
+    name = fit.spec.parsed.response_name
+    if name is not None and (told := fit.kind.doubt_response(fit.spec.data[name].iloc[fit.rows].to_numpy())):
+        yield BinaryResponseWarning(f"the response {name!r} {told}.")
+
+
 def _snapshot(spec: Spec) -> Spec:
     """Return the specification with its data as it is now: the caller's frame may change after the fit."""
-    named = [given for given in (spec.weights, spec.offset, spec.subset) if isinstance(given, str)]
+    vectors: dict[str, Any] = {name: _row_vector(spec, name) for name in spec.vectors}
+    named = [given for given in vectors.values() if isinstance(given, str)]
     return replace(
         spec,
         formula=spec.parsed.text,
         data=_columns(spec.data, list(dict.fromkeys([*spec.parsed.variables, *named]))),
         contrasts=deepcopy(spec.contrasts),
-        weights=_row_vector(spec, "weights"),
-        offset=_row_vector(spec, "offset"),
-        subset=_row_vector(spec, "subset"),
+        **vectors,
     )
 
 
-def _row_vector(spec: Spec, argument: Literal["weights", "offset", "subset"]) -> RowVector:
+def _row_vector(spec: Spec, argument: str) -> RowVector:
     """Return a copy of an array, or the name of a column as it is.
 
     A column is looked up by its name in other data as well.

@@ -14,7 +14,7 @@ import pandas as pd
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find, fit_with
 from lmerbridge.engines.recorded import FORMAT, data_hash, digest, json_column
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import Condition, InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.models import LmerFit, call_on, model_of
 from lmerbridge.parity.cases import Case
@@ -76,7 +76,12 @@ def write_recording(recording: Mapping[str, Any], path: Path) -> None:
 
 def _fit(fit: LmerFit) -> dict[str, Any]:
     described = model_of(fit).reply.values
-    return {"conditions": [asdict(c) for c in fit.conditions], "described": _plain(described)}
+    return {"conditions": [*map(_condition, fit.conditions)], "described": _plain(described)}
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    """Return a condition with its count where that is not one."""
+    return {name: value for name, value in asdict(condition).items() if (name, value) != ("count", 1)}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -5,19 +5,25 @@ from lmerbridge.results.block import CovarianceBlock, labels
 from lmerbridge.results.covariance import SINGULAR, Array, triangle
 from lmerbridge.results.design import Design, RandomTerm
 from lmerbridge.results.display import shown
-from lmerbridge.results.fit import Fit, GroupModes, LogLik, Numbers, Provenance, Tables
+from lmerbridge.results.family import Family, read_family
+from lmerbridge.results.fit import Fit, GlmNumbers, GroupModes, LogLik, Numbers, Provenance, Tables
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
-from lmerbridge.results.kind import LMM, Kind
+from lmerbridge.results.kind import GLMM, LMM, NEGATIVE_BINOMIAL, NLMM, Kind, glmm
 from lmerbridge.results.varcorr import VarCorr
 
 __all__ = [
+    "GLMM",
     "LMM",
+    "NEGATIVE_BINOMIAL",
+    "NLMM",
     "SINGULAR",
     "Array",
     "Condition",
     "CovarianceBlock",
     "Design",
+    "Family",
     "Fit",
+    "GlmNumbers",
     "GroupEstimates",
     "GroupModes",
     "GroupedFit",
@@ -28,8 +34,10 @@ __all__ = [
     "RandomTerm",
     "Tables",
     "VarCorr",
+    "glmm",
     "labels",
     "long_table",
+    "read_family",
     "shown",
     "triangle",
 ]

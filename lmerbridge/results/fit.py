@@ -48,20 +48,24 @@ class LogLik(float):
         Number of parameters, sigma included.
     nobs : int
     reml : bool
+    constant : float
+        What is to be added for the whole log-likelihood: by quadrature lme4 leaves out that of the saturated model, by
+        Laplace's approximation and for linear models nothing.
     """
 
     df: int
     nobs: int
     reml: bool
+    constant: float
 
-    def __new__(cls, value: float, df: int, nobs: int, reml: bool) -> LogLik:
+    def __new__(cls, value: float, df: int, nobs: int, reml: bool, constant: float = 0.0) -> LogLik:
         """Attach degrees of freedom, number of rows and criterion to the value."""
         self = super().__new__(cls, value)
-        self.df, self.nobs, self.reml = df, nobs, reml
+        self.df, self.nobs, self.reml, self.constant = df, nobs, reml, constant
         return self
 
-    def __reduce__(self) -> tuple[type[LogLik], tuple[float, int, int, bool]]:
-        return type(self), (float(self), self.df, self.nobs, self.reml)
+    def __reduce__(self) -> tuple[type[LogLik], tuple[float, int, int, bool, float]]:
+        return type(self), (float(self), self.df, self.nobs, self.reml, self.constant)
 
 
 @shown()
@@ -111,6 +115,32 @@ class Numbers:
 
 
 @shown("coefficients", "varcorr", "_groups")
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class GlmNumbers(Numbers):
+    """The numbers that a generalized linear mixed model has beside those of any fit.
+
+    Attributes
+    ----------
+    p_values : ndarray, shape (p,)
+        Of Wald's z tests of ``beta``.
+    linear_predictor : ndarray, shape (nobs,)
+        Conditional, on the scale of the link, the offset in it.
+    residual_deviance : float
+        Sum of the squared deviance residuals given the random effects: R's ``deviance``.
+    covariance_from : {"hessian", "RX"}
+        Whether ``covariance`` is the inverse of the criterion's Hessian, by finite differences, or that of the fixed
+        effects with theta held fixed.
+    nb_theta : float
+        Shape of a negative binomial family, whose variance is ``mu + mu**2 / nb_theta``; NaN of any other.
+    """
+
+    p_values: Array
+    linear_predictor: Array
+    residual_deviance: float
+    covariance_from: str
+    nb_theta: float
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Fit(Numbers):
     """One fitted model as a value, the same for every engine.
@@ -177,10 +207,14 @@ class Fit(Numbers):
     _design: Design | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        method, name = "REML" if self.reml else "ML", self.kind.criteria[self.reml]
         left_out = f" ({self.rows_dropped} left out)" if self.rows_dropped else ""
         rows = f"{amount(self.nobs, 'row')}{left_out}"
-        return f"<{self.engine} fit by {method}: {self.formula}, {rows}, {name} {self.criterion:.10g}>"
+        criterion = f"{self.kind.criteria[self.reml]} {self.criterion:.10g}"
+        return f"<{self.engine} fit by {self._method}: {self.formula}, {rows}, {criterion}>"
+
+    @property
+    def _method(self) -> str:
+        return "REML" if self.reml else "ML"
 
     def numbers(self) -> Fit:
         """The fit as a plain `Fit`: its numbers, and nothing that needs an engine."""
@@ -212,7 +246,7 @@ class Fit(Numbers):
         columns = {
             "estimate": self.beta,
             "std_error": self.std_errors,
-            "t_value": self.beta / self.std_errors,
+            self.kind.statistic: self.beta / self.std_errors,
         }
         return pd.DataFrame(columns, index=labels(self.terms))
 

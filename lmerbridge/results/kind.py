@@ -6,13 +6,14 @@ What lives on a higher floor is named here, as R's functions are, and looked up 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import EngineFailed, UnfitData
+from lmerbridge.results.family import Family
 
 Values: TypeAlias = NDArray[Any]
 EXACT = "the fixed part fits the response exactly, so that no variance is left to be parted; look at the response"
@@ -40,23 +41,39 @@ class Kind:
     family, link : str
         Distribution of the response, and link to the linear predictor.
     functions : frozenset of str
-        What a formula may call beside the functions that every formula may.
+        What the left side of a formula may call beside the functions that every formula may.
+    start : tuple of str
+        What ``start=`` may name.
+    stages : int
+        Optimizations of a fit, one after another, each of which may have an optimizer of its own.
     response : mapping of str to str
         For each kind of column that cannot be the response, what to do about it.
     check_response : function of an array and a boolean
         What is wrong with a plain response, or "": its values, and whether an offset is taken off it.
+    doubt_response : function of an array
+        What is doubtful of the values of a response that is fitted all the same, or "".
     check_predictor : function of an array
         What is wrong with a plain numeric column of the fixed or random part, or "".
     check_sigma : function of a float and two arrays
         Refuses a fit by its residual standard deviation, beside the response and the weights, one per row used.
     scale : function of a float
         Quantities that follow from the residual standard deviation, by their names in reports.
+    level_per_row : bool
+        Whether a grouping factor may have a level of its own in each row.
+    others : int
+        Parameters beside the fixed effects and the covariances.
+    statistic : str
+        What the ratio of an estimate to its standard error is called.
+    residuals : str
+        The type of residuals that R gives where none is asked for.
+    ddf : str
+        emmeans' method for the degrees of freedom where none is asked for.
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
-        The class of `lmerbridge.parity.sparse` that evaluates the criterion without R.
+        The class of `lmerbridge.parity.sparse` that evaluates the criterion without R, "" where none does.
     criterion : str
-        The class of `lmerbridge.parity.criterion` that evaluates it in R.
+        The class of `lmerbridge.parity.criterion` that evaluates it in R, "" where none does.
     """
 
     name: str
@@ -66,11 +83,19 @@ class Kind:
     family: str
     link: str
     functions: frozenset[str]
+    start: tuple[str, ...]
+    stages: int
     response: Mapping[str, str]
     check_response: Callable[[Values, bool], str]
+    doubt_response: Callable[[Values], str]
     check_predictor: Callable[[Values], str]
     check_sigma: Callable[[float, Values, Values], None]
     scale: Callable[[float], dict[str, float]]
+    level_per_row: bool
+    others: int
+    statistic: str
+    residuals: str
+    ddf: str
     criteria: tuple[str, str]
     objective: str
     criterion: str
@@ -88,6 +113,26 @@ def check_spread(values: Values, offset: bool) -> str:
     if not offset and values.min() == values.max():
         return "is the same in every row; there is no variance to explain"
     return check_scale(values) or check_scale(values - values.mean())
+
+
+def doubt_binary(values: Values) -> str:
+    """Return what is doubtful of a response that a linear model takes for a measured one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> doubt_binary(np.array([0.0, 1.0, 1.0]))[:32], doubt_binary(np.array([0.0, 2.0]))
+    ('has the values 0 and 1 alone, an', '')
+    """
+    if not ((values == 0) | (values == 1)).all():
+        return ""
+    told = "has the values 0 and 1 alone, and is fitted as if it were normal"
+    return f"{told}; glmer(formula, data, 'binomial') fits how often it is 1"
+
+
+def no_doubt(values: Values) -> str:
+    """Return that nothing is doubtful of a response."""
+    return ""
 
 
 def check_scale(values: Values) -> str:
@@ -135,11 +180,38 @@ def check_residual(sigma: float, response: Values, weights: Values) -> None:
         raise UnfitData(f"{EXACT}. The residual standard deviation is {scaled:.3g}, the response's {spread:.3g}.")
 
 
+def check_number(sigma: float, response: Values, weights: Values) -> None:
+    """Refuse a fit without numbers.
+
+    Raises
+    ------
+    EngineFailed
+        Its standard deviation is NaN.
+    """
+    if sigma != sigma:  # NaN
+        raise EngineFailed(NO_NUMBERS)
+
+
+def leave_to_r(values: Values, offset: bool) -> str:
+    """Return that nothing is wrong with a response, which R's side judges by its family."""
+    return ""
+
+
+def no_quantities(sigma: float) -> dict[str, float]:
+    """Return no quantities, of a family whose dispersion is known."""
+    return {}
+
+
 def residual_quantities(sigma: float) -> dict[str, float]:
     """Return the residual standard deviation and variance, by their names in reports."""
     return {"sigma": sigma, "sigma2": sigma**2}
 
 
+TIMES = {
+    "date": "subtract a first day and count days, with .dt.days",
+    "instant": "subtract a first moment and count seconds, with .dt.total_seconds()",
+    "duration": "count its seconds, with .dt.total_seconds()",
+}
 LMM = Kind(
     name="lmm",
     fit="fit_lmer",
@@ -148,18 +220,84 @@ LMM = Kind(
     family="gaussian",
     link="identity",
     functions=frozenset(),
+    start=("theta", "par"),
+    stages=1,
     response={
         "text": "convert it to numbers, with pd.to_numeric",
         "category": "take its .cat.codes, or model it as what it is: not by a linear mixed model",
-        "date": "subtract a first day and count days, with .dt.days",
-        "instant": "subtract a first moment and count seconds, with .dt.total_seconds()",
-        "duration": "count its seconds, with .dt.total_seconds()",
+        **TIMES,
     },
     check_response=check_spread,
+    doubt_response=doubt_binary,
     check_predictor=check_scale,
     check_sigma=check_residual,
     scale=residual_quantities,
+    level_per_row=False,
+    others=1,
+    statistic="t_value",
+    residuals="response",
+    ddf="kenward-roger",
     criteria=("deviance", "REMLcrit"),
     objective="Objective",
     criterion="Lme4Criterion",
+)
+
+
+GLMM = replace(
+    LMM,
+    name="glmm",
+    fit="fit_glmer",
+    reply="GlmerReply",
+    control="GlmerControl",
+    family="binomial",
+    link="logit",
+    functions=frozenset(("cbind",)),
+    start=("theta", "par", "beta"),
+    stages=2,
+    response={"text": "make it True and False, or a categorical with two levels", **TIMES},
+    check_response=leave_to_r,
+    doubt_response=no_doubt,
+    check_sigma=check_number,
+    scale=no_quantities,
+    level_per_row=True,
+    others=0,
+    statistic="z_value",
+    residuals="deviance",
+    ddf="asymptotic",
+    criteria=("-2 logLik", "-2 logLik"),
+    objective="",
+    criterion="",
+)
+NUMERIC = {"text": LMM.response["text"], "category": "count or measure it", **TIMES}
+
+
+def glmm(family: Family) -> Kind:
+    """Return the kind of generalized linear mixed model that a family makes.
+
+    Examples
+    --------
+    >>> kind = glmm(Family("Gamma", "log"))
+    >>> kind.family, kind.link, kind.others
+    ('Gamma', 'log', 1)
+    """
+    return replace(
+        GLMM,
+        family=family.name,
+        link=family.link,
+        response=GLMM.response if family.name == "binomial" else NUMERIC,
+        scale=residual_quantities if family.has_scale else no_quantities,
+        others=int(family.has_scale or family.theta is not None),  # lme4 counts a shape that is given, too
+    )
+
+
+NEGATIVE_BINOMIAL = replace(glmm(Family("negative.binomial", theta=1.0)), fit="fit_glmer_nb")
+NLMM = replace(
+    LMM,
+    name="nlmm",
+    fit="fit_nlmer",
+    control="NlmerControl",
+    link="",
+    stages=2,
+    objective="",
+    criterion="",
 )

@@ -24,11 +24,13 @@ class VarCorr:
     """Variances and correlations of the random terms, and the residual standard deviation.
 
     Iterates over its blocks in lme4's order; ``varcorr["Subject"]`` finds one by name. That of a fit knows its fixed
-    effects, about which the terms vary.
+    effects, about which the terms vary. A model whose family has no dispersion to estimate, as binomial and poisson,
+    has no residual.
     """
 
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
+    has_residual: bool = True
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
 
     def about(self, terms: Sequence[str], beta: Array) -> VarCorr:
@@ -70,7 +72,8 @@ class VarCorr:
             for i, j in _cells(len(b.terms), order):
                 names = (b.terms[i], None if i == j else b.terms[j])
                 rows.append((b.name, *names, b.covariance[j, i], b.stddev[i] if i == j else b.correlation[j, i]))
-        rows.append(("Residual", None, None, self.residual_sd**2, self.residual_sd))
+        if self.has_residual:
+            rows.append(("Residual", None, None, self.residual_sd**2, self.residual_sd))
         table = pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"], dtype=object)
         return table.astype({"vcov": float, "sdcor": float})
 

@@ -23,6 +23,22 @@ time_face <- function(formula, data) {
   list(seconds = as.double(Sys.time() - started, units = "secs"))
 }
 
+# The same of a generalized model.
+time_glmer_face <- function(formula, data, family) {
+  scope <- formula_scope(data)
+  scope$cbind <- base::cbind
+  formula <- stats::as.formula(str2lang(formula), env = scope)
+  family <- getExportedValue("stats", family)()
+  started <- Sys.time()
+  m <- lme4::glmer(formula, data = data, family = family)
+  s <- summary(m)
+  face <- list(lme4::fixef(m), as.matrix(stats::vcov(m)), stats::coef(s), as.data.frame(lme4::VarCorr(m)),
+               lme4::ranef(m, condVar = FALSE), stats::fitted(m), stats::residuals(m), lme4::getME(m, "theta"),
+               stats::logLik(m), stats::AIC(m), stats::BIC(m), stats::deviance(m), stats::nobs(m),
+               lme4::isSingular(m), m@optinfo, utils::capture.output(print(s)))
+  list(seconds = as.double(Sys.time() - started, units = "secs"))
+}
+
 # An empty call. Its time is the cost of a call itself.
 nothing <- function() list()
 

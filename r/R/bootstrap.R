@@ -9,11 +9,13 @@ draw_responses <- function(handle, nsim, seed, type = "parametric", re_form = "~
 
 # Draw by the model's own variances, as simulate_model() does.
 draw_parametric <- function(entry, nsim, seed, re_form, parameters) {
-  draw(prediction_model(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
+  by_kind <- if (lme4::isGLMM(entry$model)) draw_glmer else draw
+  by_kind(prediction_model(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
 }
 
 # Add residuals to the conditional means. They are drawn with replacement, and standardized where there are weights.
 draw_semiparametric <- function(entry, nsim, seed, ...) {
+  if (lme4::isGLMM(entry$model)) refuse("a semiparametric bootstrap adds residuals to means, which gives no counts")
   resp <- entry$model@resp
   root <- sqrt(resp$weights)
   residuals <- ((resp$y - resp$mu) * root)[root > 0]
@@ -25,11 +27,12 @@ draw_semiparametric <- function(entry, nsim, seed, ...) {
 # those before it. They come replicate by replicate; a replicate that failed has NaN, and its reason in `error`.
 refit_responses <- function(handle, response, theta) {
   entry <- entry_of(handle)
+  warn_of_shape(entry, "bootMer()")
   on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
   response <- matrix(response, nrow = length(entry$model@resp$y))
-  scale <- par_scale(entry$model)
+  one <- refit_by(entry, theta)
   refit <- function(i) {
-    tryCatch(refit_one(deviance_function(entry), response[, i], theta, scale), error = function(e) {
+    tryCatch(one(response[, i]), error = function(e) {
       entry$scope$.devfun <- NULL # it does not recover from a point where it has no value
       conditionMessage(e)
     })
@@ -40,6 +43,13 @@ refit_responses <- function(handle, response, theta) {
   values <- matrix(NaN, width, length(each))
   values[, !failed] <- unlist(each[!failed])
   list(values = as.vector(values), error = vapply(each, function(found) if (is.character(found)) found else "", ""))
+}
+
+# The function that refits to one response.
+refit_by <- function(entry, theta) {
+  if (lme4::isGLMM(entry$model)) return(function(response) refit_glmer(entry$model, response))
+  scale <- par_scale(entry$model)
+  function(response) refit_one(deviance_function(entry), response, theta, scale)
 }
 
 refit_one <- function(devfun, response, theta, scale) {
@@ -106,5 +116,6 @@ describe_refits <- function(handle) {
     at <- model@Gp[term] + seq_along(model@cnms[[term]])
     as.vector(Matrix::t(lambdat[at, at, drop = FALSE]))
   }
-  list(response = model@resp$y, index = as.integer(unlist(lapply(seq_along(model@cnms), factor_of))))
+  own <- if (lme4::isGLMM(model)) as_values(stats::model.response(model@frame)) else model@resp$y
+  list(response = own, index = as.integer(unlist(lapply(seq_along(model@cnms), factor_of))))
 }

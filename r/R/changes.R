@@ -6,20 +6,25 @@ updated_formula <- function(old, change, allow = character()) {
 }
 
 # Keep the refit of a kept model, to another response, whose name in the formula is `name`, and to other weights where
-# they are given. Both have a value per row of the data. The formula and the call are evaluated in a scope that holds
-# them.
+# they are given. Both have a value per row of the data; a response of two columns, for cbind(), has two names, and its
+# columns one after another. The formula and the call are evaluated in a scope that holds them.
 refit_model <- function(handle, of, name = NULL, response = NULL, weights = NULL, defect = FALSE) {
   entry <- entry_of(of)
+  warn_of_shape(entry, "refit()")
   scope <- copy_scope(entry$scope)
   scope$data$.weights <- if (is.null(weights)) scope$data$.weights else weights
   model <- within_scope(entry$model, scope)
   if (!is.null(response)) {
-    scope$data[[name]] <- response
-    model <- rename_response(model, name)
+    response <- matrix(response, ncol = length(name))
+    for (i in seq_along(name)) scope$data[[name[i]]] <- response[, i]
+    model <- rename_response(model, if (length(name) == 2L) bquote(cbind(.(as.name(name[1L])), .(as.name(name[2L])))) else
+      as.name(name))
+    if (lme4::isGLMM(model)) check_response(model@call$formula, scope, stats::family(model)$family)
   }
   used <- function(values) {
     if (is.null(values)) return(NULL)
-    structure(values[attr(model@frame, "row.names")], na.action = attr(model@frame, "na.action"))
+    values <- as.matrix(values)[attr(model@frame, "row.names"), , drop = FALSE]
+    structure(if (ncol(values) == 2L) values else as.vector(values), na.action = attr(model@frame, "na.action"))
   }
   refit <- refit_method(defect && lme4::isREML(model), weighted = !is.null(weights))
   model <- refit(model, used(response), used(weights))
@@ -44,9 +49,11 @@ refit_method <- function(defect, weighted) {
   }
 }
 
-rename_response <- function(model, name) {
-  attr(model@frame, "formula")[[2L]] <- model@call$formula[[2L]] <- as.name(name)
-  names(model@frame)[attr(attr(model@frame, "terms"), "response")] <- name
+# Write another left side, a name or a call.
+rename_response <- function(model, left) {
+  attr(model@frame, "formula")[[2L]] <- model@call$formula[[2L]] <- left
+  names(model@frame)[attr(attr(model@frame, "terms"), "response")] <- if (is.name(left)) as.character(left) else
+    deparse1(left)
   model
 }
 

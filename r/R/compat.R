@@ -8,7 +8,9 @@ find_bars <- function(form) suppressWarnings(lme4::findbars(form))
 
 # The start at which an optimizer begins at the fit.
 start_at <- function(model) {
-  if (is.null(structures_of(model))) list(theta = model@theta) else list(par = lme4::getME(model, "par"))
+  start <- if (is.null(structures_of(model))) list(theta = model@theta) else list(par = lme4::getME(model, "par"))
+  if (lme4::isGLMM(model) && model@devcomp$dims[["nAGQ"]] > 0L) start$fixef <- lme4::fixef(model)
+  start
 }
 
 # Whether each random term is singular, in lme4's order of terms.

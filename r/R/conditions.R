@@ -22,13 +22,45 @@ as_row <- function(kind, condition) {
     call = call_text(condition))
 }
 
+# A row as the name of a variable, which has to be short: its length, its beginning and its end.
+as_key <- function(row, most = 1000L) {
+  text <- iconv(paste(row, collapse = "\x1f"), "UTF-8", "UTF-8", sub = "byte")
+  size <- nchar(text)
+  if (size <= 2L * most) text else paste(size, substr(text, 1L, most), substr(text, size - most, size))
+}
+
+# Conditions in their order, each once with a count: a density may warn per row and evaluation. Of warnings and messages
+# that differ in their numbers alone, the first few stand for themselves, and the last of these for all that follow.
+new_notes <- function(alike = 10L) {
+  rows <- list()
+  count <- integer()
+  place <- new.env(parent = emptyenv())
+  shapes <- new.env(parent = emptyenv())
+  note <- function(kind, condition) {
+    row <- as_row(kind, condition)
+    key <- as_key(row)
+    shape <- gsub("[0-9]+([.][0-9]+)?(e[+-]?[0-9]+)?", "#", key)
+    at <- if (kind != "error") place[[key]]
+    if (is.null(at) && kind != "error" && length(shapes[[shape]]) >= alike) at <- shapes[[shape]][alike]
+    if (is.null(at)) {
+      at <- length(rows) + 1L
+      rows[[at]] <<- row
+      count[at] <<- 0L
+      place[[key]] <- at
+      shapes[[shape]] <- c(shapes[[shape]], at)
+    }
+    count[at] <<- count[at] + 1L
+  }
+  list(note = note, described = function() if (length(rows)) describe_conditions(rows, count))
+}
+
 # Call a function of this package. Returns a flat list with the elements of the function's own flat list. Where the
 # function did not end well, `status` is "error" or "interrupt". Where there are conditions, the vectors
-# `condition.kind`, `.text`, `.classes` and `.call` have one element per condition, in their order.
+# `condition.kind`, `.text`, `.classes`, `.call` and `.count` have one element per condition, in their order.
 call_named <- function(fun, args, released = NULL) {
   if (length(released)) release(released)
-  rows <- list()
-  note <- function(kind, condition) rows[[length(rows) + 1L]] <<- as_row(kind, condition)
+  notes <- new_notes()
+  note <- notes$note
   status <- NULL
   value <- tryCatch(
     withCallingHandlers(
@@ -52,11 +84,11 @@ call_named <- function(fun, args, released = NULL) {
       list()
     }
   )
-  c(if (length(status)) list(status = status), if (length(rows)) describe_conditions(rows), value)
+  c(if (length(status)) list(status = status), notes$described(), value)
 }
 
-describe_conditions <- function(rows) {
+describe_conditions <- function(rows, count) {
   field <- function(name) vapply(rows, `[[`, "", name)
   list(condition.kind = field("kind"), condition.text = field("text"), condition.classes = field("classes"),
-       condition.call = field("call"))
+       condition.call = field("call"), condition.count = count)
 }

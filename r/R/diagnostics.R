@@ -24,11 +24,16 @@ refit_without <- function(handle, rows) {
   call <- entry$model@call
   call$subset <- as.name(per_row[["subset"]])
   call$start <- start_at(entry$model)
-  call$control <- lme4::lmerControl()
+  call$control <- control_of_refits(entry$model)
   scope <- open_scope(new.env(parent = entry$scope))
   scope$data <- entry$scope$data
   scope$data[[per_row[["subset"]]]] <- rows
   describe_refit(eval(call, scope))
+}
+
+# lme4's own control of the refits of influence().
+control_of_refits <- function(model) {
+  if (lme4::isGLMM(model)) lme4::glmerControl(optCtrl = list(maxfun = 1000)) else lme4::lmerControl()
 }
 
 describe_refit <- function(model) {

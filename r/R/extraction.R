@@ -50,9 +50,10 @@ blocks_of <- function(whole, positions) {
   array(apply(positions, 2L, block), c(nrow(positions), dim(positions)))
 }
 
-vcov_of <- function(handle, correlation, sigm = NULL) {
+vcov_of <- function(handle, correlation, sigm = NULL, use_hessian = NULL) {
   model <- model_of(handle)
-  found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm)
+  found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm,
+                       use.hessian = use_hessian)
   describe(as.matrix(if (correlation) found@factors$correlation else found))
 }
 
@@ -159,7 +160,7 @@ optinfo <- function(handle) {
   said <- vapply(info$warnings, function(w) if (inherits(w, "condition")) conditionMessage(w) else paste(w), "")
   list(
     optimizer = c(info$optimizer, "")[1L],
-    name = names(lme4::getME(model, "lower")),
+    name = c(names(lme4::getME(model, "lower")), names(lme4::fixef(model)))[seq_along(info$val)],
     value = as.double(info$val),
     code = as.integer(info$conv$opt),
     message = paste(as.character(info$message), collapse = "\n"),
@@ -174,13 +175,20 @@ optinfo <- function(handle) {
 convergence <- function(handle) {
   entry <- entry_of(handle)
   control <- entry$model@call$control
-  control <- if (is.null(control)) lme4::lmerControl() else eval(control, entry$scope)
+  default <- if (lme4::isGLMM(entry$model)) lme4::glmerControl else lme4::lmerControl
+  control <- if (is.null(control)) default() else eval(control, entry$scope)
   info <- entry$model@optinfo
   found <- suppressMessages(suppressWarnings(check_conv(
-    derivs = info$derivs, coefs = info$val, ctrl = control$checkConv, lbound = lme4::getME(entry$model, "lower"),
+    derivs = info$derivs, coefs = info$val, ctrl = control$checkConv, lbound = lower_bounds(entry$model),
     nobs = nrow(entry$model@frame), ndim = length(info$val)
   )))
   list(optimizer = as.integer(info$conv$opt), code = as.integer(found$code), messages = as.character(found$messages))
+}
+
+# The lower bounds of all that was optimized: theta, and with it the fixed effects of a generalized model.
+lower_bounds <- function(model) {
+  lower <- lme4::getME(model, "lower")
+  c(lower, rep(-Inf, length(model@optinfo$val) - length(lower)))
 }
 
 is_singular <- function(handle, tol) list(value = lme4::isSingular(model_of(handle), tol = tol))

@@ -1,13 +1,19 @@
 # The columns of the data frame that carry arguments with a value per row. They travel with the data, so that subset
 # and NA handling treat them as lmer does, whatever lme4's scoping rules are.
-per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset")
+per_row <- c(weights = ".weights", offset = ".offset", subset = ".subset", mustart = ".mustart", etastart = ".etastart")
 
 # The call to lme4::lmer. It has symbols for the data, so that its printed form stays short.
 lmer_call <- function(formula, data, reml, na_action, contrasts, start, control) {
+  model_call(quote(lme4::lmer), formula, list(REML = reml), data, na_action, contrasts, start, control)
+}
+
+# The call to a function of lme4 that fits, with `own` the arguments that others do not have.
+model_call <- function(fitter, formula, own, data, na_action, contrasts, start, control,
+                       maker = paste0(fitter[[3L]], "Control")) {
   given <- per_row[per_row %in% names(data)]
   optional <- list(contrasts = if (!is.null(contrasts)) lapply(contrasts, as_contrasts), start = start,
-                   control = if (!is.null(control)) control_call(control))
-  as.call(c(list(quote(lme4::lmer), formula = formula, data = quote(data), REML = reml),
+                   control = if (!is.null(control)) control_call(control, maker))
+  as.call(c(list(fitter, formula = formula, data = quote(data)), own,
             lapply(given, as.name), Filter(Negate(is.null), optional),
             list(na.action = getExportedValue("stats", paste0("na.", na_action)))[na_action != "omit"]))
 }
@@ -19,16 +25,16 @@ as_contrasts <- function(given) {
   matrix(given$values, ncol = given$columns, dimnames = if (length(names)) list(NULL, names))
 }
 
-# The call to lme4::lmerControl. R would accept a shortened name, and would take a value without a name for the
-# optimizer.
-control_call <- function(control) {
-  known <- setdiff(names(formals(lme4::lmerControl)), "mod.type")
+# The call to lme4::lmerControl, or another such function. R would accept a shortened name, and would take a value
+# without a name for the optimizer.
+control_call <- function(control, maker) {
+  known <- setdiff(names(formals(getExportedValue("lme4", maker))), "mod.type")
   unknown <- setdiff(names(control), known)
   if (length(unknown)) {
-    refuse("control has ", toString(dQuote(unknown, FALSE)), "; lmerControl of the lme4 installed takes ",
+    refuse("control has ", toString(dQuote(unknown, FALSE)), "; ", maker, " of the lme4 installed takes ",
            toString(known))
   }
-  as.call(c(quote(lmerControl), control))
+  as.call(c(as.name(maker), control))
 }
 
 # Fit a model and keep it. `formula` is text, `data` a data frame with automatic row names, and `allow` names functions
@@ -44,6 +50,8 @@ fit_lmer <- function(handle, formula, data, reml = TRUE, na_action = "omit", con
 
 # Keep and describe a model that leaves some of its response.
 keep_inexact <- function(handle, model, scope) {
+  if (lme4::isGLMM(model)) return(keep_glmer(handle, model, scope))
+  if (lme4::isNLMM(model)) return(keep_nlmer(handle, model, scope))
   if (fits_exactly(model)) stop(errorCondition("exact fit", class = "lmerbridge_exact"))
   keep(handle, model, scope)
   describe_fit(model)
@@ -77,10 +85,10 @@ describe_fit <- function(model) {
     sigma = stats::sigma(model),
     loglik = as.numeric(loglik),
     df = as.integer(attr(loglik, "df")),
-    criterion = if (reml) lme4::REMLcrit(model) else unname(stats::deviance(model)),
+    criterion = if (reml) lme4::REMLcrit(model) else -2 * as.numeric(loglik),
     reml = reml,
     fitted_values = model@resp$mu,
-    residual_values = as.vector(stats::residuals(model@resp, "response")),
+    residual_values = as.vector(stats::residuals(model@resp, if (lme4::isGLMM(model)) "deviance" else "response")),
     rows = attr(model@frame, "row.names"),
     rows_dropped = length(attr(model@frame, "na.action")),
     dropped_terms = names(attr(model@pp$X, "col.dropped")),

@@ -32,7 +32,7 @@ with_named_response <- function(model) {
   if (!is.call(response)) return(model)
   name <- deparse1(response)
   model@call$data[[name]] <- suppressWarnings(eval(response, model@call$data, environment(model@call$formula)))
-  rename_response(model, name)
+  rename_response(model, as.name(name))
 }
 
 with_plain_response <- function(text, model) {
@@ -69,6 +69,10 @@ with_warnings <- function(expr) {
 
 # Refuse a model to which a method for the denominator degrees of freedom would give wrong numbers without a warning.
 check_ddf <- function(model, ddf) {
+  if (!lme4::isLMM(model)) {
+    refuse(ddf, " is a method for the degrees of freedom of a linear model; tests of another one are by z and ",
+           "chi-squared, which have none")
+  }
   refuse_structured(model, ddf)
   if (!is.null(attr(model@pp$X, "scaled:scale"))) {
     refuse("the model was fitted with autoscale, whose estimates are of scaled columns and whose covariance is not, ",
@@ -155,6 +159,9 @@ summary_of <- function(handle, ddf, correlation = NULL) {
 }
 
 anova_one <- function(handle, type, ddf) {
+  if (lme4::isNLMM(model_of(handle))) {
+    refuse("a nonlinear model has parameters and no terms that anova() could test; give it another model to compare")
+  }
   empty <- !ncol(model_of(handle)@pp$X)
   model <- if (empty && ddf != "lme4") lmerTest_model(handle, ddf) else by_method(handle, ddf)
   if (ddf == "lme4") return(describe_tests(if (empty) no_terms() else stats::anova(model)))
@@ -175,26 +182,47 @@ anova_several <- function(handle, others, names, refit) {
   describe_tests(do.call(stats::anova, c(compared, list(refit = refit, model.names = names)), quote = TRUE))
 }
 
-# Fit a linear model, which anova_several() compares, and keep it. Its call names the data as that of fit_lmer() does.
-fit_linear <- function(handle, formula, data, allow = character()) {
+# Fit a linear model, or one of a family, which anova_several() compares, and keep it. Its call names the data as that of fit_lmer() does.
+fit_linear <- function(handle, formula, data, allow = character(), family = NULL, link = NULL, theta = NULL) {
   scope <- formula_scope(data, allow)
+  scope$cbind <- base::cbind
   given <- lapply(per_row[per_row %in% names(data)], as.name)
-  call <- as.call(c(list(quote(lm), formula = eval(str2lang(formula), scope), data = quote(data)), given))
-  keep(handle, eval(call, list(lm = stats::lm, data = data)), scope)
+  own <- if (!is.null(family)) list(family = eval(family_call(family, link, theta)))
+  fitter <- if (is.null(family)) quote(lm) else quote(glm)
+  call <- as.call(c(list(fitter, formula = eval(str2lang(formula), scope), data = quote(data)), own, given))
+  keep(handle, eval(call, list(lm = stats::lm, glm = stats::glm, data = data)), scope)
   list()
+}
+
+# Refuse to compare log-likelihoods of two scales: of other families, or by quadrature, which leaves out the saturated
+# model's, and by Laplace's approximation.
+refuse_other_likelihood <- function(a, b, both) {
+  nodes <- function(model) if (lme4::isGLMM(model)) model@devcomp$dims[["nAGQ"]] else -1L
+  name <- function(model) sub("\\(.*", "", stats::family(model)$family) # without a negative binomial's shape
+  if (!methods::is(b, "merMod")) {
+    if (nodes(a) > 1L) refuse(both, " have likelihoods of two scales: by more than one node lme4 leaves out a constant")
+    return(invisible())
+  }
+  if (name(a) != name(b)) refuse(both, " have the families ", name(a), " and ", name(b), "; compare models of one family")
+  if (nodes(a) != nodes(b)) {
+    refuse(both, " integrate out the random effects by ", nodes(a), " and ", nodes(b), " nodes, and by more than one lme4 ",
+           "leaves out a constant of the log-likelihood; fit both with one n_agq")
+  }
 }
 
 # Refuse models of other rows, responses or values. lme4 compares the name of the data only, which is always the same
 # here.
 refuse_unlike <- function(a, b, name_a, name_b) {
   both <- paste(name_a, "and", name_b)
+  refuse_other_likelihood(a, b, both)
   linear <- inherits(b, "lm") # one of the very data
   frame <- if (linear) b$model else b@frame
   if (!identical(attr(a@frame, "row.names"), attr(frame, "row.names"))) {
     refuse(both, " are not fitted to the same rows (", nrow(a@frame), " and ", nrow(frame), " of them); ",
            "fit both where every variable has a value")
   }
-  if (!identical(as.vector(a@resp$y), as.vector(if (linear) stats::model.response(frame) else b@resp$y))) {
+  other <- if (inherits(b, "glm")) b$y else if (linear) stats::model.response(frame) else b@resp$y
+  if (!identical(as.vector(a@resp$y), unname(as.vector(other)))) {
     refuse(both, " have different responses; fit both to the same one")
   }
   if (linear) return(invisible())
@@ -205,6 +233,7 @@ refuse_unlike <- function(a, b, name_a, name_b) {
 
 drop1_of <- function(handle, scope = NULL, test = "none", k = 2, ddf = "lme4") {
   refuse_comparisons(model_of(handle), "drop1()")
+  warn_of_shape(entry_of(handle), "drop1()")
   model <- by_method(handle, ddf)
   marginal <- stats::drop.scope(stats::terms(model))
   wrong <- setdiff(scope, if (ddf == "lme4") attr(stats::terms(model), "term.labels") else marginal)

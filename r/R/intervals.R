@@ -11,13 +11,22 @@ parameter_names <- function(handle) {
 # splines from the parameter to zeta (forward) and back; and the bounds. The names are lme4's short ones: the long ones
 # do not fit a homogeneous term.
 profile_parameter <- function(handle, which, prof.scale, ...) {
-  model <- model_of(handle)
+  model <- for_profile(model_of(handle))
   found <- stats::profile(model, which, signames = TRUE, prof.scale = prof.scale, ...)
   values <- as.matrix(as.data.frame(found)[seq(2L, length(found) - 1L)])
   if (prof.scale == "varcov") values <- on_varcov(values, found$.zeta, which, model)
   c(list(zeta = found$.zeta, values = as.vector(values), lower = as.double(c(attr(found, "lower"), NA)[1L]),
          upper = as.double(c(attr(found, "upper"), NA)[1L])),
     describe_splines(attr(found, "forward")[1L], attr(found, "backward")[1L]))
+}
+
+# The model that lme4's profile() is given. Of a generalized model it leaves the parameters where it ended in the model
+# itself, so that simulate() then draws with other variances.
+for_profile <- function(model) {
+  if (!lme4::isGLMM(model)) return(model)
+  model@pp <- model@pp$copy()
+  model@resp <- model@resp$copy()
+  model
 }
 
 # The spline from parameter to zeta through points of a profile, and the spline back.

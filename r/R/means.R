@@ -65,7 +65,9 @@ model_of_means <- function(handle, steps) {
 # it per row.
 model_for_ddf <- function(handle, asked) {
   entry <- entry_of(handle)
-  if (asked$lmer.df == "kenward-roger") {
+  if (lme4::isGLMM(entry$model)) {
+    if (asked$lmer.df != "asymptotic") check_ddf(entry$model, asked$lmer.df)
+  } else if (asked$lmer.df == "kenward-roger") {
     check_ddf(entry$model, "Kenward-Roger")
     need_reml(entry$model)
   } else if (asked$lmer.df == "satterthwaite" && stats::nobs(entry$model) <= asked$lmerTest.limit) {
@@ -133,5 +135,5 @@ means_joint_tests <- function(handle, steps, told, by = NULL) {
   note <- if (is.null(table$note)) character(nrow(table)) else trimws(as.character(table$note))
   table <- table[c("model term", if (length(by)) by, "df1", "df2", "F.ratio", "p.value")]
   names(table)[names(table) %in% c("model term", "F.ratio", "p.value")] <- c("term", "statistic", "p_value")
-  c(prefix_names("table", describe_frame(table)), list(ddf = attr(grid@dffun, "mesg"), note = note))
+  c(prefix_names("table", describe_frame(table)), list(ddf = c(attr(grid@dffun, "mesg"), "asymptotic")[1L], note = note))
 }

@@ -31,7 +31,7 @@ terms_of_offsets <- function(x, fixed.only, ...) {
 # Refuse new data where R would compute a term otherwise than in the fit. Of cut(x, 3) R does not know the fit's
 # intervals, nor of I(scale(x)) the fit's mean. In such a model some row, taken alone, does not have its fitted value.
 check_safe <- function(entry, model) {
-  if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(model@resp$mu), has_own_value, NA, entry, model))
+  if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(link_values(model)), has_own_value, NA, entry, model))
   if (!entry$scope$.safe) {
     check_predicts(entry, model)
     refuse_anew()
@@ -58,7 +58,7 @@ few <- function(values) unique(round(seq(1, length(values), length.out = 3L)))
 has_own_value <- function(i, entry, model) {
   data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
   alone <- tryCatch(predict_by_place(model, data), error = function(e) NaN)
-  isTRUE(all.equal(unname(alone) + sum(data$.offset), model@resp$mu[i]))
+  isTRUE(all.equal(unname(alone) + sum(data$.offset), link_values(model)[i]))
 }
 
 # The formula of the random effects that count: NULL is all of them, "~0" none, "~ (1 | g)" those of g.
@@ -226,9 +226,11 @@ simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, a
   entry <- entry_of(handle)
   model <- prediction_model(entry)
   if (!is.null(newdata)) check_safe(entry, model)
-  drawn <- draw(model, nsim, seed, newdata, newparams, chosen_effects(re_form, entry$scope), allow_new_levels,
-                if (!is.null(cluster_rand)) find_export(cluster_rand), weights)
-  list(value = as.vector(drawn), differs = attr(drawn, "differs"))
+  cluster <- if (!is.null(cluster_rand)) find_export(cluster_rand)
+  by_kind <- if (lme4::isGLMM(model)) draw_glmer else draw
+  drawn <- by_kind(model, nsim, seed, newdata, newparams, chosen_effects(re_form, entry$scope), allow_new_levels, cluster,
+                   weights)
+  c(list(value = as.vector(drawn), differs = attr(drawn, "differs")), attr(drawn, "form"))
 }
 
 # Draw responses as lme4's simulate() does, one per column, but with the model's own means and variances. lme4 takes
@@ -237,8 +239,27 @@ simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, a
 # same. `differs` tells whether the numbers are others.
 draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
                  cluster_rand = NULL, weights = NULL) {
-  differs <- random <- FALSE
   if (is.null(weights) && is.null(newdata)) weights <- model@resp$weights
+  from <- simulator()
+  simulated <- function(cond.sim) {
+    unname(as.matrix(from$draw(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand,
+                               cond.sim = cond.sim)))
+  }
+  responses <- simulated(TRUE)
+  differs <- from$differs()
+  if (any(weights != 1)) {
+    mean <- if (from$random()) simulated(FALSE) else predict_by_place(model, newdata, newparams, form,
+                                                                      allow.new.levels = allow_new_levels)
+    responses <- mean + (responses - mean) / sqrt(ifelse(weights > 0, weights, 1))
+    differs <- TRUE
+  }
+  structure(responses, differs = differs)
+}
+
+# lme4's simulate(), in which each term has effects of its own: `differs` tells whether any are other than lme4's, and
+# `random` whether any are drawn.
+simulator <- function() {
+  differs <- random <- FALSE
   note_difference <- function(effects, part) function(...) {
     found <- effects(...)
     theirs <- tryCatch(lme4::mkNewReTrms(...), error = function(e) NULL)
@@ -248,20 +269,31 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
   }
   own <- list(predict = predict_with(note_difference(kept_effects, "b")),
               mkNewReTrms = note_difference(new_effects, "Lambdat"))
-  simulated <- function(cond.sim) {
-    given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
-                  allow.new.levels = allow_new_levels)
+  draw <- function(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand, ...) {
+    given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form,
+                  allow.new.levels = allow_new_levels, ...)
     given$cluster.rand <- cluster_rand
-    unname(as.matrix(with_seed(seed, do.call(simulateFun_with(own), given))))
+    with_seed(seed, do.call(simulateFun_with(own), given))
   }
-  responses <- simulated(TRUE)
-  if (any(weights != 1)) {
-    mean <- if (random) simulated(FALSE) else predict_by_place(model, newdata, newparams, form,
-                                                               allow.new.levels = allow_new_levels)
-    responses <- mean + (responses - mean) / sqrt(ifelse(weights > 0, weights, 1))
-    differs <- TRUE
+  list(draw = draw, differs = function() differs, random = function() random)
+}
+
+# Draw responses of a generalized model as lme4's simulate() does, one after another, as numbers. `form` tells what these
+# stand for: `failures` beside the successes of cbind(), the `level`s of a factor.
+draw_glmer <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
+                       cluster_rand = NULL, weights = NULL) {
+  refuse_dispersion(model, "simulate()")
+  two <- is.matrix(stats::model.response(model@frame))
+  if (!is.null(newdata) && two && is.null(weights)) {
+    refuse("the response has two columns, so new data need weights, the number of trials of each row")
   }
-  structure(responses, differs = differs)
+  if (is.null(weights)) weights <- if (is.null(newdata)) model@resp$weights else rep(1, nrow(newdata))
+  from <- simulator()
+  drawn <- from$draw(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand, weights = weights)
+  values <- vapply(drawn, as_values, double(length(weights)))
+  levels <- if (is.factor(drawn[[1L]])) levels(drawn[[1L]])
+  failures <- if (two) as.vector(weights - values)
+  structure(values, differs = from$differs(), form = list(failures = as.double(failures), level = as.character(levels)))
 }
 
 # Levels in new data that the fit has not seen. `groups` has the text of each grouping factor by its name. Returns

@@ -156,10 +156,12 @@ own_value <- function(name, scope, otherwise) {
 
 # Add the functions with which lme4 evaluates its own call. While a model is fitted they are in a child of the
 # formula's scope, and afterwards in the scope itself, so that update, drop1 and others find them. Summaries show
-# lmerControl by name.
+# the controls by name.
 open_scope <- function(scope) {
   scope$`::` <- `::`
   scope$lmerControl <- lme4::lmerControl
+  scope$glmerControl <- lme4::glmerControl
+  scope$nlmerControl <- lme4::nlmerControl
   scope$weights <- stats::weights # lmer gets them by name from where it was called, as it does offset
   scope
 }

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lmerbridge.bridge.session import session_facts
-from tests.bench import bootstrap, fits, parity, starting, transfer, verdict
+from tests.bench import bootstrap, fits, glmer, parity, starting, transfer, verdict
 from tests.bench.row import Row
 
 PAGE = """# Bench
@@ -38,8 +38,9 @@ def line(row: Row) -> str:
 
 
 def main(report: Path) -> None:
-    sections = [verdict.rows(), starting.rows(), fits.rows(), bootstrap.rows(), transfer.rows(), parity.rows()]
-    rows = list(track(chain(*sections), description="bench", total=14, console=Console(stderr=True)))
+    sections = [verdict.rows(), starting.rows(), fits.rows(), glmer.rows(), bootstrap.rows(), transfer.rows()]
+    sections.append(parity.rows())
+    rows = list(track(chain(*sections), description="bench", total=17, console=Console(stderr=True)))
     parts = [f"| {name} | {value:.2f} |" for name, value in fits.parts().items()]
     page = PAGE.format(cores=os.cpu_count(), rows="\n".join(map(line, rows)), parts="\n".join(parts), **session_facts())
     report.write_text(page)

@@ -34,7 +34,40 @@ def unused_levels():
     return d[d["Subject"] != "308"]
 
 
+def herds():
+    """cbpp with proportions, truth values, and what else a binomial model may have."""
+    d = load_dataset("cbpp")
+    rng = np.random.default_rng(22)
+    d["prop"] = d["incidence"] / d["size"]
+    d["ill"] = (d["incidence"] > 0).to_numpy()
+    d["state"] = pd.Categorical(np.where(d["ill"], "ill", "well"), ["well", "ill"])
+    d["obs"] = pd.Categorical([str(i) for i in range(len(d))])
+    d["x"] = rng.normal(size=len(d))
+    d["o"] = rng.normal(0, 0.2, len(d))
+    d["cows seen"] = d["size"]
+    d["rate"] = rng.gamma(4, np.exp(0.3 * d["x"] + rng.normal(0, 0.4, 15)[d["herd"].cat.codes]) / 4)
+    return d
+
+
+def herds_missing():
+    d = herds()
+    d.loc[[3, 17], "x"] = np.nan
+    d.loc[[5], "incidence"] = np.nan
+    return d
+
+
+def ticks():
+    d = load_dataset("grouseticks")
+    d["height"] = (d["HEIGHT"] - d["HEIGHT"].mean()) / d["HEIGHT"].std()
+    return d
+
+
 MADE = {
+    "herds": herds,
+    "herds_missing": herds_missing,
+    "ticks": ticks,
+    "bacteria": lambda: load_dataset("bacteria", "MASS"),
+    "epil": lambda: load_dataset("epil", "MASS").astype({"subject": str}),
     "weighted": weighted,
     "na_response": lambda: missing("Reaction"),
     "na_covariate": lambda: missing("Days"),

@@ -24,15 +24,21 @@ numbers <- function(m) {
   list(fixef = fixef(m), vcov = flat(vcov(m)), coefficients = flat(coef(summary(m))), vcov_random = vc$vcov,
        sdcor = vc$sdcor, ranef = unlist(lapply(ranef(m, condVar = FALSE), flat)), theta = getME(m, "theta"),
        sigma = sigma(m), loglik = logLik(m), df = attr(logLik(m), "df"), aic = AIC(m), bic = BIC(m),
-       criterion = if (isREML(m)) REMLcrit(m) else deviance(m), fitted = fitted(m), residuals = residuals(m),
+       criterion = if (isREML(m)) REMLcrit(m) else -2 * logLik(m), fitted = fitted(m), residuals = residuals(m),
        nobs = nobs(m), singular = isSingular(m))
+}
+
+of_glmer <- function(m) {
+  list(residual_deviance = sum(residuals(m, "deviance")^2, na.rm = TRUE), eta = m@resp$eta, response_residuals = residuals(m, "response"),
+       pearson = residuals(m, "pearson"), working = residuals(m, "working"), nb_theta = getME(m, "glmer.nb.theta"))
 }
 
 folder <- commandArgs(TRUE)
 for (model in list.files(folder)) {
   d <- read_frame(file.path(folder, model))
   call <- str2lang(readLines(file.path(folder, model, "call.R"), encoding = "UTF-8"))
-  found <- numbers(suppressMessages(suppressWarnings(eval(call))))
+  m <- suppressMessages(suppressWarnings(eval(call)))
+  found <- suppressWarnings(c(numbers(m), if (isGLMM(m)) of_glmer(m)))
   for (quantity in names(found)) {
     value <- as.double(found[[quantity]])
     cat(model, quantity, sprintf("%a", value[!is.na(value)]), sep = "\t")

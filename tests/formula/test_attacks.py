@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from patsy.eval import EvalEnvironment
 
-from lmerbridge import compare, errors, lmer
+from lmerbridge import compare, errors, glmer, lmer, nlmer
 from lmerbridge.bridge import host
 from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.engines.statsmodels import Statsmodels
@@ -96,6 +96,18 @@ def test_an_attack_is_refused_with_its_reason_at_once_and_unless_it_is_r_s_to_sa
     if verdict(attack, engine) == attack.get("error"):
         assert attack["says"] in str(raised.value)
     assert min(taken) < SECONDS
+
+
+WITHOUT_R = [a for a in ATTACKS if verdict(a, "lme4") and not a.get("asks_r")]
+
+
+@pytest.mark.parametrize("attack", WITHOUT_R, ids=lambda attack: attack["name"])
+def test_an_attack_is_refused_by_glmer_and_nlmer_too(attack, frame, no_worker):
+    with pytest.raises(LmerBridgeError):
+        glmer(written(attack), frame, "Gamma(log)", **arguments(attack))
+    for formula in (written(attack), f"Reaction ~ a * Days ~ {written(attack).partition('~')[2]}"):
+        with pytest.raises(LmerBridgeError):
+            nlmer(formula, frame, start={"a": 1.0})
 
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if "like" in a], ids=lambda attack: attack["name"])

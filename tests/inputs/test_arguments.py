@@ -76,6 +76,9 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "formats": "[] () empty",
     "jobs": "None -1",
     "method": "frame",  # contrasts of a grid with one row
+    "n_agq": "0",
+    **dict.fromkeys(("mustart", "etastart", "init_theta"), "None"),
+    "init_theta": "1.5",
     "nesting": "{}",
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
@@ -124,6 +127,8 @@ SMALL = {  # what a call is to have, or what makes it short
 PLOTS = "plot_residuals plot_qq plot_ranef plot_effect plot"
 MODEL = "Reaction ~ Days + (1 | Subject)"
 BY_SUBJECT = "Reaction ~ Days | Subject"
+SLOW = [i % 3 == 0 for i in range(50)]
+COUNTS = [float(i % 7 * (i % 5)) for i in range(50)]
 
 
 def sleep():
@@ -159,6 +164,8 @@ def functions(fit):
         "group_summary": {"frame": data, "by": "Subject"},
         "impute": {"frame": data, "columns": "Reaction", "by": "Subject"},
         "hausman": {"fit": panel},
+        "glmer": {"formula": "long ~ Days + (1 | Subject)", "data": data.assign(long=SLOW), "family": "binomial"},
+        "glmer_nb": {"formula": "count ~ Days + (1 | Subject)", "data": data.assign(count=COUNTS)},
         "lm_list": {"formula": BY_SUBJECT, "data": data},
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
@@ -166,6 +173,7 @@ def functions(fit):
         "parametrize_parity": {"engine": "statsmodels"},
         "plot_groups": {"frame": data, "x": "Days", "y": "Reaction", "by": "Subject"},
         "standardize": {"frame": data, "columns": "Days"},
+        "nlmer": {"formula": "Reaction ~ a + b * Days ~ (a | Subject)", "data": data, "start": {"a": 250, "b": 10}},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},
         "to_marginaleffects": {"fit": panel},
@@ -175,6 +183,9 @@ def functions(fit):
         if inspect.isfunction(found):
             yield name, limited if name == "time_limit" else found, needed.get(name, {})
     yield "LmerControl", lmerbridge.LmerControl, {}
+    yield "GlmerControl", lmerbridge.GlmerControl, {}
+    yield "NlmerControl", lmerbridge.NlmerControl, {}
+    yield "Family", lmerbridge.Family, {"name": "negative.binomial", "theta": 2.0}
     yield "ConvCheck", lmerbridge.ConvCheck, {"action": "stop", "tol": 1e-3}
     for each in (pick, run_case, run_here, describe, html, markdown, write, make_folder, check_formats):
         yield each.__name__, each, {}
@@ -283,6 +294,14 @@ def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours(fit):
     assert [*filter(None, faults(functions(fit)))] == []
 
 
+@pytest.mark.slow
+def test_a_wrong_value_of_an_argument_of_a_generalized_fit_is_an_error_of_ours():
+    fit = lmerbridge.glmer("long ~ Days + (1 | Subject)", sleep().assign(long=SLOW), "binomial")
+    verbs = [each for each in methods(fit) if each[0] != "refit"]
+    assert len(verbs) > 20
+    assert [*filter(None, faults(verbs))] == []
+
+
 SPELLINGS = {
     "a method of degrees of freedom": ("summary", {"ddf": "satterthwaite"}, {"ddf": "Satterthwaite"}),
     "its letters": ("summary", {"ddf": "KR"}, {"ddf": "Kenward-Roger"}),
@@ -313,7 +332,7 @@ def test_an_argument_under_two_names_is_an_error(fit):
 
 CALLS = {
     "REML": (lambda fit: lmer(MODEL, fit.spec.data, REML=False), r"lmer has no argument 'REML': write reml="),
-    "family": (lambda fit: lmer(MODEL, fit.spec.data, family="binomial"), "not wrapped; lmer fits a Gaussian"),
+    "family": (lambda fit: lmer(MODEL, fit.spec.data, family="binomial"), "lmer fits a Gaussian"),
     "groups": (lambda fit: lmer(MODEL, fit.spec.data, groups="Subject"), r"stands in the formula"),
     "of compare": (lambda fit: compare(MODEL, fit.spec.data, REML=False), r"write reml="),
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),

@@ -41,6 +41,7 @@ CATEGORIES: tuple[tuple[str, str, type[LmerBridgeWarning] | None], ...] = (  # k
     ("message", r"rank deficient", RankDeficientWarning),
     ("message", TOLD, None),
     ("message", r"", RWarning),
+    ("warning", r"^the shape is held", KnownDefectWarning),
     ("warning", r"converge|Hessian|gradient|unidentifiable", ConvergenceWarning),
     ("warning", r"", RWarning),
 )

@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.bridge.from_r.flat import build, pieces
-from lmerbridge.results import Array, CovarianceBlock, Design, GroupModes, LogLik, Numbers, RandomTerm, VarCorr
+from lmerbridge.results import (
+    Array,
+    CovarianceBlock,
+    Design,
+    GlmNumbers,
+    GroupModes,
+    LogLik,
+    Numbers,
+    RandomTerm,
+    VarCorr,
+)
 
 Integers = NDArray[np.int32]
 
@@ -64,6 +74,16 @@ class FitReply(Numbers):
     group: Groups
 
 
+@dataclass(frozen=True, kw_only=True)
+class GlmerReply(GlmNumbers, FitReply):
+    """The flat list of R's ``describe_glmer``.
+
+    ``constant`` is the saturated log-likelihood where quadrature leaves it out.
+    """
+
+    constant: float
+
+
 @dataclass(frozen=True)
 class RandomTerms:
     """Random terms of R's ``design``, one after another."""
@@ -98,13 +118,19 @@ class DesignReply:
     z: SparseColumns
 
 
-def fit_fields(reply: FitReply) -> dict[str, Any]:
+def _varcorr(reply: FitReply, has_residual: bool) -> VarCorr:
+    blocks = _blocks(reply.block, reply.structure)
+    return VarCorr(blocks, reply.sigma, has_residual).about(reply.terms, reply.beta)
+
+
+def fit_fields(reply: FitReply, has_residual: bool = True) -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
-    return {field.name: getattr(reply, field.name) for field in fields(Numbers)} | {
+    numbers, constant = (GlmNumbers, reply.constant) if isinstance(reply, GlmerReply) else (Numbers, 0.0)
+    return {field.name: getattr(reply, field.name) for field in fields(numbers)} | {
         "covariance": _square(reply.covariance),
-        "varcorr": VarCorr(_blocks(reply.block, reply.structure), reply.sigma).about(reply.terms, reply.beta),
+        "varcorr": _varcorr(reply, has_residual),
         "modes": _modes(reply.group),
-        "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml),
+        "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml, constant),
         "rows": reply.rows.astype(np.int64) - 1,
     }
 

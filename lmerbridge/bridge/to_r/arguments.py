@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,20 +46,21 @@ def arguments(spec: Spec) -> dict[str, Value]:
     return {
         "formula": formula.source,
         "data": Table({**data.columns, **row_vectors(spec)}, data.rows),
-        "reml": bool(spec.reml),
         "na_action": spec.na_action or "omit",
         "contrasts": contrasts(spec.contrasts, formula, data.columns, spec.rows_in_subset()) or None,
-        "start": _start(spec.start),
-        "control": _control(spec.controls) or None,
+        "control": _control(spec.controls, spec.kind.stages) or None,
         "allow": spec.allow,
+        **({} if "start" in spec.particulars else {"start": _start(spec.start, spec.kind.start)}),
+        **spec.particulars,
     }
 
 
 def row_vectors(spec: Spec) -> dict[str, Value]:
     """Return weights, offset and subset as columns of the data: R's scoping rules and NA handling need it so."""
     found: dict[str, Value] = {}
-    arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
-    for argument in arguments:
+    for argument in spec.vectors:
+        if argument == "subset":
+            continue
         values = spec.per_row(argument)
         if values is not None:
             found[columns.PER_ROW[argument]] = _numbers(argument, values)
@@ -163,12 +164,15 @@ def _rows_by_level(argument: str, given: pd.DataFrame, levels: Sequence[str]) ->
     return given.iloc[[places[level] for level in levels]]
 
 
-def _start(given: Start | None) -> Value:
+def _start(given: Start | None, known: Sequence[str]) -> Value:
     if not isinstance(given, Mapping):
         return None if given is None else _vector("start", given)
-    if set(given) not in ({"theta"}, {"par"}):
-        told = f"start names {', '.join(map(repr, given)) or 'nothing'}; 'theta' alone, or 'par' alone, is expected"
+    named = f"start names {', '.join(map(repr, given)) or 'nothing'}"
+    if "beta" not in known and set(given) not in ({"theta"}, {"par"}):
+        told = f"{named}; 'theta' alone, or 'par' alone, is expected"
         raise InvalidArgument(f"{told}: a linear mixed model's fixed effects follow from theta, and have no start.")
+    if not (given and set(given) <= set(known)) or {"theta", "par"} <= set(given):
+        raise InvalidArgument(f"{named}; 'theta' or 'par', and 'beta', are expected.")
     if "par" in given:
         need("start_par")
     return {name: _vector(f"start[{name!r}]", value) for name, value in given.items()}
@@ -181,12 +185,14 @@ def _vector(name: str, given: object) -> Array:
     return start
 
 
-def _control(given: Mapping[str, Any]) -> dict[str, Value]:
+def _control(given: Mapping[str, Any], stages: int) -> dict[str, Value]:
     """Return arguments of ``lmerControl``, whose optimizer R would take for the name of any function."""
     optimizer = given.get("optimizer")
-    if optimizer is not None and not (isinstance(optimizer, str) and optimizer in OPTIMIZERS):
-        known = ", ".join(OPTIMIZERS)
-        raise InvalidArgument(f"control['optimizer'] is {optimizer!r}; None or one of {known} is expected.")
+    named = [optimizer] if stages == 1 or isinstance(optimizer, str) else optimizer
+    right = isinstance(named, list | tuple) and len(named) <= stages and all(name in OPTIMIZERS for name in named)
+    if optimizer is not None and not right:
+        known = f"one of {', '.join(OPTIMIZERS)}" if stages == 1 else f"one or two of {', '.join(OPTIMIZERS)}"
+        raise InvalidArgument(f"control['optimizer'] is {optimizer!r}; None or {known} is expected.")
     for name in given.keys() & NEEDS.keys():
         if given[name] is not None:
             need(NEEDS[name])
@@ -197,6 +203,8 @@ def _plain(name: str, value: object) -> Value:
     """Return a mapping of plain values, or one, as R is to see them."""
     if isinstance(value, Mapping):
         return {str(key): _scalar(f"{name}[{key!r}]", item) for key, item in value.items()}
+    if isinstance(value, list | tuple) and value:
+        return [str(_scalar(name, item)) for item in value]
     return _scalar(name, value)
 
 

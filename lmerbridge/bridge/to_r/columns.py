@@ -26,8 +26,11 @@ EXACT = 2**53  # beyond it neighbouring integers are the same double
 DOUBLE = 8  # bytes
 TO_NUMBERS = 'make it numbers, with pd.to_numeric(errors="coerce") or the reader\'s decimal= and thousands='
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-PER_ROW = {argument: f".{argument}" for argument in ("weights", "offset", "subset")}  # their columns in R
-TAKEN = frozenset((*PER_ROW.values(), "(weights)", "(offset)"))  # R's model frames find weights by the latter
+VECTORS = ("weights", "offset", "subset", "mustart", "etastart")
+PER_ROW = {argument: f".{argument}" for argument in VECTORS}  # their columns in R
+TAKEN = frozenset(
+    (*PER_ROW.values(), "(weights)", "(offset)", "(mustart)", "(etastart)")
+)  # R's model frames find weights by the latter
 NO_NAME = re.compile(r"|\.|\.\.\.|\.\.\d+")  # what R's grammar keeps for itself
 UNHOLDABLE = re.compile("[\0\ud800-\udfff]")  # R cuts a text at NUL; lone surrogates are no Unicode
 MAKES_LEVELS = frozenset(("factor", "as.factor", "ordered", "interaction", "as.character", "dummy"))

@@ -84,7 +84,7 @@ def _groups(spec: Spec, formula: Formula, used: Mapping[str, Values]) -> Iterato
                 f"the grouping factor {name!r} has one level in the rows that can be used; a random effect needs at "
                 "least two: leave its term out."
             )
-        elif levels == rows and "check.nobs.vs.nlev" not in checks:
+        elif levels == rows and not spec.kind.level_per_row and "check.nobs.vs.nlev" not in checks:
             yield (
                 f"the grouping factor {name!r} has a level of its own in each of its {rows} rows; random effects "
                 "and residuals are then one: leave its term out, or group by what repeats."

@@ -37,6 +37,11 @@ EXACT = (
 CODED = "C() takes a factor, and C(x) of numbers is to be C(factor(x)), or factor(x) with contrasts={...}"
 ROWS = "a matrix of contrasts is to have a row per level that the rows used have, in their order"
 SINGULAR = "a matrix of contrasts is to have columns that differ from each other and from a constant one"
+NODES = "more than one node is for a model with one random term of one column; n_agq=1 is for any"
+PIRLS = (
+    "lme4's iterations leave what the link allows, as a mean below 0 or above 1; take the family's own link, begin near"
+    " the optimum, with mustart= or start=, or rescale the columns"
+)
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
     (r"^missing values in object", MissingValues, ""),
@@ -53,6 +58,8 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
     (r"theta components|^starting value of 'par'|element in x0|^x0 contains|^objective in x0", InvalidArgument, THETA),
     (r"^Downdated VtV is not positive definite", UnfitData, NOT_POSITIVE),
     (r"all\(weights >= 0\)", InvalidArgument, WEIGHTS),
+    (r"PIRLS (loop|step-halvings)|pwrssUpdate did not converge", UnfitData, PIRLS),
+    (r"^nAGQ > 1 is only available", InvalidArgument, NODES),
 )
 
 
@@ -60,6 +67,8 @@ def translate(error: RError, spec: Spec) -> InputError | None:
     """Return our error for an error of R's that the input caused, None for any other."""
     if "lmerbridge_refusal" in error.classes:  # what r/R refuses itself
         return InvalidArgument(f"{error.text}.")
+    if "lmerbridge_unfit" in error.classes:
+        return UnfitData(f"{error.text}.")
     if "lmerbridge_exact" in error.classes:
         return UnfitData(f"{EXACT}.")
     for pattern, kind, advice in REFUSALS:

@@ -85,7 +85,7 @@ class AllFit:
     @cached_property
     def sdcor(self) -> pd.DataFrame:
         """Standard deviations and correlations: optimizers by names such as ``sd[Subject.Days]``, sigma the last."""
-        return self._table(lambda fit: {**_sdcor(fit.varcorr.quantities()), "sigma": fit.sigma})
+        return self._table(lambda fit: {**_sdcor(fit.varcorr.quantities()), **_sigma(fit)})
 
     @cached_property
     def theta(self) -> pd.DataFrame:
@@ -205,11 +205,17 @@ def _attempt(fit: KeptFit, spec: Spec) -> KeptFit | LmerBridgeError:
 def end_of(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Return the parameters that lme4 optimized: theta, or those of a structured covariance."""
     par = lme4_has("get_me_par")
-    return {"par" if par else "theta": call_on(fit, "optimized_parameters", par=par)["value"]}
+    start = {"par" if par else "theta": call_on(fit, "optimized_parameters", par=par)["value"]}
+    return start | {"beta": fit.beta} if fit.spec.particulars.get("n_agq") else start
 
 
 def _sdcor(quantities: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in quantities.items() if name.startswith(("sd[", "cor["))}
+
+
+def _sigma(fit: KeptFit) -> dict[str, float]:
+    """Return sigma, where it is estimated."""
+    return {"sigma": fit.sigma} if fit.varcorr.has_residual else {}
 
 
 def _check_optimizers(optimizers: Sequence[str] | None) -> tuple[str, ...]:

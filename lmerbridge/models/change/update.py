@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
-from typing import Annotated, Any, TypeAlias, TypedDict, Unpack
-
-import pandas as pd
+from typing import Any, TypedDict, Unpack, cast
 
 from lmerbridge.bridge import check_weights, host, need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, InvalidCall, MissingColumns
@@ -16,6 +14,7 @@ from lmerbridge.inputs import (
     DoubleBar,
     FactorContrasts,
     Frame,
+    GlmerControl,
     LmerControl,
     NaAction,
     RowVector,
@@ -24,16 +23,25 @@ from lmerbridge.inputs import (
     hint_of_argument,
     pandas_frame,
 )
-from lmerbridge.models.change.refit import refit_model, refit_model_ml, response_by_row, with_response
+from lmerbridge.models.change.refit import (
+    ByRow,
+    new_response,
+    refit_model,
+    refit_model_ml,
+    response_by_row,
+    with_response,
+)
 from lmerbridge.models.kept import K, fit_from_r, fit_spec, notices_of, without_model
-from lmerbridge.results import Array
+from lmerbridge.results import Family
 
-ByRow: TypeAlias = Annotated[Sequence[float] | Array | pd.Series, "see `response_by_row`"]
 OWN_COLUMNS = "The fit keeps no columns but its own; give the frame that has the others as data=."
 
 
+OF_UPDATE = ("formula", "data", "kind", "design")  # no changes, but arguments of update or of no function
+
+
 class SpecChanges(TypedDict, total=False):
-    """Arguments of `lmer` beside the formula and the data."""
+    """Arguments of `lmer`, or of `glmer`, beside the formula and the data."""
 
     reml: bool
     weights: RowVector
@@ -42,9 +50,14 @@ class SpecChanges(TypedDict, total=False):
     na_action: NaAction | None
     contrasts: FactorContrasts | None
     start: Start | None
-    control: LmerControl | Mapping[str, Any] | None
+    control: LmerControl | GlmerControl | Mapping[str, Any] | None
     allow: Sequence[str]
     double_bar: DoubleBar
+    family: str | Family
+    n_agq: int
+    mustart: RowVector
+    etastart: RowVector
+    init_theta: float | None
 
 
 def update(
@@ -68,13 +81,14 @@ def update(
         Seconds after which R is stopped. The default is no limit.
     **changes
         Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
-        ``start``, ``control``, ``allow``, ``double_bar``. The others stay as they are; None is lmer's default. A start
-        is of its random terms: where these change, it is lmer's own.
-        Weights, an offset or a subset given by the name of a column are taken from the new data.
+        ``start``, ``control``, ``allow``, ``double_bar``; of `glmer` also ``family``, ``n_agq``, ``mustart``,
+        ``etastart``, and no ``reml``; of `glmer_nb` ``init_theta``, and no ``family``. The others stay as they are, and
+        None is lmer's default. A start is of its random terms: where these change, it is lmer's own. Weights, an offset
+        or a subset given by the name of a column are taken from the new data.
 
     Returns
     -------
-    LmerFit
+    LmerFit or GlmerFit
 
     Raises
     ------
@@ -86,11 +100,12 @@ def update(
     >>> fit.update(". ~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
     'Reaction ~ Days + (1 | Subject)'
     """
-    if unknown := changes.keys() - SpecChanges.__annotations__.keys():
-        known = ["formula", "data", *SpecChanges.__annotations__]
-        hints = " ".join(hint_of_argument("lmer", name, known) for name in sorted(unknown))
+    own = [field.name for field in fields(fit.spec) if field.init and field.name not in OF_UPDATE]
+    if unknown := changes.keys() - set(own):
+        known = ["formula", "data", *own]
+        hints = " ".join(hint_of_argument(fit.kind.fit.removeprefix("fit_"), name, known) for name in sorted(unknown))
         raise InvalidCall(f"update is given {', '.join(map(repr, unknown))}; {', '.join(known)} are expected. {hints}")
-    spec = replace(fit.spec, **changes)
+    spec: Spec = replace(fit.spec, **cast("dict[str, Any]", changes))
     if data is not None:
         spec = replace(spec, data=pandas_frame(data))
     with time_limit(timeout):
@@ -125,7 +140,7 @@ def refit(
     ----------
     newresp : Series or array of numbers
         One value per row used, or per row of the frame. A Series is aligned by its index. Without it, the response is
-        that of this fit.
+        that of this fit. Of a response ``cbind(successes, failures)`` a DataFrame, or an array, of both.
     newweights : Series or array of numbers
         Other weights, likewise; from lme4 1.1-33 on.
     rename_response : str
@@ -154,7 +169,7 @@ def refit(
     """
     if newresp is None and rename_response is not None:
         raise InvalidArgument(f"rename_response is {rename_response!r} and newresp is None; it names a new response.")
-    response = None if newresp is None else response_by_row(fit, "newresp", newresp)
+    response = None if newresp is None else new_response(fit, newresp)
     weights = None if newweights is None else response_by_row(fit, "newweights", newweights)
     if weights is not None:
         check_weights("newweights", weights)
@@ -202,14 +217,14 @@ def _finish(fit: K, spec: Spec, model: host.RModel, remake: partial[host.RModel]
 
 def _with_formula(spec: Spec, text: str, *, inherited: bool) -> Spec:
     """Change the formula, without inherited contrasts of columns that it no longer uses."""
-    old = parse(spec.formula, tuple(spec.allow), spec.own_values)
-    before, change = read_change(text, old, spec.allow, split=spec.double_bar == "split", columns=spec.own_values)
+    old = parse(spec.formula, spec.functions, spec.own_values)
+    before, change = read_change(text, old, spec.functions, split=spec.double_bar == "split", columns=spec.own_values)
     trees = {"old": source(fold(hide_comparisons(before), write_out)), "change": source(hide_comparisons(change))}
     reply = host.call("updated_formula", **trees, allow=spec.allow)
     (changed,) = notices.values_of(reply)["text"]
-    changed = show_comparisons(changed, (before, change), spec.allow, spec.own_values)
+    changed = show_comparisons(changed, (before, change), spec.functions, spec.own_values)
     if not (inherited and spec.contrasts):
         return replace(spec, formula=changed)
-    used = parse(changed, tuple(spec.allow), spec.own_values).variables
+    used = parse(changed, spec.functions, spec.own_values).variables
     contrasts = {factor: name for factor, name in spec.contrasts.items() if factor in used}
     return replace(spec, formula=changed, contrasts=contrasts)

@@ -18,14 +18,16 @@ from lmerbridge.results import Array
 ResidualType = Literal["response", "pearson", "working", "deviance"]
 
 
-def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False) -> pd.Series:
+def resid(fit: KeptFit, type: ResidualType | None = None, *, scaled: bool = False) -> pd.Series:
     """Residuals of a type, as R's ``residuals(fit, type = , scaled = )``.
 
     Parameters
     ----------
     type : {"response", "pearson", "working", "deviance"}
-        Response less fitted; or, ``pearson`` and ``deviance``, that times the root of the prior weight. ``working``
-        is ``response``. lme4 has no partial residuals.
+        Response less fitted; or, ``pearson`` and ``deviance``, that times the root of the prior weight, and of a
+        generalized model over the standard deviation, or signed roots of the deviance's parts. ``working``
+        is ``response`` of a linear model, and on the scale of the link of a generalized one. Without it, R's own:
+        ``response`` of a linear, ``deviance`` of a generalized model. lme4 has no partial residuals.
     scaled : bool
         Divided by sigma.
 
@@ -39,7 +41,8 @@ def resid(fit: KeptFit, type: ResidualType = "response", *, scaled: bool = False
     >>> fit.resid("pearson", scaled=True).head(2).round(4).tolist()
     [-0.1604, -0.5715]
     """
-    return _label_rows(fit, call_on(fit, "residuals_of", type=type, scaled=bool(scaled))["values"], "resid")
+    found = call_on(fit, "residuals_of", type=type or fit.kind.residuals, scaled=bool(scaled))
+    return _label_rows(fit, found["values"], "resid")
 
 
 @overload

@@ -143,6 +143,12 @@ def me_parts(fit: KeptFit) -> MEParts:
     return MEParts(**{name: get_me(fit, name) for name in names})
 
 
+MEMORY = (
+    "lme4's deviance function of a generalized model begins where it was evaluated last, so that it has no one value; "
+    "fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
+)
+
+
 def devfun(fit: KeptFit) -> DevianceFunction:
     """lme4's objective as a function of theta, as ``getME(fit, "devfun")`` and ``as.function(fit)``.
 
@@ -152,6 +158,8 @@ def devfun(fit: KeptFit) -> DevianceFunction:
     >>> round(deviance([1, 0, 0.2]), 3), round(deviance.optimum, 3)
     (1744.244, 1743.628)
     """
+    if not fit.kind.objective:
+        raise InvalidArgument(f"{MEMORY}.")
     return DevianceFunction(get_me(fit, "theta"), get_me(fit, "lower"), fit.criterion, fit.reml, fit)
 
 

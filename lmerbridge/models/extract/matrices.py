@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 
@@ -11,17 +11,10 @@ from lmerbridge.bridge import need, object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results import labels, shown
+from lmerbridge.results import Family, labels, shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
-
-
-class Family(NamedTuple):
-    """The response's distribution and its link."""
-
-    family: str
-    link: str
 
 
 @shown("assign", "factors")

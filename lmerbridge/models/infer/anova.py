@@ -120,7 +120,7 @@ def anova(
     if type is not None or ddf != "lme4":
         raise InvalidArgument("type and ddf are for the terms of one model; likelihood ratios have neither.")
     names = _model_names((fit, *others), model_names)
-    linear = {other: parse_fixed(other, tuple(fit.spec.allow)) for other in others if isinstance(other, str)}
+    linear = {other: parse_fixed(other, fit.spec.functions) for other in others if isinstance(other, str)}
     models = [_fit_linear(fit, linear[other]) if isinstance(other, str) else model_of(other) for other in others]
     handles = [model.handle for model in models]
     reply = ask(fit, "anova_several", timeout=timeout, others=handles, names=names, refit=bool(refit))
@@ -135,10 +135,12 @@ def anova(
 
 
 def _fit_linear(fit: KeptFit, formula: Formula) -> host.RModel:
-    """Fit a linear model to the data of a fit."""
-    table = encode_table(fit.spec.data, formula)
+    """Fit a linear model, or one of the fit's family, to the data of a fit."""
+    table = encode_table(fit.spec.data, formula, fit.spec.kind)
     data = Table({**table.columns, **row_vectors(fit.spec)}, table.rows)
-    return host.keep("fit_linear", formula=formula.source, data=data, allow=fit.spec.allow)
+    given = fit.spec.particulars
+    own = {name: given[name] for name in ("family", "link", "theta") if name in given}
+    return host.keep("fit_linear", formula=formula.source, data=data, allow=fit.spec.allow, **own)
 
 
 def drop1(

@@ -12,7 +12,6 @@ from lmerbridge.inputs import Ddf
 from lmerbridge.models.infer.tables import COLUMNS
 from lmerbridge.results import Condition, Fit, LogLik, VarCorr, labels, shown
 
-LME4 = ["estimate", "std_error", "t_value"]
 TESTED = ["estimate", "std_error", "df", "t_value", "p_value"]
 
 
@@ -26,7 +25,8 @@ class Summary:
     Attributes
     ----------
     coefficients : DataFrame
-        By term: estimate, std_error, t_value; with a method for degrees of freedom also df, p_value and ddf.
+        By term: estimate, std_error, t_value; with a method for degrees of freedom also df, p_value and ddf. Of a
+        generalized model: estimate, std_error, z_value, p_value.
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
         Method for the denominator degrees of freedom of df and p_value. "lme4" has none, and no p-values.
     varcorr : VarCorr
@@ -67,7 +67,9 @@ def summary_from_r(fit: Fit, values: Mapping[str, Any], ddf: Ddf, conditions: tu
     terms, p = labels(fit.terms), len(fit.terms)
     columns = [COLUMNS.get(name, name) for name in values["column"]]
     found = pd.DataFrame(values["value"].reshape((p, len(columns)), order="F"), terms, columns)
-    names = LME4 if ddf == "lme4" else TESTED
+    if fit.kind.statistic not in columns:  # R has "t" where there is a dispersion, and a p-value by the normal
+        found = found.rename(columns={"t_value": fit.kind.statistic})
+    names = list(fit.coefficients) if ddf == "lme4" else TESTED
     coefficients = found.reindex(columns=names).astype(float)  # R leaves t out where there are no terms
     return Summary(
         coefficients=coefficients if ddf == "lme4" else coefficients.assign(ddf=pd.Index([ddf]).repeat(p)),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import Reply, notices, time_limit
-from lmerbridge.errors import KnownDefectWarning, RError
+from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RError
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
@@ -23,6 +23,10 @@ from lmerbridge.results import Array, labels
 LOST = (
     "lme4's profile of {names} on the scale of variances has points without a value, so its intervals may be wrong and "
     "end at a bound; profile().variance_prof().confint() has those of variances."
+)
+VARIANCES = (
+    "prof_scale is 'varcov', on which lme4 profiles no model without a residual variance; profile().variance_prof() "
+    "has the variances."
 )
 Method: TypeAlias = Literal["profile", "Wald", "boot"]
 
@@ -183,6 +187,8 @@ def profile(
         optimizer=optimizer,
         prof_scale=prof_scale,
     )
+    if prof_scale == "varcov" and not fit.varcorr.has_residual:
+        raise InvalidArgument(VARIANCES)
     replies: dict[str, Reply] = {}
     table, places = parameters.parameter_table(fit), parameters.select_parameters(fit, which)["place"]
     with time_limit(timeout), progress_bar("Profile", len(places), progress) as advance:

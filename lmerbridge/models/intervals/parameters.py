@@ -91,7 +91,8 @@ def random_parameters(varcorr: VarCorr) -> pd.DataFrame:
         for b in varcorr
         for name, term, (i, j) in places_of(b)
     ]
-    rows.append(("sigma", "Residual", "sd__Observation", varcorr.residual_sd, varcorr.residual_sd**2))
+    if varcorr.has_residual:
+        rows.append(("sigma", "Residual", "sd__Observation", varcorr.residual_sd, varcorr.residual_sd**2))
     frame = pd.DataFrame(rows, columns=columns)
     kind = frame["in_r"].str.rpartition("|")[0]
     frame.index = pd.Index(

@@ -292,7 +292,7 @@ class Profile:
         )
 
     def _deviations(self, ranef: bool) -> list[str]:
-        if "sigma" not in self.frame:
+        if not any(name == "sigma" or str(name).startswith("sd_") for name in self.frame):
             raise InvalidArgument("the profile is not of standard deviations; transform one that is.")
         random = self.parameters.index[self.parameters["effect"] == "ran_pars"]
         return [name for name in random if name == "sigma" or (ranef and name.startswith("sd_"))]

@@ -19,6 +19,7 @@ from lmerbridge.models.means.methods import Names, name_list
 
 MeansMethod = Literal["Kenward-Roger", "Satterthwaite", "asymptotic"]
 MeansDdf: TypeAlias = MeansMethod | Literal["kenward-roger", "satterthwaite"]  # emmeans' own spelling
+MeansScale = Literal["link", "response"]
 Weights = Literal["equal", "proportional", "outer", "cells", "flat"]
 At: TypeAlias = Mapping[str, Any]
 Reduction: TypeAlias = bool | str | Mapping[str, str]
@@ -34,7 +35,8 @@ def ref_grid(
     cov_reduce: Reduction | None = None,
     nesting: Nesting = None,
     offset: float | None = None,
-    ddf: MeansDdf = "kenward-roger",
+    type: MeansScale = "link",
+    ddf: MeansDdf | None = None,
     level: float = 0.95,
     limit: int = LIMIT,
     timeout: float | None = None,
@@ -46,7 +48,7 @@ def ref_grid(
     grid = _variables(fit, at, cov_reduce, nesting)
     if offset is not None:
         grid["offset"] = _numbers("offset", offset)
-    return EmmGrid.of(fit, [_start("ref_grid", ddf, limit, grid)], 0, level, timeout)
+    return EmmGrid.of(fit, [_start(fit, "ref_grid", ddf, limit, grid | _scale(type))], 0, level, timeout)
 
 
 def emmeans(
@@ -58,7 +60,8 @@ def emmeans(
     cov_reduce: Reduction | None = None,
     nesting: Nesting = None,
     offset: float | Sequence[float] | None = None,
-    ddf: MeansDdf = "kenward-roger",
+    type: MeansScale = "link",
+    ddf: MeansDdf | None = None,
     weights: Weights | Sequence[float] | NDArray[Any] | None = None,
     level: float = 0.95,
     limit: int = LIMIT,
@@ -85,8 +88,12 @@ def emmeans(
     offset : float or sequence of float
         Added to the means in place of the model's offset: one number, or one per mean.
     ddf : {"Kenward-Roger", "Satterthwaite", "asymptotic"}
-        Method for the denominator degrees of freedom, in capitals or without, as emmeans writes it. "Kenward-Roger"
-        adjusts the covariance too. The grid's ``ddf`` is the method that was used.
+        Method for the denominator degrees of freedom, in capitals or without, as emmeans writes it. Without it
+        "Kenward-Roger", which adjusts the covariance too, and "asymptotic" of a generalized model, which has no other.
+        The grid's ``ddf`` is the method that was used.
+    type : {"link", "response"}
+        Scale of the estimates: that of the linear predictor, or that of the response, as probabilities and counts are,
+        on which contrasts are ratios. It is the same where the response is not transformed and the link the identity.
     weights : {"equal", "proportional", "outer", "cells", "flat"} or array of numbers
         How levels of the other factors are averaged; without it, equally. Numbers are one per combination of them, the
         first factor's levels fastest, or one row of these per mean.
@@ -134,8 +141,8 @@ def emmeans(
         averaged["weights"] = _weights(weights)
     if offset is not None:
         averaged["offset"] = _numbers("offset", offset)
-    grid = _variables(fit, at, cov_reduce, nesting)
-    steps: list[Step] = [_start("ref_grid", ddf, limit, grid), {"verb": "emmeans", "arguments": averaged}]
+    grid = _variables(fit, at, cov_reduce, nesting) | _scale(type)
+    steps: list[Step] = [_start(fit, "ref_grid", ddf, limit, grid), {"verb": "emmeans", "arguments": averaged}]
     return EmmGrid.of(fit, steps, 0, level, timeout)
 
 
@@ -148,7 +155,7 @@ def emtrends(
     at: At | None = None,
     cov_reduce: Reduction | None = None,
     nesting: Nesting = None,
-    ddf: MeansDdf = "kenward-roger",
+    ddf: MeansDdf | None = None,
     delta_var: float | None = None,
     max_degree: int = 1,
     level: float = 0.95,
@@ -191,7 +198,7 @@ def emtrends(
     }
     if delta_var is not None:
         given["delta.var"] = float(delta_var)
-    return EmmGrid.of(fit, [_start("emtrends", ddf, limit, given)], 0, level, timeout)
+    return EmmGrid.of(fit, [_start(fit, "emtrends", ddf, limit, given)], 0, level, timeout)
 
 
 def joint_tests(
@@ -201,7 +208,7 @@ def joint_tests(
     at: At | None = None,
     cov_reduce: Reduction | None = None,
     nesting: Nesting = None,
-    ddf: MeansDdf = "kenward-roger",
+    ddf: MeansDdf | None = None,
     limit: int = LIMIT,
     timeout: float | None = None,
 ) -> pd.DataFrame:
@@ -236,11 +243,18 @@ def joint_tests(
     2  recipe:temperature  10.0  210.0      1.006
     """
     by = () if by is None else name_list("by", by, _factors(fit))
-    return test_jointly(fit, [_start("ref_grid", ddf, limit, _variables(fit, at, cov_reduce, nesting))], 0, by, timeout)
+    start = _start(fit, "ref_grid", ddf, limit, _variables(fit, at, cov_reduce, nesting))
+    return test_jointly(fit, [start], 0, by, timeout)
 
 
-def _start(verb: str, ddf: str, limit: int, arguments: Mapping[str, Value]) -> Step:
+def _scale(type: MeansScale) -> dict[str, Value]:
+    """Return the argument that names another scale than that of the linear predictor."""
+    return {} if type == "link" else {"type": type}
+
+
+def _start(fit: KeptFit, verb: str, ddf: str | None, limit: int, arguments: Mapping[str, Value]) -> Step:
     """Return the step that begins with the model."""
+    ddf = ddf or fit.kind.ddf
     limits: dict[str, Value] = {"pbkrtest.limit": float(limit), "lmerTest.limit": float(limit)}
     return {"verb": verb, "arguments": {**arguments, "lmer.df": ddf.lower(), **limits}}
 

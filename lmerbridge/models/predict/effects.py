@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -21,7 +21,7 @@ from lmerbridge.formula import (
     deparse,
     expand,
     fold,
-    parse,
+    parse_right,
     read_expression,
     source,
     tree_names,
@@ -54,6 +54,7 @@ def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ())
 
     Examples
     --------
+    >>> from lmerbridge.formula import parse
     >>> formula = parse("y ~ x + (x | g) + (1 | h)")
     >>> read_effects("~(1|h)", formula).text
     '~(1 | `h`)'
@@ -67,7 +68,7 @@ def read_effects(re_form: object, formula: Formula, allow: Collection[str] = ())
         return Effects("~0", ())
     if not (isinstance(tree, Call) and tree.function == "~" and len(tree.args) == 1):
         raise FormulaError(f"re_form is {re_form!r}; {EXPECTED}.")
-    chosen = parse(f"{deparse(formula.response)} ~ {deparse(tree.args[0])}", tuple(allow), frozenset(formula.variables))
+    chosen = parse_right(deparse(tree), tuple(allow), frozenset(formula.variables))
     if chosen.fixed != ONE:
         raise FormulaError(f"re_form has the fixed part {deparse(chosen.fixed)}; {EXPECTED}.")
     _check_terms(chosen.random, formula.random)
@@ -156,16 +157,23 @@ def new_parameters(given: Parameters | None, fit: Fit) -> dict[str, Array] | Non
         return None
     if not isinstance(given, Mapping):
         raise InvalidArgument(f"newparams is {given!r}; a mapping of beta, theta and sigma is expected.")
-    sizes = {"beta": len(fit.terms), "theta": len(fit.theta), "sigma": 1}
+    sizes = {"beta": len(fit.terms), "theta": len(fit.theta)}
+    if fit.varcorr.has_residual:
+        sizes["sigma"] = 1
     if "par" in given:
         need("simulate_newparams_par")
         sizes["par"] = sum(len(block.par) for block in fit.varcorr)
     unknown = [name for name in given if name not in sizes]
     if unknown or not given:
         raise InvalidArgument(
-            f"newparams names {', '.join(map(repr, unknown)) or 'nothing'}; beta, theta and sigma are expected."
+            f"newparams names {', '.join(map(repr, unknown)) or 'nothing'}; {_and(sizes)} are expected."
         )
     return {name: _numbers(name, values, sizes[name], fit) for name, values in given.items()}
+
+
+def _and(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}"
 
 
 def _numbers(name: str, given: float | Sequence[float] | Array | pd.Series, size: int, fit: Fit) -> Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from lmerbridge.bridge import need, notices, time_limit
@@ -51,7 +54,8 @@ def simulate(
         Other parameters, as in `predict`.
     weights : column name or array of one number per row
         A row's error has the variance ``sigma**2 / weight``, and ``sigma**2`` where the weight is zero. Without them
-        the fit's own count, or for ``newdata`` weights of one.
+        the fit's own count, or for ``newdata`` weights of one. Of a binomial model they are the numbers of trials,
+        which ``newdata`` of a response ``cbind(successes, failures)`` need.
     allow_new_levels : bool
         Whether grouping factors may have levels that the fit has not seen; random effects that are kept are zero
         for them.
@@ -65,7 +69,8 @@ def simulate(
     -------
     DataFrame
         One row per row of ``newdata`` or of `fitted`, NaN where that has NaN; columns ``sim_1``, ``sim_2``, ...;
-        ``attrs["seed"]`` is the seed.
+        ``attrs["seed"]`` is the seed. Where the response is ``cbind(successes, failures)``, each of these has two
+        columns; where it is a categorical, they are categorical, and where it is boolean, 0 and 1.
 
     Raises
     ------
@@ -114,10 +119,27 @@ def simulate(
         ).values
     if found["differs"]:
         notices.give([KnownDefectWarning(DIFFERS)])
-    drawn = rows.pad(found["value"].reshape(-1, nsim, order="F"), places, index)
-    frame = pd.DataFrame(drawn, index, [f"sim_{i}" for i in range(1, nsim + 1)])
+    frame = _frame(fit, found, nsim, index, places)
     frame.attrs["seed"] = seed
     return frame
+
+
+def _frame(fit: KeptFit, found: Mapping[str, Any], nsim: int, index: pd.Index, places: rows.Places) -> pd.DataFrame:
+    """Return the responses that R drew, as the fit has its response: numbers, categories, or successes and failures."""
+    names = [f"sim_{i}" for i in range(1, nsim + 1)]
+    tables = [
+        pd.DataFrame(rows.pad(found[part].reshape(-1, nsim, order="F"), places, index), index, names)
+        for part in ("value", "failures")
+        if len(found.get(part, ()))
+    ]
+    if len(tables) > 1:
+        columns = fit.spec.response_columns
+        both = pd.concat(tables, axis=1, keys=columns).swaplevel(axis=1)
+        return both[[(name, column) for name in names for column in columns]]
+    if levels := found.get("level"):
+        codes = tables[0].fillna(-1).astype(int)
+        return codes.apply(lambda column: pd.Series(pd.Categorical.from_codes(column, levels), index))
+    return tables[0]
 
 
 def choose_re_form(re_form: str | None, use_u: bool) -> str | None:

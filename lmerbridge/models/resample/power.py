@@ -219,7 +219,9 @@ def power(
     >>> print(fit.power("Days", nsim=50, beta={"Days": 5.0}, seed=1))
     power 88.0%, 95% interval 75.7% to 95.5% (44 of 50; seed 1)
     """
-    given: dict[str, Any] = {"beta": _change_beta(fit, beta or {}), "sigma": fit.sigma, "theta": fit.theta}
+    given: dict[str, Any] = {"beta": _change_beta(fit, beta or {}), "theta": fit.theta}
+    if fit.varcorr.has_residual:
+        given["sigma"] = fit.sigma
     given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
     seed = draw_seed(seed)
     drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, fit)}
@@ -317,7 +319,7 @@ def _likelihood_ratio(
     larger = fit_spec(type(fit), replace(fit.spec, reml=False)) if fit.reml else fit
     if larger is not fit:
         notices.give(notices.of_conditions(larger.conditions))
-    smaller = update(fit, formula, reml=False)
+    smaller = update(larger, formula)
     if smaller.npar >= larger.npar or not np.array_equal(smaller.rows, larger.rows):
         raise InvalidArgument(
             f"the test names the model {smaller.formula}, with {smaller.npar} parameters on {smaller.nobs} rows; "

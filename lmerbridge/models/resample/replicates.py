@@ -15,7 +15,7 @@ from lmerbridge.bridge import pieces
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import refit
 from lmerbridge.models.intervals import parameters
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results import Array, LogLik, VarCorr, labels, shown
 
 T = TypeVar("T")
@@ -110,7 +110,8 @@ class Common:
         """
         blocks = zip(self.fit.varcorr, self.covariances(theta, sigma), strict=True)
         random = [_sdcor(found, *place) for block, found in blocks for *_, place in parameters.places_of(block)]
-        return pd.DataFrame(np.column_stack([*random, sigma, beta]), columns=parameters.parameters(self.fit).index)
+        scale = [sigma] if self.fit.varcorr.has_residual else []
+        return pd.DataFrame(np.column_stack([*random, *scale, beta]), columns=parameters.parameters(self.fit).index)
 
 
 def _sdcor(covariance: Array, i: int, j: int) -> Array:
@@ -129,7 +130,8 @@ class Replicate:
     number : int or None
         From 0; None is the fit itself.
     response : ndarray, shape (nobs,)
-        What the model was refitted to, over the rows used.
+        What the model was refitted to, over the rows used: of ``cbind(successes, failures)`` the successes, and 0 and 1
+        of two levels.
     theta : ndarray
     sigma : float
     criterion : float
@@ -174,15 +176,22 @@ class Replicate:
     def refit(self) -> KeptFit:
         """Refit the model to the response by lme4, for a fit with every verb.
 
-        It takes as long as `lmer`.
+        It takes as long as `lmer`, or `glmer`.
         """
-        return refit(self.common.fit, self.response)
+        columns = self.common.fit.spec.response_columns
+        own = self.response if len(columns) == 1 else _with_failures(self.common.fit, self.response)
+        return refit(self.common.fit, own)
 
     @property
     def loglik(self) -> LogLik:
         """Log-likelihood, restricted where the fit is by REML."""
         own = self.common.fit.loglik
         return LogLik(-self.criterion / 2, own.df, own.nobs, own.reml)
+
+
+def _with_failures(fit: KeptFit, successes: Array) -> Array:
+    """Return successes and failures from the former and the fit's numbers of trials."""
+    return np.column_stack([successes, call_on(fit, "prior_weights")["values"] - successes])
 
 
 def original(common: Common, response: Array) -> Replicate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -79,6 +79,7 @@ def tidy(
     effects: Effect | Sequence[Effect] = ("ran_pars", "fixed"),
     *,
     scales: Scale = "sdcor",
+    exponentiate: bool = False,
     conf_int: bool = False,
     conf_level: float = 0.95,
     conf_method: Method = "Wald",
@@ -96,6 +97,9 @@ def tidy(
         conditional modes; ``ran_coefs``, fixed effects plus modes.
     scales : {"sdcor", "vcov"}
         Of ``ran_pars``: standard deviations and correlations, or variances and covariances.
+    exponentiate : bool
+        Fixed effects as what they multiply: odds by the logit, counts by the logarithm. Their standard errors are by
+        the slope of the exponential.
     conf_int : bool
     conf_level : float
         Confidence level, between 0 and 1.
@@ -133,7 +137,7 @@ def tidy(
         raise InvalidArgument("effects is empty; at least one is expected.")
     interval = Interval(conf_level, conf_method, nsim, seed) if conf_int else None
     tables: dict[str, Callable[[], pd.DataFrame]] = {
-        "fixed": lambda: _fixed(fit, interval, ddf_method),
+        "fixed": lambda: (_exponentials if exponentiate else pd.DataFrame)(_fixed(fit, interval, ddf_method)),
         "ran_pars": lambda: _ran_pars(fit, interval, scales),
         "ran_vals": lambda: _ran_vals(fit, interval),
         "ran_coefs": lambda: _ran_coefs(fit),
@@ -145,10 +149,16 @@ def tidy(
 
 def _fixed(fit: KeptFit, interval: Interval | None, ddf: ApproximateDdf | None) -> pd.DataFrame:
     found = fit.coefficients if ddf is None else anova.summary(fit, ddf).coefficients
-    table = found.rename(columns={"t_value": "statistic"}).assign(term=found.index)
+    table = found.rename(columns={"t_value": "statistic", fit.kind.statistic: "statistic"}).assign(term=found.index)
     if interval is None:
         return table
     return interval.around(table) if interval.method == "Wald" else table.join(_ends(fit, "beta_", interval))
+
+
+def _exponentials(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with exponentials of the estimates and their intervals, as broom.mixed."""
+    found = table.assign(**{name: np.exp(table[name]) for name in ("estimate", *ENDS) if name in table})
+    return found.assign(std_error=found["std_error"] * found["estimate"])
 
 
 def _ran_pars(fit: KeptFit, interval: Interval | None, scales: Scale) -> pd.DataFrame:
@@ -191,7 +201,7 @@ def glance(fit: KeptFit) -> pd.DataFrame:
     -------
     DataFrame
         nobs, sigma, loglik, aic, bic, reml_crit (NaN of a fit by maximum likelihood), deviance (NaN of one by
-        REML), df_residual.
+        REML; of a generalized model the residual deviance), df_residual.
 
     Examples
     --------
@@ -206,7 +216,7 @@ def glance(fit: KeptFit) -> pd.DataFrame:
         "aic": fit.aic,
         "bic": fit.bic,
         "reml_crit": fit.criterion if fit.reml else np.nan,
-        "deviance": np.nan if fit.reml else fit.criterion,
+        "deviance": np.nan if fit.reml else getattr(fit, "residual_deviance", fit.criterion),
         "df_residual": optimum.df_residual(fit),
     }
     return pd.DataFrame([row])
@@ -243,7 +253,12 @@ def augment(fit: KeptFit, data: Frame | None = None, *, prefix: str = "") -> pd.
     0   0.0  253.664  0.229
     1   1.0  273.330  0.170
     """
-    values = pd.DataFrame({name: series.to_numpy() for name, series in _by_row_columns(fit).items()})
+    return join_columns(fit, _by_row_columns(fit), data, prefix)
+
+
+def join_columns(fit: KeptFit, columns: Mapping[str, pd.Series], data: Frame | None, prefix: str) -> pd.DataFrame:
+    """Return the data with columns by row used."""
+    values = pd.DataFrame({name: series.to_numpy() for name, series in columns.items()})
     rows = fit._output_rows
     if data is None:
         frame = fit.spec.data.iloc[rows]

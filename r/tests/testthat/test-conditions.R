@@ -60,3 +60,22 @@ test_that("an interrupt is a status of its own", {
 test_that("arguments that are calls or symbols are not evaluated", {
   expect_identical(call_named(function(x) list(kind = class(x)), list(x = quote(stop("evaluated"))))$kind, "call")
 })
+
+test_that("a condition that comes again is counted, and of many that differ in numbers the first ten are kept", {
+  found <- call_named(function() for (i in c(1, 1, 2:30)) warning("non-integer x = ", i / 2, call. = FALSE), list())
+  expect_identical(found$condition.text, paste("non-integer x =", 1:10 / 2))
+  expect_identical(found$condition.count, c(2L, rep(1L, 8L), 21L))
+  others <- call_named(function() for (text in letters) message(text), list())
+  expect_identical(others$condition.count, rep(1L, 26L))
+})
+
+test_that("an error is the last condition, also where a warning has its text", {
+  fail <- function() {
+    warning("no", call. = FALSE)
+    warning("no", call. = FALSE)
+    stop("no", call. = FALSE)
+  }
+  found <- call_named(fail, list())
+  expect_identical(found$condition.kind, c("warning", "error"))
+  expect_identical(found$condition.count, c(2L, 1L))
+})

@@ -1,0 +1,54 @@
+"""What is doubtful of a generalized model that lme4 has fitted without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lmerbridge.errors import (
+    DispersionFamilyWarning,
+    KnownDefectWarning,
+    LmerBridgeWarning,
+    SeparationWarning,
+    amount,
+)
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.results import Family, glmm
+
+CERTAIN = 1e-8  # variance of a response of 0 or 1: the linear predictor of a logit is beyond 18
+FEW = 0.01  # of the rows: some may be so by their random effects
+DISPERSION = (
+    "lme4's sigma of a {name} model is not its dispersion, before 2.0-1 standard deviations of random effects are "
+    "multiplied by it, and the likelihood is not that of others (lme4's issues 643, 852 and 936): fixed effects "
+    "are sound, variances, AIC and the log-likelihood are not. glmmTMB of R fits such models by maximum likelihood."
+)
+SHAPE = (
+    "lme4 counts the shape of the negative binomial family as a parameter though it is given, so npar is 1 and AIC 2 "
+    "too large; glmer_nb() estimates it."
+)
+GIVEN = glmm(Family("negative.binomial", theta=1.0))
+
+
+def doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
+    """Yield a warning for each reason to doubt a generalized model."""
+    if fit.varcorr.has_residual:
+        yield DispersionFamilyWarning(DISPERSION.format(name=fit.kind.family))
+    if fit.kind.fit == GIVEN.fit and fit.kind.family == GIVEN.family:
+        yield KnownDefectWarning(SHAPE)
+    if fit.kind.family == "binomial" and (told := separation(fit)):
+        yield SeparationWarning(told)
+
+
+def separation(fit: KeptFit) -> str:
+    """Return what is told of a fit whose columns part the outcomes, "" of any other."""
+    certain = int((fit.fitted_values * (1 - fit.fitted_values) < CERTAIN).sum())
+    if certain < max(2, FEW * fit.nobs) or not len(fit.terms):
+        return ""
+    widest = int(np.argmax(np.nan_to_num(fit.std_errors)))
+    estimate, error = fit.beta[widest], fit.std_errors[widest]
+    term = f"{fit.terms[widest]!r} has the estimate {estimate:.3g} and the standard error {error:.3g}"
+    return (
+        f"the response is fitted as certain in {amount(certain, 'row')}: columns of the model part its outcomes, and "
+        f"estimates run off until the optimizer stops; {term}. Leave such a term out, merge levels, or bring more data."
+    )

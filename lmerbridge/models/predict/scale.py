@@ -1,0 +1,131 @@
+"""Predictions of a generalized model, on the scale of the link or on that of the response."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.inputs import Frame, RowVector, pandas_frame
+from lmerbridge.models.intervals.parameters import quantiles_of
+from lmerbridge.models.kept import KeptFit, call_on
+from lmerbridge.models.predict import effects
+from lmerbridge.models.predict import predict as linear
+
+PredictionScale = Literal["link", "response"]
+
+
+def predict(
+    fit: KeptFit,
+    newdata: Frame | None = None,
+    *,
+    type: PredictionScale = "link",
+    re_form: str | None = None,
+    random_only: bool = False,
+    allow_new_levels: bool = False,
+    na_action: linear.NewDataAction = "pass",
+    se_fit: bool = False,
+    interval: Literal["confidence"] | None = None,
+    level: float = 0.95,
+    newparams: effects.Parameters | None = None,
+    offset: RowVector = None,
+    timeout: float | None = None,
+) -> pd.Series | pd.DataFrame:
+    """Predict by a generalized model: lme4's ``predict``.
+
+    Parameters
+    ----------
+    newdata, re_form, random_only, allow_new_levels, na_action, newparams, timeout
+        As of a linear model. An offset in the formula counts, with the columns of ``newdata``.
+    type : {"link", "response"}
+        The linear predictor, which is R's default, or the mean of the response: a probability, or an expected count.
+    se_fit : bool
+        Standard errors beside it, theta held fixed; on the scale of the response those of the linear predictor times
+        the slope of the mean.
+    interval : {"confidence"}, optional
+        Confidence limits of the mean beside it: symmetric on the scale of the link, by the normal distribution and the
+        standard errors, and taken to the scale of the response. Theta is held fixed.
+    level : float
+        Confidence level, between 0 and 1.
+    offset : column name or array of one number per row of ``newdata``
+        That of the new rows, where the fit has an ``offset=`` argument: lme4 would leave it out in silence (its issue
+        447), so without it such new data are refused.
+
+    Returns
+    -------
+    Series
+        Predictions by the index of ``newdata`` or of `fitted`.
+    DataFrame, with ``se_fit`` or ``interval``
+        Columns ``fit``, ``se_fit``, and with ``interval`` ``conf_low`` and ``conf_high``, by the same index.
+
+    Raises
+    ------
+    MissingColumns, UnsupportedColumn, InvalidArgument
+        As of a linear model.
+
+    Examples
+    --------
+    >>> cows = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", load_dataset("cbpp"), "binomial")
+    >>> cows.predict(type="response").head(2).round(4).tolist()
+    [0.3082, 0.1418]
+    >>> new = cows.spec.data[["period"]].head(1)
+    >>> cows.predict(new, re_form="~0", type="response", se_fit=True).round(4).to_dict("records")
+    [{'fit': 0.1981, 'se_fit': 0.0362}]
+    >>> cows.predict(new, re_form="~0", type="response", interval="confidence").round(4).iloc[0, 2:].tolist()
+    [0.1365, 0.2785]
+    """
+    options: linear.Options = {
+        "re_form": re_form,
+        "random_only": random_only,
+        "allow_new_levels": allow_new_levels,
+        "na_action": na_action,
+        "newparams": newparams,
+        "timeout": timeout,
+    }
+    found = _linear(fit, newdata, offset, se_fit or interval is not None, options)
+    if interval is not None:
+        low, high = quantiles_of(level)
+        ends = {"conf_low": found["fit"] + low * found["se_fit"], "conf_high": found["fit"] + high * found["se_fit"]}
+        found = found.assign(**ends)
+    if type == "response":
+        found = _on_response(fit, found)
+        if newdata is None and re_form is None and newparams is None and not random_only:
+            found.loc[found["fit"].notna().to_numpy(), "fit"] = fit.fitted_values  # as R, whose last digits these are
+    return found if len(found.columns) > 1 else found["fit"]
+
+
+def _linear(
+    fit: KeptFit, newdata: Frame | None, offset: RowVector, se_fit: bool, options: linear.Options
+) -> pd.DataFrame:
+    """Predict the linear predictor, and its standard errors where they are asked for."""
+    added: pd.Series | None = None
+    if offset is not None:
+        if newdata is None or fit.spec.offset is None:
+            told = "it is for newdata of a fit with an offset= argument"
+            raise InvalidArgument(f"offset is given, and {told}; one in the formula is made of columns of newdata.")
+        if options["na_action"] != "pass":
+            raise InvalidArgument("offset is given, and na_action other than 'pass'; leave rows out beforehand.")
+        added = replace(fit.spec, data=pandas_frame(newdata), offset=offset).per_row("offset")
+        fit = replace(fit, spec=replace(fit.spec, offset=None))
+    if se_fit:
+        found = linear.predict(fit, newdata, se_fit=True, **options)
+    else:
+        found = linear.predict(fit, newdata, **options).to_frame()
+    return found if added is None else found.assign(fit=found["fit"] + added.to_numpy(float, na_value=np.nan))
+
+
+def _on_response(fit: KeptFit, table: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions of the linear predictor on the scale of the response."""
+    found = table.copy()
+    for name in found.columns.drop("se_fit", errors="ignore"):
+        moved = call_on(fit, "inverse_link", link=table[name].to_numpy(float))
+        found[name] = moved["mean"]
+        if name == "fit" and "se_fit" in found:
+            found["se_fit"] *= np.abs(moved["slope"])
+    if "conf_low" in table:  # some links fall
+        ends = found[["conf_low", "conf_high"]].to_numpy()
+        found["conf_low"], found["conf_high"] = ends.min(axis=1), ends.max(axis=1)
+    return found

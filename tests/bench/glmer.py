@@ -1,0 +1,51 @@
+"""What the facade costs over the same generalized model inside R."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from lmerbridge import glmer, load_dataset
+from lmerbridge.bridge import host
+from lmerbridge.bridge.to_r.columns import encode_table
+from lmerbridge.inputs import GlmerSpec
+from tests.bench.row import Row, medians, seconds
+
+MODELS = {  # formula, data set, family, repeats, and how many times R's own seconds are allowed
+    "cbpp, 56 rows": ("cbind(incidence, size - incidence) ~ period + (1 | herd)", "cbpp", "binomial", 30, 1.10),
+    "grouseticks, 403 rows": ("TICKS ~ YEAR + height + (1 | BROOD) + (1 | INDEX)", "grouseticks", "poisson", 10, 1.05),
+    "VerbAgg, 7584 rows": ("r2 ~ Anger + Gender + btype + (1 | id)", "VerbAgg", "binomial", 3, 1.03),
+}
+
+
+def frame(name: str) -> pd.DataFrame:
+    """The data set, its height on a scale of its own where it has one."""
+    data = load_dataset(name)
+    if "HEIGHT" in data:
+        data["height"] = (data["HEIGHT"] - data["HEIGHT"].mean()) / data["HEIGHT"].std()
+    return data
+
+
+def face(formula: str, data: pd.DataFrame, family: str) -> object:
+    """Fit, and read all of the face."""
+    fit = glmer(formula, data, family)
+    tables = fit.fixef, fit.vcov, fit.coefficients, fit.varcorr.frame, fit.ranef, fit.fitted, fit.residuals
+    scalars = fit.theta, fit.loglik, fit.aic, fit.bic, fit.criterion, fit.residual_deviance, fit.nobs, fit.singular
+    return tables, scalars, fit.quantities(), str(fit)
+
+
+def rows() -> Iterator[Row]:
+    """Yield a row per model."""
+    for name, (formula, dataset, family, repeats, bar) in MODELS.items():
+        data = frame(dataset)
+        spec = GlmerSpec(formula=formula, data=data, family=family)
+        columns = encode_table(data, spec.parsed, spec.kind)
+        given = {"formula": formula, "data": columns, "family": family}
+        ours, theirs = medians(
+            repeats,
+            lambda formula=formula, data=data, family=family: seconds(lambda: face(formula, data, family)),
+            lambda given=given: host.call("time_glmer_face", **given).values["seconds"][0],
+        )
+        detail = f"{ours * 1e3:.0f} ms against {theirs * 1e3:.0f} ms in R"
+        yield Row(f"glmer of {name}, over R's accessors", bar, ours / theirs, detail=detail)
