@@ -34,7 +34,7 @@ from tests.fits import fit_of
 
 MODEL = "Reaction ~ Days + (Days | Subject)", "sleepstudy"
 ROOMS = ("lmerbridge.models", "lmerbridge.prepare", "lmerbridge.results", "lmerbridge.parity.verdict")
-OTHERS = {"Kind", "Provenance", "Known", "Trial"}  # no results: plain values that a dataclass's own repr tells
+OTHERS = {"Kind", "Provenance", "Known", "Trial", "Family"}  # no results: plain values that a dataclass's own repr tells
 
 
 class Anything(type):
@@ -116,6 +116,16 @@ def remedies(fit):
     return fit.remedies(["bobyqa"])
 
 
+def generalized():
+    formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    return lmerbridge.glmer(formula, lmerbridge.load_dataset("cbpp"), "binomial")
+
+
+def nonlinear():
+    formula = "circumference ~ SSlogis(age, Asym, xmid, scal) ~ Asym | Tree"
+    return lmerbridge.nlmer(formula, lmerbridge.load_dataset("Orange", "datasets"))
+
+
 def panel():
     return fit_of("lang ~ IQ + (1 | class)", "nlschools")
 
@@ -124,6 +134,8 @@ EXAMPLES = {  # one value of each class, and what its table has to show
     "LmerFit": (lambda fit: fit, "Days 10.467 Subject 18"),
     "KeptFit": (lambda fit: fit, "Days 10.467 Subject 18"),
     "Fit": (lambda fit: fit.numbers(), "Days 10.467 Subject 18"),
+    "GlmerFit": (lambda fit: generalized(), "period2 -0.99 herd"),
+    "NlmerFit": (lambda fit: nonlinear(), "Asym 192. Tree"),
     "VarCorr": (lambda fit: fit.varcorr, "Subject 24.740 Residual"),
     "CovarianceBlock": (lambda fit: fit.varcorr["Subject"], "24.740 0.0655"),
     "GroupModes": (lambda fit: fit.modes[0], "308 9.198"),
