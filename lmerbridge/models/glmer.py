@@ -27,7 +27,7 @@ from lmerbridge.inputs import (
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import doubts, residuals
 from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured
-from lmerbridge.models.infer import anova
+from lmerbridge.models.infer import anova, modcomp
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_told
 from lmerbridge.models.means import emmeans
@@ -52,7 +52,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     ========== =========================================================================================
     Task       Verbs
     ========== =========================================================================================
-    infer      summary, anova, drop1
+    infer      summary, anova, drop1, pb_modcomp
     intervals  confint, profile, parameters
     means      emmeans, emtrends, ref_grid, joint_tests
     predict    predict, simulate
@@ -74,6 +74,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     # infer
     drop1 = anova.drop1
     summary = anova.summary
+    pb_modcomp = modcomp.pb_modcomp
     anova = anova.anova
 
     # intervals
