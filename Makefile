@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv glmm mixedlm-rs lme-python
+ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv glmm mixedlm-rs lme-python gpboost 'gpboost[cholesky]'
 
 .PHONY: help setup report check test test-fresh test-sid test-trixie bench figures clean
 
@@ -16,13 +16,13 @@ check: ## ruff, mypy, and the tests that are not slow: a minute, for the while b
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest -n 2 --dist loadfile -m "not slow"
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest -n 2 --dist loadfile -rs
+	.venv/bin/python -m pytest -n 2 --dist loadfile -rs
 	cd r && Rscript --vanilla tests/testthat.R
 
 test-fresh: ## run `make report` and `make test` on this commit in a clean Debian 12 (needs root)

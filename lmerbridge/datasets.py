@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -13,23 +14,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.bridge import frame_from_r, host, notices, time_limit
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, RError
+from lmerbridge.inputs import check_signature
+from lmerbridge.inputs.hints import nearest
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._]*", re.ASCII)
 SIXTEENS = np.arange(0, 64, 16, dtype=np.uint64)  # where the four numbers of 16 bits in one of 64 begin
 R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest", "datasets")
+LISTED = "list_datasets() lists those that there are"
+OTHERS = ("statsmodels", "lmerbridge")
 
 
-def load_dataset(name: str, package: str | None = None, *, timeout: float | None = None) -> pd.DataFrame:
+def load_dataset(name: str | None = None, package: str | None = None, *, timeout: float | None = None) -> pd.DataFrame:
     """Load a data set from R, one of the CSV files in statsmodels' wheel, or a simulated one.
 
     Parameters
     ----------
     name : str
-        ``"sleepstudy"``.
+        ``"sleepstudy"``. `list_datasets` lists them.
     package : str, optional
         One of lme4, nlme, MASS, pbkrtest, lmerTest, datasets, statsmodels, lmerbridge; without it the R packages are
-        searched in this order. Those of lmerbridge are simulated: ``crossed_1`` is the first of its kind.
+        searched in this order. R's own ``datasets`` has ``mtcars`` and ``ChickWeight``. Those of lmerbridge are
+        simulated: ``crossed_1`` is the first of its kind.
     timeout : float, optional
         Seconds after which R is stopped. The default is no limit.
 
@@ -41,9 +47,9 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
     Raises
     ------
     InvalidArgument
-        There is no such package, or the name is no name: a path, or no text.
+        There is no such package or data set, or the name is no name: a path, or no text.
     RError
-        R has no such data set.
+        What R has under the name is no data frame.
     TimedOut
         R took longer than ``timeout``.
 
@@ -53,7 +59,7 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
     (180, 3)
     """
     if not (isinstance(name, str) and NAME.fullmatch(name)):
-        raise InvalidArgument(f"name is {name!r}; the name of a data set is expected, such as 'sleepstudy'.")
+        raise InvalidArgument(f"name is {name!r}; the name of a data set is expected, such as 'sleepstudy'; {LISTED}.")
     if package is not None and not isinstance(package, str):
         raise InvalidArgument(f"package is {package!r}; a name such as 'lme4' is expected.")
     if package == "statsmodels":
@@ -61,26 +67,93 @@ def load_dataset(name: str, package: str | None = None, *, timeout: float | None
     if package == "lmerbridge":
         return simulate_dataset(name)
     if package is not None and package not in R_PACKAGES:
-        known = ", ".join((*R_PACKAGES, "statsmodels", "lmerbridge"))
+        known = ", ".join((*R_PACKAGES, *OTHERS))
         raise InvalidArgument(f"package is {package!r}; one of {known} is expected.")
     with time_limit(timeout):
         return _from_r(name, package).copy()
 
 
+@check_signature
+def list_datasets(package: str | None = None, *, timeout: float | None = None) -> pd.DataFrame:
+    """List the data sets that `load_dataset` loads.
+
+    Parameters
+    ----------
+    package : str, optional
+        The one whose data sets are wanted. The default is all that are installed.
+    timeout : float, optional
+        Seconds after which R is stopped. The default is no limit.
+
+    Returns
+    -------
+    DataFrame
+        One row per data set: ``name``, ``package``, ``title``, ``rows`` and ``columns``. Of simulated data the first of
+        each kind is listed.
+
+    Raises
+    ------
+    InvalidArgument
+        There is no such package.
+    TimedOut
+        R took longer than ``timeout``.
+
+    Examples
+    --------
+    >>> found = list_datasets("lme4").set_index("name")
+    >>> found.loc["sleepstudy", "title"], int(found.loc["sleepstudy", "rows"])
+    ('Reaction times in a sleep deprivation study', 180)
+    """
+    if package is not None and package not in (*R_PACKAGES, *OTHERS):
+        raise InvalidArgument(f"package is {package!r}; one of {', '.join((*R_PACKAGES, *OTHERS))} is expected.")
+    with time_limit(timeout):
+        in_r = _list_r() if package not in OTHERS else _list_r()[:0]
+    others = pd.DataFrame(_list_others(package), columns=in_r.columns).astype(in_r.dtypes)
+    found = pd.concat([in_r, others], ignore_index=True)
+    return found if package is None else found[found["package"] == package].reset_index(drop=True)
+
+
+@cache
+def _list_r() -> pd.DataFrame:
+    values = notices.values_of(host.call("dataset_list"))
+    found = {name: values[f"dataset.{name}"] for name in ("name", "package", "title", "rows", "columns")}
+    return pd.DataFrame(found).astype({"rows": int, "columns": int})
+
+
+def _list_others(package: str | None) -> Iterator[tuple[object, ...]]:
+    if package in (None, "statsmodels"):
+        for file in _statsmodels_files():
+            yield file.stem, "statsmodels", "of statsmodels' tests", *_from_statsmodels(file.stem).shape
+    if package in (None, "lmerbridge"):
+        for name in (f"{kind}_1" for kind in PLANS):
+            yield name, "lmerbridge", "simulated, by the seed at its end", *simulate_dataset(name).shape
+
+
 @cache
 def _from_r(name: str, package: str | None) -> pd.DataFrame:
-    return frame_from_r(notices.values_of(host.call("dataset", name=name, package=package)))
+    try:
+        return frame_from_r(notices.values_of(host.call("dataset", name=name, package=package)))
+    except RError as error:
+        found = _list_r() if package is None else _list_r()[_list_r()["package"] == package]
+        if not error.text.startswith("no data set"):
+            raise
+    near = nearest(name, found["name"])
+    meant = f"did you mean {near!r}? " if near else ""
+    where = package or ", ".join(R_PACKAGES)
+    raise InvalidArgument(f"there is no data set {name!r} in {where}; {meant}{LISTED}.")
 
 
 @cache
 def _from_statsmodels(name: str) -> pd.DataFrame:
+    files = {file.stem: file for file in _statsmodels_files()}
+    if name not in files:
+        raise InvalidArgument(f"statsmodels has no {name}.csv; it has {', '.join(files)}.")
+    return pd.read_csv(files[name])
+
+
+def _statsmodels_files() -> list[Path]:
     spec = find_spec("statsmodels")
     folder = Path(spec.origin or "").parent / "regression" / "tests" / "results" if spec else Path()
-    path = folder / f"{name}.csv"
-    if not path.is_file():
-        have = ", ".join(sorted(file.stem for file in folder.glob("*.csv")))
-        raise InvalidArgument(f"statsmodels has no {name}.csv; it has {have}.")
-    return pd.read_csv(path)
+    return sorted(folder.glob("*.csv")) if spec else []
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,19 @@ def one_panel(ax: Axes | None) -> Axes:
     return several_panels(None if ax is None else [ax], 1)[0]  # type: ignore[no-any-return]  # numpy's object
 
 
+def panel_grid(axes: Sequence[Axes] | Panels | None, count: int, columns: int = 3) -> Panels:
+    """Return the Axes given, as many as there are panels, or those of a new figure, several in a row."""
+    if axes is not None:
+        return several_panels(axes, count)
+    import matplotlib.pyplot as plt  # slow to load
+
+    rows = -(-count // columns)
+    found = plt.subplots(rows, columns, squeeze=False, figsize=(4.2 * columns, 3.4 * rows), layout="constrained")[1]
+    for empty in found.ravel()[count:]:
+        empty.remove()
+    return found.ravel()[:count]
+
+
 def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
     """Return the Axes given, as many as there are panels, or those of a new figure of pyplot's.
 
@@ -80,3 +93,18 @@ def interval_plot(
         shown = names if len(names) <= NAMED else []
         ax.set_yticks(range(len(shown)), shown, fontsize=8)
     return ax
+
+
+def effect_line(ax: Axes, at: Array, limits: tuple[Array, Array, Array], color: str, name: str | None) -> None:
+    """Draw a line through means, with a band between their limits."""
+    mean, low, high = limits
+    ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0, zorder=2)
+    ax.plot(at, mean, color=color, linewidth=1.8, zorder=3, label=name)
+
+
+def effect_points(ax: Axes, at: Array, limits: tuple[Array, Array, Array], color: str, name: str | None) -> None:
+    """Draw means with intervals, joined by a thin line where they have a name."""
+    mean, low, high = limits
+    ax.errorbar(at, mean, yerr=[mean - low, high - mean], fmt="o", ms=5, capsize=3, color=color, zorder=3, label=name)
+    if name:
+        ax.plot(at, mean, color=color, linewidth=1, alpha=0.6, zorder=2)

@@ -7,21 +7,21 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lmerbridge.errors import InvalidArgument
 
 
-def write_files(texts: Mapping[Path, str]) -> list[Path]:
-    """Write texts to files as UTF-8, all of them or none.
+def write_files(texts: Mapping[Path, str | bytes]) -> list[Path]:
+    """Write texts to files as UTF-8, or bytes as they are, all of them or none.
 
     Each text goes to a new file beside its place, and takes the place once all are on the disk: a disk that fills up,
     or an interrupt, leaves what was there byte for byte.
 
     Parameters
     ----------
-    texts : mapping of Path to str
+    texts : mapping of Path to str or bytes
 
     Returns
     -------
@@ -37,7 +37,7 @@ def write_files(texts: Mapping[Path, str]) -> list[Path]:
     try:
         for path, text in texts.items():
             with _refusal(path):
-                _stage(path, text.encode("utf-8", "backslashreplace"), staged)
+                _stage(path, _as_bytes(text), staged)
         for place, new in staged.items():
             with _refusal(place):
                 os.replace(new, place)
@@ -45,6 +45,29 @@ def write_files(texts: Mapping[Path, str]) -> list[Path]:
         for new in staged.values():
             new.unlink(missing_ok=True)
     return list(texts)
+
+
+def append_text(path: Path, text: str) -> None:
+    """Append a text to a file as UTF-8, all of it or nothing, or begin the file with it.
+
+    Raises
+    ------
+    InvalidArgument
+        It cannot be written.
+    """
+    with _refusal(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        size = os.fstat(descriptor).st_size
+        try:
+            _write(descriptor, _as_bytes(text), sync=True)
+        except BaseException:
+            with suppress(OSError):  # a device has no size
+                os.truncate(path, size)
+            raise
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -178,3 +178,21 @@ def test_no_other_module_writes_a_file():
         builtin = {call.id for call in called if isinstance(call, ast.Name)}
         assert not names & writers, path
         assert "open" not in builtin, path
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_text_is_appended_whole_or_not_at_all(call, tmp_path, monkeypatch):
+    place = tmp_path / "log"
+    files.append_text(place, "one\n")
+    files.append_text(place, "two \ud800\n")
+    old = place.read_bytes()
+    assert old == b"one\ntwo \\ud800\n"
+    monkeypatch.setattr(files, "os", Disk(call, 0))
+    with pytest.raises(InvalidArgument, match="cannot be written"):
+        files.append_text(place, "three\n")
+    assert place.read_bytes() == old
+
+
+def test_bytes_are_written_as_they_are(tmp_path):
+    files.write_files({tmp_path / "x": b"\xff\0"})
+    assert (tmp_path / "x").read_bytes() == b"\xff\0"

@@ -14,7 +14,7 @@ FLOORS = (  # from the ground up: a package or a module imports from its own flo
     "files formula results setup parallel text",
     "inputs drawing",
     "bridge",
-    "models datasets translate",
+    "models datasets prepare translate",
     "engines doctor",
     "parity",
     "report",
@@ -29,6 +29,10 @@ SOLE_IMPORTERS = {
     "glmm": {"engines.glmm"},
     "mixedlm_rs": {"engines.mixedlm_rs"},
     "lme_python": {"engines.lme_python"},
+    "gpboost": {"engines.gpboost"},
+    "marginaleffects": {"models.adapters.marginal"},
+    "polars": {"models.adapters.marginal"},
+    "sklearn": {"models.adapters.sklearn"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

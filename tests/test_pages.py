@@ -28,6 +28,7 @@ def agree(written, found):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs_by_itself_and_shows_what_is_written_under_it(page):
     for cell in cells(page.read_text(), page.name):
+        assert cell.picture is None or (cell.picture.is_file() and any(ax.has_data() for ax in cell.figure.axes))
         if cell.written is None or lme4_version() != WRITTEN_WITH:
             continue
         assert agree(cell.written, cell.found), (cell.source, cell.found)

@@ -42,7 +42,7 @@ def runs_engines():
 @pytest.mark.slow
 def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(cluster, here, tmp_path):
     address = cluster.scheduler_address.replace("tcp://", "dask://")
-    options = ["--case", FEW, "--engine", ENGINE, "--out", str(tmp_path), "--backend", address]
+    options = ["--case", FEW, "--engine", ENGINE, "--out", str(tmp_path), "--backend", address, "--no-cache"]
     done = CliRunner().invoke(app, ["parity", *options])
     assert done.exit_code == 1, done.output
     renderings = {"html": html, "md": markdown, "json": json_text, "xml": junit}

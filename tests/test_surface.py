@@ -14,26 +14,29 @@ from tests.test_floors import MODULES
 VERBS = {
     "infer": "summary anova drop1 contest ls_means ranova step kr_modcomp sat_modcomp pb_modcomp vcov_kr ddf_lb",
     "intervals": "confint profile devfun2 parameters",
-    "means": "emmeans emtrends ref_grid joint_tests",
-    "predict": "predict simulate",
-    "change": "update refit refit_ml all_fit",
-    "diagnose": "resid hatvalues rstudent cooks_distance influence",
-    "resample": "bootstrap power power_curve",
+    "means": "emmeans emtrends ref_grid joint_tests effect plot_effect",
+    "predict": "predict simulate fixed_design scenarios",
+    "change": "update refit refit_ml all_fit remedies",
+    "diagnose": "resid hatvalues rstudent cooks_distance influence check simulated_residuals",
+    "resample": "bootstrap interval_of power power_curve",
+    "explain": "contributions",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
     "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par
         get_me me_parts random_index model_matrix model_frame model_terms formula_of get_data get_call weights offset
-        ngrps family is_lmm is_glmm is_nlmm is_reml design""",
+        ngrps family is_lmm is_glmm is_nlmm is_reml design icc r2""",
     "optimum": """optinfo convergence is_singular singular_terms loglik_of deviance_of deviance_at devfun reml_crit
         df_residual extract_aic llik_aic""",
 }
 NUMBERS = """aic beta bic coefficients conditions converged covariance covariance_given_theta criterion design
-    dropped_terms engine fitted fitted_values fixef formula index kind loglik modes native nobs npar numbers provenance
-    quantities ranef reml residual_values residuals rows rows_dropped sigma singular std_errors terms theta varcorr
-    vcov"""
+    dropped_terms engine fitted fitted_values fixef formula index kind loglik modes native nobs npar numbers
+    only_std_errors provenance quantities ranef reml residual_values residuals rows rows_dropped sigma singular
+    std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
-EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit NlmerControl NlmerFit Verdict
-    compare data_template glmer glmer_nb lm_list lmer load_dataset nlmer parametrize_parity params_template
-    simulate_formula time_limit"""
+EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit LmerRegressor NlmerControl
+    NlmerFit Verdict code_levels compare compare_models data_template demean explain_formula glmer
+    glmer_nb group_summary hausman impute list_datasets lm_list lmer load_dataset model_table
+    mundlak_test nlmer parametrize_parity params_template plot_groups simulate_formula standardize
+    time_limit to_marginaleffects"""
 
 
 def public(thing):

@@ -15,6 +15,7 @@ from .session import lme4_version as lme4_version
 from .session import need as need
 from .session import session_facts as session_facts
 from .to_r import columns as columns
+from .to_r import fitness as fitness
 from .to_r import newdata as newdata
 from .to_r import refusals as refusals
 from .to_r.arguments import arguments as arguments
@@ -22,6 +23,8 @@ from .to_r.arguments import check_weights as check_weights
 from .to_r.arguments import contrasts as contrasts
 from .to_r.arguments import row_vectors as row_vectors
 from .to_r.columns import encode_table as encode_table
+from .to_r.kinds import column_kind as column_kind
+from .to_r.kinds import describe_numbers as describe_numbers
 from .to_r.newdata import check_complete as check_complete
 from .to_r.newdata import describe_missing as describe_missing
 from .to_r.newdata import describe_new_levels as describe_new_levels

@@ -75,6 +75,10 @@ def _checks(fit: Fit, rows: int) -> Iterator[Check]:
     p = len(fit.terms)
     yield _array("beta", fit.beta, (p,))
     yield _array("covariance", fit.covariance, (p, p))
+    yield "only_std_errors", fit.only_std_errors, isinstance(fit.only_std_errors, bool | np.bool_), "True or False"
+    off = fit.covariance[~np.eye(p, dtype=bool)]
+    nan_off = not fit.only_std_errors or bool(np.all(np.isnan(off)))
+    yield "covariance", fit.covariance, nan_off, "one of NaN off the diagonal, as only_std_errors says,"
     if fit.covariance_given_theta is not None:
         yield _array("covariance_given_theta", fit.covariance_given_theta, (p, p))
     yield from _random_checks(fit)

@@ -9,7 +9,7 @@ from lmerbridge.errors import UnknownName
 
 SYNONYMS = {"ddf": "ddf_method", "level": "conf_level"}  # broom's, which tidy has, beside those of the other verbs
 GROUPING = "the grouping stands in the formula, as '... + (x | group)'."
-INTERVALS = "se_fit=True gives standard errors; quantiles of simulate() or bootstrap() are intervals."
+INTERVALS = "predict(newdata, interval='confidence') or 'prediction' gives limits, at level=."
 OPTIMIZER = "give it as control=LmerControl(optimizer=..., opt_ctrl={...})."
 WITH_P = "p-values need a method: summary(ddf='Satterthwaite').coefficients, or tidy(ddf_method=...)."
 GLMER = "lmer fits a Gaussian response, and glmer(formula, data, family) those of other families."
@@ -30,11 +30,11 @@ ARGUMENTS = {  # of one function, or of any
     "start_params": "write start=, with the theta to start from.",
     "exog": "write newdata=, a frame with the columns of the formula.",
     "factors": "a categorical column is a factor; contrasts={'factor': 'contr.sum'} names its coding.",
-    **dict.fromkeys(("interval", "predict.level"), INTERVALS),
+    "interval": INTERVALS,
     "predict.type": "a Gaussian response has one scale; leave it out.",
     **dict.fromkeys(("ncpus", "parallel"), PARALLEL),
     "FUN": "write statistic=, a function of a fit.",
-    "plot_ranef.group": "it names the grouping factor to draw, one of fit.ranef.",
+    "interval_of.FUN": "write fun=, a function of a fit.",
     "se": "write se_fit=True.",
     "use_rfx": "write re_form='~0' for the fixed effects alone.",
     "marginal_vars": MEANS,
@@ -65,10 +65,14 @@ ATTRIBUTES = {
     "design_matrix": "model_matrix() has the design of the fixed part.",
     **dict.fromkeys(("t_test", "f_test", "wald_test"), TESTS),
     "data": "get_data() has the data of the fit.",
+    **dict.fromkeys(("check_model", "diagnose"), "check() tests what it assumes, remedies() mends where it ended."),
+    "simulateResiduals": "write simulated_residuals().",
     "warnings": "conditions has the messages and warnings of R.",
     "bootstrap_ci": "confint(method='boot') gives intervals by bootstrap.",
     "bootMer": "write bootstrap().",
     "lsmeans": "write emmeans(), or ls_means() for lmerTest's.",
+    **dict.fromkeys(("to_html", "to_latex"), "model_table() sets fits side by side, for HTML, LaTeX or Word."),
+    "shap_values": "contributions() has what each term adds to a prediction.",
     "rank_deficient": "dropped_terms has the terms that were left out.",
 }
 NO_DDF = "it is for linear models; coefficients have z tests, drop1(test='Chisq') and anova() likelihood ratios."
@@ -93,9 +97,9 @@ simulate
 OF_NLMER = ATTRIBUTES | dict.fromkeys(BROKEN.split(), NO_NLMER)
 ASKED = """
 all_fit anova augment bootstrap coef confint contest cooks_distance drop1 emmeans emtrends fitted fixef get_me glance
-hatvalues influence is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs pb_modcomp predict
-profile ranef ranova re_pca ref_grid refit refit_ml resid sat_modcomp sigma simulate step summary tidy update
-varcorr vcov
+hatvalues icc influence interval_of is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs
+pb_modcomp predict profile r2 ranef ranova re_pca ref_grid refit refit_ml resid sat_modcomp sigma simulate step
+summary tidy update varcorr vcov
 """
 EXPORTS = {
     "Lmer": "lmer(formula, data) fits at once.",
@@ -108,6 +112,7 @@ EXPORTS = {
     "nlmerControl": "write NlmerControl(...).",
     **{name: f"it is asked of a fit, as fit.{name}: lmer(formula, data) makes one." for name in ASKED.split()},
     "bootMer": "it is fit.bootstrap().",
+    **dict.fromkeys(("modelsummary", "tab_model", "stargazer", "texreg"), "write model_table(fit1, fit2)."),
 }
 
 

@@ -12,12 +12,13 @@ from lmerbridge.bridge import Value, columns, frame_from_r, host, newdata, notic
 from lmerbridge.errors import FormulaError, InvalidArgument, MissingColumns, amount
 from lmerbridge.formula import Call, Formula, parse_right, read_expression, tree_names
 from lmerbridge.inputs import Frame, check_allow, check_signature, pandas_frame
-from lmerbridge.results import Array
+from lmerbridge.results import Array, shown
 
 Given = Sequence[float] | Array | Mapping[str, float] | pd.Series
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class NewParams:
     """The parameters that a model needs before responses can be simulated from it.
 

@@ -19,15 +19,16 @@ from lmerbridge.inputs import (
     check_methods,
     pandas_frame,
 )
-from lmerbridge.models.change import all_fit, update
-from lmerbridge.models.diagnose import residuals
-from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured
+from lmerbridge.models.change import all_fit, remedies, update
+from lmerbridge.models.diagnose import check, residuals, simulated
+from lmerbridge.models.explain import contributions
+from lmerbridge.models.extract import estimates, getme, matrices, objective, optimum, structured, variances
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
-from lmerbridge.models.means import emmeans
-from lmerbridge.models.predict import predict, simulate
-from lmerbridge.models.resample import bootstrap, power
+from lmerbridge.models.means import effect, emmeans
+from lmerbridge.models.predict import predict, rows, scenarios, simulate
+from lmerbridge.models.resample import bootstrap, interval_of, power
 from lmerbridge.models.tidy import plots, tidy
 
 
@@ -45,15 +46,17 @@ class LmerFit(KeptFit):
     infer      summary, anova, drop1, contest, ls_means, ranova, step, kr_modcomp, sat_modcomp, pb_modcomp,
                vcov_kr, ddf_lb
     intervals  confint, profile, devfun2, parameters
-    means      emmeans, emtrends, ref_grid, joint_tests
-    predict    predict, simulate
-    change     update, refit, refit_ml, all_fit
-    diagnose   resid, hatvalues, rstudent, cooks_distance, influence
-    resample   bootstrap, power, power_curve
+    means      emmeans, emtrends, ref_grid, joint_tests, effect, plot_effect
+    predict    predict, simulate, fixed_design, scenarios
+    change     update, refit, refit_ml, all_fit, remedies
+    diagnose   resid, hatvalues, rstudent, cooks_distance, influence, check,
+               simulated_residuals
+    resample   bootstrap, interval_of, power, power_curve
+    explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
                par, get_me, me_parts, random_index, model_matrix, model_frame, model_terms, formula_of, get_data,
-               get_call, weights, offset, ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
+               get_call, weights, offset, ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design, icc, r2
     optimum    optinfo, convergence, is_singular, singular_terms, loglik_of, deviance_of, deviance_at, devfun,
                reml_crit, df_residual, extract_aic, llik_aic
     ========== =========================================================================================
@@ -84,16 +87,21 @@ class LmerFit(KeptFit):
     ref_grid = emmeans.ref_grid
     joint_tests = emmeans.joint_tests
     emmeans = emmeans.emmeans
+    plot_effect = effect.plot_effect
+    effect = effect.effect
 
     # predict
     predict = predict.predict
     simulate = simulate.simulate
+    fixed_design = rows.fixed_design
+    scenarios = scenarios.scenarios
 
     # change
     refit = update.refit
     refit_ml = update.refit_ml
     update = update.update
     all_fit = all_fit.all_fit
+    remedies = remedies.remedies
 
     # diagnose
     resid = residuals.resid
@@ -101,11 +109,17 @@ class LmerFit(KeptFit):
     rstudent = residuals.rstudent
     cooks_distance = residuals.cooks_distance
     influence = residuals.influence
+    check = check.check
+    simulated_residuals = simulated.simulated_residuals
 
     # resample
     bootstrap = bootstrap.bootstrap
+    interval_of = interval_of.interval_of
     power_curve = power.power_curve
     power = power.power
+
+    # explain
+    contributions = contributions.contributions
 
     # tidy
     glance = tidy.glance
@@ -145,6 +159,8 @@ class LmerFit(KeptFit):
     is_nlmm = property(matrices.is_nlmm)
     is_reml = property(matrices.is_reml)
     design = objective.design
+    icc = variances.icc
+    r2 = variances.r2
 
     # optimum
     optinfo = property(optimum.optinfo)

@@ -121,8 +121,8 @@ def restate(fit: Fit, design: Design, names: Sequence[str], code: Recoding) -> F
         fit.numbers(),
         terms=design.terms,
         beta=t @ fit.beta,
-        covariance=t @ fit.covariance @ t.T,
-        covariance_given_theta=None if given is None else t @ given @ t.T,
+        covariance=carry(fit.covariance, t),
+        covariance_given_theta=None if given is None else carry(given, t),
         criterion=fit.criterion - 2 * shift,
         loglik=LogLik(float(fit.loglik) + shift, fit.loglik.df, fit.loglik.nobs, fit.loglik.reml),
         varcorr=VarCorr(
@@ -131,6 +131,13 @@ def restate(fit: Fit, design: Design, names: Sequence[str], code: Recoding) -> F
         modes=tuple(GroupModes(term.group, term.terms, term.levels, _modes(fit, i, term)) for _, term, i in pairs),
         theta=theta,
     )
+
+
+def carry(matrix: Array, t: Array) -> Array:
+    """Return ``t matrix t'``, where an element that is NaN makes NaN of what it counts in, and of nothing else."""
+    unknown = np.isnan(matrix)
+    size = np.abs(t)
+    return np.where(size @ unknown @ size.T > 0, np.nan, t @ np.where(unknown, 0.0, matrix) @ t.T)
 
 
 def _order(terms: tuple[str, ...], term: RandomTerm) -> tuple[NDArray[np.intp], ...]:

@@ -20,11 +20,20 @@ def cause(trial: Trial) -> str:
     """Name what makes the candidate's criterion differ from the common objective at its own theta, or "".
 
     A cause is a criterion of another model, or a constant that some packages leave out, whose value is the candidate's
-    number. One that is no larger than rounding is none.
+    number, and one that is no larger than rounding is none. Where there is none, a difference may be as small as what
+    sums of squares about zero lose, of a response whose mean is large.
     """
     reported, common, rounding = trial.candidate.criterion, float(trial.profile_values[1]), 10 * trial.rounding
     found = {**dict(_constants(trial)), **dict(_other_models(trial))}
-    return next((n for n, size in found.items() if abs(size) > rounding >= abs(common + size - reported)), "")
+    named = (name for name, size in found.items() if abs(size) > rounding >= abs(common + size - reported))
+    return next(named, "lost_digits" if rounding < abs(reported - common) <= _lost_digits(trial) else "")
+
+
+def _lost_digits(trial: Trial) -> float:
+    """What a criterion loses whose residual sum of squares is a difference of sums of squares about zero."""
+    y, weights, sigma = trial.design.y, trial.design.weights, trial.solution.sigma
+    lost = 10 * float(np.finfo(float).eps) * float(weights @ y**2)  # some ten operations, each with its rounding
+    return lost / sigma**2
 
 
 def _constants(trial: Trial) -> Iterator[tuple[str, float]]:

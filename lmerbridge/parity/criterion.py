@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lmerbridge.bridge import notices
 from lmerbridge.models import KeptFit
 from lmerbridge.models.extract import objective
 from lmerbridge.parity.sparse import Objective
@@ -70,15 +71,19 @@ class Lme4Criterion:
 
     def values(self, points: Array) -> Array:
         """Evaluate lme4's ``devFunOnly`` function."""
-        return objective.deviance_at(self._fit, points)
+        with notices.gather():  # what R says of the model it has said of the fit
+            return objective.deviance_at(self._fit, points)
 
     def minima(self, starts: Array) -> tuple[Array, Array]:
         """Polish in R."""
-        return objective.polish(self._fit, starts)
+        with notices.gather():
+            return objective.polish(self._fit, starts)
 
     def starts(self) -> Array:
-        """Give the ends of lme4's own optimizers: on small designs they lie in different basins."""
-        return objective.optima(self._fit).theta
+        """Give the ends of lme4's optimizers, and points in the model's units: small designs have several basins."""
+        ends = objective.optima(self._fit).theta
+        structured = any(block.kind != "us" for block in self._fit.varcorr)  # not every theta is one of its own
+        return ends if structured else np.vstack([ends, Objective(objective.design(self._fit), self._fit.reml).starts])
 
 
 class SparseCriterion:
@@ -97,6 +102,5 @@ class SparseCriterion:
         return np.array([theta for theta, _ in ends]), np.array([value for _, value in ends])
 
     def starts(self) -> Array:
-        """Give lme4's default start and its scaled twin."""
-        unit = np.where(self._objective.lower == 0, 1.0, 0.0)
-        return np.array([unit, unit / self._objective.scale])
+        """Give lme4's default start, and points in the model's units."""
+        return np.vstack([np.where(self._objective.lower == 0, 1.0, 0.0), self._objective.starts])

@@ -39,11 +39,14 @@ class Side:
     fit : Fit
     order : ndarray of int
         Where the fit keeps each row of the reference.
+    untold : tuple of str
+        What of it the engine has no number for, and says so.
     """
 
     name: str
     fit: Fit
     order: NDArray[np.intp]
+    untold: tuple[str, ...]
 
 
 class Trial:
@@ -103,7 +106,13 @@ class Trial:
         reference, p = self.reference, len(self.reference.terms)
         told = align.restate(reference, self.design, self._blocks, align.Recoding(np.eye(p), 0.0)) or reference
         here = np.arange(len(reference.rows))
-        return Side(self.names[0], told, here), Side(self.names[1], self.candidate, self.order)
+        first = Side(self.names[0], told, here, _untold(reference, True))
+        return first, Side(self.names[1], self.candidate, self.order, self.untold)
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """What the candidate has no number for, and says so."""
+        return _untold(self.as_given, self.recoding.same_columns)
 
     @property
     def _blocks(self) -> list[str]:
@@ -280,6 +289,13 @@ class Trial:
             for block, term in zip(varcorr, self.design.random, strict=True)
             for name, unit in zip(varcorr.names_in(block), rms(term), strict=True)
         }
+
+
+def _untold(fit: Fit, same_columns: bool) -> tuple[str, ...]:
+    """What standard errors alone leave open; they tell nothing of those in another coding."""
+    if not fit.only_std_errors or len(fit.beta) == 1:
+        return ()
+    return ("vcov",) if same_columns else ("se", "vcov")
 
 
 def _usable(reference: Fit, name: str) -> Design:

@@ -54,7 +54,11 @@ def _beyond(trial: Trial, side: Side) -> dict[str, float]:
     """What of a report differs from the common code by more than its limit, in the unit of the limit."""
     lost = dict.fromkeys(("fitted", "ranef"), trial.lost(side.fit.theta))
     sizes, limits = _differences(trial, side), trial.profile.pinned
-    return {what: size for what, size in sizes.items() if not size <= limits[what].limit + lost.get(what, 0.0)}
+    return {
+        what: size
+        for what, size in sizes.items()
+        if what not in side.untold and not size <= limits[what].limit + lost.get(what, 0.0)
+    }
 
 
 def _differences(trial: Trial, side: Side) -> dict[str, float]:

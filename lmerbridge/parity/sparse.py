@@ -152,6 +152,13 @@ class Objective:
         return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(rms, self.design.random)])
 
     @property
+    def starts(self) -> Array:
+        """Points to start from, each theta by what it moves: effects of the residual's size, and nearly one effect."""
+        diagonal = self.lower == 0
+        leaning = [0.01 * diagonal + size * ~diagonal for size in (-3.0, -0.3, 0.3, 3.0) if not diagonal.all()]
+        return np.array([diagonal, *leaning]) / self.scale
+
+    @property
     def denominator(self) -> int:
         """What sigma squared is a mean of: n squares, or n - p by REML."""
         n, p = self.design.x.shape

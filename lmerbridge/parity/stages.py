@@ -14,6 +14,7 @@ from lmerbridge.parity.causes import cause
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import same_report
+from lmerbridge.parity.quantities import kind_of
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Array, CovarianceBlock, Fit, RandomTerm, covariance
@@ -208,7 +209,11 @@ def same_optimum(trial: Trial) -> Ruling:
 
 def all_there(trial: Trial) -> Ruling:
     """Stage 5: no quantity is missing or NaN."""
-    missing = tuple(row.quantity for row in trial.rows if not math.isfinite(row.abs) and not row.definition)
+    missing = tuple(
+        row.quantity
+        for row in trial.rows
+        if not math.isfinite(row.abs) and not row.definition and kind_of(row.quantity) not in trial.untold
+    )
     if missing:
         return Ruling(Evidence(Code.SOME_MISSING, {"quantities": missing}), Verdict.UNEXPLAINED)
     beyond = tuple(row.quantity for row in trial.rows if not row.agrees)
@@ -217,7 +222,7 @@ def all_there(trial: Trial) -> Ruling:
 
 def same_flags(trial: Trial) -> Ruling:
     """Last: what the candidate says of its answer, which is a remark and no verdict."""
-    fit, remarks = trial.candidate, {}
+    fit, remarks = trial.candidate, dict[str, Any]()
     near = trial.gap[trial.names[1]] <= trial.profile.loose
     if bool(fit.converged) != near:
         remarks["converged"] = bool(fit.converged)
@@ -226,6 +231,8 @@ def same_flags(trial: Trial) -> Ruling:
         remarks["singular"] = bool(fit.singular)
     if in_single(fit):
         remarks["single"] = True
+    if trial.untold:
+        remarks["untold"] = trial.untold
     figures = {"candidate": trial.names[1], "gap": trial.gap[trial.names[1]], "remarks": remarks}
     return Ruling(Evidence(Code.FLAGS_DIFFER if remarks else Code.SAME_FLAGS, figures))
 

@@ -32,7 +32,7 @@ from lmerbridge.results import Fit
 LAST_COMMIT = ("log", "-1", "--abbrev=12", "--format=%h of %cs")
 PYTHON_PACKAGES = (
     *("statsmodels", "numpy", "scipy", "pandas", "patsy"),
-    *("mixedlm", "interlace-lme", "glmm", "mixedlm-rs", "lme-python"),
+    *("mixedlm", "interlace-lme", "glmm", "mixedlm-rs", "lme-python", "gpboost"),
 )
 
 

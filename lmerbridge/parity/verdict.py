@@ -18,7 +18,7 @@ from lmerbridge.parity.evidence import Evidence, Judged, Line, Native
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
 from lmerbridge.parity.words import definition_sentence, optimizer_sentence
-from lmerbridge.results import Fit
+from lmerbridge.results import Fit, shown
 from lmerbridge.text import clean
 
 SAME_NUMBER = 1e-5  # relative: numbers of two definitions that agree to more are printed once
@@ -100,6 +100,7 @@ NOT_JUDGED = Judged(gap={}, worse=None, minimum=math.nan, noise=math.nan)
 
 
 @check_methods
+@shown()
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Comparison:
     """Two fits of one model, with a verdict.

@@ -176,6 +176,8 @@ def _constant(f: Figures) -> str:
         return f"that of a model in which {what}"
     if name == "other_method":
         return f"that of {'ML' if f['method'] == 'REML' else 'REML'} to {f['method']}"
+    if name == "lost_digits":
+        return f"{f['difference']:.6g}, digits that sums of squares about zero lose"
     return sign + CONSTANTS[name] if name else f"{f['difference']:.6g}, without a name"
 
 
@@ -202,6 +204,8 @@ def _remarks(f: Figures) -> Iterator[str]:
         yield f"{engine} says that its answer {boundary}, and its variances say otherwise"
     if "single" in remarks:
         yield f"{engine} reports in single precision"
+    if "untold" in remarks:
+        yield f"{engine} has no number for {' and '.join(TERMS[what] for what in remarks['untold'])}"
 
 
 def _in_brackets(marks: Sequence[str]) -> str:

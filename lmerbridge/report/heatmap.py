@@ -57,14 +57,18 @@ class Heatmap:
     rows: tuple[CaseRow, ...]
 
     @property
-    def differing(self) -> tuple[CaseRow, ...]:
-        """The rows of which there is something to tell."""
-        return tuple(row for row in self.rows if not row.plain)
+    def wrong(self) -> tuple[CaseRow, ...]:
+        """The rows in which an engine is wrong."""
+        return tuple(row for row in self.rows if row.level == "bad")
 
     @property
-    def agreeing(self) -> tuple[str, ...]:
-        """The cases of the other rows."""
-        return tuple(row.case for row in self.rows if row.plain)
+    def others(self) -> dict[str, list[str]]:
+        """The cases of the other rows, by their verdicts."""
+        found: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.level != "bad":
+                found.setdefault(f"{row.verdict.glyph} {row.verdict.text}", []).append(row.case)
+        return found
 
 
 def heatmap(cases: Sequence[tuple[str, str, Comparison]]) -> Heatmap:

@@ -1,13 +1,15 @@
 """Results as frozen values, the same for every engine."""
 
 from lmerbridge.errors import Condition
+from lmerbridge.results.block import CovarianceBlock, labels
 from lmerbridge.results.covariance import SINGULAR, Array, triangle
 from lmerbridge.results.design import Design, RandomTerm
+from lmerbridge.results.display import shown
 from lmerbridge.results.family import Family, read_family
 from lmerbridge.results.fit import Fit, GlmNumbers, GroupModes, LogLik, Numbers, Provenance, Tables
 from lmerbridge.results.grouped import GroupedFit, GroupEstimates, long_table
 from lmerbridge.results.kind import GLMM, LMM, NEGATIVE_BINOMIAL, NLMM, Kind, glmm
-from lmerbridge.results.varcorr import CovarianceBlock, VarCorr, labels
+from lmerbridge.results.varcorr import VarCorr
 
 __all__ = [
     "GLMM",
@@ -36,5 +38,6 @@ __all__ = [
     "labels",
     "long_table",
     "read_family",
+    "shown",
     "triangle",
 ]

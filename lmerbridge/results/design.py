@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.results.covariance import Array
+from lmerbridge.results.display import shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load, and few fits need it
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class RandomTerm:
     """One random term: its grouping factor and its columns of Z.
 
@@ -42,7 +44,8 @@ class RandomTerm:
         return len(self.terms)
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Design:
     """Fixed and random matrices, response, weights and offset, over the rows an engine used.
 

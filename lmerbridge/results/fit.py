@@ -13,10 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import Condition, InvalidCall, amount
+from lmerbridge.results.block import labels
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.design import Design
+from lmerbridge.results.display import shown
 from lmerbridge.results.kind import LMM, Kind
-from lmerbridge.results.varcorr import VarCorr, labels
+from lmerbridge.results.varcorr import VarCorr
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class LogLik(float):
         return type(self), (float(self), self.df, self.nobs, self.reml, self.constant)
 
 
+@shown()
 class Tables(dict[str, pd.DataFrame]):
     """Tables by grouping factor: a mapping, which R and other packages have as a function."""
 
@@ -74,7 +77,8 @@ class Tables(dict[str, pd.DataFrame]):
         raise InvalidCall(f"the tables of {', '.join(self)} are a value, not a method; write it without parentheses.")
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupModes:
     """Conditional modes of one grouping factor: ``modes[level, term]``."""
 
@@ -110,6 +114,7 @@ class Numbers:
     converged: bool
 
 
+@shown("coefficients", "varcorr", "_groups")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GlmNumbers(Numbers):
     """The numbers that a generalized linear mixed model has beside those of any fit.
@@ -149,6 +154,8 @@ class Fit(Numbers):
     beta : ndarray, shape (p,)
     covariance : ndarray, shape (p, p)
         Covariance matrix of ``beta``.
+    only_std_errors : bool
+        Whether the engine tells no covariances of ``beta``: ``covariance`` is then NaN off its diagonal.
     varcorr : VarCorr
     modes : tuple of GroupModes
     theta : ndarray
@@ -192,6 +199,7 @@ class Fit(Numbers):
     index: pd.Index
     conditions: tuple[Condition, ...] = ()
     provenance: Provenance
+    only_std_errors: bool = False
     covariance_given_theta: Array | None = None
     native: Mapping[str, float] = field(default_factory=dict)
     kind: Kind = LMM
@@ -241,6 +249,10 @@ class Fit(Numbers):
             self.kind.statistic: self.beta / self.std_errors,
         }
         return pd.DataFrame(columns, index=labels(self.terms))
+
+    @property
+    def _groups(self) -> pd.Series:
+        return pd.Series({group.group: len(group.levels) for group in self.modes}, name="levels", dtype=int)
 
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:

@@ -10,14 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.errors import Condition, amount
+from lmerbridge.results.block import labels
 from lmerbridge.results.covariance import Array
+from lmerbridge.results.display import shown
 from lmerbridge.results.fit import LogLik
-from lmerbridge.results.varcorr import labels
 
 COLUMNS = ["estimate", "std_error", "t_value", "p_value"]
 
 
-@dataclass(frozen=True)
+@shown()
+@dataclass(frozen=True, repr=False)
 class GroupEstimates:
     """The flat list of R's ``describe_lmlist``: its tables one column after another."""
 
@@ -41,6 +43,7 @@ class GroupEstimates:
     nobs: int
 
 
+@shown("coef")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GroupedFit:
     """A linear model in each group: the numbers, which need no R.

@@ -1,3 +1,4 @@
+from .coding import SUFFIXES as SUFFIXES
 from .coding import Coding as Coding
 from .coding import key_of as key_of
 from .coding import quote as quote
@@ -14,6 +15,7 @@ from .mixedlm import full_rank as full_rank
 from .mixedlm import mixedlm_fit as mixedlm_fit
 from .modelframe import ModelFrame as ModelFrame
 from .modelframe import model_frame as model_frame
+from .modelframe import variable_of as variable_of
 from .nesting import Block as Block
 from .nesting import Nesting as Nesting
 from .nesting import fill as fill
@@ -21,3 +23,9 @@ from .nesting import lme4_order as lme4_order
 from .nesting import nesting as nesting
 from .plain import Plain as Plain
 from .plain import PlainEstimates as PlainEstimates
+from .transform import LOGICAL as LOGICAL
+from .transform import Variable as Variable
+from .transform import as_factor as as_factor
+from .transform import as_number as as_number
+from .transform import evaluate as evaluate
+from .transform import make_factor as make_factor

@@ -25,6 +25,7 @@ FEATURES: dict[str, Callable[[Plain], bool]] = {
     "slopes": lambda model: any(columns != ["1"] for columns in model.columns),
     "correlated random effects": lambda model: any(block.width > 1 for block in model.blocks),
     "a slope without an intercept": lambda model: any("1" not in columns for columns in model.columns),
+    "a slope alone": lambda model: len(model.columns) == 1 and "1" not in model.columns[0],
     "a slope that is no fixed effect": lambda model: any(c[0] == "z" for columns in model.columns for c in columns),
 }
 

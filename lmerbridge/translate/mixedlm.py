@@ -119,15 +119,16 @@ def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result
     theta = covariance.join(roots)
     n, p = len(used.rows), len(built.terms)
     fitted = _fitted_values(result) + used.offset
+    beta = np.asarray(result.fe_params)[built.order]
     varcorr = VarCorr(covariance_blocks(built.blocks, covariances), float(np.sqrt(result.scale)))
     return Fit(
         engine=name,
         formula=spec.formula,
         reml=bool(spec.reml),
         terms=built.terms,
-        beta=np.asarray(result.fe_params)[built.order],
+        beta=beta,
         covariance=np.asarray(result.cov_params())[:p, :p][np.ix_(built.order, built.order)],
-        varcorr=varcorr,
+        varcorr=varcorr.about(built.terms, beta),
         modes=group_modes(built.blocks, _effects(built, result)),
         theta=theta,
         sigma=float(np.sqrt(result.scale)),

@@ -70,7 +70,7 @@ def model_frame(spec: Spec) -> ModelFrame:
     """
     formula = spec.parsed
     sent = columns.encode_table(spec.data, formula).columns
-    have = {name: _column(value) for name, value in sent.items()}
+    have = {name: variable_of(value) for name, value in sent.items()}
     variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}
     factors = {deparse(n): as_factor(evaluate(n, have)) for bar in formula.random for n in bar.group}
     response = _number(formula.response, have)
@@ -95,7 +95,7 @@ def _variables(formula: Formula) -> dict[str, Node]:
     return {deparse(node): node for t in terms for product in t.products for node in product}
 
 
-def _column(value: Value) -> Variable:
+def variable_of(value: Value) -> Variable:
     """Return a column as the bridge sends it: a logical one as a factor of FALSE and TRUE, times as their numbers."""
     match value:
         case Factor():

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.errors import NotExpressible
+from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.formula import deparse, expand
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
@@ -33,7 +33,11 @@ class PlainEstimates:
 
     Attributes
     ----------
-    beta, covariance : array_like, shapes (p,) and (p, p)
+    beta : array_like, shape (p,)
+    covariance : array_like, shape (p, p), or None
+        Of ``beta``.
+    std_errors : array_like, shape (p,), or None
+        In place of ``covariance``, from a package that tells no more.
     sigma, loglik : float
     covariances, modes : sequence of array_like, shapes (k, k) and (levels, k)
         `Plain.covariances` and `Plain.modes` make them of tables by name.
@@ -49,10 +53,16 @@ class PlainEstimates:
     residuals : array_like, shape (n,), optional
         Without them they are the response less ``fitted``.
     optimizer : str
+
+    Raises
+    ------
+    InvalidArgument
+        Both or neither of ``covariance`` and ``std_errors`` are given.
     """
 
     beta: Any
-    covariance: Any
+    covariance: Any = None
+    std_errors: Any = None
     sigma: float
     loglik: float
     covariances: Sequence[Any]
@@ -64,6 +74,20 @@ class PlainEstimates:
     npar: int | None = None
     residuals: Any = None
     optimizer: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that the uncertainty of ``beta`` is given once."""
+        if (self.covariance is None) == (self.std_errors is None):
+            which = "neither" if self.covariance is None else "both"
+            raise InvalidArgument(f"{which} of covariance and std_errors came; one of the two is expected.")
+
+    @property
+    def known_covariance(self) -> Array:
+        """Covariance of ``beta``, NaN off the diagonal where only standard errors are told."""
+        if self.std_errors is None:
+            return _doubles(self.covariance)
+        squares = _doubles(self.std_errors) ** 2
+        return np.where(np.eye(len(squares), dtype=bool), squares, np.nan)
 
 
 class Plain:
@@ -225,8 +249,9 @@ class Plain:
             reml=bool(spec.reml),
             terms=terms,
             beta=beta,
-            covariance=_doubles(found.covariance),
-            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma),
+            covariance=found.known_covariance,
+            only_std_errors=found.std_errors is not None,
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma).about(terms, beta),
             modes=group_modes(self.blocks, modes),
             theta=theta,
             sigma=sigma,

@@ -16,6 +16,25 @@ find_dataset <- function(name, package) {
   stop("no data set '", name, "' in ", paste(from, collapse = ", "), call. = FALSE)
 }
 
+# Name, package, title, rows and columns of each data set of the packages that dataset() can give.
+dataset_list <- function() {
+  from <- dataset_packages[vapply(dataset_packages, requireNamespace, TRUE, quietly = TRUE)]
+  found <- do.call(rbind, lapply(from, datasets_of))
+  structure(as.list(found), names = paste0("dataset.", names(found)))
+}
+
+datasets_of <- function(package) {
+  frames <- Filter(has_form, as.list(getNamespaceInfo(package, "lazydata")))
+  names <- sort(names(frames), method = "radix")
+  help <- utils::data(package = package)$results
+  title <- help[match(names, sub(" .*", "", help[, "Item"])), "Title"]
+  data.frame(name = names, package = rep(package, length(names)), title = ifelse(is.na(title), "", title),
+             rows = vapply(frames[names], nrow, 0L), columns = vapply(frames[names], function(frame) length(spread(frame)), 0L),
+             row.names = NULL, stringsAsFactors = FALSE)
+}
+
+has_form <- function(frame) is.data.frame(frame) && is.list(tryCatch(describe_frame(frame), error = function(e) NULL))
+
 # Describe any data frame as one flat list of plain vectors: `rows`; `row.name`, empty where rows have numbers only;
 # `column.name`, `column.kind`; and per column i `values.i` and `detail.i`, which is a factor's levels, a time's zone
 # or a difference's units.

@@ -52,6 +52,9 @@ blocks_of <- function(whole, positions) {
 
 vcov_of <- function(handle, correlation, sigm = NULL, use_hessian = NULL) {
   model <- model_of(handle)
+  if (isTRUE(use_hessian) && NROW(model@optinfo$derivs$Hessian) <= length(model@theta)) {
+    refuse("use_hessian is True, and the fit has no Hessian: it was made with n_agq=0, or with calc_derivs=False")
+  }
   found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm,
                        use.hessian = use_hessian)
   describe(as.matrix(if (correlation) found@factors$correlation else found))
@@ -89,10 +92,16 @@ unscale <- function(joint, x) {
 # The columns of the fixed part. Those of an autoscaled model have their own units; lme4's model.matrix() stops where
 # there is one column only.
 model_matrix <- function(handle) {
-  x <- model_of(handle)@pp$X
+  x <- original_x(model_of(handle))
+  describe(array(x, dim(x), list(NULL, colnames(x))))
+}
+
+# The fixed model matrix in the units of the data, which lmerControl(autoscale = TRUE) changes.
+original_x <- function(model) {
+  x <- model@pp$X
   scale <- attr(x, "scaled:scale")
   for (name in names(scale)) x[, name] <- x[, name] * scale[[name]] + attr(x, "scaled:center")[[name]]
-  describe(array(x, dim(x), list(NULL, colnames(x))))
+  x
 }
 
 model_frame <- function(handle, fixed_only) {
@@ -132,9 +141,11 @@ working_weights <- function(handle) {
   list(values = if (length(values) == length(model@resp$y)) values else values[!is.na(values)])
 }
 
-# The log-likelihood at the estimates under both criteria, whichever of them was optimized.
+# The log-likelihood at the estimates under both criteria, whichever of them was optimized. lme4 2.1 takes the weights
+# that na.exclude pads with NA, and gives NA.
 criteria <- function(handle) {
   model <- model_of(handle)
+  attr(model@frame, "na.action") <- NULL
   list(loglik = c(stats::logLik(model, REML = TRUE), stats::logLik(model, REML = FALSE)),
        deviance = c(lme4::REMLcrit(model), stats::deviance(model, REML = FALSE)))
 }

@@ -10,7 +10,23 @@ prediction_model <- function(entry) {
 }
 
 # lme4's predict(), in which each term keeps effects of its own.
-predict_by_place <- function(model, ...) predict_merMod(list(mkNewReTrms = kept_effects))(model, ...)
+predict_by_place <- function(model, ...) predict_with(kept_effects)(model, ...)
+
+predict_with <- function(effects) predict_merMod(list(mkNewReTrms = effects, terms = terms_of_offsets))
+
+# The terms of a model. lme4 computes the offsets of new data from those that it asks for without `fixed.only`: here they
+# have the fit's own constants, since in the formula's variables offset(x / mean(x)) has the mean of the new data.
+terms_of_offsets <- function(x, fixed.only, ...) {
+  if (!missing(fixed.only)) return(stats::terms(x, fixed.only = fixed.only, ...))
+  terms <- stats::terms(x, ...)
+  offsets <- attr(terms, "offset") + 1L
+  if (methods::is(x, "merMod") && length(offsets)) {
+    variables <- attr(terms, "variables")
+    variables[offsets] <- attr(terms, "predvars")[offsets]
+    attr(terms, "variables") <- variables
+  }
+  terms
+}
 
 # Refuse new data where R would compute a term otherwise than in the fit. Of cut(x, 3) R does not know the fit's
 # intervals, nor of I(scale(x)) the fit's mean. In such a model some row, taken alone, does not have its fitted value.
@@ -18,9 +34,13 @@ check_safe <- function(entry, model) {
   if (is.null(entry$scope$.safe)) entry$scope$.safe <- all(vapply(few(link_values(model)), has_own_value, NA, entry, model))
   if (!entry$scope$.safe) {
     check_predicts(entry, model)
-    refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
-           "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
+    refuse_anew()
   }
+}
+
+refuse_anew <- function() {
+  refuse("new data cannot be predicted: the formula has a function that depends on all the rows it is given, such ",
+         "as cut(x, 3) or I(scale(x)), and R would compute it anew; make a column of it before the fit")
 }
 
 # Refuse new data where lme4's predict() fails on the fit's own rows, as with log(`the days`).
@@ -74,6 +94,27 @@ predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = 
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
 
+# Standard errors of the differences between the predictions of other rows and those of new data, row by row.
+difference_errors <- function(handle, newdata, changed, re_form = NULL) {
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
+  check_safe(entry, model)
+  form <- chosen_effects(re_form, entry$scope)
+  part <- function(rows) {
+    data <- rbind(newdata[rows, , drop = FALSE], changed[rows, , drop = FALSE])
+    difference <- function(m) m[length(rows) + seq_along(rows), , drop = FALSE] - m[seq_along(rows), , drop = FALSE]
+    random <- random_design(model, data, form)
+    for (name in c("known", "new")) random[[name]] <- Matrix::t(difference(Matrix::t(random[[name]])))
+    sqrt(prediction_variance(model, difference(fixed_design(model, data)), random))
+  }
+  list(std_error = as.double(in_chunks(nrow(newdata), part)))
+}
+
+# The values of a function of the numbers of rows, a few hundred at a time.
+in_chunks <- function(rows, value) {
+  unlist(lapply(split(seq_len(rows), (seq_len(rows) - 1L) %/% 500L), value), use.names = FALSE)
+}
+
 # Standard errors of predictions, with theta held fixed. lme4 has them from 1.1-35 on, but leaves out the permutation
 # of L, and confuses the columns of some random effects.
 standard_errors <- function(model, entry, newdata, form, random_only) {
@@ -83,7 +124,7 @@ standard_errors <- function(model, entry, newdata, form, random_only) {
     x <- if (random_only) matrix(0, nrow(rows), ncol(model@pp$X)) else fixed_design(model, rows)
     sqrt(prediction_variance(model, x, random_design(model, rows, form)))
   }
-  unlist(lapply(split(seq_len(nrow(data)), (seq_len(nrow(data)) - 1L) %/% 500L), part), use.names = FALSE)
+  in_chunks(nrow(data), part)
 }
 
 prediction_variance <- function(model, x, random) {
@@ -95,12 +136,74 @@ prediction_variance <- function(model, x, random) {
   stats::sigma(model)^2 * (Matrix::colSums(u^2) + colSums(beta^2) + of_new)
 }
 
+# The model matrix of the fixed part for new data, by columns. It is refused where a row alone has another one.
+new_fixed_design <- function(handle, newdata) {
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
+  for (i in few(model@resp$mu)) {
+    data <- entry$scope$data[attr(model@frame, "row.names")[i], , drop = FALSE]
+    alone <- tryCatch(fixed_design(model, data), error = function(e) NaN)
+    if (!isTRUE(all.equal(as.vector(alone), as.vector(model@pp$X[i, ])))) refuse_anew()
+  }
+  list(value = as.vector(fixed_design(model, newdata)))
+}
+
 fixed_design <- function(model, data) {
   terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
   levels <- lapply(Filter(is.factor, stats::model.frame(model, fixed.only = TRUE)), levels)
   frame <- stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels)
   x <- stats::model.matrix(terms, frame, contrasts.arg = attr(model@pp$X, "contrasts"))
   x[, setdiff(seq_len(ncol(x)), attr(model@pp$X, "col.dropped")), drop = FALSE] # by place: columns may share a name
+}
+
+# What each term adds to the linear predictor of the rows of the fit or of new data: a column of `value` per effect, with
+# its `term`, and the number of its random term in `block`, 0 for the fixed part. `offset` is that of each row. The
+# variables of the i-th fixed effect are the `variable` whose `of` is i.
+contributions_of <- function(handle, newdata = NULL) {
+  entry <- entry_of(handle)
+  model <- prediction_model(entry)
+  if (!is.null(newdata)) check_safe(entry, model)
+  design <- if (is.null(newdata)) own_design(model) else new_design(model, newdata)
+  terms <- stats::terms(model, fixed.only = TRUE)
+  labels <- c("(Intercept)", attr(terms, "term.labels"))
+  fixed <- sum_columns(t(design$x) * lme4::fixef(model), labels[attr(model@pp$X, "assign") + 1L])
+  random <- Map(function(t, of) sum_columns(model@pp$b(1)[t] * design$Zt[t, , drop = FALSE], of),
+                places_of_terms(model), labels_of_terms(model))
+  variables <- lapply(colnames(fixed), function(label) all.vars(str2lang(label)))
+  list(value = as.vector(do.call(cbind, c(list(fixed), random))),
+       term = c(colnames(fixed), unlist(lapply(random, colnames), use.names = FALSE)),
+       block = rep(seq_along(c(1L, random)) - 1L, c(ncol(fixed), vapply(random, ncol, 1L))),
+       offset = design$offset, has_offset = !is.null(attr(terms, "offset")) || any(model@resp$offset != 0),
+       variable = as.character(unlist(variables)), of = rep(seq_along(variables), lengths(variables)))
+}
+
+own_design <- function(model) list(x = original_x(model), Zt = model@pp$Zt, offset = as.double(model@resp$offset))
+
+new_design <- function(model, data) {
+  terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
+  given <- as.list(attr(terms, "variables"))[-1L][attr(terms, "offset")]
+  offset <- Reduce(`+`, lapply(given, eval, data, attr(terms, ".Environment")), numeric(nrow(data)))
+  list(x = fixed_design(model, data), Zt = random_design(model, data, NULL)$known, offset = as.double(offset))
+}
+
+# The sums of rows by their label, as columns in the order of the labels.
+sum_columns <- function(rows, of) {
+  sums <- lapply(unique(of), function(label) Matrix::colSums(rows[of == label, , drop = FALSE]))
+  matrix(as.double(unlist(sums)), ncol(rows), dimnames = list(NULL, unique(of)))
+}
+
+places_of_terms <- function(model) lapply(seq_along(model@cnms), function(t) seq(model@Gp[t] + 1L, model@Gp[t + 1L]))
+
+# For each random term, in lme4's order, the label of the term that each of its places belongs to.
+labels_of_terms <- function(model) {
+  bars <- find_bars(random_part(model))
+  of_bar <- function(bar, term) {
+    form <- stats::as.formula(call("~", bar[[2L]]), environment(stats::formula(model)))
+    columns <- attr(stats::model.matrix(form, stats::model.frame(model)), "assign")
+    rep(c("(Intercept)", attr(stats::terms(form), "term.labels"))[columns + 1L], diff(model@Gp)[term] / length(columns))
+  }
+  number <- unlist(terms_of(model, bars))
+  Map(of_bar, bars, number)[order(number)]
 }
 
 # The design of the random part for data, one column per row of the data. `known` has a row per random effect of the
@@ -164,7 +267,7 @@ simulator <- function() {
     random <<- random || part == "Lambdat"
     found
   }
-  own <- list(predict = predict_merMod(list(mkNewReTrms = note_difference(kept_effects, "b"))),
+  own <- list(predict = predict_with(note_difference(kept_effects, "b")),
               mkNewReTrms = note_difference(new_effects, "Lambdat"))
   draw <- function(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand, ...) {
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form,
@@ -194,15 +297,29 @@ draw_glmer <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form
 }
 
 # Levels in new data that the fit has not seen. `groups` has the text of each grouping factor by its name. Returns
-# `group`, `level`, and `row` from 1.
+# `group`, `level`, and `row` from 1, and whether the `text` of the level is that of another one that the fit has: the
+# pairs ("a", "b:c") and ("a:b", "c") share one.
 unseen_levels <- function(handle, newdata, groups) {
   entry <- entry_of(handle)
+  used <- entry$scope$data[attr(entry$model@frame, "row.names"), , drop = FALSE]
   found <- Map(function(name, text) {
     group <- str2lang(text)
     value <- as.character(eval(group, lapply(newdata[all.vars(group)], as.factor), entry$scope))
-    row <- which(!value %in% levels(entry$model@flist[[name]]))
-    list(group = rep(name, length(row)), level = value[row], row = row)
+    known <- value %in% levels(entry$model@flist[[name]])
+    row <- which(!known | !seen_together(newdata, used, all.vars(group)))
+    list(group = rep(name, length(row)), level = value[row], row = row, text = known[row])
   }, names(groups), groups)
   part <- function(name) unlist(lapply(found, `[[`, name), use.names = FALSE)
-  list(group = as.character(part("group")), level = as.character(part("level")), row = as.integer(part("row")))
+  list(group = as.character(part("group")), level = as.character(part("level")), row = as.integer(part("row")),
+       text = as.logical(part("text")))
+}
+
+# Whether some columns have, in each row of new data, values that they have together in the data known.
+seen_together <- function(newdata, known, columns) {
+  if (length(columns) == 1L) return(rep(TRUE, nrow(newdata)))
+  code <- function(data) {
+    codes <- lapply(columns, function(name) match(as.character(data[[name]]), unique(as.character(known[[name]]))))
+    do.call(paste, codes)
+  }
+  code(newdata) %in% code(known)
 }

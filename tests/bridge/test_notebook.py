@@ -87,6 +87,7 @@ def seconds(cell):
 
 def test_a_fit_shows_its_numbers(cells, fit):
     assert output(cells["fit"], "execute_result").data["text/plain"] == repr(fit)
+    assert output(cells["fit"], "execute_result").data["text/html"] == fit._repr_html_()
     assert output(cells["bits"], "stdout").text.strip() == fit.theta.tobytes().hex()
 
 

@@ -34,8 +34,9 @@ starts <- function(lower) {
   diagonal <- lower == 0
   even <- lapply(c(0.03, 0.3, 1, 3, 10, 100, 1000), function(size) size * diagonal)
   slanted <- lapply(c(-1, 1), function(side) diagonal + 0.7 * side * !diagonal)
+  leaning <- lapply(c(-10, -1, 1, 10), function(side) 0.01 * diagonal + side * !diagonal)  # near a correlation of 1
   drawn <- replicate(5, ifelse(diagonal, 10^runif(length(lower), -2, 3), rnorm(length(lower))), simplify = FALSE)
-  c(even, slanted, drawn)
+  c(even, slanted, leaning, drawn)
 }
 
 set.seed(1)

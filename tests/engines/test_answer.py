@@ -66,6 +66,8 @@ WRONG = {  # the field of a fit of 180 rows, 2 terms and one block of 2, the val
     "conditions as texts": ("conditions", ("a warning",), "conditions is a tuple of 1"),
     "native as a list": ("native", [1.0], "native is a list of 1"),
     "a design that is none": ("_design", np.eye(2), "design is a ndarray"),
+    "covariances beside standard errors alone": ("only_std_errors", True, "one of NaN off the diagonal"),
+    "only_std_errors as text": ("only_std_errors", "vcov", "only_std_errors is the text 'vcov'; True or False"),
     "short se given theta": ("covariance_given_theta", np.zeros(2), "covariance_given_theta is"),
 }
 

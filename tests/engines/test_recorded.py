@@ -138,7 +138,7 @@ def test_where_neither_r_nor_the_recording_has_a_case_the_report_says_so(recorde
     assert "lme4" not in dict(run.provenance)
     report = describe(run)
     assert report.exit_code == 2
-    assert "; 1 is not recorded, none unexplained." in report.sentence
+    assert report.sentence.endswith("refuses 0; not judged 1.")
     assert [count.word for count in report.engines[0].counts] == ["not recorded"]
     assert report.words == ("not recorded",)
     assert "itself fails" not in markdown(report) + html(report)

@@ -5,6 +5,7 @@ import datetime
 import inspect
 import pickle
 import warnings
+from functools import partial
 from typing import get_args, get_type_hints
 
 import matplotlib.pyplot as plt
@@ -67,6 +68,10 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "delta_var": "-1 1.5",
     **dict.fromkeys(("emmeans.offset", "ref_grid.offset"), "0 -1 1.5 Series"),
     "emmeans.weights": "Series",
+    **dict.fromkeys(("code_levels.name", "code_levels.sep", "standardize.suffix"), "nonsense"),
+    **dict.fromkeys(("demean.suffix_between", "demean.suffix_within"), "nonsense"),
+    "demean.complete": "[] ()",
+    "impute.method": "class function",  # of a column that lacks no value
     "folder": "empty",
     "formats": "[] () empty",
     "jobs": "None -1",
@@ -78,8 +83,14 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "opt_ctrl": "{} {'x':1}",
     "prefix": "empty nonsense",
     "rename_response": "nonsense",
+    "run": "empty nonsense",
+    "title": "empty nonsense",
+    "digits": "0",
+    "model_table.statistic": "[] ()",
+    "Contributions.plot_waterfall.row": "0 True",  # labels of rows
     **dict.fromkeys(("seconds", "timeout"), "1.5 inf huge"),
     "seed": "0 -1",
+    "VarCorr.explain.fixef": "{} {'x':1} Series",
     "sigma": "0 1.5",
     "theta": "0 -1 1.5 frame True",  # of a function of one theta
 }
@@ -90,21 +101,30 @@ SMALL = {  # what a call is to have, or what makes it short
     "confint": {"parm": "sigma", "nsim": 2},
     "emtrends": {"specs": "1", "var": "Days"},
     "emmeans": {"specs": "1"},
+    **{verb: {"x": "Days"} for verb in ("effect", "plot_effect")},
+    "fixed_design": {"newdata": pd.DataFrame({"Days": [1.0]})},
+    "scenarios": {"newdata": pd.DataFrame({"Days": [1.0], "Subject": ["308"]}), "changes": {"Days": 2.0}},
     "bootstrap": {"nsim": 2},
+    "interval_of": {"fun": lambda fit: fit.sigma, "nsim": 2},
     "power": {"test": lambda _: True, "nsim": 2},
     "power_curve": {"test": lambda _: True, "along": "Subject", "values": [5], "nsim": 2},
-    "plot_ranef": {"group": "Subject"},
     "varcorr_of": {"sigma": 1.0},
     "get_me": {"name": "X"},
     "deviance_at": {"theta": [1.0]},
     "influence": {"groups": "Subject", "jobs": 1},
     "all_fit": {"optimizers": ["bobyqa"]},
+    "plot_waterfall": {"row": 0},
+    "append_to": {"path": "log.csv"},
+    "to_docx": {"path": "table.docx"},
+    "remedies": {"optimizers": ["bobyqa"]},
+    "simulated_residuals": {"nsim": 5},
+    "Checks.plot": {"nsim": 2},
     "eff_size": {"sigma": 1.0, "edf": 5.0},
     "reproduce": {"language": "r"},
     "DevianceFunction.__call__": {"theta": [1.0]},
     "Devfun2.__call__": {"values": [1.0, 1.0]},
 }
-PLOTS = "plot_residuals plot_qq plot_ranef plot"
+PLOTS = "plot_residuals plot_qq plot_ranef plot_effect plot"
 MODEL = "Reaction ~ Days + (1 | Subject)"
 BY_SUBJECT = "Reaction ~ Days | Subject"
 SLOW = [i % 3 == 0 for i in range(50)]
@@ -129,22 +149,34 @@ def methods(value, label=""):
             yield label + name, getattr(value, name), SMALL.get(name, SMALL.get(label + name, {}))
 
 
-def functions():
+def functions(fit):
     """Public functions, with the arguments that they need."""
     data, formula = sleep(), "~ Days + (1 | Subject)"
+    panel = lmer("Reaction ~ x + (1 | Subject)", data.assign(x=np.arange(len(data)) % 7))
     design = {"beta": [1.0, 1.0], "theta": [1.0], "sigma": 1.0}
     needed = {
         "compare": {"formula": MODEL, "data": data},
+        "compare_models": {"a": fit, "b": fit.update("Reaction ~ 1 + (1 | Subject)")},
         "data_template": {"formula": formula},
         "glmer": {"formula": "long ~ Days + (1 | Subject)", "data": data.assign(long=SLOW), "family": "binomial"},
         "glmer_nb": {"formula": "count ~ Days + (1 | Subject)", "data": data.assign(count=COUNTS)},
+        "code_levels": {"frame": data, "columns": ["Subject", "Days"]},
+        "demean": {"frame": data, "select": "Days", "by": "Subject"},
+        "explain_formula": {"formula": MODEL, "frame": data},
+        "group_summary": {"frame": data, "by": "Subject"},
+        "impute": {"frame": data, "columns": "Reaction", "by": "Subject"},
+        "hausman": {"fit": panel},
         "lm_list": {"formula": BY_SUBJECT, "data": data},
         "lmer": {"formula": MODEL, "data": data},
         "load_dataset": {"name": "sleepstudy"},
+        "mundlak_test": {"fit": panel},
         "parametrize_parity": {"engine": "statsmodels"},
         "nlmer": {"formula": "Reaction ~ a + b * Days ~ (a | Subject)", "data": data, "start": {"a": 250, "b": 10}},
+        "plot_groups": {"frame": data, "x": "Days", "y": "Reaction", "by": "Subject"},
+        "standardize": {"frame": data, "columns": "Days"},
         "params_template": {"formula": formula},
         "simulate_formula": {"formula": formula, "data": data, **design},
+        "to_marginaleffects": {"fit": panel},
     }
     for name in lmerbridge.__all__:
         found = getattr(lmerbridge, name)
@@ -166,20 +198,27 @@ def results(fit, smaller):
         "Bootstrap": fit.bootstrap(nsim=3, seed=1),
         "Influence": fit.influence("Subject"),
         "EmmGrid": fit.emmeans("1"),
+        "Effect": fit.effect("Days"),
         "Power": fit.power(lambda _: True, 2, seed=1),
         "PowerCurve": fit.power_curve(lambda _: True, "Subject", [5], 2, seed=1),
         "LmList": lm_list(BY_SUBJECT, fit.spec.data),
         "Comparison": compare(MODEL, fit.spec.data),
         "Devfun2": fit.devfun2(),
         "DevianceFunction": fit.devfun(),
+        "Contributions": fit.contributions(),
+        "ModelTable": lmerbridge.model_table(fit),
+        "Checks": fit.check(seed=1),
+        "SimulatedResiduals": fit.simulated_residuals(5, seed=1),
     }
     for label, value in values.items():
         yield from methods(value, label + ".")
     for name in ("kr_modcomp", "sat_modcomp", "pb_modcomp"):
         short = {"nsim": 2} if name == "pb_modcomp" else {}
         yield name, getattr(fit, name), {"smaller": smaller, **short}
+    yield "model_table", partial(lmerbridge.model_table, fit), {}
     yield "refit", fit.refit, {"newresp": fit.spec.data.Reaction}
     yield "VarCorr.table", fit.varcorr.table, {}
+    yield "VarCorr.explain", fit.varcorr.explain, {}
 
 
 def arguments(function):
@@ -187,7 +226,8 @@ def arguments(function):
     plain = inspect.unwrap(getattr(function, "__func__", function))
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            fields = get_type_hints(get_args(get_type_hints(plain)[name])[0])
+            typed = get_args(get_type_hints(plain)[name])  # none where any names are taken
+            fields = get_type_hints(typed[0]) if typed else {}
             yield from ((field, None, "bool" in str(kind)) for field, kind in fields.items())
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             yield name, parameter.default, "bool" in str(parameter.annotation)
@@ -250,8 +290,8 @@ def test_a_wrong_value_of_a_result_s_argument_is_an_error_of_ours(fit):
 
 
 @pytest.mark.slow
-def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours():
-    assert [*filter(None, faults(functions()))] == []
+def test_a_wrong_value_of_a_function_s_argument_is_an_error_of_ours(fit):
+    assert [*filter(None, faults(functions(fit)))] == []
 
 
 @pytest.mark.slow
@@ -296,9 +336,9 @@ CALLS = {
     "groups": (lambda fit: lmer(MODEL, fit.spec.data, groups="Subject"), r"stands in the formula"),
     "of compare": (lambda fit: compare(MODEL, fit.spec.data, REML=False), r"write reml="),
     "of update": (lambda fit: fit.update(REML=False), r"write reml="),
-    "interval": (lambda fit: fit.predict(interval="prediction"), "se_fit=True gives standard errors"),
+    "interval": (lambda fit: fit.simulate(interval="prediction"), r"predict\(newdata, interval="),
     "a dot": (lambda fit: fit.predict(**{"re.form": "~0"}), "write re_form="),
-    "nothing": (lambda fit: fit.plot_ranef(), "missing a required argument: 'group'.*arguments are group, axes"),
+    "nothing": (lambda fit: fit.contest(), "missing a required argument: 'contrasts'.*arguments are contrasts"),
     "too much": (lambda fit: fit.ranova(1), "too many positional arguments.*reduce_terms"),
     "unknown": (lambda fit: fit.ranova(zzz=1), "the arguments are reduce_terms, timeout"),
     "of a control": (lambda fit: lmerbridge.LmerControl(optCtrl={}), "write opt_ctrl="),

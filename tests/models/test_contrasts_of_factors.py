@@ -147,13 +147,13 @@ def test_a_level_that_only_missing_values_take_away_is_told_by_r():
         fit("f", FULL, data=lost, na_action="omit")
 
 
-IN_PYTHON = ("statsmodels", "mixedlm", "interlace", "glmm", "mixedlm-rs", "lme-python")
+IN_PYTHON = ("statsmodels", "mixedlm", "interlace", "glmm", "mixedlm-rs", "lme-python", "gpboost")
 
 
 @pytest.mark.parametrize("engine", ["nlme", "mgcv", "lme4[bobyqa]", *IN_PYTHON])
 def test_an_engine_is_given_the_matrix_or_says_that_it_cannot(engine):
-    spec = Spec(formula="y ~ f + x + (1 | g)", data=FRAME, contrasts={"f": TABLE})
-    own = lmer(spec.formula, FRAME, contrasts=spec.contrasts)
+    spec = Spec(formula="y ~ f + x + (1 | g)", data=FRAME, contrasts={"f": TABLE}, reml=engine != "gpboost")
+    own = lmer(spec.formula, FRAME, reml=spec.reml, contrasts=spec.contrasts)
     try:
         found = find(engine).fit(spec)
     except NotExpressible as error:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 mpl.use("agg")
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from lmerbridge import lmer, load_dataset
@@ -93,6 +94,24 @@ def test_axes_that_do_not_go_with_the_panels_and_a_group_that_is_none_are_refuse
         fit.plot_ranef("Subject", figure(2)[1], level=95)
 
 
+@pytest.mark.parametrize("normal", [False, True])
+def test_random_effects_of_all_groups_are_drawn_beside_one_another(normal):
+    fit = fitted("pastes")
+    axes = fit.plot_ranef(normal=normal)
+    labels = [f"{group}, standard normal quantiles" if normal else group for group in fit.ranef]
+    assert [ax.get_ylabel() for ax in axes] == labels
+    assert [ax.get_title() for ax in axes] == ["(Intercept)"] * 2
+    for ax, group in zip(axes, fit.ranef, strict=True):
+        (alone,) = fit.plot_ranef(group, normal=normal)
+        assert np.array_equal(ax.lines[1].get_xdata(), alone.lines[1].get_xdata())
+    plt.close("all")
+
+
+def test_a_group_that_is_not_there_is_told_the_groups():
+    with pytest.raises(InvalidArgument, match="group is 'x'; one of 'cask:batch', 'batch' is expected"):
+        fitted("pastes").plot_ranef("x")
+
+
 def test_without_axes_there_is_a_new_figure_with_one_a_panel(fit):
     import matplotlib.pyplot as plt
 
@@ -174,10 +193,16 @@ PICTURES = {  # what is drawn, and in how many panels
     "bootstrap": (3, lambda fit, axes: results()["bootstrap"].plot(axes)),
     "power": (1, lambda fit, axes: results()["power"].plot(axes[0])),
     "means": (1, lambda fit, axes: results()["means"].plot(axes[0])),
+    "ranef_groups": (2, lambda fit, axes: fitted("pastes").plot_ranef(axes=axes)),
+    "waterfall": (1, lambda fit, axes: fitted("cake").contributions().plot_waterfall(3, axes[0])),
+    "importance": (1, lambda fit, axes: fit.contributions().plot_importance(axes[0])),
+    "heat_map": (1, lambda fit, axes: fit.contributions().plot_importance(axes[0], by="Subject")),
     "residuals": (1, lambda fit, axes: fit.plot_residuals(axes[0])),
     "qq": (1, lambda fit, axes: fit.plot_qq(axes[0])),
     "ranef": (2, lambda fit, axes: fit.plot_ranef("Subject", axes)),
     "ranef_normal": (2, lambda fit, axes: fit.plot_ranef("Subject", axes, normal=True)),
+    "check": (8, lambda fit, axes: fit.check(seed=1).plot(axes, nsim=10)),
+    "simulated": (2, lambda fit, axes: fit.simulated_residuals(seed=1).plot(axes)),
 }
 
 

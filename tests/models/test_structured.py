@@ -72,7 +72,7 @@ STRUCTURED = {  # formula, data set, package; kind and hom of each block in lme4
 BOTH = [(name, reml) for name in STRUCTURED for reml in (True, False)]
 FOREIGN = (
     *("statsmodels", "statsmodels[shared]", "mixedlm", "interlace", "nlme", "glmmTMB"),
-    *("glmm", "mixedlm-rs", "lme-python", "mgcv"),
+    *("glmm", "mixedlm-rs", "lme-python", "gpboost", "mgcv"),
 )
 
 

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from lmerbridge import lm_list, lmer, load_dataset, simulate_formula
+from lmerbridge import compare_models, hausman, lm_list, lmer, load_dataset, mundlak_test, simulate_formula
 from lmerbridge.errors import LmerBridgeError
 from tests.processes import in_r
 
@@ -31,13 +31,26 @@ VERBS = {
     "confint": lambda fit, data: fit.confint(method="Wald"),
     "profile": lambda fit, data: fit.profile("sigma"),
     "predict": lambda fit, data: fit.predict(data.head(3)),
+    "limits": lambda fit, data: fit.predict(data.head(3), interval="prediction"),
+    "fixed_design": lambda fit, data: fit.fixed_design(data.head(3)),
+    "scenarios": lambda fit, data: fit.scenarios(data.head(3), {data.columns[3]: data.iloc[1, 3]}),
+    "effect": lambda fit, data: fit.effect(data.columns[3], data.columns[1]),
+    "mundlak_test": lambda fit, data: mundlak_test(fit),
+    "hausman": lambda fit, data: hausman(fit, method="ml"),
+    "contributions": lambda fit, data: fit.contributions(data.head(3)),
     "simulate": lambda fit, data: fit.simulate(seed=1, newdata=data),
     "update": lambda fit, data: fit.update(". ~ . + f", data=data),
     "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),
     "refit to the same": lambda fit, data: fit.refit(),
     "refit_ml": lambda fit, data: fit.refit_ml(),
     "bootstrap": lambda fit, data: fit.bootstrap(nsim=2, seed=1),
+    "icc and r2": lambda fit, data: (fit.icc(by_group=True), fit.r2(), fit.varcorr.explain()),
+    "interval_of": lambda fit, data: fit.interval_of(lambda each: each.predict(), nsim=2, seed=1),
+    "compare_models": lambda fit, data: compare_models(fit, fit.update(". ~ 1 + " + random_part(fit)), boundary=True),
     "influence": lambda fit, data: fit.influence(data.columns[2]),
+    "check": lambda fit, data: fit.check(seed=1),
+    "simulated_residuals": lambda fit, data: fit.simulated_residuals(5, seed=1),
+    "remedies": lambda fit, data: fit.remedies(["bobyqa"]),
     "model_frame": lambda fit, data: fit.model_frame(),
     "me_parts": lambda fit, data: fit.me_parts(),
 }

@@ -1,5 +1,6 @@
 """Why a criterion is another, by name: each cause is planted, and a fault of the reference comes before all."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pandas as pd
 import pytest
 
 from lmerbridge import Verdict, compare, lmer
+from lmerbridge.engines import find
+from lmerbridge.inputs import Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.at_theta import fit_at_theta
 from lmerbridge.parity.causes import cause
@@ -201,3 +204,36 @@ def test_what_two_codes_of_the_objective_differ_by_is_rounding_and_no_fault_of_e
 
 def test_weights_that_are_not_there_are_no_name_of_a_difference(sleepstudy):
     assert cause(rounded(lmer("Reaction ~ Days + (Days | Subject)", sleepstudy), 0.5)) == ""
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("mean", [1e5, 1e6])
+def test_digits_that_sums_of_squares_lose_are_named_and_a_constant_beside_them_is_not(sleepstudy, mean, reml):
+    """The residual sum of squares as a difference of sums about zero, in the engine's own doubles."""
+    data = sleepstudy.assign(Reaction=sleepstudy["Reaction"] / 30 + mean)
+    fit = lmer("Reaction ~ Days + (Days | Subject)", data, reml=reml)
+    design = fit.design()
+    lost = np.finfo(float).eps * float(design.y @ design.y) / fit.sigma**2
+    for size, words in {
+        3 * lost: "digits that sums of squares about zero lose.",
+        300 * lost: "without a name.",
+    }.items():
+        trial = Trial(
+            fit,
+            replace(fit.numbers(), engine="planted", criterion=fit.criterion + size),
+            ("lme4", "planted"),
+            tolerances.default(),
+        )
+        assert size > trial.rounding
+        assert judge(trial).reason.endswith(words)
+
+
+def test_what_r_says_of_a_model_is_no_warning_of_a_comparison(sleepstudy):
+    """R warns of scales whenever it makes the model's deviance function; the fit has said so."""
+    spec = Spec(formula="Reaction ~ I(Days * 1e6) + (I(Days * 1e6) | Subject)", data=sleepstudy)
+    fit = find("lme4").fit(spec)
+    assert "very different scales" in fit.conditions[0].text
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        verdict_on(fit, replace(fit.numbers(), engine="planted"))
+    assert [str(w.message) for w in caught] == []

@@ -145,6 +145,9 @@ FIELDS = {  # for each field of a fit its changes, each a function of the sound 
     "index": {"order": lambda f: replace(f, index=f.index[::-1])},
     "converged": {"other": lambda f: replace(f, converged=not f.converged)},
     "singular": {"other": lambda f: replace(f, singular=not f.singular)},
+    "only_std_errors": {
+        "other": lambda f: replace(f, only_std_errors=not f.only_std_errors) if len(f.beta) > 1 else None
+    },
     "native": {"AIC": lambda f: replace(f, native={"AIC": f.aic + 2}), "se": native_errors},
 }
 WORDS = {  # what the reason says, one of them
@@ -164,7 +167,8 @@ WORDS = {  # what the reason says, one of them
     "rows_dropped": ("left out",),
     "index": ("row labels",),
 }
-REMARKS = ("converged", "singular", "native")  # what a user reads beside the verdict, which they do not change
+# what a user reads beside the verdict, which they do not change
+REMARKS = ("converged", "singular", "only_std_errors", "native")
 UNTOUCHED = {  # no number of the answer
     **dict.fromkeys(("engine", "formula", "provenance", "conditions", "kind"), "says where the numbers come from"),
     "dropped_terms": "names columns that are not in the answer",

@@ -123,6 +123,11 @@ SAID = [
         "A remark: b says that it did not converge, 3.0e-09 above the best optimum known; b says that its answer is on "
         "the boundary, and its variances say otherwise; b reports in single precision.",
     ),
+    (
+        Code.FLAGS_DIFFER,
+        {"candidate": "b", "gap": 0.0, "remarks": {"untold": ("se", "vcov")}},
+        "A remark: b has no number for standard errors and correlations of the estimates.",
+    ),
 ]
 OPEN = {Code.STRUCTURED, Code.DEFINED_BEYOND, Code.DEFINED_WITHIN}  # what ends in a text of elsewhere
 

@@ -677,8 +677,8 @@ def test_a_verdict_at_a_limit_is_shown_as_such_in_page_markdown_and_json():
     assert "near" in [f.case.name for f in report.remarks]
     assert "On 1 fit the verdict is at a limit: another processor may turn it." in report.engines[0].meaning
     assert html(report).count("same optimum, at a limit") >= 1
-    assert "| near | ✓ same optimum, at a limit |" in markdown(report)
-    assert "✓ same optimum, and every number agrees: sure." in markdown(report)
+    assert "- ✓ same optimum, at a limit: near." in markdown(report)
+    assert "- ✓ same optimum: sure." in markdown(report)
     assert {r["case"]: r["marks"] for r in json.loads(json_text(report))["results"]} == {
         "near": ["at a limit"],
         "sure": [],

@@ -123,11 +123,16 @@ def fit_fields(reply: FitReply, has_residual: bool = True) -> dict[str, Any]:
     numbers, constant = (GlmNumbers, reply.constant) if isinstance(reply, GlmerReply) else (Numbers, 0.0)
     return {field.name: getattr(reply, field.name) for field in fields(numbers)} | {
         "covariance": _square(reply.covariance),
-        "varcorr": VarCorr(_blocks(reply.block, reply.structure), reply.sigma, has_residual),
+        "varcorr": _varcorr(reply, has_residual),
         "modes": _modes(reply.group),
         "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml, constant),
         "rows": reply.rows.astype(np.int64) - 1,
     }
+
+
+def _varcorr(reply: FitReply, has_residual: bool) -> VarCorr:
+    blocks = _blocks(reply.block, reply.structure)
+    return VarCorr(blocks, reply.sigma, has_residual).about(reply.terms, reply.beta)
 
 
 def _square(values: Array) -> Array:

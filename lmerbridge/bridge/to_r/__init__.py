@@ -1,5 +1,5 @@
 """Python values on their way to R."""
 
-from lmerbridge.bridge.to_r import columns, newdata, refusals
+from lmerbridge.bridge.to_r import columns, fitness, newdata, refusals
 
-__all__ = ["columns", "newdata", "refusals"]
+__all__ = ["columns", "fitness", "newdata", "refusals"]

@@ -15,6 +15,7 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeError, TimedOut
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit, call_on, fit_spec
 from lmerbridge.parallel import progress_bar
+from lmerbridge.results import shown
 
 MAXFUN = 100_000  # lme4's, in allFit()
 METHODS: dict[str, tuple[str, dict[str, str]]] = {  # lme4's names: the optimizer, and what chooses its method
@@ -38,6 +39,7 @@ PACKAGES = {"nmkbw": "dfoptim", "optimx.L-BFGS-B": "optimx"}  # R's, without whi
 DEFAULT = "nloptwrap"
 
 
+@shown("llik", "fixef", "sdcor")
 @dataclass(frozen=True, eq=False, repr=False)
 class AllFit:
     """One model fitted by several optimizers: lme4's ``allFit`` and its summary.
@@ -171,7 +173,7 @@ def all_fit(
     wanted = _check_optimizers(optimizers)
     with time_limit(timeout), progress_bar("optimizers", len(wanted), progress) as done:
         absent = _missing_packages(wanted)
-        start = _end(fit) if start_from_mle else fit.spec.start
+        start = end_of(fit) if start_from_mle else fit.spec.start
         spec = replace(fit.spec, start=start)
         fits: dict[str, KeptFit | LmerBridgeError] = {}
         times: dict[str, float] = {}
@@ -200,7 +202,7 @@ def _attempt(fit: KeptFit, spec: Spec) -> KeptFit | LmerBridgeError:
         return error
 
 
-def _end(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def end_of(fit: KeptFit) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Return the parameters that lme4 optimized: theta, or those of a structured covariance."""
     par = lme4_has("get_me_par")
     start = {"par" if par else "theta": call_on(fit, "optimized_parameters", par=par)["value"]}

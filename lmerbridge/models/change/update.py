@@ -83,8 +83,8 @@ def update(
         Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
         ``start``, ``control``, ``allow``, ``double_bar``; of `glmer` also ``family``, ``n_agq``, ``mustart``,
         ``etastart``, and no ``reml``; of `glmer_nb` ``init_theta``, and no ``family``. The others stay as they are;
-        None is lmer's default. Weights, an offset or a subset given by the name of a column are taken from the new
-        data.
+        None is lmer's default. A start is of its random terms: where these change, it is lmer's own.
+        Weights, an offset or a subset given by the name of a column are taken from the new data.
 
     Returns
     -------
@@ -111,6 +111,8 @@ def update(
     with time_limit(timeout):
         if formula is not None:
             spec = _with_formula(spec, formula, inherited="contrasts" not in changes)
+            if "start" not in changes and spec.parsed.random != fit.spec.parsed.random:
+                spec = replace(spec, start=None)  # it was of other random terms
         try:
             updated = fit_spec(type(fit), spec)
         except MissingColumns as error:

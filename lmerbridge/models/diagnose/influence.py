@@ -13,7 +13,7 @@ import pandas as pd
 from lmerbridge.drawing import COLOR, NAMED, one_panel
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_methods
-from lmerbridge.results import Array, Condition, Fit, VarCorr, labels
+from lmerbridge.results import Array, Condition, Fit, VarCorr, labels, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,8 @@ class Refit:
 
 
 @check_methods
-@dataclass(frozen=True, eq=False)
+@shown("fixed_effects_without", "var_cov_comps_without")
+@dataclass(frozen=True, eq=False, repr=False)
 class Influence:
     """Estimates without each row, or without each level, of the data: lme4's ``influence.merMod``.
 

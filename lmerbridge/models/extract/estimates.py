@@ -14,12 +14,13 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.extract.pca import PCA
 from lmerbridge.models.kept import KeptFit, call_on, once
-from lmerbridge.results import Array, Tables, VarCorr, labels
+from lmerbridge.results import Array, Tables, VarCorr, labels, shown
 
 RANEF_COLUMNS = {"grpvar": "group", "term": "term", "grp": "level", "condval": "estimate", "condsd": "std_error"}
 
 
-@dataclass(frozen=True, eq=False)
+@shown("sd")
+@dataclass(frozen=True, eq=False, repr=False)
 class ConditionalCovariance:
     """Covariance of the random effects of one grouping factor, given the data and the estimates.
 
@@ -152,7 +153,8 @@ def varcorr_of(fit: KeptFit, *, sigma: float) -> VarCorr:
     ``get_me("Tlist")``.
     """
     found: dict[str, Any] = object_from_r(call_on(fit, "varcorr_of", sigma=_positive(sigma)))
-    return VarCorr(tuple(replace(block, **found[block.name]) for block in fit.varcorr), float(sigma))
+    blocks = tuple(replace(block, **found[block.name]) for block in fit.varcorr)
+    return replace(fit.varcorr, blocks=blocks, residual_sd=float(sigma))
 
 
 def varcorr_text(fit: KeptFit, *, comp: tuple[Literal["Variance", "Std.Dev."], ...] = ("Std.Dev.",)) -> str:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from lmerbridge.models.extract.objective import deviance_at
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array
+from lmerbridge.results import Array, shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class DevianceFunction:
     """The profiled deviance, or the REML criterion, of one model as a function of theta.
 
@@ -59,7 +60,8 @@ Count: TypeAlias = Literal["REML", "n_rtrms", "n_rfacs", "N", "n", "p", "q", "k"
 NEWER = ("par", "npar", "devarg")
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Cholesky:
     """The sparse Cholesky factor of ``Lambda.T @ Z.T @ W @ Z @ Lambda + I``, its rows and columns permuted.
 
@@ -82,7 +84,8 @@ class Cholesky:
         return 2 * float(np.log(self.lower.diagonal()).sum())
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class DevComp:
     """Components of the deviance (``cmp``) and dimensions of the model (``dims``), by lme4's names."""
 
@@ -90,7 +93,8 @@ class DevComp:
     dims: pd.Series
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class MEParts:
     """The quantities of ``getME(fit, "ALL")``, under lme4's own names.
 

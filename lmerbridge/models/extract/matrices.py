@@ -11,13 +11,14 @@ from lmerbridge.bridge import need, object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import getme
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results import Family, labels
+from lmerbridge.results import Family, labels, shown
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # slow to load
 
 
-@dataclass(frozen=True, eq=False)
+@shown("assign", "factors")
+@dataclass(frozen=True, eq=False, repr=False)
 class ModelTerms:
     """R's ``terms`` of a model.
 

@@ -94,4 +94,4 @@ def optima(fit: KeptFit) -> Optima:
 @once
 def design(fit: KeptFit) -> Design:
     """Matrices of the model over the rows used, as ``lme4::getME`` gives them."""
-    return replies.design_from_r(call_on(fit, "design"))
+    return fit._design or replies.design_from_r(call_on(fit, "design"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lmerbridge.models.kept import KeptFit, ask, call_on
-from lmerbridge.results import SINGULAR, Array, LogLik
+from lmerbridge.results import SINGULAR, Array, LogLik, shown
 
 
 class ExtractAIC(NamedTuple):
@@ -18,7 +18,8 @@ class ExtractAIC(NamedTuple):
     aic: float
 
 
-@dataclass(frozen=True)
+@shown()
+@dataclass(frozen=True, repr=False)
 class LlikAIC:
     """The criteria that a summary prints of the fit.
 
@@ -38,7 +39,8 @@ class LlikAIC:
     df_residual: int
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class OptInfo:
     """How the optimizer ended: lme4's slot ``optinfo``.
 
@@ -69,7 +71,8 @@ class OptInfo:
     hessian: Array | None
 
 
-@dataclass(frozen=True)
+@shown()
+@dataclass(frozen=True, repr=False)
 class Convergence:
     """Findings of lme4's ``checkConv`` on a fit.
 

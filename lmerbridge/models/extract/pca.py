@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmerbridge.results import Array, labels
+from lmerbridge.results import Array, labels, shown
 
 
-@dataclass(frozen=True, eq=False)
+@shown("importance", "rotation")
+@dataclass(frozen=True, eq=False, repr=False)
 class PCA:
     """Principal components of the random effects of one grouping factor, relative to sigma.
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array, CovarianceBlock
+from lmerbridge.results import Array, CovarianceBlock, shown
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class ReCov:
     """The covariance structure of one random term: lme4's ``Covariance`` object.
 

@@ -14,12 +14,13 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.infer.contrasts import Contrasts, contrast_matrix
 from lmerbridge.models.infer.tables import frame
 from lmerbridge.models.kept import KeptFit, ask, model_of
-from lmerbridge.results import Array, Condition, labels
+from lmerbridge.results import Array, Condition, labels, shown
 
 Method: TypeAlias = Literal["Kenward-Roger", "Satterthwaite", "parametric bootstrap"]
 NAN = float("nan")
 
 
+@shown("tests")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class ModComp:
     """The test of a model against a smaller one.

@@ -14,12 +14,13 @@ from lmerbridge.formula import parse, tree_names
 from lmerbridge.inputs import ApproximateDdf
 from lmerbridge.models.infer.tables import AnovaTable, anova_table, frame
 from lmerbridge.models.kept import K, KeptFit, ask, fit_spec
-from lmerbridge.results import Condition
+from lmerbridge.results import Condition, shown
 
 Kept = TypeVar("Kept", bound=KeptFit)
 FIXED = ["eliminated", "sum_sq", "mean_sq", "num_df", "den_df", "f_value", "p_value", "ddf"]
 
 
+@shown("random", "fixed")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Steps(Generic[Kept]):
     """The steps by which a model was reduced.

@@ -10,11 +10,12 @@ import pandas as pd
 
 from lmerbridge.inputs import Ddf
 from lmerbridge.models.infer.tables import COLUMNS
-from lmerbridge.results import Condition, Fit, LogLik, VarCorr, labels
+from lmerbridge.results import Condition, Fit, LogLik, VarCorr, labels, shown
 
 TESTED = ["estimate", "std_error", "df", "t_value", "p_value"]
 
 
+@shown("coefficients", "varcorr", "ngrps")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Summary:
     """R's ``summary`` of a fit.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lmerbridge.bridge import Reply, frame_from_r, pieces
 from lmerbridge.inputs import Ddf
-from lmerbridge.results import Condition
+from lmerbridge.results import Condition, shown
 
 COLUMNS = {  # R's, of lme4, lmerTest and pbkrtest
     "Estimate": "estimate",
@@ -44,6 +44,7 @@ COLUMNS = {  # R's, of lme4, lmerTest and pbkrtest
 }
 
 
+@shown()
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class AnovaTable:
     """A table of tests, with one row per term or model.
@@ -74,9 +75,6 @@ class AnovaTable:
 
     def __repr__(self) -> str:
         return self.text
-
-    def _repr_html_(self) -> str:
-        return self.frame.to_html()
 
 
 def frame(values: Mapping[str, Any], ddf: Ddf = "lme4", prefix: str = "table.") -> pd.DataFrame:

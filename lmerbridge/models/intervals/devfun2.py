@@ -13,13 +13,14 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.intervals.parameters import parameter_table
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results import Array, CovarianceBlock
+from lmerbridge.results import Array, CovarianceBlock, shown
 
 ROUNDING = 1e-12  # by how much a computed eigenvalue of a correlation matrix of lower rank may be below zero
 
 
 @check_methods
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Devfun2:
     """lme4's ``devfun2`` of one model, a function of the random part's parameters.
 

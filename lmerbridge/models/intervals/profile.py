@@ -22,7 +22,7 @@ from lmerbridge.models.intervals.parameters import (
     variance_name,
 )
 from lmerbridge.models.intervals.spline import Spline, interpolate
-from lmerbridge.results import Array
+from lmerbridge.results import Array, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,7 +123,8 @@ def rename_error(parameters: pd.DataFrame, error: RError, name: str) -> RError:
 
 
 @check_methods
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """The signed root of the deviance's rise, zeta, as each parameter moves and all others follow.
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.bridge import build, host, notices
-from lmerbridge.results import Array
+from lmerbridge.results import Array, shown
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Spline:
     """A function in cubic pieces: R's ``polySpline``.
 

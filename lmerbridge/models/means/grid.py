@@ -10,7 +10,7 @@ import pandas as pd
 
 from lmerbridge.bridge import Value, frame_from_r
 from lmerbridge.drawing import interval_plot, one_panel
-from lmerbridge.errors import InvalidArgument, amount
+from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.means.methods import (
@@ -22,7 +22,7 @@ from lmerbridge.models.means.methods import (
     interactions,
     name_list,
 )
-from lmerbridge.results import Array, Condition
+from lmerbridge.results import Array, Condition, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "
 
 
 @check_methods
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class EmmGrid:
     """Linear functions of the fixed effects, as emmeans makes them: means, trends or contrasts.
@@ -111,9 +112,6 @@ class EmmGrid:
 
     def __str__(self) -> str:
         return "\n".join([self.frame.to_string(index=False), "", *self.notes])
-
-    def __repr__(self) -> str:
-        return f"<EmmGrid of {amount(len(self.grid), 'row')} of {self.estimate_name}, df by {self.ddf}>"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Plot of the estimates with their intervals, one line per row: R's ``plot`` of a grid.

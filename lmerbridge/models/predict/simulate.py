@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lmerbridge.bridge import need, notices, time_limit
 from lmerbridge.errors import InvalidArgument, KnownDefectWarning
 from lmerbridge.inputs import ALLOWED, Frame, RowVector, draw_seed, pandas_frame
 from lmerbridge.models.kept import KeptFit, ask
-from lmerbridge.models.predict import rows
-from lmerbridge.models.predict.effects import Parameters, check_whole, new_parameters, read_effects
-from lmerbridge.models.predict.rows import pad
+from lmerbridge.models.predict import effects, rows
 
 DIFFERS = (
     "lme4's simulate() would draw with other means or variances than the model's here: it leaves weights out (its "
@@ -33,7 +28,7 @@ def simulate(
     use_u: bool = False,
     re_form: str | None = "~0",
     newdata: Frame | None = None,
-    newparams: Parameters | None = None,
+    newparams: effects.Parameters | None = None,
     weights: RowVector = None,
     allow_new_levels: bool = False,
     cluster_rand: str | None = None,
@@ -100,11 +95,11 @@ def simulate(
     0  1470.4  1582.5
     1  1391.5  1575.5
     """
-    effects = read_effects(choose_re_form(re_form, use_u), fit.spec.parsed, fit.spec.allow)
-    check_whole(effects, fit.spec.parsed)
+    kept = effects.read_effects(choose_re_form(re_form, use_u), fit.spec.parsed, fit.spec.allow)
+    effects.check_whole(kept, fit.spec.parsed)
     seed = draw_seed(seed)
     cluster = _r_function(cluster_rand)
-    parameters = new_parameters(newparams, fit)
+    parameters = effects.new_parameters(newparams, fit)
     (index, places), new = rows.rows_of_fit(fit), None
     with time_limit(timeout):
         if newdata is not None:
@@ -117,10 +112,10 @@ def simulate(
             seed=seed,
             newdata=new,
             newparams=parameters,
-            re_form=effects.text,
+            re_form=kept.text,
             allow_new_levels=allow_new_levels,
             cluster_rand=cluster,
-            weights=_weights(fit, newdata, weights),
+            weights=rows.row_weights(fit, newdata, weights),
         ).values
     if found["differs"]:
         notices.give([KnownDefectWarning(DIFFERS)])
@@ -129,13 +124,11 @@ def simulate(
     return frame
 
 
-def _frame(
-    fit: KeptFit, found: Mapping[str, Any], nsim: int, index: pd.Index, places: NDArray[np.int64] | slice
-) -> pd.DataFrame:
+def _frame(fit: KeptFit, found: Mapping[str, Any], nsim: int, index: pd.Index, places: rows.Places) -> pd.DataFrame:
     """Return the responses that R drew, as the fit has its response: numbers, categories, or successes and failures."""
     names = [f"sim_{i}" for i in range(1, nsim + 1)]
     tables = [
-        pd.DataFrame(pad(found[part].reshape(-1, nsim, order="F"), places, index), index, names)
+        pd.DataFrame(rows.pad(found[part].reshape(-1, nsim, order="F"), places, index), index, names)
         for part in ("value", "failures")
         if len(found.get(part, ()))
     ]
@@ -147,18 +140,6 @@ def _frame(
         codes = tables[0].fillna(-1).astype(int)
         return codes.apply(lambda column: pd.Series(pd.Categorical.from_codes(column, levels), index))
     return tables[0]
-
-
-def _weights(fit: KeptFit, newdata: Frame | None, given: RowVector) -> NDArray[np.float64] | None:
-    """Return the weights of the rows that are drawn, None for the model's own."""
-    frame = fit.spec.data if newdata is None else pandas_frame(newdata)
-    values = replace(fit.spec, data=frame, weights=given).per_row("weights")
-    if values is None:
-        return None
-    numbers = values.to_numpy(float, na_value=np.nan)[slice(None) if newdata is not None else fit.rows]
-    if not (np.isfinite(numbers) & (numbers >= 0)).all():
-        raise InvalidArgument("weights are missing, infinite or negative in a row; numbers of at least 0 are expected.")
-    return numbers
 
 
 def choose_re_form(re_form: str | None, use_u: bool) -> str | None:

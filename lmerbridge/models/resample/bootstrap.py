@@ -26,6 +26,7 @@ from lmerbridge.models.resample.replicates import (
     original,
     tabulate,
 )
+from lmerbridge.results import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ Kind = Literal["parametric", "semiparametric"]
 
 
 @check_methods
+@shown()
 @dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap:
     """A statistic of a fit, and of the model refitted to simulated responses: R's ``bootMer``.

@@ -17,7 +17,7 @@ from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits
 from lmerbridge.models.resample.replicates import Replicate, call_user_function
-from lmerbridge.results import Fit
+from lmerbridge.results import Fit, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,8 @@ Test: TypeAlias = str | Callable[[Replicate], bool]
 
 
 @check_methods
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Power:
     """Number of simulated data sets, and of those in which a test rejected.
 
@@ -84,7 +85,8 @@ class Power:
 
 
 @check_methods
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class PowerCurve:
     """Power along effect sizes, or along numbers of groups.
 

@@ -16,13 +16,14 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import refit
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results import Array, LogLik, VarCorr, labels
+from lmerbridge.results import Array, LogLik, VarCorr, labels, shown
 
 T = TypeVar("T")
 Statistic: TypeAlias = Callable[["Replicate"], float | Sequence[float] | Array | Mapping[str, float] | pd.Series]
 
 
-@dataclass(frozen=True, eq=False)
+@shown()
+@dataclass(frozen=True, eq=False, repr=False)
 class Replicates:
     """The numbers of refits, one row per replicate, NaN where a refit failed.
 
@@ -135,7 +136,7 @@ class Replicate:
     sigma : float
     criterion : float
         REML criterion or deviance.
-    singular : bool
+    singular, converged : bool
     """
 
     number: int | None
@@ -144,6 +145,7 @@ class Replicate:
     sigma: float
     criterion: float
     singular: bool
+    converged: bool
     beta: Array = field(repr=False)
     covariance: Array = field(repr=False)
     common: Common = field(repr=False)
@@ -168,7 +170,8 @@ class Replicate:
     def varcorr(self) -> VarCorr:
         """Variances and correlations of the random terms."""
         blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
-        return VarCorr(tuple(block.with_factor(root[0], self.sigma) for block, root in blocks), self.sigma)
+        found = tuple(block.with_factor(root[0], self.sigma) for block, root in blocks)
+        return VarCorr(found, self.sigma).about(self.common.fit.terms, self.beta)
 
     def refit(self) -> KeptFit:
         """Refit the model to the response by lme4, for a fit with every verb.
@@ -194,9 +197,8 @@ def _with_failures(fit: KeptFit, successes: Array) -> Array:
 def original(common: Common, response: Array) -> Replicate:
     """Return the fit itself as a replicate."""
     fit = common.fit
-    return Replicate(
-        None, response, fit.theta, fit.sigma, fit.criterion, fit.singular, fit.beta, fit.covariance, common
-    )
+    own = (fit.theta, fit.sigma, fit.criterion, fit.singular, fit.converged, fit.beta, fit.covariance)
+    return Replicate(None, response, *own, common)
 
 
 def iterate_replicates(common: Common, replicates: Replicates, responses: Array) -> Iterator[Replicate]:
@@ -210,6 +212,7 @@ def iterate_replicates(common: Common, replicates: Replicates, responses: Array)
             float(r.sigma[i]),
             float(r.criterion[i]),
             bool(r.singular[i]),
+            bool(r.converged[i]),
             r.beta[i],
             r.covariance[i],
             common,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lmerbridge.drawing import (
     LINE,
     NORMAL,
@@ -18,7 +20,6 @@ from lmerbridge.drawing import (
 )
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.diagnose import residuals
-from lmerbridge.models.diagnose.residuals import ResidualType
 from lmerbridge.models.extract import estimates
 from lmerbridge.models.kept import KeptFit
 
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+QUANTILES = "standard normal quantiles"
+
+
 def plot_residuals(
-    fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = False
+    fit: KeptFit, ax: Axes | None = None, *, type: residuals.ResidualType = "pearson", scaled: bool = False
 ) -> Axes:
     """Residuals against fitted values: R's ``plot(fit)``.
 
@@ -56,7 +60,9 @@ def plot_residuals(
     return ax
 
 
-def plot_qq(fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = True) -> Axes:
+def plot_qq(
+    fit: KeptFit, ax: Axes | None = None, *, type: residuals.ResidualType = "pearson", scaled: bool = True
+) -> Axes:
     """Residuals against normal quantiles: R's ``qqmath(fit)``.
 
     The arguments are those of `plot_residuals`.
@@ -72,15 +78,21 @@ def plot_qq(fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pears
 
 
 def plot_ranef(
-    fit: KeptFit, group: str, axes: Sequence[Axes] | Panels | None = None, *, level: float = 0.95, normal: bool = False
+    fit: KeptFit,
+    group: str | None = None,
+    axes: Sequence[Axes] | Panels | None = None,
+    *,
+    level: float = 0.95,
+    normal: bool = False,
 ) -> Panels:
-    """Random effects of a grouping factor with intervals from their conditional SDs: R's ``dotplot(ranef(fit))``.
+    """Random effects with intervals from their conditional SDs: R's ``dotplot(ranef(fit))``.
 
     Parameters
     ----------
-    group : str
+    group : str, optional
+        A grouping factor. The default is all of them, one after another.
     axes : sequence of Axes, optional
-        One per term. The default is a new figure of pyplot's.
+        One per group and term. The default is a new figure of pyplot's.
     level : float
         Confidence level, between 0 and 1.
     normal : bool
@@ -89,30 +101,49 @@ def plot_ranef(
     Returns
     -------
     ndarray of Axes
-        One panel per term, its levels in the order of their effects.
+        One panel per group and term, its levels in the order of their effects.
+
+    Raises
+    ------
+    InvalidArgument
+        There is no such group, or another number of Axes than of panels.
 
     Examples
     --------
-    >>> [ax.get_title() for ax in fit.plot_ranef("Subject")]
+    >>> [ax.get_title() for ax in fit.plot_ranef()]
     ['(Intercept)', 'Days']
+    >>> fit = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", load_dataset("Penicillin"))
+    >>> [ax.get_ylabel() for ax in fit.plot_ranef()]
+    ['plate', 'sample']
     """
-    table = estimates.ranef_table(fit)
-    table = table[table["group"] == group].reset_index(drop=True)
-    if table.empty:
+    if group is not None and group not in fit.ranef:
         raise InvalidArgument(f"group is {group!r}; one of {', '.join(map(repr, fit.ranef))} is expected.")
-    levels = table["level"].nunique()
-    found = several_panels(axes, len(table) // levels)
-    for ax, (_, effects) in zip(found, table.groupby(table.index // levels), strict=True):
-        sorted_effects = effects.sort_values("estimate")
-        modes, spread = (sorted_effects[c].to_numpy() for c in ("estimate", "std_error"))
-        spread = NORMAL.inv_cdf((1 + level) / 2) * spread
-        heights = normal_quantiles(len(effects)) if normal else None
-        ax.axvline(0, **LINE)
-        interval_plot(ax, modes, modes - spread, modes + spread, heights, list(sorted_effects["level"]))
-        ax.set_title(str(effects["term"].iloc[0]))
-        ax.set_xlabel(f"conditional mode, {level:.0%} interval")
-    found[0].set_ylabel("standard normal quantiles" if normal else group)
+    groups = list(fit.ranef) if group is None else [group]
+    table = estimates.ranef_table(fit)
+    parts = [(name, *part) for name in groups for part in enumerate(_by_term(table[table["group"] == name]))]
+    found = several_panels(axes, len(parts))
+    for ax, (name, place, effects) in zip(found, parts, strict=True):
+        _effects_plot(ax, effects.sort_values("estimate"), level, normal)
+        if place == 0:
+            ax.set_ylabel(", ".join([name] * (not normal or len(groups) > 1) + [QUANTILES] * normal))
     return found
+
+
+def _by_term(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the effects of a group term by term: two of them may share a name."""
+    levels = table["level"].nunique()
+    return [table.iloc[i : i + levels] for i in range(0, len(table), levels)]
+
+
+def _effects_plot(ax: Axes, effects: pd.DataFrame, level: float, normal: bool) -> None:
+    """Draw the effects of one term."""
+    modes, spread = (effects[c].to_numpy() for c in ("estimate", "std_error"))
+    spread = NORMAL.inv_cdf((1 + level) / 2) * spread
+    heights = normal_quantiles(len(effects)) if normal else None
+    ax.axvline(0, **LINE)
+    interval_plot(ax, modes, modes - spread, modes + spread, heights, list(effects["level"]))
+    ax.set_title(str(effects["term"].iloc[0]))
+    ax.set_xlabel(f"conditional mode, {level:.0%} interval")
 
 
 def residual_name(kind: str, scaled: bool) -> str:

@@ -26,6 +26,16 @@ test_that("every kind of column has a name, and what has none is an error", {
   expect_error(column_kind(.POSIXct(1e13)), "a datetime out of range has no form")
 })
 
+test_that("a list of data sets holds the frames that can be loaded", {
+  found <- dataset_list()
+  expect_identical(names(found), paste0("dataset.", c("name", "package", "title", "rows", "columns")))
+  at <- which(found$dataset.name == "sleepstudy")
+  expect_identical(found$dataset.package[at], "lme4")
+  expect_identical(c(found$dataset.rows[at], found$dataset.columns[at]), c(180L, 3L))
+  expect_true("mtcars" %in% found$dataset.name)
+  expect_false("VADeaths" %in% found$dataset.name)
+})
+
 test_that("every data set of the packages loads whole or stops with a reason", {
   installed <- dataset_packages[vapply(dataset_packages, requireNamespace, TRUE, quietly = TRUE)]
   items <- do.call(rbind, lapply(installed, function(p) utils::data(package = p)$results[, c("Package", "Item")]))

@@ -41,6 +41,7 @@ test_that("mgcv's numbers are those of the call a user would write", {
   expect_equal(found$covariance, vcov(own)[1L, 1L], tolerance = half)
   expect_identical(found$block.group, c("cask:batch", "batch"))
   invisible(capture.output(spread <- mgcv::gam.vcomp(own)))
+  if (is.list(spread)) spread <- spread$vc  # a newer mgcv gives the table as a part
   expect_equal(c(found$block.stddev, found$sigma), unname(spread[c(2L, 1L, 3L), 1L]), tolerance = half)
 })
 

@@ -52,5 +52,44 @@ test_that("a model that cannot tell its own rows is refused for new data, and fo
 test_that("missing and new levels of a grouping factor are told with their rows", {
   data <- transform(lme4::sleepstudy[1:4, ], Subject = factor(c("308", NA, "1", "309")))
   expect_identical(unseen_levels("sleep", data, list(Subject = "`Subject`")),
-                   list(group = rep("Subject", 2L), level = c(NA, "1"), row = 2:3))
+                   list(group = rep("Subject", 2L), level = c(NA, "1"), row = 2:3, text = c(FALSE, FALSE)))
+})
+
+test_that("columns are seen together only in rows that have these very values", {
+  known <- data.frame(a = c("a:b", "z"), b = c("c", "d"))
+  new <- data.frame(a = factor(c("a", "a:b", "z", NA)), b = c("b:c", "c", "c", "c"))
+  expect_identical(seen_together(new, known, c("a", "b")), c(FALSE, TRUE, FALSE, FALSE))
+  expect_true(all(seen_together(new, known, "a")))
+})
+
+test_that("the fixed design of a row alone is the model's, or refused", {
+  row <- lme4::sleepstudy[7L, ]
+  expect_equal(new_fixed_design("sleep", row)$value, unname(model_of("sleep")@pp$X[7L, ]))
+  fit_lmer("cut", "Reaction ~ cut(Days, 3) + (1 | Subject)", lme4::sleepstudy)
+  expect_error(new_fixed_design("cut", row), "depends on all the rows", class = "lmerbridge_refusal")
+})
+
+test_that("the error of a difference is that of the slopes that differ", {
+  before <- lme4::sleepstudy[1:2, ]
+  error <- function(by, ...) difference_errors("sleep", before, transform(before, Days = Days + by), ...)$std_error
+  expect_equal(error(2), 2 * error(1))
+  expect_equal(error(0), c(0, 0))
+  expect_equal(error(3, "~0"), rep(3 * sqrt(stats::vcov(model_of("sleep"))[2L, 2L]), 2L))
+})
+
+test_that("what the terms add to the linear predictor is summed by term, and adds up to the fitted values", {
+  fit_lmer("parts", "Reaction ~ poly(Days, 2) + offset(Days) + (poly(Days, 2) | Subject)", lme4::sleepstudy)
+  model <- model_of("parts")
+  for (data in list(NULL, lme4::sleepstudy)) {
+    found <- contributions_of("parts", data)
+    expect_identical(found$term, rep(c("(Intercept)", "poly(Days, 2)"), 2L))
+    expect_identical(found$block, c(0L, 0L, 1L, 1L))
+    expect_identical(found$variable[found$of == 2L], "Days")
+    expect_true(found$has_offset)
+    expect_equal(rowSums(matrix(found$value, 180L)) + found$offset, unname(stats::fitted(model)))
+  }
+  expect_equal(matrix(found$value, 180L)[, 2L], drop(lme4::getME(model, "X")[, -1L] %*% lme4::fixef(model)[-1L]),
+               check.attributes = FALSE)
+  fit_lmer("none", "Reaction ~ 0 + (1 | Subject)", lme4::sleepstudy)
+  expect_identical(contributions_of("none")$block, 1L)
 })

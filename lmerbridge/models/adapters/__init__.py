@@ -1,0 +1,1 @@
+"""A fit as other packages take a model."""

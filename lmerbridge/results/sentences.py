@@ -1,0 +1,121 @@
+"""Sentences that say what the variances and correlations of random terms say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmerbridge.errors import InvalidArgument
+from lmerbridge.results.block import CovarianceBlock
+from lmerbridge.results.covariance import Array
+
+LIMIT = 1e-6  # of one less a correlation, and of the least eigenvalue of a matrix of them: rounding of an optimizer
+NO_SPREAD = 1e-8  # of the residual standard deviation
+
+
+def explain(
+    blocks: Sequence[CovarianceBlock], sigma: float, fixef: Mapping[str, float] | pd.Series, level: float
+) -> Iterator[str]:
+    """Yield a sentence per term, per pair of terms, per structure, and one of the residual.
+
+    Raises
+    ------
+    InvalidArgument
+        The fixed effects are not numbers by name, or the level is not between 0 and 1.
+    """
+    means = read_means(fixef)
+    if not isinstance(level, int | float) or isinstance(level, bool) or not 0 < level < 1:
+        raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected, such as 0.95.")
+    for block in blocks:
+        yield from of_spread(block, sigma, means, level)
+        if block.kind == "us":
+            yield from of_pairs(block.group, block.terms, block.correlation)
+        yield from of_structure(block)
+    for group, several in Counter(block.group for block in blocks).items():
+        if several > 1:
+            yield f"The model holds the {several} random terms of {group} uncorrelated with one another."
+    if np.isfinite(sigma):
+        yield f"The residuals, which is what is left within all levels, have a standard deviation of {sigma:.4g}."
+
+
+def read_means(fixef: Any) -> dict[str, float]:  # noqa: ANN401  # whatever a user hands in
+    """Return fixed effects by term, without those whose name several have.
+
+    Raises
+    ------
+    InvalidArgument
+    """
+    if not isinstance(fixef, Mapping | pd.Series):
+        raise InvalidArgument(f"fixef is a {type(fixef).__name__}; numbers by term are expected, such as fit.fixef.")
+    counts = Counter(fixef.keys())
+    try:
+        return {str(term): float(value) for term, value in fixef.items() if counts[term] == 1}
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"fixef is {fixef!r}; numbers by term are expected, such as fit.fixef.") from None
+
+
+def of_spread(block: CovarianceBlock, sigma: float, fixef: Mapping[str, float], level: float) -> Iterator[str]:
+    """Yield how each term of a block varies across the levels of its group, about its fixed effect where it has one."""
+    width = NormalDist().inv_cdf((1 + level) / 2)
+    for term, sd in zip(block.terms, block.stddev, strict=True):
+        if not sd > NO_SPREAD * sigma:
+            told = "its standard deviation is 0, the least it can be, so the fit is singular"
+            yield f"Across levels of {block.group}, {_name(term)} does not vary: {told}."
+            continue
+        spread = f"Across levels of {block.group}, {_name(term)} varies with a standard deviation of {sd:.4g}"
+        if term not in fixef:
+            yield f"{spread}."
+            continue
+        low, high = (fixef[term] + sign * width * sd for sign in (-1, 1))
+        share = f"{100 * level:.4g} % of levels lie between {low:.4g} and {high:.4g}"
+        yield f"{spread} about {fixef[term]:.4g}: {share}, if they are normally distributed."
+
+
+def of_pairs(group: str, terms: tuple[str, ...], correlation: Array) -> Iterator[str]:
+    """Yield how each two terms of a block correlate, and whether all of them together are at a limit."""
+    varying = [i for i in range(len(terms)) if np.isfinite(np.delete(correlation[i], i)).any()]
+    at_limit = False
+    for i, j in combinations(varying, 2):
+        r = float(correlation[i, j])
+        at_limit |= 1 - abs(r) < LIMIT
+        yield _pair(group, _name(terms[i]), _name(terms[j]), r)
+    inner = correlation[np.ix_(varying, varying)]
+    if len(varying) > 2 and not at_limit and float(np.linalg.eigvalsh(inner)[0]) < LIMIT:
+        told = "one is a combination of the others, so the fit is singular"
+        yield f"Together the terms of {group} are at a limit: {told}."
+
+
+def _pair(group: str, one: str, other: str, r: float) -> str:
+    if r == 0:
+        return f"Across levels of {group}, {one} and {other} do not correlate."
+    higher = f"a {'higher' if r > 0 else 'lower'} {other.removeprefix('the ')}"
+    with_ = f"Levels of {group} with a higher {one.removeprefix('the ')}"
+    if 1 - abs(r) < LIMIT:
+        return f"{with_} always have {higher}: the correlation is at its limit of {r:.0f}, so the fit is singular."
+    return f"{with_} have on average {higher}: the correlation is {r:.2g}."
+
+
+def of_structure(block: CovarianceBlock) -> Iterator[str]:
+    """Yield what the structure of a block's covariance holds to be so."""
+    terms, kind, rho = block.terms, block.kind, block.rho
+    if len(terms) < 2:
+        return
+    if block.hom:
+        yield f"The model gives the {len(terms)} terms one standard deviation."
+    if kind == "diag":
+        yield f"The model holds the {len(terms)} terms uncorrelated."
+    limit = ", its limit, so the fit is singular" if 1 - abs(rho) < LIMIT else ""
+    if kind == "cs":
+        yield f"Each two of the {len(terms)} terms correlate by {rho:.2g}{limit}."
+    if kind == "ar1":
+        yield f"Neighbouring terms correlate by {rho:.2g}{limit}, and terms further apart by the powers of it."
+
+
+def _name(term: str) -> str:
+    return "the intercept" if term == "(Intercept)" else f"the effect of {term}"
