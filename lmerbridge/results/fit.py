@@ -114,7 +114,6 @@ class Numbers:
     converged: bool
 
 
-@shown("coefficients", "varcorr", "_groups")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class GlmNumbers(Numbers):
     """The numbers that a generalized linear mixed model has beside those of any fit.
@@ -141,6 +140,7 @@ class GlmNumbers(Numbers):
     nb_theta: float
 
 
+@shown("coefficients", "varcorr", "_groups")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Fit(Numbers):
     """One fitted model as a value, the same for every engine.

@@ -30,8 +30,8 @@ class VarCorr:
 
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
-    has_residual: bool = True
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    has_residual: bool = True
 
     def about(self, terms: Sequence[str], beta: Array) -> VarCorr:
         """Return the same with the fixed effects, about which the terms vary."""

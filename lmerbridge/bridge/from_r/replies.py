@@ -132,7 +132,7 @@ def fit_fields(reply: FitReply, has_residual: bool = True) -> dict[str, Any]:
 
 def _varcorr(reply: FitReply, has_residual: bool) -> VarCorr:
     blocks = _blocks(reply.block, reply.structure)
-    return VarCorr(blocks, reply.sigma, has_residual).about(reply.terms, reply.beta)
+    return VarCorr(blocks, reply.sigma, has_residual=has_residual).about(reply.terms, reply.beta)
 
 
 def _square(values: Array) -> Array:
