@@ -565,3 +565,9 @@ def test_a_likelihood_ratio_is_bootstrapped(name, fits):
     assert np.isclose(found.tests["statistic"].iloc[0], 2 * (fit.loglik - smaller.loglik), rtol=1e-9)
     assert 0 < found.p_value <= 1
     assert np.isfinite(found.reference).all()
+
+
+def test_variances_are_told_without_a_residual(cows):
+    told = cows.varcorr.explain()
+    assert "Across levels of herd, the intercept varies with a standard deviation of 0.6421" in told
+    assert "residual" not in told
