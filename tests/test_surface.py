@@ -33,9 +33,10 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
 EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit LmerRegressor NlmerControl
-    NlmerFit Verdict code_levels compare compare_models data_template demean explain_formula glmer glmer_nb
-    group_summary hausman impute list_datasets lm_list lmer load_dataset model_table mundlak_test nlmer
-    parametrize_parity params_template plot_groups simulate_formula standardize time_limit to_marginaleffects"""
+    NlmerFit Verdict code_levels compare compare_models data_template demean explain_formula glmer
+    glmer_nb group_summary hausman impute list_datasets lm_list lmer load_dataset model_table
+    mundlak_test nlmer parametrize_parity params_template plot_groups simulate_formula standardize
+    time_limit to_marginaleffects"""
 
 
 def public(thing):

@@ -24,17 +24,12 @@ from lmerbridge.inputs import (
     check_methods,
     pandas_frame,
 )
-from lmerbridge.models.change import all_fit, update
-from lmerbridge.models.diagnose import doubts, residuals
-from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured
-from lmerbridge.models.infer import anova
-from lmerbridge.models.intervals import confint, parameters
+from lmerbridge.models.diagnose import doubts
+from lmerbridge.models.extract import glmm
 from lmerbridge.models.kept import KeptFit, fit_told
-from lmerbridge.models.means import emmeans
-from lmerbridge.models.predict import scale, simulate
-from lmerbridge.models.resample import bootstrap, power
+from lmerbridge.models.lmer import LmerFit
+from lmerbridge.models.predict import scale
 from lmerbridge.models.tidy import glmm as row_parts
-from lmerbridge.models.tidy import plots, tidy
 from lmerbridge.results import Family, GlmNumbers
 
 
@@ -52,7 +47,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     ========== =========================================================================================
     Task       Verbs
     ========== =========================================================================================
-    infer      summary, anova, drop1
+    infer      summary, anova, drop1, pb_modcomp
     intervals  confint, profile, parameters
     means      emmeans, emtrends, ref_grid, joint_tests
     predict    predict, simulate
@@ -72,85 +67,86 @@ class GlmerFit(KeptFit, GlmNumbers):
     _hints = OF_GLMER
 
     # infer
-    drop1 = anova.drop1
-    summary = anova.summary
-    anova = anova.anova
+    drop1 = LmerFit.drop1
+    summary = LmerFit.summary
+    pb_modcomp = LmerFit.pb_modcomp
+    anova = LmerFit.anova
 
     # intervals
-    profile = confint.profile
-    parameters = property(parameters.parameters)
-    confint = confint.confint
+    profile = LmerFit.profile
+    parameters = LmerFit.parameters
+    confint = LmerFit.confint
 
     # means
-    emtrends = emmeans.emtrends
-    ref_grid = emmeans.ref_grid
-    joint_tests = emmeans.joint_tests
-    emmeans = emmeans.emmeans
+    emtrends = LmerFit.emtrends
+    ref_grid = LmerFit.ref_grid
+    joint_tests = LmerFit.joint_tests
+    emmeans = LmerFit.emmeans
 
     # predict
     predict = scale.predict
-    simulate = simulate.simulate
+    simulate = LmerFit.simulate
 
     # change
-    refit = update.refit
-    update = update.update
-    all_fit = all_fit.all_fit
+    refit = LmerFit.refit
+    update = LmerFit.update
+    all_fit = LmerFit.all_fit
 
     # diagnose
-    resid = residuals.resid
-    hatvalues = residuals.hatvalues
-    cooks_distance = residuals.cooks_distance
-    influence = residuals.influence
+    resid = LmerFit.resid
+    hatvalues = LmerFit.hatvalues
+    cooks_distance = LmerFit.cooks_distance
+    influence = LmerFit.influence
 
     # resample
-    bootstrap = bootstrap.bootstrap
-    power_curve = power.power_curve
-    power = power.power
+    bootstrap = LmerFit.bootstrap
+    power_curve = LmerFit.power_curve
+    power = LmerFit.power
 
     # tidy
-    glance = tidy.glance
+    glance = LmerFit.glance
     augment = row_parts.augment
-    tidy = tidy.tidy
-    plot_residuals = plots.plot_residuals
-    plot_qq = plots.plot_qq
-    plot_ranef = plots.plot_ranef
+    tidy = LmerFit.tidy
+    plot_residuals = LmerFit.plot_residuals
+    plot_qq = LmerFit.plot_qq
+    plot_ranef = LmerFit.plot_ranef
 
     # extract
-    coef = property(estimates.coef)
-    ranef_table = estimates.ranef_table
-    cond_var = estimates.cond_var
-    fixef_with = estimates.fixef_with
+    coef = LmerFit.coef
+    ranef_table = LmerFit.ranef_table
+    cond_var = LmerFit.cond_var
+    fixef_with = LmerFit.fixef_with
     vcov_of = glmm.vcov_of
-    varcorr_text = estimates.varcorr_text
-    re_pca = estimates.re_pca
-    re_covs = structured.re_covs
-    par = property(structured.par)
-    get_me = getme.get_me
-    random_index = property(getme.random_index)
-    model_matrix = matrices.model_matrix
-    model_frame = matrices.model_frame
-    model_terms = matrices.model_terms
-    formula_of = matrices.formula_of
-    get_data = matrices.get_data
-    get_call = matrices.get_call
-    weights = matrices.weights
-    offset = matrices.offset
-    ngrps = property(matrices.ngrps)
+    varcorr_text = LmerFit.varcorr_text
+    re_pca = LmerFit.re_pca
+    re_covs = LmerFit.re_covs
+    par = LmerFit.par
+    get_me = LmerFit.get_me
+    random_index = LmerFit.random_index
+    model_matrix = LmerFit.model_matrix
+    model_frame = LmerFit.model_frame
+    model_terms = LmerFit.model_terms
+    formula_of = LmerFit.formula_of
+    get_data = LmerFit.get_data
+    get_call = LmerFit.get_call
+    weights = LmerFit.weights
+    offset = LmerFit.offset
+    ngrps = LmerFit.ngrps
     family = property(glmm.family)
-    is_lmm = property(matrices.is_lmm)
-    is_glmm = property(matrices.is_glmm)
-    is_nlmm = property(matrices.is_nlmm)
-    is_reml = property(matrices.is_reml)
-    design = objective.design
+    is_lmm = LmerFit.is_lmm
+    is_glmm = LmerFit.is_glmm
+    is_nlmm = LmerFit.is_nlmm
+    is_reml = LmerFit.is_reml
+    design = LmerFit.design
 
     # optimum
-    optinfo = property(optimum.optinfo)
-    convergence = optimum.convergence
-    is_singular = optimum.is_singular
-    singular_terms = optimum.singular_terms
-    df_residual = property(optimum.df_residual)
-    extract_aic = optimum.extract_aic
-    llik_aic = optimum.llik_aic
+    optinfo = LmerFit.optinfo
+    convergence = LmerFit.convergence
+    is_singular = LmerFit.is_singular
+    singular_terms = LmerFit.singular_terms
+    df_residual = LmerFit.df_residual
+    extract_aic = LmerFit.extract_aic
+    llik_aic = LmerFit.llik_aic
 
     _doubts = doubts.doubts
 

@@ -18,13 +18,10 @@ from lmerbridge.inputs import (
     pandas_frame,
 )
 from lmerbridge.models.change import nonlinear as change
-from lmerbridge.models.diagnose import residuals
-from lmerbridge.models.extract import estimates, matrices, optimum
-from lmerbridge.models.infer import anova
-from lmerbridge.models.intervals import parameters, wald
+from lmerbridge.models.intervals import wald
 from lmerbridge.models.kept import KeptFit, fit_told
+from lmerbridge.models.lmer import LmerFit
 from lmerbridge.models.predict import nonlinear as prediction
-from lmerbridge.models.tidy import tidy
 
 
 @check_methods
@@ -55,11 +52,11 @@ class NlmerFit(KeptFit):
     _hints = OF_NLMER
 
     # infer
-    summary = anova.summary
-    anova = anova.anova
+    summary = LmerFit.summary
+    anova = LmerFit.anova
 
     # intervals
-    parameters = property(parameters.parameters)
+    parameters = LmerFit.parameters
     confint = wald.confint
 
     # predict
@@ -69,31 +66,31 @@ class NlmerFit(KeptFit):
     update = change.update
 
     # diagnose
-    resid = residuals.resid
+    resid = LmerFit.resid
 
     # tidy
-    glance = tidy.glance
-    tidy = tidy.tidy
+    glance = LmerFit.glance
+    tidy = LmerFit.tidy
 
     # extract
-    coef = property(estimates.coef)
-    ranef_table = estimates.ranef_table
-    varcorr_text = estimates.varcorr_text
-    get_data = matrices.get_data
-    get_call = matrices.get_call
-    ngrps = property(matrices.ngrps)
-    is_lmm = property(matrices.is_lmm)
-    is_glmm = property(matrices.is_glmm)
-    is_nlmm = property(matrices.is_nlmm)
-    is_reml = property(matrices.is_reml)
+    coef = LmerFit.coef
+    ranef_table = LmerFit.ranef_table
+    varcorr_text = LmerFit.varcorr_text
+    get_data = LmerFit.get_data
+    get_call = LmerFit.get_call
+    ngrps = LmerFit.ngrps
+    is_lmm = LmerFit.is_lmm
+    is_glmm = LmerFit.is_glmm
+    is_nlmm = LmerFit.is_nlmm
+    is_reml = LmerFit.is_reml
 
     # optimum
-    optinfo = property(optimum.optinfo)
-    is_singular = optimum.is_singular
-    singular_terms = optimum.singular_terms
-    df_residual = property(optimum.df_residual)
-    extract_aic = optimum.extract_aic
-    llik_aic = optimum.llik_aic
+    optinfo = LmerFit.optinfo
+    is_singular = LmerFit.is_singular
+    singular_terms = LmerFit.singular_terms
+    df_residual = LmerFit.df_residual
+    extract_aic = LmerFit.extract_aic
+    llik_aic = LmerFit.llik_aic
 
     @property
     def _method(self) -> str:

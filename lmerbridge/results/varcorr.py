@@ -30,8 +30,8 @@ class VarCorr:
 
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
-    has_residual: bool = True
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    has_residual: bool = True
 
     def about(self, terms: Sequence[str], beta: Array) -> VarCorr:
         """Return the same with the fixed effects, about which the terms vary."""
@@ -104,7 +104,8 @@ class VarCorr:
 levels lie between -1.14 and 22.07, if they are normally distributed.
         """
         known = pd.Series([value for _, value in self.fixef], [term for term, _ in self.fixef])
-        return "\n".join(sentences.explain(self.blocks, self.residual_sd, known if fixef is None else fixef, level))
+        told = sentences.explain(self.blocks, self.residual_sd, known if fixef is None else fixef, level)
+        return "\n".join([*told][: None if self.has_residual else -1])  # the last is of the residual
 
     def quantities(self) -> dict[str, float]:
         """Every variance, standard deviation, covariance and correlation under its name in reports."""

@@ -52,6 +52,9 @@ blocks_of <- function(whole, positions) {
 
 vcov_of <- function(handle, correlation, sigm = NULL, use_hessian = NULL) {
   model <- model_of(handle)
+  if (isTRUE(use_hessian) && NROW(model@optinfo$derivs$Hessian) <= length(model@theta)) {
+    refuse("use_hessian is True, and the fit has no Hessian: it was made with n_agq=0, or with calc_derivs=False")
+  }
   found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm,
                        use.hessian = use_hessian)
   describe(as.matrix(if (correlation) found@factors$correlation else found))

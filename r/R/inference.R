@@ -29,7 +29,7 @@ with_whole_call <- function(entry) {
 # Make a response such as log(y) a column of that name. lmerTest 3.2 and pbkrtest 0.5.5 take the response for a name.
 with_named_response <- function(model) {
   response <- model@call$formula[[2L]]
-  if (!is.call(response)) return(model)
+  if (!is.call(response) || is.matrix(stats::model.response(model@frame))) return(model)
   name <- deparse1(response)
   model@call$data[[name]] <- suppressWarnings(eval(response, model@call$data, environment(model@call$formula)))
   rename_response(model, as.name(name))

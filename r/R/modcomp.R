@@ -31,7 +31,11 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   large <- model_of(handle)
   small <- model_of(smaller)
   refuse_unlike(large, small, "the model", "the smaller one")
-  refuse_weights(small, "lme4's simulate() leaves out of the variance of the errors")
+  if (lme4::isLMM(small)) {
+    refuse_weights(small, "lme4's simulate() leaves out of the variance of the errors")
+  } else {
+    refuse_dispersion(small, "simulate()")
+  }
   if (!holds(large, small) || free_parameters(small) >= free_parameters(large)) {
     refuse("the smaller model is not a part of this one, or is all of it")
   }

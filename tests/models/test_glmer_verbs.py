@@ -75,7 +75,7 @@ def of_r(fit, code):
 
 
 VERBS = {
-    "infer": "summary anova drop1",
+    "infer": "summary anova drop1 pb_modcomp",
     "intervals": "confint profile parameters",
     "means": "emmeans emtrends ref_grid joint_tests",
     "predict": "predict simulate",
@@ -555,3 +555,19 @@ def test_limits_stay_in_order_where_a_link_falls(cbpp):
     table = fit.predict(cbpp.head(2), re_form="~0", interval="confidence", type="response")
     assert (table["conf_low"] < table["fit"]).all()
     assert (table["fit"] < table["conf_high"]).all()
+
+
+@pytest.mark.parametrize("name", ["counts", "cbind", "levels"])
+def test_a_likelihood_ratio_is_bootstrapped(name, fits):
+    fit = fits(name)
+    smaller = fit.update(". ~ . - size" if name == "levels" else ". ~ . - period")
+    found = fit.pb_modcomp(smaller, nsim=5, seed=1)
+    assert np.isclose(found.tests["statistic"].iloc[0], 2 * (fit.loglik - smaller.loglik), rtol=1e-9)
+    assert 0 < found.p_value <= 1
+    assert np.isfinite(found.reference).all()
+
+
+def test_variances_are_told_without_a_residual(cows):
+    told = cows.varcorr.explain()
+    assert "Across levels of herd, the intercept varies with a standard deviation of 0.6421" in told
+    assert "residual" not in told

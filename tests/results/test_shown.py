@@ -19,12 +19,15 @@ from lmerbridge import (
     compare_models,
     demean,
     explain_formula,
+    glmer,
     group_summary,
     hausman,
     impute,
     lm_list,
+    load_dataset,
     model_table,
     mundlak_test,
+    nlmer,
     params_template,
     standardize,
 )
@@ -34,7 +37,13 @@ from tests.fits import fit_of
 
 MODEL = "Reaction ~ Days + (Days | Subject)", "sleepstudy"
 ROOMS = ("lmerbridge.models", "lmerbridge.prepare", "lmerbridge.results", "lmerbridge.parity.verdict")
-OTHERS = {"Kind", "Provenance", "Known", "Trial", "Family"}  # no results: plain values that a dataclass's own repr tells
+OTHERS = {
+    "Family",
+    "Kind",
+    "Provenance",
+    "Known",
+    "Trial",
+}  # no results: plain values that a dataclass's own repr tells
 
 
 class Anything(type):
@@ -116,14 +125,14 @@ def remedies(fit):
     return fit.remedies(["bobyqa"])
 
 
-def generalized():
+def cows():
     formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
-    return lmerbridge.glmer(formula, lmerbridge.load_dataset("cbpp"), "binomial")
+    return glmer(formula, load_dataset("cbpp"), "binomial")
 
 
-def nonlinear():
+def trees():
     formula = "circumference ~ SSlogis(age, Asym, xmid, scal) ~ Asym | Tree"
-    return lmerbridge.nlmer(formula, lmerbridge.load_dataset("Orange", "datasets"))
+    return nlmer(formula, load_dataset("Orange", "datasets"))
 
 
 def panel():
@@ -132,10 +141,10 @@ def panel():
 
 EXAMPLES = {  # one value of each class, and what its table has to show
     "LmerFit": (lambda fit: fit, "Days 10.467 Subject 18"),
+    "GlmerFit": (lambda fit: cows(), "period2 -0.991 herd 15 z_value"),
+    "NlmerFit": (lambda fit: trees(), "Asym 192.05 Tree 5"),
     "KeptFit": (lambda fit: fit, "Days 10.467 Subject 18"),
     "Fit": (lambda fit: fit.numbers(), "Days 10.467 Subject 18"),
-    "GlmerFit": (lambda fit: generalized(), "period2 -0.99 herd"),
-    "NlmerFit": (lambda fit: nonlinear(), "Asym 192. Tree"),
     "VarCorr": (lambda fit: fit.varcorr, "Subject 24.740 Residual"),
     "CovarianceBlock": (lambda fit: fit.varcorr["Subject"], "24.740 0.0655"),
     "GroupModes": (lambda fit: fit.modes[0], "308 9.198"),

@@ -118,11 +118,6 @@ class DesignReply:
     z: SparseColumns
 
 
-def _varcorr(reply: FitReply, has_residual: bool) -> VarCorr:
-    blocks = _blocks(reply.block, reply.structure)
-    return VarCorr(blocks, reply.sigma, has_residual).about(reply.terms, reply.beta)
-
-
 def fit_fields(reply: FitReply, has_residual: bool = True) -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
     numbers, constant = (GlmNumbers, reply.constant) if isinstance(reply, GlmerReply) else (Numbers, 0.0)
@@ -133,6 +128,11 @@ def fit_fields(reply: FitReply, has_residual: bool = True) -> dict[str, Any]:
         "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml, constant),
         "rows": reply.rows.astype(np.int64) - 1,
     }
+
+
+def _varcorr(reply: FitReply, has_residual: bool) -> VarCorr:
+    blocks = _blocks(reply.block, reply.structure)
+    return VarCorr(blocks, reply.sigma, has_residual=has_residual).about(reply.terms, reply.beta)
 
 
 def _square(values: Array) -> Array:

@@ -82,9 +82,9 @@ def update(
     **changes
         Any other argument of `lmer`: ``reml``, ``weights``, ``offset``, ``subset``, ``na_action``, ``contrasts``,
         ``start``, ``control``, ``allow``, ``double_bar``; of `glmer` also ``family``, ``n_agq``, ``mustart``,
-        ``etastart``, and no ``reml``; of `glmer_nb` ``init_theta``, and no ``family``. The others stay as they are, and
-        None is lmer's default. A start is of its random terms: where these change, it is lmer's own. Weights, an offset
-        or a subset given by the name of a column are taken from the new data.
+        ``etastart``, and no ``reml``; of `glmer_nb` ``init_theta``, and no ``family``. The others stay as they are;
+        None is lmer's default. A start is of its random terms: where these change, it is lmer's own.
+        Weights, an offset or a subset given by the name of a column are taken from the new data.
 
     Returns
     -------

@@ -14,7 +14,6 @@ from lmerbridge.errors import (
     amount,
 )
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Family, glmm
 
 CERTAIN = 1e-8  # variance of a response of 0 or 1: the linear predictor of a logit is beyond 18
 FEW = 0.01  # of the rows: some may be so by their random effects
@@ -27,14 +26,13 @@ SHAPE = (
     "lme4 counts the shape of the negative binomial family as a parameter though it is given, so npar is 1 and AIC 2 "
     "too large; glmer_nb() estimates it."
 )
-GIVEN = glmm(Family("negative.binomial", theta=1.0))
 
 
 def doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield a warning for each reason to doubt a generalized model."""
     if fit.varcorr.has_residual:
         yield DispersionFamilyWarning(DISPERSION.format(name=fit.kind.family))
-    if fit.kind.fit == GIVEN.fit and fit.kind.family == GIVEN.family:
+    if fit.kind.family == "negative.binomial" and "theta" in fit.spec.particulars:  # which is given
         yield KnownDefectWarning(SHAPE)
     if fit.kind.family == "binomial" and (told := separation(fit)):
         yield SeparationWarning(told)

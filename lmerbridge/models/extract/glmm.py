@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from lmerbridge.bridge import object_from_r
-from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.results import Family
 
@@ -49,13 +48,5 @@ def vcov_of(fit: KeptFit, *, correlation: bool = False, use_hessian: bool | None
     >>> float(cows.vcov_of(use_hessian=True).loc["period4", "period4"].round(4))
     0.1781
     """
-    if use_hessian and not has_hessian(fit):
-        told = "it was made with n_agq=0, or with calc_derivs=False"
-        raise InvalidArgument(f"use_hessian is True, and the fit has no Hessian: {told}.")
     found: pd.DataFrame = object_from_r(call_on(fit, "vcov_of", correlation=correlation, use_hessian=use_hessian))
     return found
-
-
-def has_hessian(fit: KeptFit) -> bool:
-    """Whether lme4 computed the criterion's Hessian in all parameters."""
-    return len(call_on(fit, "optinfo")["hessian"]) > len(fit.theta) ** 2

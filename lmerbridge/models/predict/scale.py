@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,6 @@ import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Frame, RowVector, pandas_frame
-from lmerbridge.models.intervals.parameters import quantiles_of
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.models.predict import effects
 from lmerbridge.models.predict import predict as linear
@@ -87,8 +87,8 @@ def predict(
     }
     found = _linear(fit, newdata, offset, se_fit or interval is not None, options)
     if interval is not None:
-        low, high = quantiles_of(level)
-        ends = {"conf_low": found["fit"] + low * found["se_fit"], "conf_high": found["fit"] + high * found["se_fit"]}
+        reach = NormalDist().inv_cdf((1 + level) / 2) * found["se_fit"]
+        ends = {"conf_low": found["fit"] - reach, "conf_high": found["fit"] + reach}
         found = found.assign(**ends)
     if type == "response":
         found = _on_response(fit, found)

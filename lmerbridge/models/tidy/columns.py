@@ -79,7 +79,8 @@ def _of_variances(varcorr: VarCorr, scales: Scale) -> Iterator[tuple[str, float]
             yield from (
                 (f"{pair} {term}, {block.terms[j]} | {group}", float(values[j, i])) for j in range(i + 1, len(sizes))
             )
-    yield f"{size} {RESIDUAL}", varcorr.residual_sd ** (2 if scales == "vcov" else 1)
+    if varcorr.has_residual:
+        yield f"{size} {RESIDUAL}", varcorr.residual_sd ** (2 if scales == "vcov" else 1)
 
 
 def _label(varcorr: VarCorr, block: CovarianceBlock) -> str:

@@ -16,7 +16,6 @@ from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, matrices, optimum
 from lmerbridge.models.infer import anova
 from lmerbridge.models.intervals import confint
-from lmerbridge.models.intervals.confint import Method
 from lmerbridge.models.intervals.parameters import (
     quantiles_of,
     random_parameters,
@@ -40,7 +39,7 @@ class Interval:
     """The confidence intervals that are asked for."""
 
     level: float
-    method: Method
+    method: confint.Method
     nsim: int
     seed: int | None
 
@@ -82,7 +81,7 @@ def tidy(
     exponentiate: bool = False,
     conf_int: bool = False,
     conf_level: float = 0.95,
-    conf_method: Method = "Wald",
+    conf_method: confint.Method = "Wald",
     ddf_method: ApproximateDdf | None = None,
     nsim: int = 500,
     seed: int | None = None,
