@@ -176,3 +176,13 @@ def test_the_words_fit_the_numbers():
     assert few == "No evidence against the model. With 2 values only gross departures show. Beware."
     assert many == "No evidence against the model. Beware."
     assert uniform.uniformity("sums", np.full(20, 0.001)).finding == "Evidence against the model."
+
+
+def test_rows_of_weight_zero_are_no_part_of_it():
+    """The model says nothing of their variance, so that their simulations tell nothing of their responses."""
+    data = load_dataset("sleepstudy").assign(w=np.where(np.arange(180) % 9 == 0, 0.0, 1.0))
+    found = lmer("Reaction ~ Days + (1 | Subject)", data, weights="w").simulated_residuals(50, seed=1)
+    assert found.frame.isna().all(axis=1).tolist() == (data["w"] == 0).tolist()
+    assert found.groups["Subject"]["rows"].sum() == 160
+    outliers = found.table.set_index("check").loc["outliers", "finding"]
+    assert f"{found.frame['outlier'].sum():.0f} of 160 rows" in outliers
