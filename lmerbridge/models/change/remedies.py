@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import notices, time_limit
-from lmerbridge.errors import UnfitData
 from lmerbridge.models.change import all_fit, ladder, rescale, trials, wording
 from lmerbridge.models.extract import estimates
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.results import SINGULAR
-
-WEIGHTLESS = "rows of weight zero have no finite likelihood; leave them out with subset="
 
 
 def remedies(
@@ -76,10 +72,7 @@ def remedies(
     >>> found.frame.remedy.tolist()[:5]
     ['as fitted', 'restart at the end', 'tighter tolerances', 'optimizer bobyqa', 'centre and scale']
     """
-    if not np.isfinite(fit.criterion):
-        raise UnfitData(
-            f"the criterion of the fit is {fit.criterion:g}, with which none can be compared; {WEIGHTLESS}."
-        )
+    trials.check_criterion(fit)
     with time_limit(timeout):
         own, absent = _other_fits(fit, optimizers, maxfun, progress)
         scaled = rescale.rescale(fit)
