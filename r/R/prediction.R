@@ -150,10 +150,15 @@ new_fixed_design <- function(handle, newdata) {
 
 fixed_design <- function(model, data) {
   terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
-  levels <- lapply(Filter(is.factor, stats::model.frame(model, fixed.only = TRUE)), levels)
+  levels <- lapply(Filter(is.factor, model@frame[names_of_variables(terms)]), levels)
   frame <- stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels)
   x <- stats::model.matrix(terms, frame, contrasts.arg = attr(model@pp$X, "contrasts"))
   x[, setdiff(seq_len(ncol(x)), attr(model@pp$X, "col.dropped")), drop = FALSE] # by place: columns may share a name
+}
+
+# The names that the variables of terms have in a model frame. lme4's, with `fixed.only`, lack those of log(`the days`).
+names_of_variables <- function(terms) {
+  vapply(as.list(attr(terms, "variables"))[-1L], function(v) paste(deparse(v, 500L), collapse = " "), "")
 }
 
 # What each term adds to the linear predictor of the rows of the fit or of new data: a column of `value` per effect, with

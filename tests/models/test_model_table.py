@@ -94,6 +94,8 @@ def test_cells_tell_the_statistics_that_are_asked_for(three):
     texts = table.cells["(1)"][FIXED].tolist()[5:]
     assert texts == ["10.47***", "(1.55)", "[7.21, 13.73]", "t = 6.77", "p < 0.001"]
     assert "Degrees of freedom are by Kenward-Roger." in table.notes
+    twice = model_table(three[1], statistic=["std_error", "std_error"])
+    assert twice.notes == model_table(three[1]).notes
     assert model_table(three[1], statistic=[]).cells["(1)"][FIXED].tolist() == ["251.405", "10.467"]
     wald = model_table(three[1], statistic="conf_int", level=0.9).frame["(1)"][FIXED].loc["Days"]
     tidy = three[1].tidy("fixed", conf_int=True, conf_level=0.9).set_index("term").loc["Days"]

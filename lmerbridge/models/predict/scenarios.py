@@ -12,6 +12,7 @@ import pandas as pd
 
 from lmerbridge.bridge import Table, Value, check_complete, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns, amount
+from lmerbridge.formula import tree_names
 from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.models.predict import effects, predict, rows
@@ -96,7 +97,7 @@ def scenarios(
     Raises
     ------
     InputError
-        As in `predict`; or a change names a column that ``newdata`` has not or the formula does not use.
+        As in `predict`; or a change names a column that ``newdata`` lacks, or one that is no predictor or group.
 
     Notes
     -----
@@ -201,9 +202,11 @@ def _change(fit: KeptFit, frame: pd.DataFrame, change: Change) -> pd.DataFrame:
     """Return the rows with the columns of a scenario changed."""
     if missing := [name for name in change if name not in frame.columns]:
         raise MissingColumns(missing, frame.columns, where="changes")
-    if unused := [name for name in change if name not in fit.spec.parsed.variables]:
-        known = ", ".join(map(repr, fit.spec.parsed.variables))
-        raise InvalidArgument(f"changes names {unused[0]!r}, which the formula does not use; its columns are {known}.")
+    used = [*tree_names(fit.spec.parsed.fixed), *effects.random_columns(fit.spec.parsed.random)]
+    if unused := [name for name in change if name not in used]:
+        known = ", ".join(map(repr, dict.fromkeys(used)))
+        told = "the response" if unused[0] in fit.spec.parsed.variables else "which the formula does not use"
+        raise InvalidArgument(f"changes names {unused[0]!r}, {told}; its predictors and groups are {known}.")
     return frame.assign(**{name: _column(frame[name], value) for name, value in change.items()})
 
 

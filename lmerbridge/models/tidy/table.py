@@ -163,7 +163,7 @@ def model_table(
     Days                  10.47
                          (1.55)
     """
-    asked = [statistic] if isinstance(statistic, str) else list(statistic)
+    asked = [statistic] if isinstance(statistic, str) else list(dict.fromkeys(statistic))
     _check(fits, asked, ddf, stars, digits)
     called = _names(names, len(fits))
     fixed = [columns.fixed_effects(fit, level, ddf) for fit in fits]
