@@ -87,6 +87,14 @@ def test_groups_of_other_fits_stand_beside_the_rows(three):
     assert "The models are of different numbers of rows." in table.notes
 
 
+def test_criteria_of_different_responses_have_a_note(three):
+    logs = three[1].update("log(Reaction) ~ .")
+    for fits in ((three[1], logs), (three[1].numbers(), logs.numbers())):
+        (note,) = (note for note in model_table(*fits).notes if "different responses" in note)
+        assert note.endswith("between which logLik, AIC and BIC do not decide.")
+    assert not any("different responses" in note for note in model_table(*three).notes)
+
+
 def test_cells_tell_the_statistics_that_are_asked_for(three):
     table = model_table(
         three[1], statistic=("std_error", "conf_int", "t_value", "p_value"), ddf="KR", stars=True, digits=2
