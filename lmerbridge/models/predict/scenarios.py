@@ -12,7 +12,6 @@ import pandas as pd
 
 from lmerbridge.bridge import Table, Value, check_complete, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns, amount
-from lmerbridge.formula import tree_names
 from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on
 from lmerbridge.models.predict import effects, predict, rows
@@ -202,9 +201,9 @@ def _change(fit: KeptFit, frame: pd.DataFrame, change: Change) -> pd.DataFrame:
     """Return the rows with the columns of a scenario changed."""
     if missing := [name for name in change if name not in frame.columns]:
         raise MissingColumns(missing, frame.columns, where="changes")
-    used = [*tree_names(fit.spec.parsed.fixed), *effects.random_columns(fit.spec.parsed.random)]
+    used = effects.columns_of_predictions(fit.spec.parsed)
     if unused := [name for name in change if name not in used]:
-        known = ", ".join(map(repr, dict.fromkeys(used)))
+        known = ", ".join(map(repr, used))
         told = "the response" if unused[0] in fit.spec.parsed.variables else "which the formula does not use"
         raise InvalidArgument(f"changes names {unused[0]!r}, {told}; its predictors and groups are {known}.")
     return frame.assign(**{name: _column(frame[name], value) for name, value in change.items()})
