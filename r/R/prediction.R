@@ -191,7 +191,7 @@ own_design <- function(model) list(x = original_x(model), Zt = model@pp$Zt, offs
 new_design <- function(model, data) {
   terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
   given <- as.list(attr(terms, "variables"))[-1L][attr(terms, "offset")]
-  offset <- Reduce(`+`, lapply(given, eval, data, environment(terms)), numeric(nrow(data)))
+  offset <- Reduce(`+`, lapply(given, eval, data, attr(terms, ".Environment")), numeric(nrow(data)))
   list(x = fixed_design(model, data), Zt = random_design(model, data, NULL)$known, offset = as.double(offset))
 }
 
