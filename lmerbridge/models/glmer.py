@@ -26,7 +26,8 @@ from lmerbridge.inputs import (
 )
 from lmerbridge.models.change import all_fit, update
 from lmerbridge.models.diagnose import doubts, residuals
-from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured
+from lmerbridge.models.explain import contributions
+from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured, variances
 from lmerbridge.models.infer import anova
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_told
@@ -59,10 +60,11 @@ class GlmerFit(KeptFit, GlmNumbers):
     change     update, refit, all_fit
     diagnose   resid, hatvalues, cooks_distance, influence
     resample   bootstrap, power, power_curve
+    explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_text, re_pca, re_covs, par, get_me,
                random_index, model_matrix, model_frame, model_terms, formula_of, get_data, get_call, weights, offset,
-               ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
+               ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design, icc, r2
     optimum    optinfo, convergence, is_singular, singular_terms, df_residual, extract_aic, llik_aic
     ========== =========================================================================================
     """
@@ -107,6 +109,9 @@ class GlmerFit(KeptFit, GlmNumbers):
     power_curve = power.power_curve
     power = power.power
 
+    # explain
+    contributions = contributions.contributions
+
     # tidy
     glance = tidy.glance
     augment = row_parts.augment
@@ -142,6 +147,8 @@ class GlmerFit(KeptFit, GlmNumbers):
     is_nlmm = property(matrices.is_nlmm)
     is_reml = property(matrices.is_reml)
     design = objective.design
+    icc = variances.icc
+    r2 = variances.r2
 
     # optimum
     optinfo = property(optimum.optinfo)

@@ -16,13 +16,20 @@ from lmerbridge.results.block import CovarianceBlock
 from lmerbridge.results.covariance import Array
 
 LIMIT = 1e-6  # of one less a correlation, and of the least eigenvalue of a matrix of them: rounding of an optimizer
+SCALES = {"logit": "log odds", "log": "logarithms of the mean"}
 NO_SPREAD = 1e-8  # of the residual standard deviation
 
 
 def explain(
-    blocks: Sequence[CovarianceBlock], sigma: float, fixef: Mapping[str, float] | pd.Series, level: float
+    blocks: Sequence[CovarianceBlock],
+    sigma: float | None,
+    fixef: Mapping[str, float] | pd.Series,
+    level: float,
+    link: str = "identity",
 ) -> Iterator[str]:
-    """Yield a sentence per term, per pair of terms, per structure, and one of the residual.
+    """Yield a sentence per term, per pair of terms, per structure, and of the residual or of the scale.
+
+    A model without a residual has None for sigma.
 
     Raises
     ------
@@ -33,14 +40,16 @@ def explain(
     if not isinstance(level, int | float) or isinstance(level, bool) or not 0 < level < 1:
         raise InvalidArgument(f"level is {level!r}; a number between 0 and 1 is expected, such as 0.95.")
     for block in blocks:
-        yield from of_spread(block, sigma, means, level)
+        yield from of_spread(block, 1.0 if sigma is None else sigma, means, level)
         if block.kind == "us":
             yield from of_pairs(block.group, block.terms, block.correlation)
         yield from of_structure(block)
     for group, several in Counter(block.group for block in blocks).items():
         if several > 1:
             yield f"The model holds the {several} random terms of {group} uncorrelated with one another."
-    if np.isfinite(sigma):
+    if link != "identity":
+        yield f"All of it is on the scale of the link, {SCALES.get(link, link)}."
+    if sigma is not None and np.isfinite(sigma):
         yield f"The residuals, which is what is left within all levels, have a standard deviation of {sigma:.4g}."
 
 

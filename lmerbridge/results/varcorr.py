@@ -32,6 +32,7 @@ class VarCorr:
     residual_sd: float
     has_residual: bool = True
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    link: str = field(default="identity", repr=False)
 
     def about(self, terms: Sequence[str], beta: Array) -> VarCorr:
         """Return the same with the fixed effects, about which the terms vary."""
@@ -91,7 +92,8 @@ class VarCorr:
         -------
         str
             Of each term its standard deviation, and the range of the levels where it has a fixed effect; of each two
-            terms their correlation; and the residual. What is at a limit is said to be.
+            terms their correlation; and the residual, where the model has one. What is at a limit is said to be. Of a
+            generalized model the scale of the numbers is told.
 
         Raises
         ------
@@ -104,7 +106,8 @@ class VarCorr:
 levels lie between -1.14 and 22.07, if they are normally distributed.
         """
         known = pd.Series([value for _, value in self.fixef], [term for term, _ in self.fixef])
-        return "\n".join(sentences.explain(self.blocks, self.residual_sd, known if fixef is None else fixef, level))
+        sigma = self.residual_sd if self.has_residual else None
+        return "\n".join(sentences.explain(self.blocks, sigma, known if fixef is None else fixef, level, self.link))
 
     def quantities(self) -> dict[str, float]:
         """Every variance, standard deviation, covariance and correlation under its name in reports."""

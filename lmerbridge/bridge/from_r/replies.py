@@ -118,17 +118,17 @@ class DesignReply:
     z: SparseColumns
 
 
-def _varcorr(reply: FitReply, has_residual: bool) -> VarCorr:
+def _varcorr(reply: FitReply, has_residual: bool, link: str) -> VarCorr:
     blocks = _blocks(reply.block, reply.structure)
-    return VarCorr(blocks, reply.sigma, has_residual).about(reply.terms, reply.beta)
+    return VarCorr(blocks, reply.sigma, has_residual, link=link).about(reply.terms, reply.beta)
 
 
-def fit_fields(reply: FitReply, has_residual: bool = True) -> dict[str, Any]:
+def fit_fields(reply: FitReply, has_residual: bool = True, link: str = "identity") -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
     numbers, constant = (GlmNumbers, reply.constant) if isinstance(reply, GlmerReply) else (Numbers, 0.0)
     return {field.name: getattr(reply, field.name) for field in fields(numbers)} | {
         "covariance": _square(reply.covariance),
-        "varcorr": _varcorr(reply, has_residual),
+        "varcorr": _varcorr(reply, has_residual, link),
         "modes": _modes(reply.group),
         "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml, constant),
         "rows": reply.rows.astype(np.int64) - 1,
