@@ -25,7 +25,7 @@ from lmerbridge.inputs import (
     pandas_frame,
 )
 from lmerbridge.models.change import all_fit, update
-from lmerbridge.models.diagnose import doubts, residuals
+from lmerbridge.models.diagnose import check, doubts, residuals, simulated
 from lmerbridge.models.explain import contributions
 from lmerbridge.models.extract import estimates, getme, glmm, matrices, objective, optimum, structured, variances
 from lmerbridge.models.infer import anova
@@ -58,7 +58,7 @@ class GlmerFit(KeptFit, GlmNumbers):
     means      emmeans, emtrends, ref_grid, joint_tests
     predict    predict, simulate
     change     update, refit, all_fit
-    diagnose   resid, hatvalues, cooks_distance, influence
+    diagnose   resid, hatvalues, cooks_distance, influence, check, simulated_residuals
     resample   bootstrap, power, power_curve
     explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
@@ -103,6 +103,8 @@ class GlmerFit(KeptFit, GlmNumbers):
     hatvalues = residuals.hatvalues
     cooks_distance = residuals.cooks_distance
     influence = residuals.influence
+    check = check.check
+    simulated_residuals = simulated.simulated_residuals
 
     # resample
     bootstrap = bootstrap.bootstrap
