@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from math import log1p, pi
 
@@ -23,16 +23,15 @@ LATENT: Mapping[tuple[str, str], float] = {  # of the threshold model, or by the
 }
 
 
-def of_counts(fit: KeptFit) -> float:
-    """Return the variance of a count's logarithm if the count is log-normal: ``log(1 + variance / mean**2)``."""
+COUNTS = frozenset([("poisson", "log"), ("negative.binomial", "log")])
+
+
+def variance(fit: KeptFit) -> float:
+    """Return the residual variance; of a count's logarithm, as if it were log-normal, ``log(1 + variance / mean**2)``."""
+    if (fit.kind.family, fit.kind.link) not in COUNTS:
+        return LATENT[fit.kind.family, fit.kind.link]
     shape = family(fit).theta
     return log1p(1 / mean_count(fit) + (1 / shape if shape else 0))
-
-
-COUNTS: Mapping[tuple[str, str], Callable[[KeptFit], float]] = {
-    ("poisson", "log"): of_counts,
-    ("negative.binomial", "log"): of_counts,
-}
 
 
 @once

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class VarianceParts:
     zero: tuple[str, ...] = ()
     singular: bool = False
     link: str = "identity"
-    mean: float = float("nan")
+    mean: float = nan
 
     @property
     def random_sum(self) -> float:
@@ -228,6 +229,15 @@ def r2(fit: Fit) -> R2:
     return R2(variance_parts(fit))
 
 
+def shares(fit: Fit) -> tuple[float, float, float]:
+    """Return ICC and marginal and conditional R squared, NaN where the residual variance is not known."""
+    try:
+        parts = variance_parts(fit)
+    except NotExpressible:
+        return nan, nan, nan
+    return ICC(parts).adjusted, R2(parts).marginal, R2(parts).conditional
+
+
 def variance_parts(fit: Fit) -> VarianceParts:
     """Return the variance that each part of a model explains, over the rows that have a weight.
 
@@ -252,7 +262,7 @@ def variance_parts(fit: Fit) -> VarianceParts:
         zero=tuple(group for group, variance in random.items() if variance < SINGULAR**2 * residual),
         singular=fit.singular,
         link=fit.kind.link,
-        mean=latent.mean_count(fit) if isinstance(fit, KeptFit) and _of(fit) in latent.COUNTS else float("nan"),
+        mean=latent.mean_count(fit) if isinstance(fit, KeptFit) and _of(fit) in latent.COUNTS else nan,
     )
 
 
@@ -270,8 +280,7 @@ def _gaussian(fit: Fit, weights: Array) -> float:
 
 RESIDUAL: Mapping[tuple[str, str], Callable[[Any, Array], float]] = {  # by distribution and link
     ("gaussian", "identity"): _gaussian,
-    **{key: (lambda fit, weights, value=value: value) for key, value in latent.LATENT.items()},
-    **{key: (lambda fit, weights, of=of: of(fit)) for key, of in latent.COUNTS.items()},
+    **dict.fromkeys((*latent.LATENT, *latent.COUNTS), lambda fit, weights: latent.variance(fit)),
 }
 
 
