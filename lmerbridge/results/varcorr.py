@@ -30,8 +30,8 @@ class VarCorr:
 
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
-    has_residual: bool = True
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    has_residual: bool = True
     link: str = field(default="identity", repr=False)
 
     def about(self, terms: Sequence[str], beta: Array) -> VarCorr:

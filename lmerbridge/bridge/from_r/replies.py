@@ -120,7 +120,7 @@ class DesignReply:
 
 def _varcorr(reply: FitReply, has_residual: bool, link: str) -> VarCorr:
     blocks = _blocks(reply.block, reply.structure)
-    return VarCorr(blocks, reply.sigma, has_residual, link=link).about(reply.terms, reply.beta)
+    return VarCorr(blocks, reply.sigma, has_residual=has_residual, link=link).about(reply.terms, reply.beta)
 
 
 def fit_fields(reply: FitReply, has_residual: bool = True, link: str = "identity") -> dict[str, Any]:

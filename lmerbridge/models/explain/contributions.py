@@ -11,7 +11,6 @@ from lmerbridge.models.explain.effects import Effects
 from lmerbridge.models.explain.explanation import Contributions
 from lmerbridge.models.kept import KeptFit, ask
 from lmerbridge.models.predict import predict, rows
-from lmerbridge.results import GlmNumbers
 
 
 def contributions(
@@ -43,8 +42,8 @@ def contributions(
     Returns
     -------
     Contributions
-        In the unit of the linear predictor: of a generalized model, on the scale of its link. ``base`` and the effects of a row add up to its prediction, but for
-        rounding.
+        In the unit of the linear predictor: of a generalized model, on the scale of its link. ``base`` and the effects
+        of a row add up to its prediction, but for rounding.
 
     Raises
     ------
@@ -89,4 +88,5 @@ def contributions(
 
 def _own_prediction(fit: KeptFit) -> pd.Series:
     """Return the conditional linear predictor of each row, as `fitted` has the means."""
-    return fit._by_row(fit.linear_predictor, "fitted") if isinstance(fit, GlmNumbers) else fit.fitted
+    eta = vars(fit).get("linear_predictor")  # of a generalized model
+    return fit.fitted if eta is None else fit._by_row(eta, "fitted")

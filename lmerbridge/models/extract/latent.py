@@ -27,7 +27,7 @@ COUNTS = frozenset([("poisson", "log"), ("negative.binomial", "log")])
 
 
 def variance(fit: KeptFit) -> float:
-    """Return the residual variance; of a count's logarithm, as if it were log-normal, ``log(1 + variance / mean**2)``."""
+    """Return the residual variance; of counts on the log scale as of a log-normal, ``log(1 + variance / mean**2)``."""
     if (fit.kind.family, fit.kind.link) not in COUNTS:
         return LATENT[fit.kind.family, fit.kind.link]
     shape = family(fit).theta

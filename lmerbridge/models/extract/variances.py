@@ -71,7 +71,9 @@ class VarianceParts:
         """What a reader is to know of a generalized model's scale and of a singular fit, empty of another."""
         told = [] if self.link == "identity" else [f"Variances are on the scale of the link, {self.link}."]
         if self.mean < latent.SMALL:
-            told.append(f"The mean count of {self.mean:.2g} is near zero, so that the residual variance is a rough one.")
+            told.append(
+                f"The mean count of {self.mean:.2g} is near zero, so that the residual variance is a rough one."
+            )
         if self.zero:
             told.append(f"The variance of {', '.join(self.zero)} is zero: the fit is singular.")
         elif self.singular:
@@ -229,7 +231,7 @@ def r2(fit: Fit) -> R2:
     return R2(variance_parts(fit))
 
 
-def shares(fit: Fit) -> tuple[float, float, float]:
+def explained(fit: Fit) -> tuple[float, float, float]:
     """Return ICC and marginal and conditional R squared, NaN where the residual variance is not known."""
     try:
         parts = variance_parts(fit)

@@ -14,10 +14,9 @@ from lmerbridge.inputs import check_signature
 from lmerbridge.models.change.update import refit_ml
 from lmerbridge.models.extract.objective import design
 from lmerbridge.models.extract.optimum import loglik_of
-from lmerbridge.models.extract.variances import shares
+from lmerbridge.models.extract.variances import explained
 from lmerbridge.models.infer.nested import variances_at_zero
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import GlmNumbers
 
 SHOWN = {  # columns of the text: their heads, and how their numbers are written
     "npar": ("npar", ".0f"),
@@ -60,7 +59,8 @@ class ModelComparison:
         By model: formula, npar; aic, bic, loglik and Akaike's weight; chisq, df and p_value of the likelihood ratio
         against the row above, ``reference`` (the distribution p is of) and ``reason`` (why there is no test); icc
         (adjusted), r2_marginal, r2_conditional, sigma, rmse (of the response about its conditional mean). aic, bic,
-        loglik and the test are by maximum likelihood, of a refit where ``refitted`` says so; what stands behind the test is of the fit as it is.
+        loglik and the test are by maximum likelihood, of a refit where ``refitted`` says so; what stands behind the
+        test is of the fit as it is.
     boundary : bool
         Whether p-values take account of a variance of zero being on the boundary.
     notes : tuple of str
@@ -120,7 +120,8 @@ def compare_models(
     ------
     InvalidArgument
         The models have other distributions, rows, responses, weights, offsets or numbers of quadrature nodes; or
-        ``boundary`` is asked for where the smaller model makes several variances zero, so that the mixture is not known.
+        ``boundary`` is asked for where the smaller model makes several variances zero, so that the mixture is not
+        known.
 
     Source: ``compare_performance`` of R's performance; Self and Liang (1987); Stram and Lee (1994).
 
@@ -191,9 +192,8 @@ def check_same(name: str, fit: KeptFit, other_name: str, other: KeptFit) -> None
         raise InvalidArgument(f"{told} are of {fit.nobs} and {other.nobs} rows; the same are expected: {lacking}.")
     nodes, others = (getattr(each.spec, "n_agq", 1) for each in (fit, other))
     if nodes != others:
-        raise InvalidArgument(
-            f"{told} are by n_agq={nodes} and {others}, whose likelihoods do not compare; fits by one are expected."
-        )
+        by = f"are by n_agq={nodes} and {others}, whose likelihoods do not compare"
+        raise InvalidArgument(f"{told} {by}; fits by one are expected.")
     ours, theirs = design(fit), design(other)
     for what in ("y", "weights", "offset"):
         if not np.array_equal(getattr(ours, what), getattr(theirs, what)):
@@ -215,8 +215,8 @@ class Ratio:
 
 def _numbers(fit: KeptFit, by_ml: KeptFit) -> dict[str, object]:
     """Return the columns of one model that no other model changes."""
-    correlation, marginal, conditional = shares(fit)
-    glm = isinstance(fit, GlmNumbers)
+    correlation, marginal, conditional = explained(fit)
+    glm = fit.kind.statistic == "z_value"  # whose residuals are of the deviance
     loglik = loglik_of(by_ml, reml=False) if by_ml.reml else by_ml.loglik
     return {
         "formula": fit.formula,

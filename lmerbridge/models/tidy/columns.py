@@ -31,9 +31,9 @@ EXPLAINED = ("ICC", "R2 marginal", "R2 conditional")
 
 def column(fit: Fit, fixed: pd.DataFrame, statistics: Sequence[str], scales: Scale) -> dict[Key, float]:
     """Return the numbers of a fit, with the table of its fixed effects from `fixed_effects`."""
-    explained = variances.shares(fit) if isinstance(fit, KeptFit) else (math.nan,) * len(EXPLAINED)
+    shares = variances.explained(fit) if isinstance(fit, KeptFit) else (math.nan,) * len(EXPLAINED)
     own = {name: value for name, value in GOODNESS.items() if not (name == "REML" and isinstance(fit, GlmNumbers))}
-    of_fit = {name: float(value(fit)) for name, value in own.items()} | dict(zip(EXPLAINED, explained, strict=True))
+    of_fit = {name: float(value(fit)) for name, value in own.items()} | dict(zip(EXPLAINED, shares, strict=True))
     levels = {f"{LEVELS}{modes.group}": float(len(modes.levels)) for modes in fit.modes}
     return {
         **{(FIXED, *key): value for key, value in _of_terms(fixed, statistics)},
