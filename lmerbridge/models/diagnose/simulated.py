@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.diagnose import assumptions, panel, uniform
-from lmerbridge.models.extract import getme
-from lmerbridge.models.extract.objective import design
+from lmerbridge.models.extract import getme, objective
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import predict, scale, simulate
 
@@ -191,7 +190,7 @@ def _in_counts(
     """Return responses, those simulated and their means, of a binomial model as numbers of successes."""
     if fit.kind.family != "binomial":
         return observed, simulated.to_numpy(), predicted
-    trials = design(fit).weights
+    trials = objective.design(fit).weights
     if simulated.columns.nlevels > 1:  # successes and failures
         drawn = simulated.to_numpy(float)[:, ::2]
     elif isinstance(simulated.dtypes.iloc[0], pd.CategoricalDtype):

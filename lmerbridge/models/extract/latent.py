@@ -10,8 +10,7 @@ import numpy as np
 
 from lmerbridge.inputs import GlmerSpec
 from lmerbridge.models.change.update import update
-from lmerbridge.models.extract import matrices
-from lmerbridge.models.extract.glmm import family
+from lmerbridge.models.extract import glmm, matrices
 from lmerbridge.models.kept import KeptFit, once
 
 SMALL = 6.0  # a mean count below which the variance of its logarithm is a rough one
@@ -27,10 +26,10 @@ COUNTS = frozenset([("poisson", "log"), ("negative.binomial", "log")])
 
 
 def variance(fit: KeptFit) -> float:
-    """Return the residual variance; of counts on the log scale as of a log-normal, ``log(1 + variance / mean**2)``."""
+    """Return the residual variance, of counts with the link log as of a log-normal: ``log(1 + variance / mean**2)``."""
     if (fit.kind.family, fit.kind.link) not in COUNTS:
         return LATENT[fit.kind.family, fit.kind.link]
-    shape = family(fit).theta
+    shape = glmm.family(fit).theta
     return log1p(1 / mean_count(fit) + (1 / shape if shape else 0))
 
 
@@ -47,7 +46,7 @@ def _null(fit: KeptFit) -> KeptFit:
     terms = matrices.model_terms(fit)
     if terms.intercept and not terms.labels:
         return fit
-    given = {f.name: getattr(fit.spec, f.name) for f in fields(GlmerSpec) if f.init} | {"family": family(fit)}
+    given = {f.name: getattr(fit.spec, f.name) for f in fields(GlmerSpec) if f.init} | {"family": glmm.family(fit)}
     used = np.isin(np.arange(len(fit.index)), fit.rows)
     removed = "".join(f" - {label}" for label in terms.labels)
     return update(replace(fit, spec=GlmerSpec(**given)), f". ~ .{removed} + 1", subset=used, start=None)

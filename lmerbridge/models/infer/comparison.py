@@ -12,9 +12,7 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_signature
 from lmerbridge.models.change.update import refit_ml
-from lmerbridge.models.extract.objective import design
-from lmerbridge.models.extract.optimum import loglik_of
-from lmerbridge.models.extract.variances import explained
+from lmerbridge.models.extract import objective, optimum, variances
 from lmerbridge.models.infer.nested import variances_at_zero
 from lmerbridge.models.kept import KeptFit
 
@@ -194,7 +192,7 @@ def check_same(name: str, fit: KeptFit, other_name: str, other: KeptFit) -> None
     if nodes != others:
         by = f"are by n_agq={nodes} and {others}, whose likelihoods do not compare"
         raise InvalidArgument(f"{told} {by}; fits by one are expected.")
-    ours, theirs = design(fit), design(other)
+    ours, theirs = objective.design(fit), objective.design(other)
     for what in ("y", "weights", "offset"):
         if not np.array_equal(getattr(ours, what), getattr(theirs, what)):
             word = {"y": "response"}.get(what, what)
@@ -215,9 +213,9 @@ class Ratio:
 
 def _numbers(fit: KeptFit, by_ml: KeptFit) -> dict[str, object]:
     """Return the columns of one model that no other model changes."""
-    correlation, marginal, conditional = explained(fit)
+    correlation, marginal, conditional = variances.explained(fit)
     glm = fit.kind.statistic == "z_value"  # whose residuals are of the deviance
-    loglik = loglik_of(by_ml, reml=False) if by_ml.reml else by_ml.loglik
+    loglik = optimum.loglik_of(by_ml, reml=False) if by_ml.reml else by_ml.loglik
     return {
         "formula": fit.formula,
         "npar": loglik.df,
@@ -228,7 +226,9 @@ def _numbers(fit: KeptFit, by_ml: KeptFit) -> dict[str, object]:
         "r2_marginal": marginal,
         "r2_conditional": conditional,
         "sigma": fit.sigma if fit.varcorr.has_residual else np.nan,
-        "rmse": float(np.sqrt(np.mean(((design(fit).y - fit.fitted_values) if glm else fit.residual_values) ** 2))),
+        "rmse": float(
+            np.sqrt(np.mean(((objective.design(fit).y - fit.fitted_values) if glm else fit.residual_values) ** 2))
+        ),
         "refitted": by_ml is not fit,
     }
 
@@ -247,7 +247,7 @@ def likelihood_ratio(name: str, fit: KeptFit, other_name: str, other: KeptFit, b
         return Ratio(reason=NOT_REFITTED)
     if not df:
         return Ratio(reason=AS_MANY)
-    zero = variances_at_zero((design(small), small.varcorr), (design(large), large.varcorr))
+    zero = variances_at_zero((objective.design(small), small.varcorr), (objective.design(large), large.varcorr))
     if zero is None:
         return Ratio(reason=NOT_NESTED)
     if boundary and zero > 1:
