@@ -83,6 +83,10 @@ OF_GLMER = ATTRIBUTES | {
     "scale": "a binomial or Poisson model has none; sigma is 1 there.",
     "deviance": "criterion is -2 log-likelihood, residual_deviance what R's deviance() is.",
     "rstudent": "lme4's are NaN where a leverage is above 1; resid() has four types.",
+    "interval_of": "replicates are whole fits of linear models alone; bootstrap() and confint() have intervals.",
+    **dict.fromkeys(("effect", "plot_effect"), "emmeans(specs, at=..., type='response') has means and their plot()."),
+    "scenarios": "predict(newdata, interval='confidence') has each scenario; differences of them are of linear models.",
+    "remedies": "all_fit() tries other optimizers, GlmerControl(tol_pwrss=1e-10) mends standard errors.",
     **dict.fromkeys(("devfun", "devfun2", "deviance_at"), "lme4's deviance function of such a model has no one value."),
     **dict.fromkeys(
         ("contest", "ls_means", "ranova", "step", "kr_modcomp", "sat_modcomp", "vcov_kr", "ddf_lb"), NO_DDF

@@ -52,12 +52,13 @@ class GlmerFit(KeptFit, GlmNumbers):
     means      emmeans, emtrends, ref_grid, joint_tests
     predict    predict, simulate
     change     update, refit, all_fit
-    diagnose   resid, hatvalues, cooks_distance, influence
+    diagnose   resid, hatvalues, cooks_distance, influence, check, simulated_residuals
     resample   bootstrap, power, power_curve
+    explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_text, re_pca, re_covs, par, get_me,
                random_index, model_matrix, model_frame, model_terms, formula_of, get_data, get_call, weights, offset,
-               ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design
+               ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design, icc, r2
     optimum    optinfo, convergence, is_singular, singular_terms, df_residual, extract_aic, llik_aic
     ========== =========================================================================================
     """
@@ -97,11 +98,16 @@ class GlmerFit(KeptFit, GlmNumbers):
     hatvalues = LmerFit.hatvalues
     cooks_distance = LmerFit.cooks_distance
     influence = LmerFit.influence
+    check = LmerFit.check
+    simulated_residuals = LmerFit.simulated_residuals
 
     # resample
     bootstrap = LmerFit.bootstrap
     power_curve = LmerFit.power_curve
     power = LmerFit.power
+
+    # explain
+    contributions = LmerFit.contributions
 
     # tidy
     glance = LmerFit.glance
@@ -138,6 +144,8 @@ class GlmerFit(KeptFit, GlmNumbers):
     is_nlmm = LmerFit.is_nlmm
     is_reml = LmerFit.is_reml
     design = LmerFit.design
+    icc = LmerFit.icc
+    r2 = LmerFit.r2
 
     # optimum
     optinfo = LmerFit.optinfo

@@ -213,7 +213,10 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
         **replies.fit_fields(
-            described, has_residual=bool(spec.kind.scale(described.sigma)), weighted=spec.weights is not None
+            described,
+            has_residual=bool(spec.kind.scale(described.sigma)),
+            weighted=spec.weights is not None,
+            link=spec.kind.link,
         ),
     )
 

@@ -16,19 +16,23 @@ from lmerbridge.results.block import CovarianceBlock
 from lmerbridge.results.covariance import Array
 
 LIMIT = 1e-6  # of one less a correlation, and of the least eigenvalue of a matrix of them: rounding of an optimizer
+SCALES = {"logit": "log odds", "log": "logarithms of the mean"}
 NO_SPREAD = 1e-8  # of the residual standard deviation
 SHOWN = 3  # columns that a term interacts with, by name
 
 
 def explain(
     blocks: Sequence[CovarianceBlock],
-    sigma: float,
+    sigma: float | None,
     fixef: Mapping[str, float] | pd.Series,
     level: float,
     *,
+    link: str = "identity",
     weighted: bool = False,
 ) -> Iterator[str]:
-    """Yield a sentence per term, per pair of terms, per structure, and one of the residual.
+    """Yield a sentence per term, per pair of terms, per structure, and of the residual or of the scale.
+
+    A model without a residual has None for sigma.
 
     Raises
     ------
@@ -41,14 +45,18 @@ def explain(
     unlike = coded_otherwise(blocks, means)
     for block in blocks:
         noun = "coefficient" if block.group in unlike else "effect"
-        yield from of_spread(block, sigma, {} if block.group in unlike else means, level, noun)
+        yield from of_spread(
+            block, 1.0 if sigma is None else sigma, {} if block.group in unlike else means, level, noun
+        )
         if block.kind == "us":
             yield from of_pairs(block.group, block.terms, block.correlation, noun)
         yield from of_structure(block)
     for group, several in Counter(block.group for block in blocks).items():
         if several > 1:
             yield f"The model holds the {several} random terms of {group} uncorrelated with one another."
-    if np.isfinite(sigma):
+    if link != "identity":
+        yield f"All of it is on the scale of the link, {SCALES.get(link, link)}."
+    if sigma is not None and np.isfinite(sigma):
         size = f"{sigma:.4g} over the root of a row's weight" if weighted else f"{sigma:.4g}"
         yield f"The residuals, which is what is left within all levels, have a standard deviation of {size}."
 

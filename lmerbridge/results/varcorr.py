@@ -33,6 +33,7 @@ class VarCorr:
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
     has_residual: bool = True
     weighted: bool = field(default=False, repr=False)
+    link: str = field(default="identity", repr=False)
 
     def about(self, terms: Sequence[str], beta: Array, *, weighted: bool = False) -> VarCorr:
         """Return the same with the fixed effects, about which the terms vary, and whether rows have weights."""
@@ -92,9 +93,9 @@ class VarCorr:
         -------
         str
             Of each term its standard deviation, and the range of the levels where it has a fixed effect; of each two
-            terms their correlation; and the residual. What is at a limit is said to be. A range is of levels at zero
-            of what the fixed effect interacts with. Terms that the fixed part codes otherwise have none, as in
-            ``f + (0 + f | g)``.
+            terms their correlation; and the residual, where the model has one. What is at a limit is said to be. A
+            range is of levels at zero of what the fixed effect interacts with. Terms that the fixed part codes otherwise
+            have none, as in ``f + (0 + f | g)``. Of a generalized model the scale of the numbers is told.
 
         Raises
         ------
@@ -107,9 +108,9 @@ class VarCorr:
 levels lie between -1.14 and 22.07, if they are normally distributed.
         """
         known = pd.Series([value for _, value in self.fixef], [term for term, _ in self.fixef])
-        means = known if fixef is None else fixef
-        told = sentences.explain(self.blocks, self.residual_sd, means, level, weighted=self.weighted)
-        return "\n".join([*told][: None if self.has_residual else -1])  # the last is of the residual
+        means, sigma = known if fixef is None else fixef, self.residual_sd if self.has_residual else None
+        told = sentences.explain(self.blocks, sigma, means, level, link=self.link, weighted=self.weighted)
+        return "\n".join(told)
 
     def quantities(self) -> dict[str, float]:
         """Every variance, standard deviation, covariance and correlation under its name in reports."""

@@ -26,6 +26,18 @@ models <- list(
   singular = suppressMessages(lmer(Yield ~ 1 + (1 | Batch), Dyestuff2))
 )
 
+generalized <- suppressWarnings(list(
+  cbpp = glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, binomial),
+  probit = glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, binomial("probit")),
+  cloglog = glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, binomial("cloglog")),
+  ticks = glmer(TICKS ~ YEAR + cHEIGHT + (1 | BROOD), grouseticks, poisson),
+  crossed = glmer(TICKS ~ YEAR + (1 | BROOD) + (1 | LOCATION), grouseticks, poisson),
+  slopes = glmer(TICKS ~ YEAR + cHEIGHT + (cHEIGHT | LOCATION), grouseticks, poisson),
+  root = glmer(TICKS ~ YEAR + (1 | BROOD), grouseticks, poisson("sqrt")),
+  shape = glmer.nb(TICKS ~ YEAR + (1 | BROOD), grouseticks),
+  null = glmer(TICKS ~ 1 + (1 | BROOD), grouseticks, poisson)
+))
+
 # The same by hand, from the random model matrices themselves and the variance of each row's residual.
 by_hand <- function(m) {
   row_variances <- function(z, s) rowSums((z %*% as.matrix(s)) * z)
@@ -58,5 +70,10 @@ writeLines(json(list(
                    performance = as.character(packageVersion("performance")),
                    insight = as.character(packageVersion("insight"))),
   models = lapply(models, described),
+  generalized = lapply(generalized, function(m) {
+    found <- suppressWarnings(insight::get_variance(m))
+    list(performance = of_performance(m), fixed = found$var.fixed, random = found$var.random,
+         residual = found$var.residual)
+  }),
   ladder = list(chisq = ladder$Chisq, df = ladder$Df, p_value = ladder[["Pr(>Chisq)"]])
 )), "performance.json", useBytes = TRUE)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge import lmer, load_dataset
+from lmerbridge import glmer, glmer_nb, lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has, lme4_version
 from lmerbridge.errors import NotExpressible
 from tests.oracle import plain
@@ -211,3 +211,70 @@ def test_tables_have_one_shape():
     assert list(fit.icc(by_group=True).frame.index) == ["plate", "sample"]
     assert list(fit.icc().parts.frame) == ["effect", "group", "variance", "share"]
     assert isinstance(fit.icc().groups, pd.Series)
+
+
+COWS, TICKS = load_dataset("cbpp"), load_dataset("grouseticks")
+HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+GENERALIZED = {  # formula, frame, family, as the R script has them
+    "cbpp": (HERDS, COWS, "binomial"),
+    "probit": (HERDS, COWS, "binomial(probit)"),
+    "cloglog": (HERDS, COWS, "binomial(cloglog)"),
+    "ticks": ("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)", TICKS, "poisson"),
+    "crossed": ("TICKS ~ YEAR + (1 | BROOD) + (1 | LOCATION)", TICKS, "poisson"),
+    "slopes": ("TICKS ~ YEAR + cHEIGHT + (cHEIGHT | LOCATION)", TICKS, "poisson"),
+    "root": ("TICKS ~ YEAR + (1 | BROOD)", TICKS, "poisson(sqrt)"),
+    "shape": ("TICKS ~ YEAR + (1 | BROOD)", TICKS, None),
+    "null": ("TICKS ~ 1 + (1 | BROOD)", TICKS, "poisson"),
+}
+# glmer's optimum is known to some 1e-4 of theta at its own tolPwrss, from one lme4 to another
+NEAR = {"rel": 1e-7, "abs": 1e-12} if lme4_version() == RECORDED["made_with"]["lme4"] else {"rel": 5e-3, "abs": 1e-4}
+
+
+@cache
+def generalized(model):
+    """One of the generalized models, fitted once."""
+    formula, frame, family = GENERALIZED[model]
+    return glmer_nb(formula, frame) if family is None else glmer(formula, frame, family)
+
+
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.ConvergenceWarning")
+@pytest.mark.parametrize("model", GENERALIZED)
+def test_shares_of_generalized_models_are_those_of_performance(model):
+    theirs, fit = RECORDED["generalized"][model], generalized(model)
+    parts, r2 = fit.icc().parts, fit.r2()
+    assert parts.fixed == pytest.approx(theirs["fixed"], **NEAR)
+    assert parts.random_sum == pytest.approx(theirs["random"], **NEAR)
+    assert parts.residual == pytest.approx(theirs["residual"], **NEAR)
+    assert fit.icc().adjusted == pytest.approx(theirs["performance"]["adjusted"], **NEAR)
+    found = (r2.marginal, r2.conditional)
+    assert found == pytest.approx((theirs["performance"]["marginal"], theirs["performance"]["conditional"]), **NEAR)
+    assert f"on the scale of the link, {fit.kind.link}" in str(r2)
+
+
+def test_a_small_mean_count_is_said_and_a_large_one_is_not():
+    assert "The mean count of 1.7 is near zero" in str(generalized("ticks").icc())
+    many = glmer("n ~ 1 + (1 | BROOD)", TICKS.assign(n=20 * TICKS["TICKS"] + 30), "poisson")
+    assert "mean count" not in str(many.icc())
+    assert "mean count" not in str(generalized("cbpp").icc())
+
+
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.RowsLeftOutWarning")
+def test_the_mean_count_is_of_the_rows_of_the_fit_whatever_the_formula():
+    gaps = TICKS.assign(x=TICKS["cHEIGHT"].mask(np.arange(len(TICKS)) % 7 == 0), size=2.0)
+    kept = gaps.dropna(subset=["x"])
+    formula = "TICKS ~ 0 + YEAR * poly(x, 2) + offset(log(size)) + (1 | BROOD)"
+    few = "TICKS ~ 1 + offset(log(size)) + (1 | BROOD)"
+    fit, null = glmer(formula, kept, "poisson"), glmer(few, kept, "poisson")
+    expected = np.log1p(1 / np.exp(null.beta[0]))
+    assert fit.icc().parts.residual == pytest.approx(expected, rel=1e-12)
+    assert "TICKS" in gaps
+    simple = glmer("TICKS ~ x + (1 | BROOD)", gaps, "poisson").icc()
+    same_rows = glmer("TICKS ~ 1 + (1 | BROOD)", kept, "poisson").icc()
+    assert simple.parts.mean == pytest.approx(same_rows.parts.mean, rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.DispersionFamilyWarning")
+@pytest.mark.parametrize("family", ["Gamma(log)", "gaussian(log)"])
+def test_families_with_a_dispersion_are_refused(family):
+    with pytest.raises(NotExpressible, match="residual variance of"):
+        glmer("Reaction ~ Days + (1 | Subject)", SLEEP, family).icc()

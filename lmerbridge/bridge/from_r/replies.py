@@ -118,21 +118,23 @@ class DesignReply:
     z: SparseColumns
 
 
-def fit_fields(reply: FitReply, *, has_residual: bool = True, weighted: bool = False) -> dict[str, Any]:
+def fit_fields(
+    reply: FitReply, *, has_residual: bool = True, weighted: bool = False, link: str = "identity"
+) -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
     numbers, constant = (GlmNumbers, reply.constant) if isinstance(reply, GlmerReply) else (Numbers, 0.0)
     return {field.name: getattr(reply, field.name) for field in fields(numbers)} | {
         "covariance": _square(reply.covariance),
-        "varcorr": _varcorr(reply, has_residual, weighted),
+        "varcorr": _varcorr(reply, has_residual, link, weighted=weighted),
         "modes": _modes(reply.group),
         "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml, constant),
         "rows": reply.rows.astype(np.int64) - 1,
     }
 
 
-def _varcorr(reply: FitReply, has_residual: bool, weighted: bool) -> VarCorr:
-    blocks = _blocks(reply.block, reply.structure)
-    return VarCorr(blocks, reply.sigma, has_residual=has_residual).about(reply.terms, reply.beta, weighted=weighted)
+def _varcorr(reply: FitReply, has_residual: bool, link: str, *, weighted: bool) -> VarCorr:
+    varcorr = VarCorr(_blocks(reply.block, reply.structure), reply.sigma, has_residual=has_residual, link=link)
+    return varcorr.about(reply.terms, reply.beta, weighted=weighted)
 
 
 def _square(values: Array) -> Array:

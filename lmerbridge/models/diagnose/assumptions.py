@@ -29,7 +29,7 @@ class Test:
     Attributes
     ----------
     check : str
-        What is checked: normality, equal variance by group, constant variance, outliers, collinearity.
+        What is checked: normality, equal variance by group, constant variance, overdispersion, outliers, collinearity.
     of : str
         Of what.
     method : str
@@ -62,6 +62,25 @@ def normality(of: str, values: Array, caution: str = "") -> Test:
         return Test(*what, finding="Not computed: all values are one, as where a variance is zero.")
     w, p = map(float, shapiro(values))
     return Test(*what, w, p_value=p, finding=" ".join(filter(None, (_evidence(p, "normality", n), caution))))
+
+
+def overdispersion(pearson: Array, df: int, *, binary: bool) -> Test:
+    """Test the sum of squared Pearson residuals for more variance than the family has, by chi-squared.
+
+    As ``performance::check_overdispersion`` of R, whose ratio is the sum over its degrees of freedom.
+    """
+    from scipy.special import chdtrc  # slow to load
+
+    what = ("overdispersion", "response given the random effects", "Pearson's chi-squared")
+    if binary:
+        return Test(*what, finding="Not computed: single outcomes of a binomial model cannot vary more than it says.")
+    if df < 1:
+        return Test(*what, finding="Not computed: the model has as many parameters as rows.")
+    total = float(pearson @ pearson)
+    p = float(chdtrc(df, total))
+    word = "Evidence of overdispersion." if p < ALPHA else "No evidence of overdispersion."
+    caution = "With small means it is a rough test: see simulated_residuals()."
+    return Test(*what, total, df=df, p_value=p, finding=f"{word} Its ratio to df is {total / df:.3g}. {caution}")
 
 
 def _evidence(p: float, of: str, n: int) -> str:

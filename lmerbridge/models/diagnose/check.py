@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods, draw_seed
-from lmerbridge.models.diagnose import assumptions, panel, residuals
+from lmerbridge.models.diagnose import assumptions, panel, residuals, simulated
 from lmerbridge.models.extract import getme, matrices
 from lmerbridge.models.kept import KeptFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+PANEL = 250  # simulations at least, of which residuals are made
 SHRUNKEN = "Conditional modes are shrunken, and look more normal than the effects are where a level has few rows."
 NOT_GAUSSIAN = "Not computed: residuals of a {} model are not normal; simulated_residuals() takes their place."
 
@@ -33,12 +35,12 @@ class Checks:
     ----------
     tests : tuple of Test
     cooks_distance : Series
-        Of each row.
+        Of each row; empty of a generalized model, whose leverages are no such thing.
     cook_limit : float
         The median of F with p and n - p degrees of freedom.
     inflation : DataFrame
         By term: ``gvif``, ``df``, ``adjusted``. Empty where there are fewer than two terms.
-    fit : LmerFit
+    fit : LmerFit or GlmerFit
     seed : int
         Of the responses that the panel draws.
     """
@@ -76,8 +78,10 @@ class Checks:
         ndarray of Axes
             Q-Q plot and density of the residuals, residuals and the roots of their sizes against fitted values,
             residuals against leverage, densities of simulated responses, variance inflation where there are two
-            terms, and a Q-Q plot of each random effect.
+            terms, and a Q-Q plot of each random effect. Of a generalized model, the two of `simulated_residuals`.
         """
+        if self.fit.kind.family != "gaussian":
+            return simulated.simulated_residuals(self.fit, max(nsim, PANEL), seed=self.seed).plot(axes)
         return panel.draw(self.fit, axes, self.cook_limit, self.inflation, nsim, self.seed)
 
     def __repr__(self) -> str:
@@ -112,8 +116,11 @@ def check(fit: KeptFit, *, seed: int | None = None) -> Checks:
     Checks
         ``frame`` has a row for the normality of residuals and of each random effect (Shapiro-Wilk), the variance of
         residuals by grouping factor (Brown-Forsythe) and along the fitted values (Breusch-Pagan), outliers (Cook's
-        distance) and collinearity (VIF). Each row's finding says what the figure can tell and what it cannot.
-        ``plot()`` draws the panel. Residuals are Pearson's over sigma, of the rows that have a weight above zero.
+        distance) and collinearity (VIF). Of a generalized model, whose residuals are not normal, it has overdispersion
+        (squared Pearson residuals), the normality of each random effect, outliers (rows outside all of 250
+        simulations), and collinearity. Each row's finding says what the figure can tell and what it cannot.
+        ``plot()`` draws the panel. Residuals are Pearson's over sigma, of the rows that have a
+        weight above zero.
 
     Notes
     -----
@@ -130,19 +137,20 @@ def check(fit: KeptFit, *, seed: int | None = None) -> Checks:
     >>> found.outliers.index.tolist()
     [7, 56, 59, 130]
     """
-    distances, limit = pd.Series(dtype=float), np.nan
-    if fit.terms:
+    distances, limit, seed = pd.Series(dtype=float), np.nan, draw_seed(seed)
+    gaussian = fit.kind.family == "gaussian"
+    if fit.terms and gaussian:
         distances = residuals.cooks_distance(fit)
         limit = assumptions.cook_limit(fit.nobs, len(fit.terms))
     inflation, collinear = _collinearity(fit)
-    outlying = [assumptions.outliers(distances, limit)] * bool(fit.terms)
+    outlying = [assumptions.outliers(distances, limit)] * bool(fit.terms) if gaussian else [_simulated(fit, seed)]
     return Checks(
         tests=(*_tests(fit), *outlying, *collinear),
         cooks_distance=distances,
         cook_limit=limit,
         inflation=inflation,
         fit=fit,
-        seed=draw_seed(seed),
+        seed=seed,
     )
 
 
@@ -152,6 +160,9 @@ def _tests(fit: KeptFit) -> Iterator[assumptions.Test]:
     values = residuals.resid(fit, "pearson", scaled=True).dropna().to_numpy()[used]
     if gaussian:
         yield assumptions.normality("residuals", values)
+    elif not fit.varcorr.has_residual:
+        binary = fit.kind.family == "binomial" and bool((matrices.weights(fit) <= 1).all())
+        yield assumptions.overdispersion(values, fit.nobs - fit.npar, binary=binary)
     else:
         yield assumptions.Test("normality", "residuals", "Shapiro-Wilk", finding=NOT_GAUSSIAN.format(fit.kind.family))
     for modes in fit.modes:
@@ -161,6 +172,15 @@ def _tests(fit: KeptFit) -> Iterator[assumptions.Test]:
         for group, factor in getme.get_me(fit, "flist").items():
             yield assumptions.equal_variance(group, values, factor.cat.codes.to_numpy()[used])
         yield assumptions.constant_variance(values, fit.fitted_values[used])
+
+
+def _simulated(fit: KeptFit, seed: int) -> assumptions.Test:
+    """Return the test of rows outside all simulations, or why there is none."""
+    try:
+        tests = simulated.simulated_residuals(fit, seed=seed).tests
+    except InvalidArgument as error:
+        return assumptions.Test("outliers", "rows", "binomial", finding=f"Not computed: {error}")
+    return next(test for test in tests if test.check == "outliers")
 
 
 def _collinearity(fit: KeptFit) -> tuple[pd.DataFrame, list[assumptions.Test]]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.diagnose import assumptions, panel, uniform
-from lmerbridge.models.extract import getme, matrices
+from lmerbridge.models.extract import getme, matrices, objective
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.predict import predict, simulate
+from lmerbridge.models.predict import predict, scale, simulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,14 +121,15 @@ def simulated_residuals(
     SimulatedResiduals
         ``frame`` has for each row the share of simulations below the response, bit for bit
         ``rowMeans(simulate(fit, nsim, seed = seed) < y)`` of R. Where simulations equal the response, as counts do,
-        the residual is drawn between the share below and the share up to it. ``table`` has the tests: uniformity,
+        the residual is drawn between the share below and the share up to it. Responses of a binomial model are numbers
+        of successes, and predictions are means of the response, whatever the link. ``table`` has the tests: uniformity,
         dispersion, outliers, uniformity of sums by group and, of counts, zero inflation. A row of weight zero, of whose
         variance the model says nothing, is NaN in ``frame`` and no part of ``table``.
 
     Raises
     ------
     InvalidArgument
-        The model has no such column.
+        The model has no such column, or lme4 does not simulate its family rightly.
     TimedOut
 
     Notes
@@ -155,9 +156,13 @@ def simulated_residuals(
     simulated = simulate.simulate(fit, nsim, seed=seed, re_form=re_form, timeout=timeout)
     seed = int(simulated.attrs["seed"])
     at = np.searchsorted(fit._output_rows, fit.rows)[used]
-    drawn = simulated.to_numpy()[at]
-    observed = getme.get_me(fit, "y").dropna().to_numpy()[used]
-    predicted = predict.predict(fit, re_form=re_form, timeout=timeout).to_numpy()[at]
+    observed, drawn, predicted = _in_counts(
+        fit,
+        used,
+        getme.get_me(fit, "y").dropna().to_numpy()[used],
+        simulated.iloc[at],
+        _prediction(fit, re_form, timeout).to_numpy()[at],
+    )
     groups = {name: _sums(keys, observed, drawn, seed) for name, keys in groupings.items()}
     columns = {
         "observed": observed,
@@ -180,6 +185,35 @@ def _spread(values: Values, used: NDArray[np.bool_]) -> Values:
     found = np.full(len(used), np.nan)
     found[used] = values
     return found
+
+
+def _prediction(fit: KeptFit, re_form: str | None, timeout: float | None) -> pd.Series:
+    """Predict the mean of each response."""
+    if fit.kind.link == "identity":
+        return predict.predict(fit, re_form=re_form, timeout=timeout)
+    return pd.Series(scale.predict(fit, type="response", re_form=re_form, timeout=timeout))
+
+
+def _in_counts(
+    fit: KeptFit, used: NDArray[np.bool_], observed: Values, simulated: pd.DataFrame, predicted: Values
+) -> tuple[Values, Values, Values]:
+    """Return responses, those simulated and their means, of a binomial model as numbers of successes."""
+    if fit.kind.family != "binomial":
+        return observed, simulated.to_numpy(), predicted
+    trials = objective.design(fit).weights[used]
+    if simulated.columns.nlevels > 1:  # successes and failures
+        drawn = simulated.to_numpy(float)[:, ::2]
+    elif isinstance(simulated.dtypes.iloc[0], pd.CategoricalDtype):
+        drawn = simulated.apply(lambda column: column.cat.codes).to_numpy(float)
+    else:
+        drawn = _whole(simulated.to_numpy(float) * trials[:, None])
+    return _whole(observed * trials), drawn, predicted * trials
+
+
+def _whole(values: Values) -> Values:
+    """Return numbers that are whole but for rounding as whole ones."""
+    nearest: Values = np.rint(values)
+    return np.where(np.isclose(values, nearest, rtol=0, atol=1e-6), nearest, values)
 
 
 def _tests(

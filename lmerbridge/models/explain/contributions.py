@@ -42,8 +42,8 @@ def contributions(
     Returns
     -------
     Contributions
-        In the unit of the linear predictor. ``base`` and the effects of a row add up to its prediction, but for
-        rounding.
+        In the unit of the linear predictor: of a generalized model, on the scale of its link. ``base`` and the effects
+        of a row add up to its prediction, but for rounding.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def contributions(
     with time_limit(timeout):
         own = asked = Effects.of(fit, ask(fit, "contributions_of").values)
         if newdata is None:
-            prediction, source = fit.fitted, fit.spec.data.iloc[fit._output_rows]
+            prediction, source = _own_prediction(fit), fit.spec.data.iloc[fit._output_rows]
         else:
             source = pandas_frame(newdata)
             prediction = predict.predict(fit, source, allow_new_levels=allow_new_levels)
@@ -84,3 +84,9 @@ def contributions(
         formula=fit.formula,
         link=fit.kind.link,
     )
+
+
+def _own_prediction(fit: KeptFit) -> pd.Series:
+    """Return the conditional linear predictor of each row, as `fitted` has the means."""
+    eta = vars(fit).get("linear_predictor")  # of a generalized model
+    return fit.fitted if eta is None else fit._by_row(eta, "fitted")

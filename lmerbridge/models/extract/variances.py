@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import NotExpressible
+from lmerbridge.models.extract import latent
+from lmerbridge.models.kept import KeptFit
 from lmerbridge.results import SINGULAR, Array, CovarianceBlock, Fit, RandomTerm, shown
 
 
@@ -17,6 +21,8 @@ from lmerbridge.results import SINGULAR, Array, CovarianceBlock, Fit, RandomTerm
 class VarianceParts:
     """The variance of the response, less its offset, by the parts of the model that explain it.
 
+    That of a generalized model is on the scale of its link.
+
     Attributes
     ----------
     fixed : float
@@ -24,11 +30,15 @@ class VarianceParts:
     random : mapping of str to float
         Of each grouping factor: the mean over the rows of ``z Sigma z'``, all its terms together.
     residual : float
-        The mean over the rows of ``sigma**2 / weight``.
+        The mean over the rows of ``sigma**2 / weight``; of a generalized model, what the distribution of the response
+        adds on the scale of the link.
     zero : tuple of str
         The grouping factors whose variance is zero, to 1e-8 of the residual one.
     singular : bool
         Whether the fit is singular.
+    link : str
+    mean : float
+        Of counts with the link log, the mean that ``residual`` is of; NaN of others.
     """
 
     fixed: float
@@ -36,6 +46,8 @@ class VarianceParts:
     residual: float
     zero: tuple[str, ...] = ()
     singular: bool = False
+    link: str = "identity"
+    mean: float = nan
 
     @property
     def random_sum(self) -> float:
@@ -56,10 +68,17 @@ class VarianceParts:
 
     @property
     def notes(self) -> str:
-        """What a reader is to know of a singular fit, empty of another."""
+        """What a reader is to know of a generalized model's scale and of a singular fit, empty of another."""
+        told = [] if self.link == "identity" else [f"Variances are on the scale of the link, {self.link}."]
+        if self.mean < latent.SMALL:
+            told.append(
+                f"The mean count of {self.mean:.2g} is near zero, so that the residual variance is a rough one."
+            )
         if self.zero:
-            return f"\nThe variance of {', '.join(self.zero)} is zero: the fit is singular."
-        return "\nThe fit is singular: a variance or a correlation is at its limit." if self.singular else ""
+            told.append(f"The variance of {', '.join(self.zero)} is zero: the fit is singular.")
+        elif self.singular:
+            told.append("The fit is singular: a variance or a correlation is at its limit.")
+        return "".join(f"\n{sentence}" for sentence in told)
 
     def __str__(self) -> str:
         return self.frame.to_string(index=False, na_rep="") + self.notes
@@ -151,6 +170,11 @@ def icc(fit: Fit, *, by_group: bool = False) -> ICC:
     does not depend on the unit of the weights; rows of weight zero are left out. An offset is no part of the variance.
     A variance of zero counts as 0, and the text says so.
 
+    A generalized model's variances are on the scale of its link. The residual one is pi**2 / 3 of a binomial logit, 1
+    of a probit, pi**2 / 6 of a cloglog; of counts with the link log it is ``log(1 + 1 / mean + 1 / shape)``, where
+    the mean is that of the model without predictors, fitted to the same rows, and rough where it is small, as the text
+    says. Families with a dispersion, as Gamma, are refused: lme4 gets their variances wrong.
+
     Parameters
     ----------
     by_group : bool
@@ -207,6 +231,15 @@ def r2(fit: Fit) -> R2:
     return R2(variance_parts(fit))
 
 
+def explained(fit: Fit) -> tuple[float, float, float]:
+    """Return ICC and marginal and conditional R squared, NaN where the residual variance is not known."""
+    try:
+        parts = variance_parts(fit)
+    except NotExpressible:
+        return nan, nan, nan
+    return ICC(parts).adjusted, R2(parts).marginal, R2(parts).conditional
+
+
 def variance_parts(fit: Fit) -> VarianceParts:
     """Return the variance that each part of a model explains, over the rows that have a weight.
 
@@ -230,6 +263,8 @@ def variance_parts(fit: Fit) -> VarianceParts:
         residual=residual,
         zero=tuple(group for group, variance in random.items() if variance < SINGULAR**2 * residual),
         singular=fit.singular,
+        link=fit.kind.link,
+        mean=latent.mean_count(fit) if isinstance(fit, KeptFit) and _of(fit) in latent.COUNTS else nan,
     )
 
 
@@ -245,14 +280,19 @@ def _gaussian(fit: Fit, weights: Array) -> float:
     return float(np.mean(fit.sigma**2 / weights))
 
 
-RESIDUAL: Mapping[tuple[str, str], Callable[[Fit, Array], float]] = {  # by distribution and link
+RESIDUAL: Mapping[tuple[str, str], Callable[[Any, Array], float]] = {  # by distribution and link
     ("gaussian", "identity"): _gaussian,
+    **dict.fromkeys((*latent.LATENT, *latent.COUNTS), lambda fit, weights: latent.variance(fit)),
 }
+
+
+def _of(fit: Fit) -> tuple[str, str]:
+    return fit.kind.family, fit.kind.link
 
 
 def _residual_variance(fit: Fit, weights: Array) -> float:
     """Return the residual variance on the scale of the linear predictor, by the distribution of the response."""
-    family, link = fit.kind.family, fit.kind.link
+    family, link = _of(fit)
     if (family, link) not in RESIDUAL:
         known = ", ".join("/".join(each) for each in RESIDUAL)
         told = f"the residual variance of {family} with link {link} is not known here"

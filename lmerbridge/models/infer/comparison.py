@@ -12,9 +12,7 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_signature
 from lmerbridge.models.change.update import refit_ml
-from lmerbridge.models.extract.objective import design
-from lmerbridge.models.extract.optimum import loglik_of
-from lmerbridge.models.extract.variances import icc, r2
+from lmerbridge.models.extract import objective, optimum, variances
 from lmerbridge.models.infer.nested import variances_at_zero
 from lmerbridge.models.kept import KeptFit
 
@@ -58,8 +56,9 @@ class ModelComparison:
     frame : DataFrame
         By model: formula, npar; aic, bic, loglik and Akaike's weight; chisq, df and p_value of the likelihood ratio
         against the row above, ``reference`` (the distribution p is of) and ``reason`` (why there is no test); icc
-        (adjusted), r2_marginal, r2_conditional, sigma, rmse. aic, bic, loglik and the test are by maximum likelihood,
-        of a refit where ``refitted`` says so; what stands behind the test is of the fit as it is.
+        (adjusted), r2_marginal, r2_conditional, sigma, rmse (of the response about its conditional mean). aic, bic,
+        loglik and the test are by maximum likelihood, of a refit where ``refitted`` says so; what stands behind the
+        test is of the fit as it is.
     boundary : bool
         Whether p-values take account of a variance of zero being on the boundary.
     notes : tuple of str
@@ -95,7 +94,7 @@ def compare_models(
 
     Parameters
     ----------
-    *fits : LmerFit
+    *fits : LmerFit or GlmerFit
         In the order in which each is tested against the one before it.
     names : sequence of str
         Of the models. The default is their formulas.
@@ -118,8 +117,9 @@ def compare_models(
     Raises
     ------
     InvalidArgument
-        The models have other rows, responses, weights or offsets; or ``boundary`` is asked for where the smaller model
-        makes several variances zero, so that the mixture is not known.
+        The models have other distributions, rows, responses, weights, offsets or numbers of quadrature nodes; or
+        ``boundary`` is asked for where the smaller model makes several variances zero, so that the mixture is not
+        known.
 
     Source: ``compare_performance`` of R's performance; Self and Liang (1987); Stram and Lee (1994).
 
@@ -158,7 +158,7 @@ def _by_name(fits: Sequence[KeptFit], names: Sequence[str] | None, named: Mappin
     models = [*fits, *named.values()]
     for what in models:
         if not isinstance(what, KeptFit):
-            expected = "fits of lmer are expected, and names= and boundary= by name"
+            expected = "fits of lmer or glmer are expected, and names= and boundary= by name"
             raise InvalidArgument(f"compare_models is given a {type(what).__name__}; {expected}.")
     if len(models) < 2:
         told = "two fits or more are expected; glance() has the criteria of one"
@@ -188,7 +188,11 @@ def check_same(name: str, fit: KeptFit, other_name: str, other: KeptFit) -> None
     if fit.nobs != other.nobs:
         lacking = "drop the rows that lack a value of any model first, with data.dropna(subset=[...])"
         raise InvalidArgument(f"{told} are of {fit.nobs} and {other.nobs} rows; the same are expected: {lacking}.")
-    ours, theirs = design(fit), design(other)
+    nodes, others = (getattr(each.spec, "n_agq", 1) for each in (fit, other))
+    if nodes != others:
+        by = f"are by n_agq={nodes} and {others}, whose likelihoods do not compare"
+        raise InvalidArgument(f"{told} {by}; fits by one are expected.")
+    ours, theirs = objective.design(fit), objective.design(other)
     for what in ("y", "weights", "offset"):
         if not np.array_equal(getattr(ours, what), getattr(theirs, what)):
             word = {"y": "response"}.get(what, what)
@@ -209,19 +213,22 @@ class Ratio:
 
 def _numbers(fit: KeptFit, by_ml: KeptFit) -> dict[str, object]:
     """Return the columns of one model that no other model changes."""
-    explained = r2(fit)
-    loglik = loglik_of(by_ml, reml=False) if by_ml.reml else by_ml.loglik
+    correlation, marginal, conditional = variances.explained(fit)
+    glm = fit.kind.statistic == "z_value"  # whose residuals are of the deviance
+    loglik = optimum.loglik_of(by_ml, reml=False) if by_ml.reml else by_ml.loglik
     return {
         "formula": fit.formula,
         "npar": loglik.df,
         "aic": 2.0 * loglik.df - 2.0 * loglik,
         "bic": float(np.log(loglik.nobs)) * loglik.df - 2.0 * loglik,
         "loglik": float(loglik),
-        "icc": icc(fit).adjusted,
-        "r2_marginal": explained.marginal,
-        "r2_conditional": explained.conditional,
-        "sigma": fit.sigma,
-        "rmse": float(np.sqrt(np.mean(fit.residual_values**2))),
+        "icc": correlation,
+        "r2_marginal": marginal,
+        "r2_conditional": conditional,
+        "sigma": fit.sigma if fit.varcorr.has_residual else np.nan,
+        "rmse": float(
+            np.sqrt(np.mean(((objective.design(fit).y - fit.fitted_values) if glm else fit.residual_values) ** 2))
+        ),
         "refitted": by_ml is not fit,
     }
 
@@ -240,7 +247,7 @@ def likelihood_ratio(name: str, fit: KeptFit, other_name: str, other: KeptFit, b
         return Ratio(reason=NOT_REFITTED)
     if not df:
         return Ratio(reason=AS_MANY)
-    zero = variances_at_zero((design(small), small.varcorr), (design(large), large.varcorr))
+    zero = variances_at_zero((objective.design(small), small.varcorr), (objective.design(large), large.varcorr))
     if zero is None:
         return Ratio(reason=NOT_NESTED)
     if boundary and zero > 1:

@@ -104,6 +104,9 @@ def hausman(fit: KeptFit, *, method: HausmanMethod = "reml", timeout: float | No
     >>> hausman(lmer("MathAch ~ SES + (1 | School)", load_dataset("MathAchieve", "nlme")), method="swar")
     <Hausman's test by School, random effects by swar: chi-squared 112.2, df 1, p 3.238e-26>
     """
+    if fit.kind.family != "gaussian" or fit.kind.link != "identity":
+        told = f"a {fit.kind.family} model with link {fit.kind.link} has no such estimate within groups to compare with"
+        raise InvalidArgument(f"{told}; {MUNDLAK}")
     if [block.terms for block in fit.varcorr] != [("(Intercept)",)]:
         raise InvalidArgument(f"the random part is not one random intercept, as Hausman's test has it; {MUNDLAK}")
     with time_limit(timeout):

@@ -30,7 +30,7 @@ ALIKE = "lme4 would take it for another pair of levels with the same text; renam
 @once
 def columns_of_fit(fit: KeptFit) -> Mapping[str, Value]:
     """The columns of the fit's data, as R has them."""
-    return columns.encode_table(fit.spec.data, fit.spec.parsed).columns
+    return columns.encode_table(fit.spec.data, fit.spec.parsed, fit.spec.kind).columns
 
 
 def rows_of_fit(fit: KeptFit, na_action: str = "pass") -> tuple[pd.Index, Places]:

@@ -15,6 +15,7 @@ STARS = (0.001, "***"), (0.01, "**"), (0.05, "*")
 BELOW: dict[str, Callable[[str], str]] = {
     "std_error": lambda text: f"({text})",
     "t_value": lambda text: f"t = {text}",
+    "z_value": lambda text: f"z = {text}",
 }
 
 

@@ -13,7 +13,7 @@ from lmerbridge.models.extract import variances
 from lmerbridge.models.infer import anova
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.tidy.tidy import Interval, Scale
-from lmerbridge.results import CovarianceBlock, Fit, VarCorr
+from lmerbridge.results import CovarianceBlock, Fit, GlmNumbers, VarCorr
 
 Key: TypeAlias = tuple[str, str, str]
 FIXED, RANDOM, OF_FIT = SECTIONS = "Fixed effects", "Random effects", "Fit"
@@ -25,15 +25,15 @@ GOODNESS: dict[str, Callable[[Fit], float]] = {  # what tells of a fit as a whol
     "logLik": lambda fit: float(fit.loglik),
     "AIC": lambda fit: fit.aic,
     "BIC": lambda fit: fit.bic,
-    "ICC": lambda fit: variances.icc(fit).adjusted if isinstance(fit, KeptFit) else math.nan,
-    "R2 marginal": lambda fit: variances.r2(fit).marginal if isinstance(fit, KeptFit) else math.nan,
-    "R2 conditional": lambda fit: variances.r2(fit).conditional if isinstance(fit, KeptFit) else math.nan,
 }
+EXPLAINED = ("ICC", "R2 marginal", "R2 conditional")
 
 
 def column(fit: Fit, fixed: pd.DataFrame, statistics: Sequence[str], scales: Scale) -> dict[Key, float]:
     """Return the numbers of a fit, with the table of its fixed effects from `fixed_effects`."""
-    of_fit = {name: float(value(fit)) for name, value in GOODNESS.items()}
+    shares = variances.explained(fit) if isinstance(fit, KeptFit) else (math.nan,) * len(EXPLAINED)
+    own = {name: value for name, value in GOODNESS.items() if not (name == "REML" and isinstance(fit, GlmNumbers))}
+    of_fit = {name: float(value(fit)) for name, value in own.items()} | dict(zip(EXPLAINED, shares, strict=True))
     levels = {f"{LEVELS}{modes.group}": float(len(modes.levels)) for modes in fit.modes}
     return {
         **{(FIXED, *key): value for key, value in _of_terms(fixed, statistics)},
@@ -51,7 +51,8 @@ def rank(key: Key) -> tuple[int, int]:
 
 def fixed_effects(fit: Fit, level: float, ddf: Ddf) -> pd.DataFrame:
     """Return the table of fixed effects with intervals, under names that are no two the same."""
-    found = anova.summary(fit, ddf).coefficients if isinstance(fit, KeptFit) and ddf != "lme4" else fit.coefficients
+    asked = ddf != "lme4" and not isinstance(fit, GlmNumbers)
+    found = anova.summary(fit, ddf).coefficients if asked and isinstance(fit, KeptFit) else fit.coefficients
     return Interval(level, "Wald", 0, None).around(found.set_axis(_numbered(fit.terms), axis=0))
 
 
@@ -64,7 +65,8 @@ def _of_terms(fixed: pd.DataFrame, statistics: Sequence[str]) -> Iterator[tuple[
     for term in fixed.index:
         for name in (ESTIMATE, *statistics):
             for each in ("conf_low", "conf_high") if name == "conf_int" else (name,):
-                yield (term, each), float(fixed.loc[term, each])
+                if each in fixed.columns:  # models have t values or z values
+                    yield (term, each), float(fixed.loc[term, each])
 
 
 def _of_variances(varcorr: VarCorr, scales: Scale) -> Iterator[tuple[str, float]]:

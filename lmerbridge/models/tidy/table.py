@@ -17,12 +17,13 @@ from lmerbridge.models.tidy.cells import cells, mark
 from lmerbridge.models.tidy.tidy import Scale
 from lmerbridge.results import Fit, shown
 
-Statistic: TypeAlias = Literal["std_error", "conf_int", "p_value", "t_value"]
+Statistic: TypeAlias = Literal["std_error", "conf_int", "p_value", "t_value", "z_value"]
 OF_STATISTIC = {
     "std_error": "Standard errors are in parentheses.",
     "conf_int": "{level:.4g}% confidence intervals are in brackets.",
     "p_value": "P-values are below the estimates.",
     "t_value": "T-values are below the estimates.",
+    "z_value": "Z-values are below the estimates.",
 }
 DIGITS = 15  # decimals that a double may have
 OF_DDF = "Degrees of freedom are by {ddf}."
@@ -131,13 +132,13 @@ def model_table(
         Of lme4, or of any engine where no degrees of freedom are asked for.
     names : sequence of str, optional
         What to call the models. The default is (1), (2) and so on.
-    statistic : {"std_error", "conf_int", "p_value", "t_value"}, or a sequence of these
-        What stands below each estimate; an empty sequence is nothing.
+    statistic : {"std_error", "conf_int", "p_value", "t_value", "z_value"}, or a sequence of these
+        What stands below each estimate; an empty sequence is nothing. Generalized models have z values.
     level : float
         Confidence level of the intervals by standard errors, between 0 and 1.
     ddf : {"lme4", "Satterthwaite", "Kenward-Roger"}
         Method for the degrees of freedom of intervals and p-values. "lme4" has none: intervals are by the normal
-        distribution, and there are no p-values.
+        distribution, and there are no p-values. Generalized models have neither method, but Wald's z tests.
     stars : bool
         Whether p-values below 0.05, 0.01 and 0.001 are marked.
     scales : {"sdcor", "vcov"}
@@ -176,7 +177,7 @@ def model_table(
     return ModelTable(
         frame=frame,
         cells=cells(frame, marks, digits),
-        notes=tuple(_notes(fits, asked, level, ddf, stars)),
+        notes=(*_notes(fits, asked, level, ddf, stars), *_scales(fits, called)),
         formulas=tuple(fit.formula for fit in fits),
     )
 
@@ -199,7 +200,11 @@ def _check(fits: Sequence[object], statistics: Sequence[str], ddf: str, stars: b
             raise InvalidArgument(
                 f"ddf is {ddf!r}, and a fit of {fit.engine} has no degrees of freedom; leave ddf out."
             )
-    if ddf == "lme4" and (stars or "p_value" in statistics):
+    had = {fit.kind.statistic for fit in fits if isinstance(fit, Fit)}
+    if lacking := {"t_value", "z_value"} & {*statistics} - had:
+        told = f"no fit has a {lacking.pop()}"
+        raise InvalidArgument(f"statistic is {statistics!r}, and {told}; {', '.join(sorted(had))} is expected.")
+    if ddf == "lme4" and "t_value" in had and (stars or "p_value" in statistics):
         raise InvalidArgument("p-values need degrees of freedom; ddf='Satterthwaite' or 'Kenward-Roger' is expected.")
     if not 0 <= digits <= DIGITS:
         raise InvalidArgument(f"digits is {digits}; a whole number from 0 to {DIGITS} is expected.")
@@ -215,7 +220,8 @@ def _names(names: Sequence[str] | None, count: int) -> list[str]:
 def _notes(fits: Sequence[Fit], statistics: Sequence[str], level: float, ddf: str, stars: bool) -> Iterator[str]:
     """Yield what a reader is to know of the numbers."""
     yield from (OF_STATISTIC[name].format(level=100 * level) for name in statistics)
-    if ddf != "lme4" and (stars or {"conf_int", "p_value"} & {*statistics}):
+    linear = any(fit.kind.statistic == "t_value" for fit in fits)
+    if ddf != "lme4" and linear and (stars or {"conf_int", "p_value"} & {*statistics}):
         yield OF_DDF.format(ddf=ddf)
     if stars:
         yield OF_STARS
@@ -225,3 +231,10 @@ def _notes(fits: Sequence[Fit], statistics: Sequence[str], level: float, ddf: st
         yield OF_RESPONSES
     if len({fit.nobs for fit in fits}) > 1:
         yield OF_ROWS
+
+
+def _scales(fits: Sequence[Fit], names: Sequence[str]) -> Iterator[str]:
+    """Yield the scale of each model whose scale is not that of the response."""
+    for fit, name in zip(fits, names, strict=True):
+        if fit.kind.link != "identity":
+            yield f"{name} is a {fit.kind.family} model, on the scale of the link {fit.kind.link}."
