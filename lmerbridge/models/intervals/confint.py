@@ -12,11 +12,8 @@ from lmerbridge.errors import InvalidArgument, KnownDefectWarning, RError
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
-from lmerbridge.models.intervals.parameters import Which, interval_table, quantiles_of
-from lmerbridge.models.intervals.profile import Profile
 from lmerbridge.models.kept import KeptFit, ask, model_of
-from lmerbridge.models.resample import bootci
-from lmerbridge.models.resample.bootstrap import bootstrap
+from lmerbridge.models.resample import bootci, bootstrap
 from lmerbridge.parallel import progress_bar
 from lmerbridge.results import Array, labels
 
@@ -33,7 +30,7 @@ Method: TypeAlias = Literal["profile", "Wald", "boot"]
 
 def confint(
     fit: KeptFit,
-    parm: Which = None,
+    parm: parameters.Which = None,
     level: float = 0.95,
     method: Method = "profile",
     *,
@@ -88,16 +85,16 @@ def confint(
           conf_low  conf_high
     Days     7.438     13.497
     """
-    quantiles = quantiles_of(level)
+    quantiles = parameters.quantiles_of(level)
     chosen = parameters.select_parameters(fit, parm)
     names = [*chosen.index]
     match method:
         case "Wald":
-            return interval_table(chosen, _wald(fit, quantiles).loc[names], method)
+            return parameters.interval_table(chosen, _wald(fit, quantiles).loc[names], method)
         case "profile":
             return profile(fit, names, progress=progress, timeout=timeout).confint(level=level)
-    made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
-    return interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
+    made = bootstrap.bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
+    return parameters.interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
 
 
 def _wald(fit: KeptFit, quantiles: Array) -> pd.DataFrame:
@@ -107,7 +104,7 @@ def _wald(fit: KeptFit, quantiles: Array) -> pd.DataFrame:
 
 def profile(
     fit: KeptFit,
-    which: Which = None,
+    which: parameters.Which = None,
     *,
     alpha_max: float = 0.01,
     max_points: int = 100,
@@ -119,7 +116,7 @@ def profile(
     prof_scale: profiles.Scale = "sdcor",
     progress: bool | None = None,
     timeout: float | None = None,
-) -> Profile:
+) -> profiles.Profile:
     """Profile of the likelihood: R's ``profile``.
 
     It takes one or two fits for each of some 20 points per parameter. It is always of maximum likelihood: a REML fit

@@ -20,7 +20,6 @@ from lmerbridge.drawing import (
 )
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.diagnose import residuals
-from lmerbridge.models.diagnose.residuals import ResidualType
 from lmerbridge.models.extract import estimates
 from lmerbridge.models.kept import KeptFit
 
@@ -32,7 +31,7 @@ QUANTILES = "standard normal quantiles"
 
 
 def plot_residuals(
-    fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = False
+    fit: KeptFit, ax: Axes | None = None, *, type: residuals.ResidualType = "pearson", scaled: bool = False
 ) -> Axes:
     """Residuals against fitted values: R's ``plot(fit)``.
 
@@ -61,7 +60,9 @@ def plot_residuals(
     return ax
 
 
-def plot_qq(fit: KeptFit, ax: Axes | None = None, *, type: ResidualType = "pearson", scaled: bool = True) -> Axes:
+def plot_qq(
+    fit: KeptFit, ax: Axes | None = None, *, type: residuals.ResidualType = "pearson", scaled: bool = True
+) -> Axes:
     """Residuals against normal quantiles: R's ``qqmath(fit)``.
 
     The arguments are those of `plot_residuals`.
