@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import frame_from_r, host, notices, time_limit
 from lmerbridge.errors import InvalidArgument, RError
-from lmerbridge.inputs import check_signature
-from lmerbridge.inputs.hints import nearest
+from lmerbridge.inputs import check_signature, nearest
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._]*", re.ASCII)
 SIXTEENS = np.arange(0, 64, 16, dtype=np.uint64)  # where the four numbers of 16 bits in one of 64 begin

@@ -5,7 +5,7 @@ from lmerbridge.inputs.control import OPTIMIZERS, GlmerControl, LmerControl, Nlm
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.glmerspec import GlmerNbSpec, GlmerSpec
-from lmerbridge.inputs.hints import ATTRIBUTES, OF_GLMER, OF_NLMER, hint_of_argument, unknown_name
+from lmerbridge.inputs.hints import ATTRIBUTES, OF_GLMER, OF_NLMER, hint_of_argument, nearest, unknown_name
 from lmerbridge.inputs.nlmerspec import NlmerSpec
 from lmerbridge.inputs.signature import check_fields, check_keywords, check_methods, check_signature
 from lmerbridge.inputs.spec import (
@@ -53,6 +53,7 @@ __all__ = [
     "document",
     "draw_seed",
     "hint_of_argument",
+    "nearest",
     "pandas_frame",
     "parse_json",
     "read_table",

@@ -17,9 +17,7 @@ from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.models import LmerFit, fit_spec
-from lmerbridge.parity import align, process, reference
-from lmerbridge.parity.quantities import kind_of
-from lmerbridge.parity.reference import KnownModel, KnownNumber
+from lmerbridge.parity import align, process, quantities, reference
 from lmerbridge.results import Design, Fit
 
 DOUBLE = 15  # decimal digits that every double keeps
@@ -87,33 +85,33 @@ def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
     return min(float(digits), -math.log10(error)) if math.isfinite(error) else math.nan
 
 
-def _scores(model: KnownModel, engine: str, timeout: float | None) -> Iterator[DigitRow]:
+def _scores(model: reference.KnownModel, engine: str, timeout: float | None) -> Iterator[DigitRow]:
     try:
         found = process.call_apart(_quantities, model, engine, seconds=timeout)
     except Exception:  # an engine is anybody's code, and no number is its result
         found = {}
     for number in model.numbers:
-        if kind_of(number.quantity) in _table()["floors"]:
+        if quantities.kind_of(number.quantity) in _table()["floors"]:
             digits = _digits(number, found)
             yield DigitRow(model.case, engine, number.quantity, digits, _floor(model.case, number))
 
 
-def _digits(number: KnownNumber, found: dict[str, float]) -> float:
+def _digits(number: reference.KnownNumber, found: dict[str, float]) -> float:
     value = found.get(number.quantity, math.nan)
     if number.value == 0:
         return lre(value / (found.get("sigma2") or math.nan), 0.0)
     return lre(value, number.value, min(number.digits, DOUBLE))
 
 
-def _floor(case: str, number: KnownNumber) -> float:
-    kind = kind_of(number.quantity) if number.value else "zero"
+def _floor(case: str, number: reference.KnownNumber) -> float:
+    kind = quantities.kind_of(number.quantity) if number.value else "zero"
     for exception in _table()["exception"]:
         if fnmatchcase(case, exception["case"]) and kind in exception["quantities"]:
             return float(exception["floor"])
     return float(_table()["floors"][kind])
 
 
-def _quantities(model: KnownModel, engine: str) -> dict[str, float]:
+def _quantities(model: reference.KnownModel, engine: str) -> dict[str, float]:
     spec, lme4 = _lme4_fit(model)
     fitter, design = find(engine), lme4.design()
     fit = fit_with(fitter, replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
@@ -130,7 +128,7 @@ def _recoding(design: Design, fit: Fit) -> align.Recoding:
 
 
 @lru_cache(maxsize=1)
-def _lme4_fit(model: KnownModel) -> tuple[Spec, LmerFit]:
+def _lme4_fit(model: reference.KnownModel) -> tuple[Spec, LmerFit]:
     spec = model.spec()
     return spec, fit_spec(LmerFit, spec)
 

@@ -15,9 +15,7 @@ from lmerbridge.errors import EngineFailed, InvalidArgument
 from lmerbridge.models import KeptFit
 from lmerbridge.parity import align, sparse
 from lmerbridge.parity import criterion as criteria
-from lmerbridge.parity.criterion import Criterion
 from lmerbridge.parity.quantities import Comparer, QuantityRow
-from lmerbridge.parity.sparse import Objective, Solution, rms
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import AT_LIMIT, Code
 from lmerbridge.results import Array, Design, Fit, covariance
@@ -151,21 +149,21 @@ class Trial:
         return np.array([self.reference.theta, self.candidate.theta])
 
     @cached_property
-    def objective(self) -> Objective:
+    def objective(self) -> sparse.Objective:
         """The sparse objective on the reference's design, which needs no R."""
-        objective: type[Objective] = getattr(sparse, self.reference.kind.objective)
+        objective: type[sparse.Objective] = getattr(sparse, self.reference.kind.objective)
         return self.once("objective", lambda: objective(self.design, self.reference.reml))
 
     @cached_property
-    def criterion(self) -> Criterion:
+    def criterion(self) -> criteria.Criterion:
         """The common objective: lme4's own where there is an R."""
         return self.once("criterion", lambda: criteria.Remembered(self._common()))
 
-    def _common(self) -> Criterion:
+    def _common(self) -> criteria.Criterion:
         fit = self.reference
         if not isinstance(fit, KeptFit):
             return criteria.SparseCriterion(self.objective)
-        in_r: Callable[[KeptFit], Criterion] = getattr(criteria, fit.kind.criterion)
+        in_r: Callable[[KeptFit], criteria.Criterion] = getattr(criteria, fit.kind.criterion)
         return in_r(fit)
 
     @cached_property
@@ -211,7 +209,7 @@ class Trial:
     def lost(self, theta: Array) -> float:
         """Relative rounding of an engine that inverts a covariance: the largest condition, each column by its size."""
         factors = covariance.split(theta, self.design.widths)
-        scaled = [rms(term)[:, None] * t for term, t in zip(self.design.random, factors, strict=True)]
+        scaled = [sparse.rms(term)[:, None] * t for term, t in zip(self.design.random, factors, strict=True)]
         condition = max((float(np.linalg.cond(t)) ** 2 for t in scaled if np.any(t)), default=1.0)
         return min(float(np.finfo(float).eps) * condition, LOST)
 
@@ -271,7 +269,7 @@ class Trial:
         return bool(line.max() - self.minimum < self.profile.flat)
 
     @cached_property
-    def solution(self) -> Solution:
+    def solution(self) -> sparse.Solution:
         """Everything the common code makes of the candidate's theta."""
         return self.objective.at(self.thetas[1])
 
@@ -287,7 +285,7 @@ class Trial:
         return {
             name: float(unit)
             for block, term in zip(varcorr, self.design.random, strict=True)
-            for name, unit in zip(varcorr.names_in(block), rms(term), strict=True)
+            for name, unit in zip(varcorr.names_in(block), sparse.rms(term), strict=True)
         }
 
 

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 
 from lmerbridge.models import LmerFit, fit_spec
-from lmerbridge.parity import reference
-from lmerbridge.parity.accuracy import DOUBLE, lre
+from lmerbridge.parity import accuracy, reference
 from lmerbridge.parity.quantities import kind_of
-from lmerbridge.parity.reference import KnownModel, KnownNumber
 
 TIGHT = {"optimizer": "bobyqa", "optCtrl": {"rhoend": 1e-9, "maxfun": 100_000}}  # theta to the noise of the criterion
 
@@ -73,7 +71,7 @@ def exclusion(quantity: str) -> str:
     return next((entry["reason"] for entry in _table()["uncovered"] if kind in entry["quantities"]), "")
 
 
-def _printed_numbers(model: KnownModel) -> Iterator[Printed]:
+def _printed_numbers(model: reference.KnownModel) -> Iterator[Printed]:
     numbers = [number for number in model.numbers if not exclusion(number.quantity)]
     if numbers:
         spec = model.spec()
@@ -82,19 +80,19 @@ def _printed_numbers(model: KnownModel) -> Iterator[Printed]:
             yield _row(model.case, number, [quantities.get(number.quantity, math.nan) for quantities in told])
 
 
-def _row(case: str, number: KnownNumber, found: list[float]) -> Printed:
+def _row(case: str, number: reference.KnownNumber, found: list[float]) -> Printed:
     best = min(found, key=lambda value: abs(value - number.value))
-    digits = lre(best, number.value)
+    digits = accuracy.lre(best, number.value)
     reproduced = any(_reproduces(value, number) for value in found)
     row = Printed(case, number.source, number.quantity, number.value, best, reproduced, digits)
     return row if reproduced else replace(row, reason=_reason(row))
 
 
-def _reproduces(found: float, number: KnownNumber) -> bool:
+def _reproduces(found: float, number: reference.KnownNumber) -> bool:
     most = _table()["most"]
     known = most.get(kind_of(number.quantity), most["other"])
-    rounded = float(f"{found:.{min(number.digits, DOUBLE)}g}") == float(f"{number.value:.{DOUBLE}g}")
-    return rounded or (number.digits > known and lre(found, number.value) >= known)
+    rounded = float(f"{found:.{min(number.digits, accuracy.DOUBLE)}g}") == float(f"{number.value:.{accuracy.DOUBLE}g}")
+    return rounded or (number.digits > known and accuracy.lre(found, number.value) >= known)
 
 
 def _reason(row: Printed) -> str:
@@ -105,7 +103,7 @@ def _reason(row: Printed) -> str:
     return ""
 
 
-def _quantities(fit: LmerFit, numbers: Iterable[KnownNumber]) -> dict[str, float]:
+def _quantities(fit: LmerFit, numbers: Iterable[reference.KnownNumber]) -> dict[str, float]:
     """Everything of a fit that was printed by somebody, under its name there."""
     error = fit.std_errors
     pairs = [(i, j, f"[{a},{b}]") for i, a in enumerate(fit.terms) for j, b in enumerate(fit.terms)]

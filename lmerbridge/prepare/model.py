@@ -14,12 +14,11 @@ from lmerbridge.bridge import Value, columns, fitness, refusals
 from lmerbridge.errors import UnfitData, amount
 from lmerbridge.formula import Bar, Call, Constant, Name, Node, Terms, deparse, expand, walk
 from lmerbridge.inputs import Spec
-from lmerbridge.prepare.coding import CodedVariable, Columns, dependent_columns, design_columns
-from lmerbridge.prepare.columns import cells_of, first_few
-from lmerbridge.prepare.variables import code, is_absent, value_of
+from lmerbridge.prepare import coding, variables
+from lmerbridge.prepare import columns as table_columns
 from lmerbridge.translate import LOGICAL, Variable, as_factor, variable_of
 
-Design: TypeAlias = "list[tuple[str, Columns | None]]"
+Design: TypeAlias = "list[tuple[str, coding.Columns | None]]"
 LARGE = 2e7  # numbers of a matrix whose rank is not looked at
 RATIO = 1e3  # of two columns' standard deviations, beyond which lme4 warns
 FEW = 5  # levels, from which a variance can be estimated at all well
@@ -43,7 +42,7 @@ class Model:
         self.sent: dict[str, Value] = dict(columns.encode_table(spec.data, self.formula).columns)
         self.have: dict[str, Variable] = {name: variable_of(value) for name, value in self.sent.items()}
         nodes = (self.formula.response, *self.formula.design_variables)
-        self.values = {deparse(node): value_of(node, self.have) for node in nodes}
+        self.values = {deparse(node): variables.value_of(node, self.have) for node in nodes}
 
     @cached_property
     def complete(self) -> NDArray[np.bool_]:
@@ -51,7 +50,7 @@ class Model:
         formula, spec = self.formula, self.spec
         groups = [node for bar in formula.random for node in bar.group]
         nodes = [formula.response, *formula.design_variables, *groups, *formula.terms.offsets]
-        absent = [is_absent(node, value_of(node, self.have), self.have) for node in nodes]
+        absent = [variables.is_absent(node, variables.value_of(node, self.have), self.have) for node in nodes]
         given = [spec.per_row("weights"), spec.per_row("offset")]
         absent += [each.isna().to_numpy() for each in given if each is not None]
         return np.asarray(~np.any(absent, axis=0), bool)
@@ -72,13 +71,14 @@ class Model:
         """Return R's columns of each term, None where a variable of it is R's alone."""
         nodes = {deparse(node): node for each in terms.products for node in each}
         coded = {
-            label: code(node, self.values[label], self.spec.contrasts or {}, self.rows) for label, node in nodes.items()
+            label: variables.code(node, self.values[label], self.spec.contrasts or {}, self.rows)
+            for label, node in nodes.items()
         }
-        known = {label: each or CodedVariable({f"{label}?": None}) for label, each in coded.items()}
+        known = {label: each or coding.CodedVariable({f"{label}?": None}) for label, each in coded.items()}
         unknown = {label for label, each in coded.items() if each is None}
         products = [{deparse(node) for node in each} for each in terms.products]
         names = [set[str]()] * terms.intercept + products
-        found = design_columns(terms, known, len(self.rows))
+        found = coding.design_columns(terms, known, len(self.rows))
         return [(term, None if of & unknown else each) for of, (term, each) in zip(names, found, strict=True)]
 
     @cached_property
@@ -93,9 +93,9 @@ class Model:
         return table.astype(dict.fromkeys(("levels", "min", "max"), int))
 
     def _sizes(self, bar: Bar) -> NDArray[np.int64]:
-        values = [value_of(node, self.have) for node in bar.group]
+        values = [variables.value_of(node, self.have) for node in bar.group]
         none = np.zeros(len(self.spec.data), np.int64)
-        return cells_of([(none if v is None else as_factor(v).codes)[self.rows] for v in values])[2]
+        return table_columns.cells_of([(none if v is None else as_factor(v).codes)[self.rows] for v in values])[2]
 
     def refusals(self, widths: Sequence[tuple[Bar, int | None]], beta: int | None) -> Iterator[str]:
         """Yield what lmer refuses, by the number of columns of each random term and of fixed effects."""
@@ -115,7 +115,7 @@ class Model:
             if repr(label) not in told and isinstance(values, pd.Categorical) and self._has_one_level(values):
                 yield f"{label}: {refusals.CONTRASTS}."
         if infinite := [label for label, values in self.values.items() if self._is_infinite(values)]:
-            yield f"{first_few(infinite)}: {refusals.FINITE}."
+            yield f"{table_columns.first_few(infinite)}: {refusals.FINITE}."
         elif beta is not None and beta >= len(self.rows) and not told:
             yield f"{beta} fixed effects of {amount(len(self.rows), 'row')} fit any response exactly; leave terms out."
         for bar, width in widths:
@@ -147,7 +147,7 @@ class Model:
         calls = dict.fromkeys(n for node in self.formula.design_variables for n in walk(node) if isinstance(n, Call))
         for call in calls:
             raw = any(name == "raw" and arg in (Constant("TRUE"), Constant("T")) for name, arg in _named(call))
-            if call.function == "poly" and not raw and is_absent(call, None, self.have).any():
+            if call.function == "poly" and not raw and variables.is_absent(call, None, self.have).any():
                 yield f"{deparse(call)} of a column that lacks values is an error in R; drop those rows from the data."
 
     def notes(
@@ -162,7 +162,7 @@ class Model:
             yield f"{len(self.lacking)} of {inside} {lack} a value{f' ({where})' * bool(where)}, and will be left out."
         yield from columns.describe_text(self.spec.data, self.formula)
         if dropped:
-            yield f"{first_few(dropped)}: combinations of the other columns of X, which lme4 leaves out."
+            yield f"{table_columns.first_few(dropped)}: combinations of the other columns of X, which lme4 leaves out."
         if x is None:
             yield "a variable of the fixed part is one that only R computes; the columns of X are not counted."
         elif scale := _scale(x, dropped):
@@ -186,7 +186,8 @@ class Model:
 
 def dropped_columns(x: dict[str, Any]) -> list[str]:
     """Return the columns that lme4 leaves out, none where values are unknown or too many."""
-    return [] if not all(map(_is_finite, x.values())) or sum(map(len, x.values())) > LARGE else dependent_columns(x)
+    unknown = not all(map(_is_finite, x.values())) or sum(map(len, x.values())) > LARGE
+    return [] if unknown else coding.dependent_columns(x)
 
 
 def _is_finite(values: NDArray[np.float64] | None) -> bool:

@@ -12,8 +12,7 @@ import pandas as pd
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import CONTRASTS, Call, Constant, Name, Node, Number, String, deparse, fold, tree_names
-from lmerbridge.prepare.coding import CodedVariable, code_factor, code_numbers
-from lmerbridge.prepare.factors import MAKERS, constant
+from lmerbridge.prepare import coding, factors
 from lmerbridge.translate import LOGICAL, Variable, as_factor, as_number, evaluate, make_factor
 
 
@@ -68,10 +67,12 @@ def value_of(node: Node, have: Mapping[str, Variable]) -> Variable | None:
         if not isinstance(node, Call):
             return node
         name = f" {deparse(node)}"
-        if node.function in MAKERS and len(args) > 1 and node.names[0] is None:
-            given = [constant(arg) for arg, key in zip(args[1:], node.names[1:], strict=True) if not key]
-            named = {key.replace(".", "_"): constant(arg) for arg, key in zip(args, node.names, strict=True) if key}
-            known[name] = MAKERS[node.function](evaluate(args[0], known), *given, **named)
+        if node.function in factors.MAKERS and len(args) > 1 and node.names[0] is None:
+            given = [factors.constant(arg) for arg, key in zip(args[1:], node.names[1:], strict=True) if not key]
+            named = {
+                key.replace(".", "_"): factors.constant(arg) for arg, key in zip(args, node.names, strict=True) if key
+            }
+            known[name] = factors.MAKERS[node.function](evaluate(args[0], known), *given, **named)
         elif node.function in COMPUTED and not any(node.names):
             known[name] = COMPUTED[node.function](*(evaluate(arg, known) for arg in args))
         else:
@@ -99,18 +100,18 @@ def is_absent(node: Node, value: Variable | None, have: Mapping[str, Variable]) 
     return np.isnan(value).reshape(len(value), -1).any(axis=1)
 
 
-def code(node: Node, value: Variable | None, contrasts: Mapping[str, Any], rows: Any) -> CodedVariable | None:  # noqa: ANN401
+def code(node: Node, value: Variable | None, contrasts: Mapping[str, Any], rows: Any) -> coding.CodedVariable | None:  # noqa: ANN401
     """Return the columns of a variable over the rows used, None where only R knows how many there are."""
     label = deparse(node)
     if value is None:
         suffixes = _suffixes(node)
-        return None if suffixes is None else CodedVariable({f"{label}{suffix}": None for suffix in suffixes})
+        return None if suffixes is None else coding.CodedVariable({f"{label}{suffix}": None for suffix in suffixes})
     taken = value[rows]
     if not isinstance(taken, pd.Categorical):
-        return code_numbers(label, taken)
+        return coding.code_numbers(label, taken)
     factor = taken if tuple(taken.categories) == LOGICAL else as_factor(taken)
     name = node.name if isinstance(node, Name) else label
-    return code_factor(label, factor, contrasts.get(name, _own_contrasts(node)))
+    return coding.code_factor(label, factor, contrasts.get(name, _own_contrasts(node)))
 
 
 def _own_contrasts(node: Node) -> str | None:

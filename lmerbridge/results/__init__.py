@@ -2,7 +2,7 @@
 
 from lmerbridge.errors import Condition
 from lmerbridge.results.block import CovarianceBlock, labels
-from lmerbridge.results.covariance import SINGULAR, Array, triangle
+from lmerbridge.results.covariance import SINGULAR, Array, join, split, triangle
 from lmerbridge.results.design import Design, RandomTerm
 from lmerbridge.results.display import shown
 from lmerbridge.results.family import Family, read_family
@@ -35,9 +35,11 @@ __all__ = [
     "Tables",
     "VarCorr",
     "glmm",
+    "join",
     "labels",
     "long_table",
     "read_family",
     "shown",
+    "split",
     "triangle",
 ]

@@ -94,8 +94,8 @@ class VarCorr:
         str
             Of each term its standard deviation, and the range of the levels where it has a fixed effect; of each two
             terms their correlation; and the residual, where the model has one. What is at a limit is said to be. A
-            range is of levels at zero of what the fixed effect interacts with. Terms that the fixed part codes otherwise
-            have none, as in ``f + (0 + f | g)``. Of a generalized model the scale of the numbers is told.
+            range is of levels at zero of what the fixed effect interacts with. Terms that the fixed part codes in
+            another way have none, as in ``f + (0 + f | g)``. Of a generalized model the scale of the numbers is told.
 
         Raises
         ------

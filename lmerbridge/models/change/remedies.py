@@ -1,4 +1,4 @@
-"""wording.Remedies for a fit that did not converge or is singular: each tried, and shown."""
+"""Remedies for a fit that did not converge or is singular: each tried, and shown."""
 
 from __future__ import annotations
 

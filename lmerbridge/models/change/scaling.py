@@ -14,8 +14,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from lmerbridge.errors import MissingColumns
 from lmerbridge.formula import Call, Node, tree_names, walk
 from lmerbridge.inputs import Spec
-from lmerbridge.results import Array, CovarianceBlock, Design, Fit, RandomTerm, VarCorr, labels, shown
-from lmerbridge.results.covariance import join, split
+from lmerbridge.results import Array, CovarianceBlock, Design, Fit, RandomTerm, VarCorr, join, labels, shown, split
 
 if TYPE_CHECKING:
     from lmerbridge.formula import Formula

@@ -15,7 +15,6 @@ from lmerbridge.errors import RError, TimedOut
 from lmerbridge.models.diagnose.influence import Refit, Without
 from lmerbridge.models.kept import KeptFit, model_of
 from lmerbridge.models.resample.refits import SharedFit
-from lmerbridge.parallel import progress_bar
 from lmerbridge.results import Condition
 
 PIECES = 4  # per process, so that a bar moves
@@ -30,7 +29,7 @@ def refit_without_each(
     ``codes`` has the number of its row or level for each row of the data.
     """
     found: list[Without] = []
-    with progress_bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
+    with parallel.progress_bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
         processes, until = effective_n_jobs(jobs), time.time() + current.get().remaining
         pieces = np.array_split(np.arange(n), n if processes == 1 else min(n, PIECES * processes))
         run, shared = Parallel(n_jobs=jobs, return_as="generator", batch_size=1), SharedFit(fit)

@@ -11,8 +11,7 @@ import pandas as pd
 
 from lmerbridge.bridge import object_from_r
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.models.extract import getme
-from lmerbridge.models.extract.pca import PCA
+from lmerbridge.models.extract import getme, pca
 from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.results import Array, Tables, VarCorr, labels, shown
 
@@ -164,7 +163,7 @@ def varcorr_text(fit: KeptFit, *, comp: tuple[Literal["Variance", "Std.Dev."], .
     return "\n".join(call_on(fit, "varcorr_text", comp=list(comp))["text"])
 
 
-def re_pca(fit: KeptFit) -> dict[str, PCA]:
+def re_pca(fit: KeptFit) -> dict[str, pca.PCA]:
     """Principal components of the random effects, by grouping factor, as ``lme4::rePCA``.
 
     Examples
@@ -174,7 +173,7 @@ def re_pca(fit: KeptFit) -> dict[str, PCA]:
     """
     found: dict[str, dict[str, Array]] = object_from_r(call_on(fit, "re_pca"))
     terms = {m.group: m.terms for m in fit.modes}
-    return {name: PCA(name, terms[name], pca["sdev"], pca["rotation"]) for name, pca in found.items()}
+    return {name: pca.PCA(name, terms[name], each["sdev"], each["rotation"]) for name, each in found.items()}
 
 
 def _positive(sigma: float) -> float:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import NA_INTEGER, lme4_has, need, object_from_r
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.extract import internals
-from lmerbridge.models.extract.internals import Cholesky, DevComp, DevianceFunction, MEParts
 from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.results import Array, labels
 
@@ -48,13 +47,13 @@ def get_me(fit: KeptFit, name: Literal["flist"]) -> dict[str, pd.Series]: ...
 @overload
 def get_me(fit: KeptFit, name: Literal["cnms"]) -> dict[str, tuple[str, ...]]: ...
 @overload
-def get_me(fit: KeptFit, name: Literal["L"]) -> Cholesky: ...
+def get_me(fit: KeptFit, name: Literal["L"]) -> internals.Cholesky: ...
 @overload
-def get_me(fit: KeptFit, name: Literal["devcomp"]) -> DevComp: ...
+def get_me(fit: KeptFit, name: Literal["devcomp"]) -> internals.DevComp: ...
 @overload
-def get_me(fit: KeptFit, name: Literal["devfun"]) -> DevianceFunction: ...
+def get_me(fit: KeptFit, name: Literal["devfun"]) -> internals.DevianceFunction: ...
 @overload
-def get_me(fit: KeptFit, name: Literal["ALL"]) -> MEParts: ...
+def get_me(fit: KeptFit, name: Literal["ALL"]) -> internals.MEParts: ...
 @overload
 def get_me(fit: KeptFit, name: list[str] | tuple[str, ...]) -> dict[str, Any]: ...
 
@@ -124,13 +123,13 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
 
 
 def _check_name(name: object) -> None:
-    known = [field.name for field in fields(MEParts)]
+    known = [field.name for field in fields(internals.MEParts)]
     if not (isinstance(name, str) and name in ("ALL", *known)):
         expected = f"ALL or one of {', '.join(known)} is expected, or a list of such"
         raise InvalidArgument(f"get_me is asked for {name!r}; {expected}.")
 
 
-def me_parts(fit: KeptFit) -> MEParts:
+def me_parts(fit: KeptFit) -> internals.MEParts:
     """All of lme4's internal quantities of the model, as ``getME(fit, "ALL")``.
 
     Examples
@@ -139,8 +138,10 @@ def me_parts(fit: KeptFit) -> MEParts:
     >>> abs(parts.X @ parts.beta + parts.Z @ parts.b - parts.mu).max() < 1e-10
     np.True_
     """
-    names: list[Any] = [f.name for f in fields(MEParts) if f.name not in internals.NEWER or lme4_has("get_me_par")]
-    return MEParts(**{name: get_me(fit, name) for name in names})
+    names: list[Any] = [
+        f.name for f in fields(internals.MEParts) if f.name not in internals.NEWER or lme4_has("get_me_par")
+    ]
+    return internals.MEParts(**{name: get_me(fit, name) for name in names})
 
 
 MEMORY = (
@@ -149,7 +150,7 @@ MEMORY = (
 )
 
 
-def devfun(fit: KeptFit) -> DevianceFunction:
+def devfun(fit: KeptFit) -> internals.DevianceFunction:
     """lme4's objective as a function of theta, as ``getME(fit, "devfun")`` and ``as.function(fit)``.
 
     Examples
@@ -160,7 +161,7 @@ def devfun(fit: KeptFit) -> DevianceFunction:
     """
     if not fit.kind.objective:
         raise InvalidArgument(f"{MEMORY}.")
-    return DevianceFunction(get_me(fit, "theta"), get_me(fit, "lower"), fit.criterion, fit.reml, fit)
+    return internals.DevianceFunction(get_me(fit, "theta"), get_me(fit, "lower"), fit.criterion, fit.reml, fit)
 
 
 @once
@@ -219,6 +220,6 @@ READERS: dict[str, Reader] = {
     "Lind": lambda fit, value: value - 1,
     "mmList": _all_on_rows,
     "flist": _factors,
-    "devcomp": lambda fit, value: DevComp(value["cmp"], _nullable(value["dims"])),
-    "L": lambda fit, value: Cholesky(**value),
+    "devcomp": lambda fit, value: internals.DevComp(value["cmp"], _nullable(value["dims"])),
+    "L": lambda fit, value: internals.Cholesky(**value),
 }

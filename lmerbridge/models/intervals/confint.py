@@ -13,8 +13,7 @@ from lmerbridge.models.intervals import parameters
 from lmerbridge.models.intervals import profile as profiles
 from lmerbridge.models.intervals.devfun2 import Devfun2
 from lmerbridge.models.kept import KeptFit, ask, model_of
-from lmerbridge.models.resample import bootci
-from lmerbridge.models.resample.bootstrap import bootstrap
+from lmerbridge.models.resample import bootci, bootstrap
 from lmerbridge.parallel import progress_bar
 from lmerbridge.results import Array, labels
 
@@ -94,7 +93,7 @@ def confint(
             return parameters.interval_table(chosen, _wald(fit, quantiles).loc[names], method)
         case "profile":
             return profile(fit, names, progress=progress, timeout=timeout).confint(level=level)
-    made = bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
+    made = bootstrap.bootstrap(fit, nsim=nsim, seed=seed, jobs=jobs, progress=progress, timeout=timeout)
     return parameters.interval_table(chosen, made.confint(level, boot_type, names).loc[names], method)
 
 

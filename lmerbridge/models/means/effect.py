@@ -15,9 +15,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import deparse
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.means import emmeans
-from lmerbridge.models.means.methods import Names, name_list
-from lmerbridge.models.means.predictors import ALONG, Predictor, predictors_of
+from lmerbridge.models.means import emmeans, methods, predictors
 from lmerbridge.results import shown
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ class Effect:
 def effect(
     fit: KeptFit,
     x: str,
-    by: Names | None = None,
+    by: methods.Names | None = None,
     *,
     at: emmeans.At | None = None,
     ddf: emmeans.MeansDdf = "asymptotic",
@@ -157,8 +155,9 @@ def effect(
     0   0.0    251.41       6.82  inf    238.03     264.78
     1   9.0    345.61      14.63  inf    316.94     374.28
     """
-    known = predictors_of(fit)
-    (x,), by = name_list("x", x, list(known)), tuple(() if by is None else name_list("by", by, list(known)))
+    known = predictors.predictors_of(fit)
+    (x,) = methods.name_list("x", x, list(known))
+    by = tuple(() if by is None else methods.name_list("by", by, list(known)))
     if x in by:
         raise InvalidArgument(f"by is {by!r}, which names x; other columns are expected.")
     if dates := [name for name in (x, *by) if known[name].is_date]:
@@ -176,7 +175,7 @@ def effect(
 def plot_effect(
     fit: KeptFit,
     x: str,
-    by: Names | None = None,
+    by: methods.Names | None = None,
     ax: Axes | None = None,
     *,
     points: EffectPoints = "partial",
@@ -209,13 +208,15 @@ def plot_effect(
     return effect(fit, x, by, at=at, ddf=ddf, level=level, timeout=timeout).plot(ax, points=points)
 
 
-def _count(known: Mapping[str, Predictor], x: str, held: Mapping[str, Any]) -> int:
+def _count(known: Mapping[str, predictors.Predictor], x: str, held: Mapping[str, Any]) -> int:
     """Return at how many values of a number means are taken, so that emmeans' grid stays within its limit."""
     cells = prod(len(np.unique(each.used)) for name, each in known.items() if name != x and each.is_factor)
-    return int(np.clip(CELLS // (cells * prod(map(len, held.values()))), 2, ALONG))
+    return int(np.clip(CELLS // (cells * prod(map(len, held.values()))), 2, predictors.ALONG))
 
 
-def _points(fit: KeptFit, x: Predictor, by: Sequence[Predictor], frame: pd.DataFrame) -> pd.DataFrame:
+def _points(
+    fit: KeptFit, x: predictors.Predictor, by: Sequence[predictors.Predictor], frame: pd.DataFrame
+) -> pd.DataFrame:
     """Return the rows used beside the means: the nearest lines, and what is left over on these."""
     held = {each.name: np.unique(np.asarray(frame[each.name])) for each in by}
     found = pd.DataFrame({each.name: each.nearest(held[each.name]) for each in by}, fit._rows_index)
@@ -229,7 +230,7 @@ def _points(fit: KeptFit, x: Predictor, by: Sequence[Predictor], frame: pd.DataF
     return found.assign(partial=on_line + fit.residual_values, observed=observed)
 
 
-def _read(line: pd.DataFrame, x: Predictor, at: pd.Series) -> Any:  # noqa: ANN401
+def _read(line: pd.DataFrame, x: predictors.Predictor, at: pd.Series) -> Any:  # noqa: ANN401
     """Return a line's means at some values of the predictor, between two of them by a straight line."""
     if x.is_factor:
         return at.map(dict(zip(line[x.name].tolist(), line["estimate"], strict=True))).to_numpy(float)

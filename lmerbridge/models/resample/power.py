@@ -15,8 +15,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods, check_signature, draw_seed
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
-from lmerbridge.models.resample import refits
-from lmerbridge.models.resample.replicates import Replicate, call_user_function
+from lmerbridge.models.resample import refits, replicates
 from lmerbridge.results import Fit, shown
 
 if TYPE_CHECKING:
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
 from lmerbridge.bridge import Value, notices, time_limit
 from lmerbridge.models.predict import effects
 from lmerbridge.models.resample.groups import resize
-from lmerbridge.models.resample.refits import How
-from lmerbridge.models.resample.replicates import iterate_replicates
 from lmerbridge.results import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Test: TypeAlias = str | Callable[[Replicate], bool]
+Test: TypeAlias = str | Callable[[replicates.Replicate], bool]
 
 
 @check_methods
@@ -133,15 +130,15 @@ class PowerCurve:
         return f"Power along {self.along}\n\n{self.frame.to_string(index=False)}"
 
 
-def decide(test: Callable[[Replicate], bool], replicate: Replicate) -> bool:
+def decide(test: Callable[[replicates.Replicate], bool], replicate: replicates.Replicate) -> bool:
     """Return whether a user's test rejects."""
-    decision = call_user_function(test, replicate)
+    decision = replicates.call_user_function(test, replicate)
     if not isinstance(decision, bool | np.bool_):
         raise InvalidArgument(f"the test gives {decision!r}; True, where it rejects, or False is expected.")
     return bool(decision)
 
 
-def wald(term: str, fit: Fit, alpha: float, df: float) -> Callable[[Replicate], bool]:
+def wald(term: str, fit: Fit, alpha: float, df: float) -> Callable[[replicates.Replicate], bool]:
     """Return the two-sided Wald test of one term, by the t distribution, or the normal one where ``df`` is infinite."""
     from scipy.special import ndtri, stdtrit  # slow to load
 
@@ -226,7 +223,7 @@ def power(
     seed = draw_seed(seed)
     drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, fit)}
     with time_limit(timeout):
-        how: How = {"jobs": jobs, "backend": backend, "progress": progress}
+        how: refits.How = {"jobs": jobs, "backend": backend, "progress": progress}
         successes, failures = _count_rejections(_of_size(fit, groups or {}), test, drawn, alpha, df, how)
     return Power(successes, nsim - len(failures), seed, failures)
 
@@ -300,7 +297,7 @@ def _of_size(fit: K, groups: Mapping[str, int]) -> K:
 
 
 def _count_rejections(
-    fit: KeptFit, test: Test, drawn: dict[str, Value], alpha: float, df: float, how: How
+    fit: KeptFit, test: Test, drawn: dict[str, Value], alpha: float, df: float, how: refits.How
 ) -> tuple[int, pd.DataFrame]:
     """Return how often the test rejects, and the refits that failed."""
     if isinstance(test, str) and "~" in test:
@@ -308,11 +305,12 @@ def _count_rejections(
     rule = wald(test, fit, alpha, df) if isinstance(test, str) else test
     responses, start = refits.draw(fit, **drawn), _theta(drawn)
     found = refits.refit_all(fit, responses, drawn, start, **how)
-    return sum(decide(rule, r) for r in iterate_replicates(refits.common(fit)[0], found, responses)), found.failures
+    each = replicates.iterate_replicates(refits.common(fit)[0], found, responses)
+    return sum(decide(rule, replicate) for replicate in each), found.failures
 
 
 def _likelihood_ratio(
-    fit: KeptFit, formula: str, drawn: dict[str, Value], alpha: float, how: How
+    fit: KeptFit, formula: str, drawn: dict[str, Value], alpha: float, how: refits.How
 ) -> tuple[int, pd.DataFrame]:
     from scipy.special import chdtri  # slow to load
 

@@ -18,7 +18,6 @@ from lmerbridge.bridge import Value, current, notices, time_limit
 from lmerbridge.errors import LmerBridgeWarning, TimedOut, WorkerDied
 from lmerbridge.models.kept import KeptFit, ask, call_on, once
 from lmerbridge.models.resample.replicates import Common, Replicates
-from lmerbridge.parallel import progress_bar
 from lmerbridge.results import Array
 
 WORK = 1.0  # seconds of work in a chunk at least, as a process may have to start R first
@@ -113,7 +112,7 @@ class Refits:
         """Do the remaining refits, each from theta on."""
         if not len(self.remaining):
             return
-        with progress_bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
+        with parallel.progress_bar("refits", len(self._errors), progress) as advance, parallel.backend(backend, jobs):
             advance(len(self._errors) - len(self.remaining))
             shared = SharedFit(fit)
 

@@ -12,9 +12,7 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Ddf, check_methods, check_signature
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.tidy import columns, render
-from lmerbridge.models.tidy.cells import cells, mark
-from lmerbridge.models.tidy.tidy import Scale
+from lmerbridge.models.tidy import cells, columns, render, tidy
 from lmerbridge.results import Fit, shown
 
 Statistic: TypeAlias = Literal["std_error", "conf_int", "p_value", "t_value", "z_value"]
@@ -121,7 +119,7 @@ def model_table(
     level: float = 0.95,
     ddf: Ddf = "lme4",
     stars: bool = False,
-    scales: Scale = "sdcor",
+    scales: tidy.Scale = "sdcor",
     digits: int = 3,
 ) -> ModelTable:
     """Set fits side by side: fixed effects, random effects, and what tells of each fit as a whole.
@@ -173,10 +171,10 @@ def model_table(
     keys = sorted(dict.fromkeys(key for each in found for key in each), key=columns.rank)
     index = pd.MultiIndex.from_tuples(keys, names=["section", "row", "statistic"])
     frame = pd.DataFrame([[each.get(key) for each in found] for key in keys], index, called, dtype=float)
-    marks = {name: dict(table["p_value"].map(mark)) for name, table in zip(called, fixed, strict=True) if stars}
+    marks = {name: dict(table["p_value"].map(cells.mark)) for name, table in zip(called, fixed, strict=True) if stars}
     return ModelTable(
         frame=frame,
-        cells=cells(frame, marks, digits),
+        cells=cells.cells(frame, marks, digits),
         notes=(*_notes(fits, asked, level, ddf, stars), *_scales(fits, called)),
         formulas=tuple(fit.formula for fit in fits),
     )

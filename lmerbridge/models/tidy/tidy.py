@@ -15,18 +15,10 @@ from lmerbridge.inputs import ApproximateDdf, Frame, pandas_frame
 from lmerbridge.models.diagnose import residuals
 from lmerbridge.models.extract import estimates, matrices, optimum
 from lmerbridge.models.infer import anova
-from lmerbridge.models.intervals import confint
-from lmerbridge.models.intervals.parameters import (
-    quantiles_of,
-    random_parameters,
-    rename_parameters,
-    tail,
-    variance_name,
-)
+from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import predict
-from lmerbridge.models.resample import bootstrap
-from lmerbridge.models.resample.replicates import Replicate
+from lmerbridge.models.resample import bootstrap, replicates
 from lmerbridge.results import Array
 
 TEXTS = ["effect", "group", "level", "term", "ddf"]
@@ -53,11 +45,11 @@ class Interval:
 
     def _quantiles(self, table: pd.DataFrame) -> tuple[Array, Array]:
         if "df" not in table:
-            low, high = quantiles_of(self.level)
+            low, high = parameters.quantiles_of(self.level)
             return low, high
         from scipy.special import stdtrit  # slow to load
 
-        below = tail(self.level)
+        below = parameters.tail(self.level)
         df = table["df"].to_numpy("float64")
         return np.asarray(stdtrit(df, below)), np.asarray(stdtrit(df, 1 - below))
 
@@ -161,11 +153,13 @@ def _exponentials(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ran_pars(fit: KeptFit, interval: Interval | None, scales: Scale) -> pd.DataFrame:
-    table = random_parameters(fit.varcorr).assign(estimate=lambda frame: frame[scales])
+    table = parameters.random_parameters(fit.varcorr).assign(estimate=lambda frame: frame[scales])
     if interval is not None and interval.method != "Wald":
         ends = _ends(fit, "theta_", interval) if scales == "sdcor" else _ends_of_variances(fit, interval)
         table = table.assign(**dict(zip(ENDS, ends.to_numpy().T, strict=True)))
-    return table if scales == "sdcor" else rename_parameters(table, list(table.index), variance_name)
+    return (
+        table if scales == "sdcor" else parameters.rename_parameters(table, list(table.index), parameters.variance_name)
+    )
 
 
 def _ends(fit: KeptFit, which: str, interval: Interval) -> pd.DataFrame:
@@ -290,5 +284,5 @@ def _by_row_columns(fit: KeptFit) -> dict[str, pd.Series]:
     }
 
 
-def _variances(replicate: Replicate) -> pd.Series:
-    return random_parameters(replicate.varcorr)["vcov"]
+def _variances(replicate: replicates.Replicate) -> pd.Series:
+    return parameters.random_parameters(replicate.varcorr)["vcov"]
