@@ -45,7 +45,7 @@ class RPackage:
         version, optimizer = values.pop("version")[0], values["optimizer"][0]
         derived: dict[str, Any] = {"theta": np.empty(0), "singular": [False]}
         derived |= replies.us_structures(len(values["block.name"]))
-        fields = replies.fit_fields(build(replies.FitReply, values | derived))
+        fields = replies.fit_fields(build(replies.FitReply, values | derived), weighted=spec.weights is not None)
         roots = [covariance.lower_root(block.covariance / fields["sigma"] ** 2) for block in fields["varcorr"]]
         derived = {"theta": covariance.join(roots), "singular": any(map(covariance.singular, roots))}
         return Fit(

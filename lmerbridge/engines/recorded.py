@@ -139,7 +139,7 @@ class Recorded:
             conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in model["fit"]["conditions"]),
             provenance=Provenance("lme4", versions["lme4"], described.optimizer, tuple(versions.items())),
             _design=replies.design_from_r(_vectors(replies.DesignReply, model["design"])),
-            **replies.fit_fields(described),
+            **replies.fit_fields(described, weighted=spec.weights is not None),
         )
 
     def load_dataset(self, name: str, package: str) -> pd.DataFrame:

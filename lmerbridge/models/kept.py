@@ -197,7 +197,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         spec=spec,
         _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
-        **replies.fit_fields(described),
+        **replies.fit_fields(described, weighted=spec.weights is not None),
     )
 
 

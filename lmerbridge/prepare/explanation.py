@@ -226,9 +226,9 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield found.frame.assign(columns=[*map(_shown, found.frame["columns"])], parameters=counts).to_string(index=False)
     for name, row in found.groups.iterrows():
         spread = f"{row['min']:.0f} to {row['max']:.0f}" if row["min"] < row["max"] else f"{row['max']:.0f}"
-        yield f"{name} has {amount(int(row['levels']), 'level')} of {spread} rows."
+        yield f"{name} has {amount(int(row['levels']), 'level')} of {spread} {'row' if spread == '1' else 'rows'}."
     beta, theta, _ = ("?" if count is None else count for count in found.parameters.values())
-    told = f"{beta} fixed effects (beta), {theta} of the random effects (theta), and sigma"
+    told = f"{beta} fixed effect{'s' * (beta != 1)} (beta), {theta} of the random effects (theta), and sigma"
     yield f"{'?' if found.npar is None else found.npar} parameters: {told}."
     yield from found.warnings
 

@@ -117,7 +117,10 @@ class Standardized(Prepared):
         groups = _groups(data, check_columns(data, self.by, "by") if self.by else [])
         known = self.constants.set_index(["column", "level"])
         if unknown := [i for i, label in enumerate(groups.labels) if (self.columns[0], label) not in known.index]:
-            raise InvalidArgument(f"there are no constants for {describe_levels(groups, unknown)}.")
+            raise InvalidArgument(
+                f"there are no constants for {describe_levels(groups, unknown)}; levels are expected "
+                "that had rows when the constants were computed: leave its rows out, or standardize without by=."
+            )
         for name in self.columns:
             center, scale = known.loc[[(name, label) for label in groups.labels]].iloc[:, :2].to_numpy(float).T
             yield name, groups.spread(center), groups.spread(scale)

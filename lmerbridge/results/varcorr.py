@@ -30,10 +30,11 @@ class VarCorr:
     blocks: tuple[CovarianceBlock, ...]
     residual_sd: float
     fixef: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    weighted: bool = field(default=False, repr=False)
 
-    def about(self, terms: Sequence[str], beta: Array) -> VarCorr:
-        """Return the same with the fixed effects, about which the terms vary."""
-        return replace(self, fixef=tuple(zip(terms, np.ravel(beta).tolist(), strict=False)))
+    def about(self, terms: Sequence[str], beta: Array, *, weighted: bool = False) -> VarCorr:
+        """Return the same with the fixed effects, about which the terms vary, and whether rows have weights."""
+        return replace(self, fixef=tuple(zip(terms, np.ravel(beta).tolist(), strict=False)), weighted=weighted)
 
     def __iter__(self) -> Iterator[CovarianceBlock]:
         return iter(self.blocks)
@@ -88,7 +89,9 @@ class VarCorr:
         -------
         str
             Of each term its standard deviation, and the range of the levels where it has a fixed effect; of each two
-            terms their correlation; and the residual. What is at a limit is said to be.
+            terms their correlation; and the residual. What is at a limit is said to be. A range is of levels at zero
+            of what the fixed effect interacts with. Terms that the fixed part codes otherwise have none, as in
+            ``f + (0 + f | g)``.
 
         Raises
         ------
@@ -101,7 +104,8 @@ class VarCorr:
 levels lie between -1.14 and 22.07, if they are normally distributed.
         """
         known = pd.Series([value for _, value in self.fixef], [term for term, _ in self.fixef])
-        return "\n".join(sentences.explain(self.blocks, self.residual_sd, known if fixef is None else fixef, level))
+        means = known if fixef is None else fixef
+        return "\n".join(sentences.explain(self.blocks, self.residual_sd, means, level, weighted=self.weighted))
 
     def quantities(self) -> dict[str, float]:
         """Every variance, standard deviation, covariance and correlation under its name in reports."""

@@ -128,7 +128,7 @@ def mixedlm_fit(name: str, spec: Spec, used: Used, built: Built, result: _Result
         terms=built.terms,
         beta=beta,
         covariance=np.asarray(result.cov_params())[:p, :p][np.ix_(built.order, built.order)],
-        varcorr=varcorr.about(built.terms, beta),
+        varcorr=varcorr.about(built.terms, beta, weighted=spec.weights is not None),
         modes=group_modes(built.blocks, _effects(built, result)),
         theta=theta,
         sigma=float(np.sqrt(result.scale)),

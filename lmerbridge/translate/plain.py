@@ -251,7 +251,9 @@ class Plain:
             beta=beta,
             covariance=found.known_covariance,
             only_std_errors=found.std_errors is not None,
-            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma).about(terms, beta),
+            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma).about(
+                terms, beta, weighted=spec.weights is not None
+            ),
             modes=group_modes(self.blocks, modes),
             theta=theta,
             sigma=sigma,

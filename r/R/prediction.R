@@ -64,10 +64,14 @@ has_own_value <- function(i, entry, model) {
 # The formula of the random effects that count: NULL is all of them, "~0" none, "~ (1 | g)" those of g.
 chosen_effects <- function(re_form, scope) if (!is.null(re_form)) eval(str2lang(re_form), scope)
 
-# Evaluate a prediction. Random effects that the fit does not have are an error of the caller.
+# Evaluate a prediction. Random effects that the fit does not have are an error of the caller, and so are new levels of
+# factor(x) and of other functions, which R alone can tell.
 predict_or_refuse <- function(expr) {
   tryCatch(expr, error = function(e) {
-    if (grepl("specified in re.form", conditionMessage(e))) refuse(conditionMessage(e)) else stop(e)
+    told <- conditionMessage(e)
+    if (grepl("specified in re.form", told)) refuse(told)
+    if (grepl("has new level", told)) refuse("newdata cannot be predicted: ", told, "; levels of the fit are expected")
+    stop(e)
   })
 }
 
@@ -150,10 +154,15 @@ new_fixed_design <- function(handle, newdata) {
 
 fixed_design <- function(model, data) {
   terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
-  levels <- lapply(Filter(is.factor, stats::model.frame(model, fixed.only = TRUE)), levels)
-  frame <- stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels)
+  levels <- lapply(Filter(is.factor, model@frame[names_of_variables(terms)]), levels)
+  frame <- predict_or_refuse(stats::model.frame(terms, data, na.action = stats::na.pass, xlev = levels))
   x <- stats::model.matrix(terms, frame, contrasts.arg = attr(model@pp$X, "contrasts"))
   x[, setdiff(seq_len(ncol(x)), attr(model@pp$X, "col.dropped")), drop = FALSE] # by place: columns may share a name
+}
+
+# The names that the variables of terms have in a model frame. lme4's, with `fixed.only`, lack those of log(`the days`).
+names_of_variables <- function(terms) {
+  vapply(as.list(attr(terms, "variables"))[-1L], function(v) paste(deparse(v, 500L), collapse = " "), "")
 }
 
 # What each term adds to the linear predictor of the rows of the fit or of new data: a column of `value` per effect, with
@@ -182,7 +191,7 @@ own_design <- function(model) list(x = original_x(model), Zt = model@pp$Zt, offs
 new_design <- function(model, data) {
   terms <- stats::delete.response(stats::terms(model, fixed.only = TRUE))
   given <- as.list(attr(terms, "variables"))[-1L][attr(terms, "offset")]
-  offset <- Reduce(`+`, lapply(given, eval, data, environment(terms)), numeric(nrow(data)))
+  offset <- Reduce(`+`, lapply(given, eval, data, attr(terms, ".Environment")), numeric(nrow(data)))
   list(x = fixed_design(model, data), Zt = random_design(model, data, NULL)$known, offset = as.double(offset))
 }
 
@@ -212,7 +221,8 @@ random_design <- function(model, data, form) {
   fitted <- lme4::getME(model, "Lambdat")
   none <- Matrix::Matrix(0, nrow(fitted), nrow(data), sparse = TRUE)
   if (!is.null(form) && identical(form[[2L]], 0)) return(list(known = none, new = none, covariance = fitted))
-  own <- numbered_effects(model, data, if (is.null(form)) random_part(model) else form, allow.new.levels = TRUE)
+  bars <- if (is.null(form)) random_part(model) else form
+  own <- predict_or_refuse(numbered_effects(model, data, bars, allow.new.levels = TRUE))
   is_new <- own$place < 0L
   place <- Matrix::sparseMatrix(own$place[!is_new], which(!is_new), x = 1, dims = c(nrow(fitted), length(is_new)))
   own$Lambdat@x[] <- 1
@@ -252,7 +262,7 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form, cond.sim = cond.sim,
                   allow.new.levels = allow_new_levels)
     given$cluster.rand <- cluster_rand
-    unname(as.matrix(with_seed(seed, do.call(simulateFun_with(own), given))))
+    unname(as.matrix(with_seed(seed, predict_or_refuse(do.call(simulateFun_with(own), given)))))
   }
   responses <- simulated(TRUE)
   if (any(weights != 1)) {

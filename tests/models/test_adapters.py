@@ -114,6 +114,29 @@ def test_an_offset_argument_is_refused(odd):
         to_marginaleffects("fit")
 
 
+def test_a_model_without_predictors_has_predictions(sleepstudy):
+    model = to_marginaleffects(fit := lmer("Reaction ~ 1 + (1 | Subject)", sleepstudy))
+    found = numbers(avg_predictions(model), "estimate", "std_error")
+    np.testing.assert_allclose(found[0], fit.coefficients.iloc[0, :2].to_numpy(float), **CLOSE)
+    assert repr(model) == "<model for marginaleffects of Reaction ~ 1 + (1 | Subject)>"
+
+
+@pytest.mark.parametrize("name", ["rowid", "type", "group", "std_error", "p_value", "s_value", "conf_low", "term"])
+def test_a_name_of_its_tables_is_refused_where_it_would_be_needed(sleepstudy, name):
+    predictor = lmer(f"Reaction ~ {name} + (1 | Subject)", sleepstudy.rename(columns={"Days": name}))
+    with pytest.raises(InvalidArgument, match=f"the formula uses '{name}'.*; rename the column"):
+        to_marginaleffects(predictor)
+    group = lmer(f"Reaction ~ Days + (1 | {name})", sleepstudy.rename(columns={"Subject": name}))
+    assert predictions(to_marginaleffects(group)).height == 180
+
+
+def test_errors_of_slopes_are_exact_by_a_step_of_one():
+    fit = lmer("angle ~ recipe * temp + (1 | recipe:replicate)", load_dataset("cake"))
+    trends = fit.emtrends("recipe", var="temp", ddf="asymptotic").frame
+    found = avg_slopes(to_marginaleffects(fit), variables="temp", by="recipe", eps_vcov=1)
+    np.testing.assert_allclose(numbers(found, "estimate", "std_error"), trends[["estimate", "std_error"]], rtol=1e-7)
+
+
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 
 

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 mpl.use("agg")
 import matplotlib.pyplot as plt
@@ -188,3 +189,13 @@ def test_the_table_reads_in_text_and_html_and_survives_pickling(checks):
     assert "Shapiro-Wilk: 0.9015, p 1.408e-09" in str(found)
     assert "<table" in found._repr_html_()
     assert list(found.frame.columns) == ["check", "of", "method", "statistic", "df", "df2", "p_value", "finding"]
+
+
+def test_rows_of_weight_zero_have_no_residual_to_test():
+    """Their Pearson residuals are zeros, which are no draws of a normal distribution."""
+    weights = np.where(np.arange(180) % 9 == 0, 0.0, 1.0)
+    fit = lmer("Reaction ~ Days + (1 | Subject)", load_dataset("sleepstudy"), weights=weights)
+    found = fit.check().frame
+    values = fit.resid("pearson", scaled=True)[weights > 0]
+    assert found.loc[0, "statistic"] == pytest.approx(stats.shapiro(values).statistic, rel=1e-12)
+    assert found.set_index("check").loc["equal variance", "df2"] == 160 - 18

@@ -218,6 +218,15 @@ def test_importance_ranks_effects_over_all_rows_and_by_levels(fit):
         found.importance("nothing")
 
 
+def test_rows_without_a_value_of_the_column_are_a_level_of_importance(fit):
+    found = fit.contributions(sleep().assign(z=[1.0, None] * 90))
+    table = found.importance("z")
+    assert table.columns[0] == 1.0
+    assert table.columns[1:].isna().all()
+    np.testing.assert_allclose(table.iloc[:, 1], found.values.iloc[1::2].abs().mean()[table.index])
+    found.plot_importance(by="z").figure.canvas.draw()
+
+
 def test_the_main_drivers_of_each_row_come_by_size(fit):
     new = pd.DataFrame({"Days": [9.0, np.nan, 0.0], "Subject": "335"}, index=["x", "y", "z"])
     found = fit.contributions(new)

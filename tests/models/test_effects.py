@@ -171,6 +171,16 @@ def test_a_warning_tells_of_an_interaction_that_is_averaged():
         fitted("cake").effect("recipe")
 
 
+@pytest.mark.parametrize("name", ["estimate", "df", "conf_low", "observed"])
+def test_a_predictor_with_the_name_of_a_column_of_the_means_is_refused(name):
+    data = load_dataset("sleepstudy").assign(f=np.resize(["a", "b"], 180)).rename(columns={"Days": name})
+    fit = lmer(f"Reaction ~ {name} + f + (1 | Subject)", data)
+    for x, by in ((name, None), ("f", name)):
+        with pytest.raises(InvalidArgument, match=f"'{name}' is a column of the means or their points; rename it"):
+            fit.plot_effect(x, by=by)
+    assert fit.effect("f").frame["f"].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("x", "by", "message"),
     [

@@ -158,6 +158,17 @@ def test_where_means_say_nothing_there_is_no_test(formula):
                 hausman(lmer(formula, data), method=method)
 
 
+def test_means_that_differ_by_rounding_alone_are_none():
+    """Of poly() in balanced data the means of all levels are zero, but for rounding."""
+    fit = lmer("angle ~ poly(temp, 2) + (1 | replicate)", load_dataset("cake"))
+    for test in (mundlak_test, hausman):
+        with pytest.raises(UnfitData, match="nothing to test"):
+            test(fit)
+    data = load_dataset("Orthodont", "nlme").assign(z=np.random.default_rng(1).normal(size=108))
+    fit = lmer("distance ~ poly(age, 2) * Sex + z + (age | Subject)", data)
+    assert mundlak_test(fit).frame["term"].tolist() == ["z_between"]
+
+
 def test_a_balanced_predictor_is_left_out_beside_another():
     data = load_dataset("sleepstudy").assign(z=np.random.default_rng(1).normal(size=180))
     fit = lmer("Reaction ~ Days + z + (1 | Subject)", data)

@@ -87,6 +87,14 @@ def test_groups_of_other_fits_stand_beside_the_rows(three):
     assert "The models are of different numbers of rows." in table.notes
 
 
+def test_criteria_of_different_responses_have_a_note(three):
+    logs = three[1].update("log(Reaction) ~ .")
+    for fits in ((three[1], logs), (three[1].numbers(), logs.numbers())):
+        (note,) = (note for note in model_table(*fits).notes if "different responses" in note)
+        assert note.endswith("between which logLik, AIC and BIC do not decide.")
+    assert not any("different responses" in note for note in model_table(*three).notes)
+
+
 def test_cells_tell_the_statistics_that_are_asked_for(three):
     table = model_table(
         three[1], statistic=("std_error", "conf_int", "t_value", "p_value"), ddf="KR", stars=True, digits=2
@@ -94,6 +102,8 @@ def test_cells_tell_the_statistics_that_are_asked_for(three):
     texts = table.cells["(1)"][FIXED].tolist()[5:]
     assert texts == ["10.47***", "(1.55)", "[7.21, 13.73]", "t = 6.77", "p < 0.001"]
     assert "Degrees of freedom are by Kenward-Roger." in table.notes
+    twice = model_table(three[1], statistic=["std_error", "std_error"])
+    assert twice.notes == model_table(three[1]).notes
     assert model_table(three[1], statistic=[]).cells["(1)"][FIXED].tolist() == ["251.405", "10.467"]
     wald = model_table(three[1], statistic="conf_int", level=0.9).frame["(1)"][FIXED].loc["Days"]
     tidy = three[1].tidy("fixed", conf_int=True, conf_level=0.9).set_index("term").loc["Days"]

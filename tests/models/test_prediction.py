@@ -162,6 +162,25 @@ def test_new_data_of_which_lme4_s_own_predict_fails_are_refused_in_its_words(ric
             verb(data)
 
 
+def test_a_new_level_of_a_function_of_a_column_is_an_error_of_ours(rich):
+    fit = lmer("Reaction ~ factor(Days) + (1 | Subject)", rich)
+    new = rich.head(2).assign(Days=[0.0, 77])
+    verbs = (
+        fit.predict,
+        fit.fixed_design,
+        fit.contributions,
+        lambda new: fit.predict(new, interval="confidence", na_action="omit"),
+        lambda new: fit.scenarios(rich.head(2), {"Days": new["Days"]}),
+        lambda new: fit.simulate(1, newdata=new),
+    )
+    for verb in verbs:
+        with pytest.raises(InvalidArgument, match=r"factor\(Days\) has new levels? 77; levels of the fit are expected"):
+            verb(new)
+    slopes = lmer("Reaction ~ 1 + (factor(h) | Subject)", rich.assign(h=np.arange(180) % 3))
+    with pytest.raises(InvalidArgument, match=r"factor\(h\) has new levels? 9; levels of the fit are expected"):
+        slopes.scenarios(rich.head(2).assign(h=1), {"h": 9})
+
+
 @pytest.mark.parametrize("na_action", ["omit", "exclude"])
 @pytest.mark.parametrize("half", [False, True])
 def test_rows_that_the_fit_left_out_are_no_part_of_its_predictions(holes, na_action, half):

@@ -191,6 +191,16 @@ def test_the_design_of_new_rows_needs_the_fixed_part_alone():
     assert by_argument.fixed_design(new).shape == (2, 2)
 
 
+@pytest.mark.parametrize("term", ["log({} + 1)", "poly({}, 2) * `a b`", "ns({}, 3)"])
+def test_a_name_in_backticks_within_a_function_is_in_the_design_and_in_the_errors(term):
+    """lme4 1.1 does not find such a column among its own."""
+    data = SLEEP.rename(columns={"h": "a b"}).assign(**{"the days": SLEEP["Days"]})
+    odd, plain = (lmer(f"Reaction ~ {term.format(x)} + (Days | Subject)", data) for x in ("`the days`", "Days"))
+    np.testing.assert_allclose(odd.fixed_design(data.head(3)), odd.model_matrix().head(3), atol=1e-12)
+    limits = odd.predict(interval="confidence")
+    np.testing.assert_allclose(limits, plain.predict(interval="confidence"), rtol=1e-9)
+
+
 @pytest.mark.parametrize("term", ["cut(Days, 3)", "I(scale(Days)^2)"])
 def test_a_design_that_depends_on_all_rows_is_refused(term):
     fit = lmer(f"Reaction ~ {term} + (1 | Subject)", SLEEP.assign(Days=SLEEP["Days"] ** 2))
@@ -282,7 +292,8 @@ def test_missing_values_have_no_difference(models):
         ({1: 2}, InvalidArgument, "a mapping of columns"),
         ([{"Days": 1}, {"Days": 1}], InvalidArgument, "same description"),
         ({"Dayz": 1}, MissingColumns, "Did you mean 'Days'"),
-        ({"w": 1}, InvalidArgument, "changes names 'w', which the formula does not use"),
+        ({"w": 1}, InvalidArgument, "changes names 'w', which the formula does not use; .* are 'Days', 'Subject'"),
+        ({"Reaction": 1}, InvalidArgument, "changes names 'Reaction', the response; .* are 'Days', 'Subject'"),
         ({"Days": [1, 2, 3]}, InvalidArgument, "one per row, 2 in all"),
         ({"Days": pd.Series([1, 2], ["a", "b"])}, InvalidArgument, "another index than newdata"),
         ({"Days": "many"}, InvalidArgument, "newdata's column 'Days' has dtype"),

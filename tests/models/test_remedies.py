@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lmerbridge import LmerControl, LmerFit, lmer, load_dataset
-from lmerbridge.errors import InvalidArgument, MissingColumns, TimedOut
+from lmerbridge.errors import InvalidArgument, MissingColumns, TimedOut, UnfitData
 from lmerbridge.models.change import scaling, simpler
 from tests.models.checked import RECORDED, checked
 
@@ -328,3 +328,16 @@ def test_what_is_asked_is_checked():
         fit.remedies(["nonsense"])
     with pytest.raises(TimedOut):
         fit.remedies(timeout=1e-3)
+
+
+def test_a_fit_without_a_criterion_has_no_remedies():
+    weights = np.where(np.arange(180) % 9 == 0, 0.0, 1.0)
+    fit = lmer("Reaction ~ Days + (1 | Subject)", load_dataset("sleepstudy"), weights=weights)
+    with pytest.raises(UnfitData, match=r"criterion of the fit is inf.*leave them out with subset="):
+        fit.remedies()
+
+
+def test_a_simpler_model_is_named_as_a_formula_has_it():
+    data = load_dataset("sleepstudy").rename(columns={"Days": "the days", "Subject": "if"})
+    found = lmer("Reaction ~ `the days` + (`the days` | `if`)", data).remedies(["bobyqa"])
+    assert any(step.remedy.startswith("without (`the days` | `if`):") for step in found.steps)

@@ -165,3 +165,24 @@ def test_the_result_reads_in_text_and_html_and_survives_pickling():
     assert "uniformity of residuals" in str(found)
     assert "<table" in found._repr_html_()
     assert list(found.frame.columns) == ["observed", "predicted", "residual", "outlier"]
+
+
+def test_the_words_fit_the_numbers():
+    """A test of few values that finds nothing says that it is weak."""
+    assert uniform.outlying(1, 40, 100).finding.endswith(
+        "1 of 40 rows is outside all 100 simulations, 0.792 are expected."
+    )
+    few, many = (uniform.uniformity("sums", (np.arange(n) + 0.5) / n, "Beware.").finding for n in (2, 200))
+    assert few == "No evidence against the model. With 2 values only gross departures show. Beware."
+    assert many == "No evidence against the model. Beware."
+    assert uniform.uniformity("sums", np.full(20, 0.001)).finding == "Evidence against the model."
+
+
+def test_rows_of_weight_zero_are_no_part_of_it():
+    """The model says nothing of their variance, so that their simulations tell nothing of their responses."""
+    data = load_dataset("sleepstudy").assign(w=np.where(np.arange(180) % 9 == 0, 0.0, 1.0))
+    found = lmer("Reaction ~ Days + (1 | Subject)", data, weights="w").simulated_residuals(50, seed=1)
+    assert found.frame.isna().all(axis=1).tolist() == (data["w"] == 0).tolist()
+    assert found.groups["Subject"]["rows"].sum() == 160
+    outliers = found.table.set_index("check").loc["outliers", "finding"]
+    assert f"{found.frame['outlier'].sum():.0f} of 160 rows" in outliers

@@ -238,3 +238,10 @@ def test_any_formula_has_the_columns_and_the_theta_that_r_has(start, fixed, rand
     found, in_r = explain_formula(text, FRAMES["whole"]), params_template(text, FRAMES["whole"])
     assert list(found.columns) == list(in_r.beta.index)
     assert len(in_r.theta) == found.parameters["theta"]
+
+
+def test_one_of_a_kind_is_told_in_the_singular():
+    frame = pd.DataFrame({"y": np.arange(6.0), "g": list("aabbcc"), "one": list("uvwxyz")})
+    told = str(explain_formula("y ~ 1 + (1 | g) + (1 | one)", frame))
+    assert "one has 6 levels of 1 row.\n" in told
+    assert "4 parameters: 1 fixed effect (beta), 2 of" in told

@@ -53,6 +53,62 @@ def test_without_a_fixed_effect_there_is_no_centre():
     assert "about" not in varcorr([[4.0]]).explain(pd.Series([1.0, 2.0], ["a", "a"]))  # whose of the two is not told
 
 
+CODED = {  # a model whose random terms are coded otherwise than the fixed ones, and what is said of them
+    "levels": ("score ~ Machine + (0 + Machine | Worker)", "the coefficient of MachineB varies with .* of 8.625\\."),
+    "split": ("score ~ Machine + (Machine || Worker)", "the coefficient of MachineB varies with .* of 8.146\\."),
+    "the other way": (
+        "score ~ 0 + Machine + (Machine | Worker)",
+        "the coefficient of MachineB varies with .* of 5.878\\.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CODED)
+def test_terms_coded_otherwise_have_no_centre(case):
+    """A worker's score on machine B does not vary about what machine B has beyond machine A."""
+    formula, told = CODED[case]
+    text = lmer(formula, load_dataset("Machines")).varcorr.explain()
+    assert pd.Series(text.splitlines()).str.contains(told).any()
+    assert "about" not in text
+
+
+def test_an_intercept_at_zero_has_no_centre_at_the_mean():
+    data = load_dataset("ChickWeight")
+    assert "about" not in lmer("weight ~ poly(Time, 2) * Diet + (Time | Chick)", data).varcorr.explain()
+
+
+@pytest.mark.parametrize(
+    "formula", ["score ~ Machine + (Machine | Worker)", "score ~ 0 + Machine + (0 + Machine | Worker)"]
+)
+def test_terms_coded_alike_have_their_centre(formula):
+    text = lmer(formula, load_dataset("Machines")).varcorr.explain()
+    assert "coefficient" not in text
+    assert text.count("about") == 3
+
+
+WHERE = {  # fixed effects beside a, and where a slope is a's
+    "": {"b": 1.0},
+    " where b is 0": {"b": 1.0, "a:b": 1.0, "c:d": 1.0},
+    " where b and c are 0": {"a:b": 1.0, "c:a": 1.0, "b:a:c": 1.0},
+    " where b, c and 2 more columns are 0": {"a:b": 1.0, "a:c": 1.0, "a:d": 1.0, "a:e": 1.0},
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_a_slope_is_that_at_zero_of_what_it_interacts_with(where):
+    text = varcorr([[4.0]], fixef={"a": 1.0} | WHERE[where]).explain()
+    assert f"about 1{where}: 95 % of levels" in text
+
+
+def test_the_residual_of_a_weighted_fit_is_told_by_weight():
+    data = load_dataset("sleepstudy").assign(w=np.resize([1.0, 2.0], 180))
+    fit, plain = (lmer("Reaction ~ Days + (1 | Subject)", data, weights=weights) for weights in ("w", None))
+    assert fit.varcorr.explain().endswith(f"standard deviation of {fit.sigma:.4g} over the root of a row's weight.")
+    assert "root" not in plain.varcorr.explain()
+    replicates = fit.interval_of(lambda each: float("root" in each.varcorr.explain()), nsim=2, seed=1)
+    assert replicates.frame["estimate"].item() == 1
+
+
 LIMITS = {  # a covariance, and what is said of its limits
     "none": ([[1.0, 0.5], [0.5, 1.0]], None),
     "a variance": ([[0.0, 0.0], [0.0, 1.0]], "the effect of a does not vary: its standard deviation is 0"),

@@ -98,11 +98,13 @@ class DesignReply:
     z: SparseColumns
 
 
-def fit_fields(reply: FitReply) -> dict[str, Any]:
+def fit_fields(reply: FitReply, *, weighted: bool) -> dict[str, Any]:
     """Return the fields of a `Fit` that R computed: its numbers as they are, and those made of several vectors."""
     return {field.name: getattr(reply, field.name) for field in fields(Numbers)} | {
         "covariance": _square(reply.covariance),
-        "varcorr": VarCorr(_blocks(reply.block, reply.structure), reply.sigma).about(reply.terms, reply.beta),
+        "varcorr": VarCorr(_blocks(reply.block, reply.structure), reply.sigma).about(
+            reply.terms, reply.beta, weighted=weighted
+        ),
         "modes": _modes(reply.group),
         "loglik": LogLik(reply.loglik, reply.df, len(reply.rows), reply.reml),
         "rows": reply.rows.astype(np.int64) - 1,

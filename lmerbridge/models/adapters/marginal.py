@@ -14,15 +14,10 @@ from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import rows
 from lmerbridge.results import Array
 
-RESERVED = (
-    "rowid",
-    "type",
-    "group",
-    "term",
-    "contrast",
-    "statistic",
-    "estimate",
-)  # of its tables: no column is called so
+RESERVED = {
+    *("rowid", "type", "group", "term", "contrast", "statistic", "estimate", "std_error"),
+    *("p_value", "s_value", "conf_low", "conf_high"),
+}  # of its tables: no column is called so
 
 
 class MarginalModel(ModelAbstract):  # type: ignore[misc]  # the package has no types
@@ -33,6 +28,9 @@ class MarginalModel(ModelAbstract):  # type: ignore[misc]  # the package has no 
             raise InvalidArgument(rows.OFFSET)
         formula = fit.spec.parsed
         names = list(dict.fromkeys([*tree_names(formula.response), *tree_names(formula.fixed)]))
+        if taken := [name for name in names if name in RESERVED]:
+            told = f"the formula uses {', '.join(map(repr, taken))}, which marginaleffects has in tables of its own"
+            raise InvalidArgument(f"{told}; rename the column, and fit again.")
         texts = [deparse(Name(name)) for name in names]
         shown = [*names, *(name for name in formula.groups if name not in RESERVED)]
         columns = rows.columns_of_fit(fit)
@@ -45,6 +43,13 @@ class MarginalModel(ModelAbstract):  # type: ignore[misc]  # the package has no 
             variable_names=names,
         )
         super().__init__(fit, vault)
+
+    def __repr__(self) -> str:
+        return f"<model for marginaleffects of {self.model.formula}>"
+
+    def find_predictors(self) -> list[str] | None:
+        """Return the predictors, None for none: of no column at all it cannot look for missing values."""
+        return super().find_predictors() or None
 
     def get_vcov(self, vcov: object = True) -> Array | None:
         """Return the covariance of the coefficients, None for none."""

@@ -35,11 +35,13 @@ def to_marginaleffects(fit: KeptFit) -> MarginalModel:
         marginaleffects is not installed.
     InvalidArgument
         The fit has an ``offset=`` argument, which new rows do not bring; write offset(x) in the formula.
+        Or its formula uses a name that marginaleffects has in tables of its own, such as ``group`` or ``type``.
 
     Notes
     -----
-    What is linear in the coefficients is exact, and equal to `emmeans` with ``ddf="asymptotic"``. marginaleffects takes
-    slopes by differences of a ten-thousandth of a variable's range: their standard errors agree in three digits.
+    Estimates are equal to those of `emmeans` with ``ddf="asymptotic"``. marginaleffects takes standard errors by
+    differences of the coefficients, too small ones for slopes, whose errors may be off by a tenth. As predictions are
+    linear in the coefficients, no step is too large: with ``eps_vcov=1`` all are exact.
 
     Examples
     --------

@@ -54,6 +54,8 @@ def remedies(
     ------
     InvalidArgument
         There is no such optimizer.
+    UnfitData
+        The fit has no finite criterion, as with rows of weight zero.
     TimedOut
 
     References
@@ -70,6 +72,7 @@ def remedies(
     >>> found.frame.remedy.tolist()[:5]
     ['as fitted', 'restart at the end', 'tighter tolerances', 'optimizer bobyqa', 'centre and scale']
     """
+    trials.check_criterion(fit)
     with time_limit(timeout):
         own, absent = _other_fits(fit, optimizers, maxfun, progress)
         scaled = rescale.rescale(fit)

@@ -27,8 +27,9 @@ class Component:
 
     @property
     def name(self) -> str:
-        """The component as a random term."""
-        return f"({_label(self.product) or '1'} | {self.bar.group_name})"
+        """The component as a random term of a formula."""
+        lhs, group = (":".join(map(deparse, nodes)) for nodes in (self.product, self.bar.group))
+        return f"({lhs or '1'} | {group})"
 
 
 def without_correlations(fit: Fit, formula: Formula) -> tuple[Bar, ...] | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import notices
-from lmerbridge.errors import LmerBridgeError, TimedOut
+from lmerbridge.errors import LmerBridgeError, TimedOut, UnfitData
 from lmerbridge.inputs import Spec
 from lmerbridge.models.change.all_fit import DEFAULT, MAXFUN
 from lmerbridge.models.change.scaling import Mapped, Scaling
@@ -105,6 +105,18 @@ def fit_like(fit: KeptFit, spec: Spec) -> KeptFit:
 def free_parameters(fit: KeptFit) -> int:
     """Return the number of free parameters of the random part."""
     return sum(len(block.par) for block in fit.varcorr)
+
+
+def check_criterion(fit: KeptFit) -> None:
+    """Refuse a fit whose criterion is not finite, since none can be compared with it.
+
+    Raises
+    ------
+    UnfitData
+    """
+    if not np.isfinite(fit.criterion):
+        why = "rows of weight zero have no finite likelihood; leave them out with subset="
+        raise UnfitData(f"the criterion of the fit is {fit.criterion:g}, with which none can be compared; {why}.")
 
 
 def trial_of(remedy: str, fit: KeptFit, seconds: float = np.nan) -> Trial:

@@ -113,7 +113,7 @@ def check(fit: KeptFit, *, seed: int | None = None) -> Checks:
         ``frame`` has a row for the normality of residuals and of each random effect (Shapiro-Wilk), the variance of
         residuals by grouping factor (Brown-Forsythe) and along the fitted values (Breusch-Pagan), outliers (Cook's
         distance) and collinearity (VIF). Each row's finding says what the figure can tell and what it cannot.
-        ``plot()`` draws the panel. Residuals are Pearson's over sigma.
+        ``plot()`` draws the panel. Residuals are Pearson's over sigma, of the rows that have a weight above zero.
 
     Notes
     -----
@@ -148,7 +148,8 @@ def check(fit: KeptFit, *, seed: int | None = None) -> Checks:
 
 def _tests(fit: KeptFit) -> Iterator[assumptions.Test]:
     """Yield the tests of the residuals and the random effects: their distributions, and the residuals' variance."""
-    values, gaussian = residuals.resid(fit, "pearson", scaled=True).dropna().to_numpy(), fit.kind.family == "gaussian"
+    gaussian, used = fit.kind.family == "gaussian", matrices.weights(fit).dropna().to_numpy() > 0
+    values = residuals.resid(fit, "pearson", scaled=True).dropna().to_numpy()[used]
     if gaussian:
         yield assumptions.normality("residuals", values)
     else:
@@ -158,8 +159,8 @@ def _tests(fit: KeptFit) -> Iterator[assumptions.Test]:
             yield assumptions.normality(f"{modes.group} {term}", effects, SHRUNKEN)
     if gaussian:
         for group, factor in getme.get_me(fit, "flist").items():
-            yield assumptions.equal_variance(group, values, factor.cat.codes.to_numpy())
-        yield assumptions.constant_variance(values, fit.fitted_values)
+            yield assumptions.equal_variance(group, values, factor.cat.codes.to_numpy()[used])
+        yield assumptions.constant_variance(values, fit.fitted_values[used])
 
 
 def _collinearity(fit: KeptFit) -> tuple[pd.DataFrame, list[assumptions.Test]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.diagnose import assumptions, panel, uniform
-from lmerbridge.models.extract import getme
+from lmerbridge.models.extract import getme, matrices
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict import predict, simulate
 
@@ -122,7 +122,8 @@ def simulated_residuals(
         ``frame`` has for each row the share of simulations below the response, bit for bit
         ``rowMeans(simulate(fit, nsim, seed = seed) < y)`` of R. Where simulations equal the response, as counts do,
         the residual is drawn between the share below and the share up to it. ``table`` has the tests: uniformity,
-        dispersion, outliers, uniformity of sums by group and, of counts, zero inflation.
+        dispersion, outliers, uniformity of sums by group and, of counts, zero inflation. A row of weight zero, of whose
+        variance the model says nothing, is NaN in ``frame`` and no part of ``table``.
 
     Raises
     ------
@@ -149,12 +150,13 @@ def simulated_residuals(
     1  dispersion     0.9511   0.9163
     2    outliers     0.0000   0.4112
     """
-    groupings = _groupings(fit, by)
+    used = matrices.weights(fit).dropna().to_numpy() > 0
+    groupings = {name: keys[used] for name, keys in _groupings(fit, by).items()}
     simulated = simulate.simulate(fit, nsim, seed=seed, re_form=re_form, timeout=timeout)
     seed = int(simulated.attrs["seed"])
-    at = np.searchsorted(fit._output_rows, fit.rows)
+    at = np.searchsorted(fit._output_rows, fit.rows)[used]
     drawn = simulated.to_numpy()[at]
-    observed = getme.get_me(fit, "y").dropna().to_numpy()
+    observed = getme.get_me(fit, "y").dropna().to_numpy()[used]
     predicted = predict.predict(fit, re_form=re_form, timeout=timeout).to_numpy()[at]
     groups = {name: _sums(keys, observed, drawn, seed) for name, keys in groupings.items()}
     columns = {
@@ -164,13 +166,20 @@ def simulated_residuals(
         "outlier": uniform.outside(observed, drawn).astype(float),
     }
     return SimulatedResiduals(
-        frame=pd.DataFrame({name: fit._by_row(values, name) for name, values in columns.items()}),
+        frame=pd.DataFrame({name: fit._by_row(_spread(values, used), name) for name, values in columns.items()}),
         tests=tuple(_tests(columns, drawn, groups, re_form)),
         groups=groups,
         nsim=nsim,
         seed=seed,
         re_form=re_form,
     )
+
+
+def _spread(values: Values, used: NDArray[np.bool_]) -> Values:
+    """Return the values in the places of the rows used, among NaN."""
+    found = np.full(len(used), np.nan)
+    found[used] = values
+    return found
 
 
 def _tests(

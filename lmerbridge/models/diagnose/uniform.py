@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.models.diagnose.assumptions import ALPHA, Test
+from lmerbridge.models.diagnose.assumptions import ALPHA, FEW, Test
 from lmerbridge.results import Array
 
 DECIMALS = 1e-6  # R's tolerance of the limiting distribution
@@ -43,7 +43,8 @@ def uniformity(of: str, values: Array, caution: str = "") -> Test:
     exact = len(values) < EXACT and len(np.unique(values)) == len(values)
     found = kstest(values, "uniform", method="exact" if exact else "asymp")
     p = float(found.pvalue) if exact else limiting(float(found.statistic) * np.sqrt(len(values)))
-    finding = " ".join(filter(None, (_word(p), caution)))
+    few = f"With {len(values)} values only gross departures show." if p >= ALPHA and len(values) <= FEW else ""
+    finding = " ".join(filter(None, (_word(p), few, caution)))
     return Test("uniformity", of, "Kolmogorov-Smirnov", float(found.statistic), p_value=p, finding=finding)
 
 
@@ -77,7 +78,8 @@ def outlying(count: int, n: int, nsim: int) -> Test:
 
     share = 2 / (nsim + 1)
     p = float(binomtest(count, n, share).pvalue)
-    finding = f"{_word(p)} {count} of {n} rows are outside all {nsim} simulations, {n * share:.3g} are expected."
+    are = "is" if count == 1 else "are"
+    finding = f"{_word(p)} {count} of {n} rows {are} outside all {nsim} simulations, {n * share:.3g} are expected."
     return Test("outliers", "rows", "binomial", count, p_value=p, finding=finding)
 
 

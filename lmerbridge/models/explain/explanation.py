@@ -52,7 +52,7 @@ class Contributions:
     shown : DataFrame, shape (n, k)
         The values of the columns that an effect depends on; of a random effect, the level.
     data : DataFrame
-        The rows as they were given.
+        The rows as they were given; those of the fit have the columns that it uses.
     centred : bool
         Whether each effect is less its mean over the rows of the fit.
     formula : str
@@ -97,7 +97,7 @@ class Contributions:
         Parameters
         ----------
         by : str, optional
-            A column of `data`; the means are over the rows of each of its levels.
+            A column of `data`; the means are over the rows of each of its levels, and over those without a value.
 
         Returns
         -------
@@ -116,7 +116,9 @@ class Contributions:
         sizes = self.values.abs()
         order = sizes.mean().to_numpy().argsort(kind="stable")[::-1]
         if by is not None:
-            return sizes.groupby(self._column(by), observed=True).mean().T.iloc[order].rename_axis("effect")
+            return (
+                sizes.groupby(self._column(by), observed=True, dropna=False).mean().T.iloc[order].rename_axis("effect")
+            )
         means = sizes.mean()
         columns = {
             "importance": means,

@@ -169,7 +169,7 @@ def convergence(fit: KeptFit) -> Convergence:
     Examples
     --------
     >>> lmer("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy")).convergence()
-    Convergence(optimizer=0, codes=(), messages=())
+    Convergence: optimizer=0
     """
     raw = call_on(fit, "convergence")
     return Convergence(int(raw["optimizer"][0]), tuple(raw["code"].tolist()), tuple(raw["messages"]))

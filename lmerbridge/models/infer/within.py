@@ -78,8 +78,10 @@ class Grouped:
         UnfitData
             There are none.
         """
-        means = self.means(self.x[:, self.varying])
-        new = independent_columns(means, np.linalg.norm(means, axis=0), self.x)
+        x = self.x[:, self.varying]
+        means = self.means(x)
+        size = np.linalg.norm(np.hypot(means, x), axis=0)  # means of poly() in balanced data are zero but for rounding
+        new = independent_columns(means, size, self.x)
         if not new:
             raise UnfitData(NOTHING.format(group=self.group))
         return [self.varying[i] for i in new]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 EffectPoints = Literal["partial", "observed", "none"]
+TAKEN = {"estimate", "std_error", "df", "conf_low", "conf_high", "partial", "observed"}  # columns of the tables
 CELLS = 10000  # of a grid, emmeans' own limit
 
 
@@ -162,6 +163,8 @@ def effect(
         raise InvalidArgument(f"by is {by!r}, which names x; other columns are expected.")
     if dates := [name for name in (x, *by) if known[name].is_date]:
         raise InvalidArgument(f"{dates[0]!r} is a date or a time; make a number of it before the fit, such as days.")
+    if taken := [name for name in (x, *by) if name in TAKEN]:
+        raise InvalidArgument(f"{taken[0]!r} is a column of the means or their points; rename it, and fit again.")
     held = {name: known[name].lines() for name in by if not known[name].is_factor}
     if not known[x].is_factor:
         held[x] = np.linspace(known[x].used.min(), known[x].used.max(), _count(known, x, held))

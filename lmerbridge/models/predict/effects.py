@@ -135,6 +135,11 @@ def random_columns(bars: Sequence[Bar]) -> list[str]:
     return [name for bar in bars for name in tree_names(bar.lhs)] + grouping_columns(bars)
 
 
+def columns_of_predictions(formula: Formula) -> list[str]:
+    """Return the names of the columns that predictions depend on: predictors and groups."""
+    return list(dict.fromkeys([*tree_names(formula.fixed), *random_columns(formula.random)]))
+
+
 def grouping_columns(bars: Sequence[Bar]) -> list[str]:
     """Return the names of the columns that random terms group by."""
     return [name for bar in bars for node in bar.group for name in tree_names(node)]

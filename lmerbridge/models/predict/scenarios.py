@@ -96,7 +96,7 @@ def scenarios(
     Raises
     ------
     InputError
-        As in `predict`; or a change names a column that ``newdata`` has not or the formula does not use.
+        As in `predict`; or a change names a column that ``newdata`` lacks, or one that is no predictor or group.
 
     Notes
     -----
@@ -201,9 +201,11 @@ def _change(fit: KeptFit, frame: pd.DataFrame, change: Change) -> pd.DataFrame:
     """Return the rows with the columns of a scenario changed."""
     if missing := [name for name in change if name not in frame.columns]:
         raise MissingColumns(missing, frame.columns, where="changes")
-    if unused := [name for name in change if name not in fit.spec.parsed.variables]:
-        known = ", ".join(map(repr, fit.spec.parsed.variables))
-        raise InvalidArgument(f"changes names {unused[0]!r}, which the formula does not use; its columns are {known}.")
+    used = effects.columns_of_predictions(fit.spec.parsed)
+    if unused := [name for name in change if name not in used]:
+        known = ", ".join(map(repr, used))
+        told = "the response" if unused[0] in fit.spec.parsed.variables else "which the formula does not use"
+        raise InvalidArgument(f"changes names {unused[0]!r}, {told}; its predictors and groups are {known}.")
     return frame.assign(**{name: _column(frame[name], value) for name, value in change.items()})
 
 

@@ -169,7 +169,8 @@ class Replicate:
         """Variances and correlations of the random terms."""
         blocks = zip(self.common.fit.varcorr, self.common.roots(self.theta[None]), strict=True)
         found = tuple(block.with_factor(root[0], self.sigma) for block, root in blocks)
-        return VarCorr(found, self.sigma).about(self.common.fit.terms, self.beta)
+        weighted = self.common.fit.varcorr.weighted
+        return VarCorr(found, self.sigma).about(self.common.fit.terms, self.beta, weighted=weighted)
 
     def refit(self) -> KeptFit:
         """Refit the model to the response by lme4, for a fit with every verb.

@@ -53,10 +53,12 @@ def number(value: float, digits: int) -> str:
     --------
     >>> number(-2.5, 3), number(0.00012345, 3), number(0.0, 3), number(float("nan"), 3)
     ('−2.500', '0.000123', '0.000', '')
+    >>> number(0.0999, 2), number(9.6, 0)
+    ('0.10', '10')
     """
     if math.isnan(value):
         return ""
-    small = 0 < abs(value) < 10.0 ** (1 - digits)
+    small = value != 0 and abs(round(value, digits)) < 10.0 ** (1 - digits)  # 0.0999 is 0.10 in 2 decimals
     return (f"{value:.{max(digits, 1)}g}" if small else f"{value + 0.0:.{digits}f}").replace("-", MINUS)
 
 

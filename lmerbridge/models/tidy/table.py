@@ -28,6 +28,7 @@ DIGITS = 15  # decimals that a double may have
 OF_DDF = "Degrees of freedom are by {ddf}."
 OF_STARS = "*** p < 0.001, ** p < 0.01, * p < 0.05."
 OF_REML = "By REML, logLik, AIC and BIC compare models of the same fixed effects only."
+OF_RESPONSES = "The models are of different responses, between which logLik, AIC and BIC do not decide."
 OF_ROWS = "The models are of different numbers of rows."
 
 
@@ -163,7 +164,7 @@ def model_table(
     Days                  10.47
                          (1.55)
     """
-    asked = [statistic] if isinstance(statistic, str) else list(statistic)
+    asked = [statistic] if isinstance(statistic, str) else list(dict.fromkeys(statistic))
     _check(fits, asked, ddf, stars, digits)
     called = _names(names, len(fits))
     fixed = [columns.fixed_effects(fit, level, ddf) for fit in fits]
@@ -220,5 +221,7 @@ def _notes(fits: Sequence[Fit], statistics: Sequence[str], level: float, ddf: st
         yield OF_STARS
     if any(fit.reml for fit in fits) and len({fit.terms for fit in fits}) > 1:
         yield OF_REML
+    if len({fit.formula.partition("~")[0].strip() for fit in fits}) > 1:
+        yield OF_RESPONSES
     if len({fit.nobs for fit in fits}) > 1:
         yield OF_ROWS
