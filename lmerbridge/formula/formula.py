@@ -55,6 +55,11 @@ class Formula:
         """Names of the columns used, in order of appearance, without a ``.``."""
         return tuple(dict.fromkeys(name for name in tree_names(self.tree) if name != "."))
 
+    @cached_property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of the columns of the fixed part, in order of appearance."""
+        return tuple(dict.fromkeys(tree_names(self.fixed)))
+
     @property
     def response_name(self) -> str | None:
         """The column that is the response, None where it is computed."""
@@ -63,7 +68,7 @@ class Formula:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the columns that only group."""
-        elsewhere = {*tree_names(self.response), *tree_names(self.fixed)}
+        elsewhere = {*tree_names(self.response), *self.predictors}
         elsewhere.update(name for bar in self.random for name in tree_names(bar.lhs))
         return tuple(name for name in self.variables if name not in elsewhere)
 

@@ -35,7 +35,7 @@ from lmerbridge.errors import (
     UnfitData,
     amount,
 )
-from lmerbridge.formula import Formula, parse_list, tree_names
+from lmerbridge.formula import Formula, parse_list
 from lmerbridge.inputs import (
     Frame,
     RowVector,
@@ -122,7 +122,7 @@ class LmList(GroupedFit):
 
     def _newdata(self, frame: pd.DataFrame) -> Table:
         formula = self._formula()
-        wanted = [*dict.fromkeys(tree_names(formula.fixed)), *formula.groups]
+        wanted = [*formula.predictors, *formula.groups]
         known = columns.encode_table(self.data, formula).columns
         table = newdata.encode_newdata(
             frame, formula, wanted, known, np.unique(self.estimates.rows).astype(np.int64) - 1

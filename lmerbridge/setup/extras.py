@@ -10,7 +10,7 @@ from lmerbridge.errors import SetupError
 
 
 def import_extra(module: str, extra: str, purpose: str) -> Any:  # noqa: ANN401  # whatever the module holds
-    """Import a module of an extra of this package.
+    """Import a module of an extra of this package, or one of ours that imports such a module.
 
     Raises
     ------
@@ -27,5 +27,6 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:  # noqa: ANN401 
             simplefilter("ignore")  # what a package warns of while it is imported is not the user's to mend
             return import_module(module)
     except ImportError as error:
-        told = f"{purpose} needs {module}, which is not installed: pip install lmerbridge[{extra}]"
+        lacking = (error.name or module).partition(".")[0]
+        told = f"{purpose} needs {lacking}, which is not installed: pip install 'lmerbridge[{extra}]'"
         raise SetupError(told) from error

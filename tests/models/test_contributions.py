@@ -312,7 +312,7 @@ def test_a_missing_package_is_an_error_that_names_its_extra(fit, monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(extras, "import_module", missing)
-    with pytest.raises(SetupError, match=r"pip install lmerbridge\[shap\]"):
+    with pytest.raises(SetupError, match=r"pip install 'lmerbridge\[shap\]'"):
         fit.contributions().explanation()
 
 

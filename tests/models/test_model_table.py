@@ -234,7 +234,7 @@ def test_a_missing_package_is_an_error_that_names_its_extra(odd, tmp_path, monke
 
     monkeypatch.setattr(extras, "import_module", missing)
     for ask in (odd.to_html, odd.to_latex, lambda: odd.to_docx(tmp_path / "t.docx")):
-        with pytest.raises(SetupError, match=r"pip install lmerbridge\[tables\]"):
+        with pytest.raises(SetupError, match=r"pip install 'lmerbridge\[tables\]'"):
             ask()
     assert "x_1" in str(odd)
     assert "x_1" in odd._repr_html_()

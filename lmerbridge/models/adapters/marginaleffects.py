@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lmerbridge.errors import SetupError
 from lmerbridge.inputs import check_signature
 from lmerbridge.models.kept import KeptFit
+from lmerbridge.setup.extras import import_extra
 
 if TYPE_CHECKING:
     from lmerbridge.models.adapters.marginal import MarginalModel
@@ -51,8 +51,6 @@ def to_marginaleffects(fit: KeptFit) -> MarginalModel:
     >>> avg_predictions(to_marginaleffects(cake), by="recipe")["estimate"].round(2).to_list()
     [33.12, 31.64, 31.6]
     """
-    try:
-        from lmerbridge.models.adapters.marginal import MarginalModel  # slow to load
-    except ImportError as error:
-        raise SetupError(f"{error.name} is not installed; pip install 'lmerbridge[marginaleffects]'.") from error
-    return MarginalModel(fit)
+    module = "lmerbridge.models.adapters.marginal"  # slow to load
+    model: MarginalModel = import_extra(module, "marginaleffects", "to_marginaleffects()").MarginalModel(fit)
+    return model

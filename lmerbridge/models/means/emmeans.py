@@ -307,7 +307,7 @@ def _marginal(fit: KeptFit, specs: Names, by: Names | None) -> dict[str, Value]:
 
 
 def _factors(fit: KeptFit) -> list[str]:
-    return list(dict.fromkeys(tree_names(fit.spec.parsed.fixed)))
+    return list(fit.spec.parsed.predictors)
 
 
 def _split(specs: Names, by: Names | None) -> tuple[Names, Names | None]:

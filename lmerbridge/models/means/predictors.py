@@ -47,7 +47,7 @@ class Predictor:
 
 def predictors_of(fit: KeptFit) -> dict[str, Predictor]:
     """Return the columns of the fixed part by name, as emmeans has them."""
-    return {name: _predictor(fit, name) for name in dict.fromkeys(tree_names(fit.spec.parsed.fixed))}
+    return {name: _predictor(fit, name) for name in fit.spec.parsed.predictors}
 
 
 def _predictor(fit: KeptFit, name: str) -> Predictor:

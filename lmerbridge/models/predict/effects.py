@@ -138,7 +138,7 @@ def random_columns(bars: Sequence[Bar]) -> list[str]:
 
 def columns_of_predictions(formula: Formula) -> list[str]:
     """Return the names of the columns that predictions depend on: predictors and groups."""
-    return list(dict.fromkeys([*tree_names(formula.fixed), *random_columns(formula.random)]))
+    return list(dict.fromkeys([*formula.predictors, *random_columns(formula.random)]))
 
 
 def grouping_columns(bars: Sequence[Bar]) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import Table, Value, check_complete, columns, describe_new_levels, encode_newdata, time_limit
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula import Bar, join_trees, source, tree_names
+from lmerbridge.formula import Bar, join_trees, source
 from lmerbridge.inputs import Frame, RowVector, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.models.predict.effects import random_columns
@@ -46,7 +46,7 @@ def new_rows(
     if fixed and fit.spec.offset is not None:
         raise InvalidArgument(OFFSET)
     frame = pandas_frame(frame)
-    needed = list(dict.fromkeys([*(tree_names(fit.spec.parsed.fixed) if fixed else ()), *random_columns(bars)]))
+    needed = list(dict.fromkeys([*(fit.spec.parsed.predictors if fixed else ()), *random_columns(bars)]))
     found = encode_newdata(frame, fit.spec.parsed, needed, columns_of_fit(fit), fit.rows)
     if complete:
         check_complete(frame, needed)
@@ -57,8 +57,7 @@ def new_rows(
 
 def fixed_columns(fit: KeptFit, frame: pd.DataFrame) -> Table:
     """Return the columns of the fixed part of new data as R is to see them."""
-    names = list(dict.fromkeys(tree_names(fit.spec.parsed.fixed)))
-    return encode_newdata(frame, fit.spec.parsed, names, columns_of_fit(fit), fit.rows)
+    return encode_newdata(frame, fit.spec.parsed, list(fit.spec.parsed.predictors), columns_of_fit(fit), fit.rows)
 
 
 def check_levels(
