@@ -35,7 +35,7 @@ def get_me(fit: KeptFit, name: internals.Factors) -> dict[str, Array]: ...
 @overload
 def get_me(fit: KeptFit, name: internals.Count) -> int: ...
 @overload
-def get_me(fit: KeptFit, name: Literal["sigma"]) -> float: ...
+def get_me(fit: KeptFit, name: Literal["sigma", "glmer.nb.theta"]) -> float: ...
 @overload
 def get_me(fit: KeptFit, name: Literal["is_REML"]) -> bool: ...
 @overload
@@ -88,16 +88,17 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
         ``L``; ``devcomp``; ``devfun``.
     int, float, bool
         ``n`` rows, ``p`` terms, ``q`` modes, ``m`` thetas, ``k`` or ``n_rtrms`` random terms, ``n_rfacs`` factors,
-        ``N``, ``REML`` (0 or p), ``npar``; ``sigma``; ``is_REML``.
+        ``N``, ``REML`` (0 or p), ``npar``; ``sigma``; ``glmer.nb.theta``, NaN of other models; ``is_REML``.
     MEParts
-        ``ALL``.
+        ``ALL``, without ``glmer.nb.theta``.
 
     Raises
     ------
     NeedsNewer
         ``par``, ``npar`` and ``devarg`` came with lme4 2.0-1.
     InvalidArgument
-        lme4 has no such quantity of a linear mixed model.
+        lme4 has no such quantity; or it is ``devfun`` of a generalized model, whose value depends on what was evaluated
+        before.
 
     Examples
     --------
@@ -115,6 +116,8 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
         return {each: get_me(fit, each) for each in names}
     if name == "ALL":
         return me_parts(fit)
+    if name == SHAPE:
+        return float(getattr(fit, "nb_theta", np.nan))
     if name == "devfun":
         return devfun(fit)
     if name in internals.NEWER:
@@ -123,7 +126,7 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
 
 
 def _check_name(name: object) -> None:
-    known = [field.name for field in fields(internals.MEParts)]
+    known = [*(field.name for field in fields(internals.MEParts)), SHAPE]
     if not (isinstance(name, str) and name in ("ALL", *known)):
         expected = f"ALL or one of {', '.join(known)} is expected, or a list of such"
         raise InvalidArgument(f"get_me is asked for {name!r}; {expected}.")
@@ -138,12 +141,13 @@ def me_parts(fit: KeptFit) -> internals.MEParts:
     >>> abs(parts.X @ parts.beta + parts.Z @ parts.b - parts.mu).max() < 1e-10
     np.True_
     """
-    names: list[Any] = [
-        f.name for f in fields(internals.MEParts) if f.name not in internals.NEWER or lme4_has("get_me_par")
-    ]
+    absent = () if lme4_has("get_me_par") else internals.NEWER
+    absent = (*absent, *(() if fit.kind.objective else ("devfun",)))
+    names: list[Any] = [f.name for f in fields(internals.MEParts) if f.name not in absent]
     return internals.MEParts(**{name: get_me(fit, name) for name in names})
 
 
+SHAPE = "glmer.nb.theta"
 MEMORY = (
     "lme4's deviance function of a generalized model begins where it was evaluated last, so that it has no one value; "
     "fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
