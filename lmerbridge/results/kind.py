@@ -73,7 +73,7 @@ class Kind:
     inner : mapping of str to float
         Options of the control by which iterations inside the criterion are taken to their end, none without any.
     optimizer : str
-        lme4's own optimizer, of a fit in stages that of the last.
+        The optimizer of a tighter fit where none is given.
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
@@ -278,7 +278,7 @@ GLMM = replace(
     ddf="asymptotic",
     linear=False,
     inner={"tolPwrss": 1e-10},
-    optimizer="Nelder_Mead",
+    optimizer="bobyqa",
     criteria=("-2 logLik", "-2 logLik"),
     objective="",
     criterion="",
@@ -314,7 +314,7 @@ NLMM = replace(
     link="",
     stages=2,
     linear=False,
-    optimizer="Nelder_Mead",
+    optimizer="bobyqa",
     objective="",
     criterion="",
 )

@@ -199,3 +199,15 @@ row_parts <- function(handle) {
        sqrt_xwt = plain(resp$sqrtXwt), sqrt_rwt = plain(resp$sqrtrwt), weights = plain(resp$weights),
        wtres = plain(resp$wtres), gam = plain(resp$eta - resp$offset), eta = plain(resp$eta))
 }
+
+# -2 log-likelihood of the model without random effects, with all constants. A dispersion, or a shape that the fit
+# estimated, would be estimated anew: then it is NaN.
+criterion_of_glm <- function(handle) {
+  entry <- entry_of(handle)
+  resp <- entry$model@resp
+  if (resp$family$family %in% c("Gamma", "inverse.gaussian", "gaussian") || isTRUE(entry$scope$.shape)) {
+    return(list(value = NaN))
+  }
+  fit <- stats::glm.fit(entry$model@pp$X, resp$y, resp$weights, offset = resp$offset, family = resp$family)
+  list(value = resp$family$aic(resp$y, resp$n, fit$fitted.values, resp$weights, fit$deviance))
+}

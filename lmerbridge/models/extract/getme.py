@@ -71,7 +71,8 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
     Returns
     -------
     DataFrame
-        ``X`` rows by terms; ``RX`` terms by terms; ``RZX`` modes, permuted as in ``L``, by terms.
+        ``X`` rows by terms, of a nonlinear model a copy of the rows per parameter; ``RX`` terms by terms; ``RZX`` modes,
+        permuted as in ``L``, by terms.
     csc_array
         ``Z``, ``Zt``, ``Lambda``, ``Lambdat``, ``A`` (Lambdat @ Zt). `random_index` names the columns of ``Z``.
     Series
@@ -149,8 +150,8 @@ def me_parts(fit: KeptFit) -> internals.MEParts:
 
 SHAPE = "glmer.nb.theta"
 MEMORY = (
-    "lme4's deviance function of a generalized model begins where it was evaluated last, so that it has no one value; "
-    "fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
+    "lme4's deviance function of a generalized or nonlinear model begins where it was evaluated last, so that it has no "
+    "one value; fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
 )
 
 
@@ -178,9 +179,12 @@ def random_index(fit: KeptFit) -> pd.MultiIndex:
 
 def on_rows(fit: KeptFit, values: Array | pd.DataFrame) -> Any:  # noqa: ANN401  # a Series of one, a frame of the other
     """Label values, or a table of them, by the rows used."""
+    index = fit._rows_index
+    if len(values) != len(index):  # of a nonlinear model there is a copy of the rows per parameter
+        index = pd.MultiIndex.from_product([fit.terms, index], names=["parameter", None])
     if isinstance(values, pd.DataFrame):
-        return values.set_axis(fit._rows_index, axis=0)
-    return pd.Series(values, index=fit._rows_index)
+        return values.set_axis(index, axis=0)
+    return pd.Series(values, index=index)
 
 
 def _all_on_rows(fit: KeptFit, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -14,10 +14,10 @@ from lmerbridge import drawing
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import deparse
 from lmerbridge.inputs import check_methods
-from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.diagnose import residuals
-from lmerbridge.models.means import emmeans, methods, predictors
 from lmerbridge.models.extract import objective
+from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.means import emmeans, methods, predictors
 from lmerbridge.models.predict import scale
 from lmerbridge.results import shown
 
@@ -178,7 +178,9 @@ def effect(
     if not known[x].is_factor:
         held[x] = np.linspace(known[x].used.min(), known[x].used.max(), _count(known, x, held))
     if type == "response" and fit.kind.linear and fit.spec.parsed.response_name is None:
-        raise InvalidArgument("type is 'response', and the response is transformed; emmeans(type='response') has means.")
+        raise InvalidArgument(
+            "type is 'response', and the response is transformed; emmeans(type='response') has means."
+        )
     given: dict[str, Any] = {"at": held | dict(at or {}), "ddf": ddf, "level": level, "timeout": timeout}
     found = emmeans.emmeans(fit, [x], by or None, type=type, **given)
     lines = found if type == "link" else emmeans.emmeans(fit, [x], by or None, **given)

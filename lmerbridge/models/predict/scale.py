@@ -17,8 +17,8 @@ from lmerbridge.models.predict import predict as linear
 
 PredictionScale = Literal["link", "response"]
 NEW_RESPONSE = (
-    "a new response of a generalized model does not lie about its mean as a normal one does; simulate(nsim, newdata=..., "
-    "re_form=...) draws it, and .quantile([0.025, 0.975], axis=1) of the draws has its limits"
+    "a new response of a generalized model does not lie about its mean as a normal one does; simulate(nsim, "
+    "newdata=..., re_form=...) draws it, and .quantile([0.025, 0.975], axis=1) of the draws has its limits"
 )
 
 

@@ -106,9 +106,9 @@ def scenarios(
     -----
     The standard error of a difference is that of the difference of the two rows' designs: exact, theta and sigma held
     fixed. It holds the covariance of the fixed effects and of the random effects that change, as a random slope does,
-    jointly; what both rows have in common cancels. On the
-    scale of the response each design counts times the slope of its mean, by the delta method. The limits are normal quantiles. A difference is one of the
-    model, not of the world: whether what is changed is the cause, the model does not know.
+    jointly; what both rows have in common cancels. On the scale of the response each design counts times the slope of
+    its mean, by the delta method. The limits are normal quantiles. A difference is one of the model, not of the world:
+    whether what is changed is the cause, the model does not know.
 
     Examples
     --------
@@ -134,14 +134,19 @@ def scenarios(
 
     def mean(data: pd.DataFrame) -> tuple[Table, pd.DataFrame]:
         link = predict.predict(fit, data, **given)
-        return encode(data), scale.inverse_link(fit, link) if type == "response" else link.to_frame("mean").assign(slope=1.0)
+        return encode(data), scale.inverse_link(fit, link) if type == "response" else link.to_frame("mean").assign(
+            slope=1.0
+        )
 
     with time_limit(timeout):
         before, baseline = mean(frame)
         tables = []
         for name, other in changed.items():
             after, moved = mean(other)
-            slopes: dict[str, Value] = {"slope": baseline["slope"].to_numpy(), "changed_slope": moved["slope"].to_numpy()}
+            slopes: dict[str, Value] = {
+                "slope": baseline["slope"].to_numpy(),
+                "changed_slope": moved["slope"].to_numpy(),
+            }
             found = call_on(fit, "difference_errors", newdata=before, changed=after, re_form=chosen.text, **slopes)
             tables.append(_table(name, baseline["mean"], moved["mean"], found["std_error"], level))
     return Scenarios(pd.concat(tables), named, level, re_form)
