@@ -72,7 +72,7 @@ check_response <- function(formula, scope, family, constant = NULL) {
 refuse_uncounted <- function(left, scope) {
   for (part in as.list(left)[-1L]) {
     value <- eval(part, scope$data, scope)
-    if (!is.numeric(value) && !is.logical(value) || is.object(value)) {
+    if (!is.numeric(value) && !is.logical(value) || is.object(value) && !inherits(value, "AsIs")) {
       refuse_data("the response ", deparse1(left), " has ", deparse1(part), ", which is not of numbers; counts are expected")
     }
   }

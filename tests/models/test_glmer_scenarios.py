@@ -226,3 +226,31 @@ def test_quantities_of_a_nonlinear_model_have_a_row_per_parameter():
     assert fit.vcov_of(use_hessian=False).shape == (3, 3)
     assert str(fit.convergence()).startswith("Convergence")
     assert len(fit.weights()) == 35
+
+
+MISSING = {
+    "cbind": ("cbind(I(incidence), size - incidence)", "binomial", {}),
+    "proportion": ("prop", "binomial", {"weights": "size"}),
+    "truth": ("incidence > 0", "binomial", {}),
+    "counts": ("incidence", "poisson", {}),
+}
+
+
+@pytest.mark.parametrize("na_action", ["omit", "exclude"])
+@pytest.mark.parametrize("response", MISSING)
+def test_refits_of_a_fit_that_left_rows_out_are_those_of_the_rows_used(response, na_action):
+    data = COWS.assign(prop=COWS["incidence"] / COWS["size"])
+    left, family, given = MISSING[response]
+    fit = glmer(f"{left} ~ hole + (1 | herd)", data, family, na_action=na_action, **given)
+    whole = glmer(f"{left} ~ hole + (1 | herd)", data.dropna(), family, **given)
+    ours, theirs = (each.bootstrap(lambda r: r.beta, 3, seed=1) for each in (fit, whole))
+    assert ours.n_failed == 0
+    np.testing.assert_array_equal(ours.t, theirs.t)
+    found = fit.interval_of(lambda each: each.fixef, 3, seed=1).bootstrap
+    np.testing.assert_allclose(found.t, ours.t, rtol=1e-12)
+    larger = fit.update(". ~ . + size", data=data)
+    references = [
+        each.pb_modcomp(small, nsim=2, seed=1).reference
+        for each, small in ((larger, fit), (whole.update(". ~ . + size", data=data.dropna()), whole))
+    ]
+    np.testing.assert_allclose(*references, rtol=1e-6)

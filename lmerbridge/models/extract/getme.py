@@ -71,8 +71,8 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
     Returns
     -------
     DataFrame
-        ``X`` rows by terms, of a nonlinear model a copy of the rows per parameter; ``RX`` terms by terms; ``RZX`` modes,
-        permuted as in ``L``, by terms.
+        ``X`` rows by terms, of a nonlinear model a copy of the rows per parameter; ``RX`` terms by terms; ``RZX``
+        modes, permuted as in ``L``, by terms.
     csc_array
         ``Z``, ``Zt``, ``Lambda``, ``Lambdat``, ``A`` (Lambdat @ Zt). `random_index` names the columns of ``Z``.
     Series
