@@ -9,7 +9,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 from lmerbridge import GlmerControl, glmer, glmer_nb, lmer, load_dataset, nlmer
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, UnfitData
 from tests.oracle import plain
 
 COWS = load_dataset("cbpp").assign(x=lambda d: np.random.default_rng(3).normal(size=len(d)))
@@ -226,6 +226,15 @@ def test_quantities_of_a_nonlinear_model_have_a_row_per_parameter():
     assert fit.vcov_of(use_hessian=False).shape == (3, 3)
     assert str(fit.convergence()).startswith("Convergence")
     assert len(fit.weights()) == 35
+    with pytest.raises(InvalidArgument, match="no mmList of a nonlinear model"):
+        fit.get_me("ALL")
+
+
+def test_inner_iterations_of_a_nonlinear_model_that_find_no_step_are_told_in_our_words():
+    orange = load_dataset("Orange", "datasets").assign(w=lambda d: 1.0 + d.index % 2)
+    begin = {"Asym": 200.0, "xmid": 725.0, "scal": 350.0}
+    with pytest.raises(UnfitData, match=r"start=.* R said: .*step factor"):
+        nlmer("circumference ~ SSlogis(age, Asym, xmid, scal) ~ Asym | Tree", orange, start=begin, weights="w")
 
 
 MISSING = {

@@ -115,6 +115,9 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
         _check_name(each)
     if isinstance(name, list | tuple):
         return {each: get_me(fit, each) for each in names}
+    if name in ("mmList", "ALL") and not fit.kind.link:
+        told = "lme4 finds no mmList of a nonlinear model, of which 'ALL' would be a part"
+        raise InvalidArgument(f"get_me is asked for {name!r}; {told}. Give a list of other names.")
     if name == "ALL":
         return me_parts(fit)
     if name == SHAPE:
