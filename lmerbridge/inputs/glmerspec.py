@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class GlmerSpec(Spec):
             raise InvalidArgument(f"n_agq is {self.n_agq}; a whole number from 0 to {NODES} is expected.")
         if self.n_agq == 0 and isinstance(self.start, Mapping) and "beta" in self.start:
             raise InvalidArgument("n_agq is 0 and start names 'beta'; then the fixed effects follow from theta.")
+
+    def quick(self) -> Self:
+        """Return a specification of the same design whose fit is quick: its estimates do not count."""
+        return replace(self, n_agq=0)
 
     @property
     def particulars(self) -> dict[str, bool | int | float | str | None]:

@@ -76,6 +76,7 @@ ATTRIBUTES = {
     "rank_deficient": "dropped_terms has the terms that were left out.",
 }
 NO_DDF = "it is for linear models; coefficients have z tests, drop1(test='Chisq') and anova() likelihood ratios."
+NO_FUNCTION = "lme4's deviance function of such a model has no one value."
 NO_REML = "a generalized model has no REML; criterion is -2 log-likelihood."
 OF_GLMER = ATTRIBUTES | {
     **dict.fromkeys(("pvalues", "p_value"), "p_values has them, coefficients the table."),
@@ -83,22 +84,39 @@ OF_GLMER = ATTRIBUTES | {
     "scale": "a binomial or Poisson model has none; sigma is 1 there.",
     "deviance": "criterion is -2 log-likelihood, residual_deviance what R's deviance() is.",
     "rstudent": "lme4's are NaN where a leverage is above 1; resid() has four types.",
-    "interval_of": "replicates are whole fits of linear models alone; bootstrap() and confint() have intervals.",
-    **dict.fromkeys(("effect", "plot_effect"), "emmeans(specs, at=..., type='response') has means and their plot()."),
-    "scenarios": "predict(newdata, interval='confidence') has each scenario; differences of them are of linear models.",
-    "remedies": "all_fit() tries other optimizers, GlmerControl(tol_pwrss=1e-10) mends standard errors.",
-    **dict.fromkeys(("devfun", "devfun2", "deviance_at"), "lme4's deviance function of such a model has no one value."),
+    **dict.fromkeys(("devfun", "devfun2", "deviance_at"), NO_FUNCTION),
     **dict.fromkeys(
         ("contest", "ls_means", "ranova", "step", "kr_modcomp", "sat_modcomp", "vcov_kr", "ddf_lb"), NO_DDF
     ),
-    **dict.fromkeys(("reml_crit", "refit_ml", "loglik_of", "deviance_of"), NO_REML),
+    **dict.fromkeys(("reml_crit", "refit_ml", "loglik_of"), NO_REML),
+    "deviance_of": "criterion is -2 log-likelihood, residual_deviance what R's deviance() is.",
 }
 NO_NLMER = "in lme4 it fails of a nonlinear model, or is wrong."
+NO_LINES = (
+    "it is made of a linear predictor, which a nonlinear model has not; predict(newdata, re_form='~0') has its means."
+)
+NO_DRAWS = "it draws responses and refits, and in lme4 either fails of a nonlinear model."
+NO_TESTS = "it is for linear models; coefficients have t values, anova(other) likelihood ratios."
 BROKEN = """
 all_fit bootstrap cooks_distance drop1 emmeans emtrends hatvalues influence joint_tests profile ref_grid refit rstudent
 simulate
 """
-OF_NLMER = ATTRIBUTES | dict.fromkeys(BROKEN.split(), NO_NLMER)
+OF_LINES = """
+augment contributions design effect fixed_design icc model_matrix model_terms offset plot_effect r2 scenarios vcov_full
+"""
+OF_NLMER = ATTRIBUTES | {
+    **dict.fromkeys(BROKEN.split(), NO_NLMER),
+    **dict.fromkeys(OF_LINES.split(), NO_LINES),
+    **dict.fromkeys(
+        ["check", "interval_of", "pb_modcomp", "power", "power_curve", "remedies", "simulated_residuals"], NO_DRAWS
+    ),
+    **dict.fromkeys(
+        ["contest", "ddf_lb", "kr_modcomp", "ls_means", "ranova", "sat_modcomp", "step", "vcov_kr"], NO_TESTS
+    ),
+    **dict.fromkeys(["deviance_of", "loglik_of", "refit_ml", "reml_crit"], "there is no REML of a nonlinear model."),
+    **dict.fromkeys(["deviance_at", "devfun", "devfun2", "me_parts"], NO_FUNCTION),
+    "family": "the response is normal about the model; is_nlmm tells its kind.",
+}
 ASKED = """
 all_fit anova augment bootstrap coef confint contest cooks_distance drop1 emmeans emtrends fitted fixef get_me glance
 hatvalues icc influence interval_of is_singular joint_tests kr_modcomp loglik ls_means model_matrix ngrps nobs

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -135,6 +135,10 @@ class Spec:
         whole = isinstance(response, Call) and response.function in self.kind.functions
         parts = response.args if isinstance(response, Call) and whole else (response,)
         return tuple(part.name if isinstance(part, Name) else deparse(part) for part in parts)
+
+    def quick(self) -> Self:
+        """Return a specification of the same design whose fit is quick: its estimates do not count."""
+        return replace(self, control={**self.controls, "optimizer": None})
 
     @property
     def particulars(self) -> dict[str, bool | int | float | str | None]:

@@ -49,16 +49,16 @@ class GlmerFit(KeptFit, GlmNumbers):
     ========== =========================================================================================
     infer      summary, anova, drop1, pb_modcomp
     intervals  confint, profile, parameters
-    means      emmeans, emtrends, ref_grid, joint_tests
-    predict    predict, simulate
-    change     update, refit, all_fit
+    means      emmeans, emtrends, ref_grid, joint_tests, effect, plot_effect
+    predict    predict, simulate, fixed_design, scenarios
+    change     update, refit, all_fit, remedies
     diagnose   resid, hatvalues, cooks_distance, influence, check, simulated_residuals
-    resample   bootstrap, power, power_curve
+    resample   bootstrap, interval_of, power, power_curve
     explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
-    extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_text, re_pca, re_covs, par, get_me,
-               random_index, model_matrix, model_frame, model_terms, formula_of, get_data, get_call, weights, offset,
-               ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design, icc, r2
+    extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
+               par, get_me, me_parts, random_index, model_matrix, model_frame, model_terms, formula_of, get_data,
+               get_call, weights, offset, ngrps, family, is_lmm, is_glmm, is_nlmm, is_reml, design, icc, r2
     optimum    optinfo, convergence, is_singular, singular_terms, df_residual, extract_aic, llik_aic
     ========== =========================================================================================
     """
@@ -83,15 +83,20 @@ class GlmerFit(KeptFit, GlmNumbers):
     ref_grid = LmerFit.ref_grid
     joint_tests = LmerFit.joint_tests
     emmeans = LmerFit.emmeans
+    plot_effect = LmerFit.plot_effect
+    effect = LmerFit.effect
 
     # predict
     predict = scale.predict
     simulate = LmerFit.simulate
+    fixed_design = LmerFit.fixed_design
+    scenarios = LmerFit.scenarios
 
     # change
     refit = LmerFit.refit
     update = LmerFit.update
     all_fit = LmerFit.all_fit
+    remedies = LmerFit.remedies
 
     # diagnose
     resid = LmerFit.resid
@@ -103,6 +108,7 @@ class GlmerFit(KeptFit, GlmNumbers):
 
     # resample
     bootstrap = LmerFit.bootstrap
+    interval_of = LmerFit.interval_of
     power_curve = LmerFit.power_curve
     power = LmerFit.power
 
@@ -123,11 +129,14 @@ class GlmerFit(KeptFit, GlmNumbers):
     cond_var = LmerFit.cond_var
     fixef_with = LmerFit.fixef_with
     vcov_of = glmm.vcov_of
+    vcov_full = LmerFit.vcov_full
+    varcorr_of = LmerFit.varcorr_of
     varcorr_text = LmerFit.varcorr_text
     re_pca = LmerFit.re_pca
     re_covs = LmerFit.re_covs
     par = LmerFit.par
     get_me = LmerFit.get_me
+    me_parts = LmerFit.me_parts
     random_index = LmerFit.random_index
     model_matrix = LmerFit.model_matrix
     model_frame = LmerFit.model_frame

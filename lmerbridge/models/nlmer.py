@@ -18,6 +18,7 @@ from lmerbridge.inputs import (
     pandas_frame,
 )
 from lmerbridge.models.change import nonlinear as change
+from lmerbridge.models.extract import glmm
 from lmerbridge.models.intervals import wald
 from lmerbridge.models.kept import KeptFit, fit_told
 from lmerbridge.models.lmer import LmerFit
@@ -41,9 +42,11 @@ class NlmerFit(KeptFit):
     predict    predict
     change     update
     diagnose   resid
-    tidy       tidy, glance
-    extract    coef, ranef_table, varcorr_text, get_data, get_call, ngrps, is_lmm, is_glmm, is_nlmm, is_reml
-    optimum    optinfo, is_singular, singular_terms, df_residual, extract_aic, llik_aic
+    tidy       tidy, glance, plot_residuals, plot_qq, plot_ranef
+    extract    coef, ranef_table, cond_var, fixef_with, vcov_of, varcorr_of, varcorr_text, re_pca, re_covs, par, get_me,
+               random_index, model_frame, formula_of, get_data, get_call, weights, ngrps, is_lmm, is_glmm, is_nlmm,
+               is_reml
+    optimum    optinfo, convergence, is_singular, singular_terms, df_residual, extract_aic, llik_aic
     ========== =========================================================================================
     """
 
@@ -71,13 +74,28 @@ class NlmerFit(KeptFit):
     # tidy
     glance = LmerFit.glance
     tidy = LmerFit.tidy
+    plot_residuals = LmerFit.plot_residuals
+    plot_qq = LmerFit.plot_qq
+    plot_ranef = LmerFit.plot_ranef
 
     # extract
     coef = LmerFit.coef
     ranef_table = LmerFit.ranef_table
+    cond_var = LmerFit.cond_var
+    fixef_with = LmerFit.fixef_with
+    vcov_of = glmm.vcov_of
+    varcorr_of = LmerFit.varcorr_of
     varcorr_text = LmerFit.varcorr_text
+    re_pca = LmerFit.re_pca
+    re_covs = LmerFit.re_covs
+    par = LmerFit.par
+    get_me = LmerFit.get_me
+    random_index = LmerFit.random_index
+    model_frame = LmerFit.model_frame
+    formula_of = LmerFit.formula_of
     get_data = LmerFit.get_data
     get_call = LmerFit.get_call
+    weights = LmerFit.weights
     ngrps = LmerFit.ngrps
     is_lmm = LmerFit.is_lmm
     is_glmm = LmerFit.is_glmm
@@ -86,6 +104,7 @@ class NlmerFit(KeptFit):
 
     # optimum
     optinfo = LmerFit.optinfo
+    convergence = LmerFit.convergence
     is_singular = LmerFit.is_singular
     singular_terms = LmerFit.singular_terms
     df_residual = LmerFit.df_residual

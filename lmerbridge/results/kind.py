@@ -68,6 +68,12 @@ class Kind:
         The type of residuals that R gives where none is asked for.
     ddf : str
         emmeans' method for the degrees of freedom where none is asked for.
+    linear : bool
+        Whether means are the linear predictor, so that random effects solve linear equations.
+    inner : mapping of str to float
+        Options of the control by which iterations inside the criterion are taken to their end, none without any.
+    optimizer : str
+        The optimizer of a tighter fit where none is given.
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
@@ -96,6 +102,9 @@ class Kind:
     statistic: str
     residuals: str
     ddf: str
+    linear: bool
+    inner: Mapping[str, float]
+    optimizer: str
     criteria: tuple[str, str]
     objective: str
     criterion: str
@@ -237,6 +246,9 @@ LMM = Kind(
     statistic="t_value",
     residuals="response",
     ddf="kenward-roger",
+    linear=True,
+    inner={},
+    optimizer="nloptwrap",
     criteria=("deviance", "REMLcrit"),
     objective="Objective",
     criterion="Lme4Criterion",
@@ -264,6 +276,9 @@ GLMM = replace(
     statistic="z_value",
     residuals="deviance",
     ddf="asymptotic",
+    linear=False,
+    inner={"tolPwrss": 1e-10},
+    optimizer="bobyqa",
     criteria=("-2 logLik", "-2 logLik"),
     objective="",
     criterion="",
@@ -298,6 +313,8 @@ NLMM = replace(
     control="NlmerControl",
     link="",
     stages=2,
+    linear=False,
+    optimizer="bobyqa",
     objective="",
     criterion="",
 )

@@ -47,7 +47,7 @@ refit_responses <- function(handle, response, theta) {
 
 # The function that refits to one response.
 refit_by <- function(entry, theta) {
-  if (lme4::isGLMM(entry$model)) return(function(response) refit_glmer(entry$model, response))
+  if (lme4::isGLMM(entry$model)) return(function(response) refit_glmer(prediction_model(entry), response))
   scale <- par_scale(entry$model)
   function(response) refit_one(deviance_function(entry), response, theta, scale)
 }

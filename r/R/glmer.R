@@ -72,7 +72,7 @@ check_response <- function(formula, scope, family, constant = NULL) {
 refuse_uncounted <- function(left, scope) {
   for (part in as.list(left)[-1L]) {
     value <- eval(part, scope$data, scope)
-    if (!is.numeric(value) && !is.logical(value) || is.object(value)) {
+    if (!is.numeric(value) && !is.logical(value) || is.object(value) && !inherits(value, "AsIs")) {
       refuse_data("the response ", deparse1(left), " has ", deparse1(part), ", which is not of numbers; counts are expected")
     }
   }
@@ -198,4 +198,16 @@ row_parts <- function(handle) {
        fixed = plain(stats::predict(model, re.form = NA)), mu = plain(resp$mu), offset = plain(resp$offset),
        sqrt_xwt = plain(resp$sqrtXwt), sqrt_rwt = plain(resp$sqrtrwt), weights = plain(resp$weights),
        wtres = plain(resp$wtres), gam = plain(resp$eta - resp$offset), eta = plain(resp$eta))
+}
+
+# -2 log-likelihood of the model without random effects, with all constants. A dispersion, or a shape that the fit
+# estimated, would be estimated anew: then it is NaN.
+criterion_of_glm <- function(handle) {
+  entry <- entry_of(handle)
+  resp <- entry$model@resp
+  if (resp$family$family %in% c("Gamma", "inverse.gaussian", "gaussian") || isTRUE(entry$scope$.shape)) {
+    return(list(value = NaN))
+  }
+  fit <- stats::glm.fit(entry$model@pp$X, resp$y, resp$weights, offset = resp$offset, family = resp$family)
+  list(value = resp$family$aic(resp$y, resp$n, fit$fitted.values, resp$weights, fit$deviance))
 }

@@ -24,6 +24,9 @@ mkNewReTrms_with <- function(own) with_own(lme4::mkNewReTrms, own)
 # predict() for a model, which asks mkNewReTrms().
 predict_merMod <- function(own) with_own(utils::getS3method("predict", "merMod", envir = lme4_namespace()), own)
 
+# The levels of a model's factors, for which predict() asks model.frame().
+orig_levs_with <- function(frame) with_own(get("get.orig.levs", lme4_namespace()), list(model.frame = frame))
+
 # coef() for a model, which asks ranef().
 coef_merMod <- function(own) with_own(utils::getS3method("coef", "merMod", envir = lme4_namespace()), own)
 

@@ -98,5 +98,5 @@ of_rows_used <- function(model) {
   rows <- attr(model@frame, "row.names")
   if (length(rows) == nrow(model@call$data)) return(model)
   model@call$data <- model@call$data[rows, , drop = FALSE]
-  stats::update(model, REML = FALSE)
+  if (lme4::isGLMM(model)) stats::update(model) else stats::update(model, REML = FALSE)
 }

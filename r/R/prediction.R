@@ -12,7 +12,17 @@ prediction_model <- function(entry) {
 # lme4's predict(), in which each term keeps effects of its own.
 predict_by_place <- function(model, ...) predict_with(kept_effects)(model, ...)
 
-predict_with <- function(effects) predict_merMod(list(mkNewReTrms = effects, terms = terms_of_offsets))
+predict_with <- function(effects) {
+  predict_merMod(list(mkNewReTrms = effects, terms = terms_of_offsets, get.orig.levs = orig_levs_with(frame_of)))
+}
+
+# The model frame of a fit. lme4 looks its columns up without backticks, and does not find cbind(`n 1`, `n 2`).
+frame_of <- function(formula, ..., fixed.only = FALSE) {
+  if (!methods::is(formula, "merMod") || !fixed.only) return(stats::model.frame(formula, ...))
+  factors <- attr(stats::terms(stats::formula(formula, fixed.only = TRUE)), "factors")
+  plain <- function(names) gsub("`", "", names, fixed = TRUE)
+  formula@frame[match(plain(rownames(factors)), plain(names(formula@frame)))]
+}
 
 # The terms of a model. lme4 computes the offsets of new data from those that it asks for without `fixed.only`: here they
 # have the fit's own constants, since in the formula's variables offset(x / mean(x)) has the mean of the new data.
@@ -98,15 +108,19 @@ predict_model <- function(handle, newdata = NULL, re_form = NULL, random_only = 
   list(fit = as.double(fit), se_fit = as.double(se), row = rows)
 }
 
-# Standard errors of the differences between the predictions of other rows and those of new data, row by row.
-difference_errors <- function(handle, newdata, changed, re_form = NULL) {
+# Standard errors of the differences between the predictions of other rows and those of new data, row by row; on the
+# scale of the response with the slopes of both means.
+difference_errors <- function(handle, newdata, changed, re_form = NULL, slope = 1, changed_slope = 1) {
   entry <- entry_of(handle)
   model <- prediction_model(entry)
   check_safe(entry, model)
   form <- chosen_effects(re_form, entry$scope)
   part <- function(rows) {
     data <- rbind(newdata[rows, , drop = FALSE], changed[rows, , drop = FALSE])
-    difference <- function(m) m[length(rows) + seq_along(rows), , drop = FALSE] - m[seq_along(rows), , drop = FALSE]
+    scaled <- function(m, i, slope) m[i, , drop = FALSE] * rep_len(slope, nrow(newdata))[rows]
+    difference <- function(m) {
+      scaled(m, length(rows) + seq_along(rows), changed_slope) - scaled(m, seq_along(rows), slope)
+    }
     random <- random_design(model, data, form)
     for (name in c("known", "new")) random[[name]] <- Matrix::t(difference(Matrix::t(random[[name]])))
     sqrt(prediction_variance(model, difference(fixed_design(model, data)), random))

@@ -169,11 +169,10 @@ def test_mundlak_s_test_is_wald_s_of_the_means():
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("interval_of", "replicates are whole fits of linear models alone"),
-        ("effect", "emmeans"),
-        ("plot_effect", "emmeans"),
-        ("scenarios", "predict"),
-        ("remedies", "all_fit"),
+        ("step", "for linear models"),
+        ("deviance_of", "residual_deviance"),
+        ("devfun2", "no one value"),
+        ("reml_crit", "no REML"),
     ],
 )
 def test_what_is_not_there_has_a_reason(name, reason):

@@ -77,16 +77,16 @@ def of_r(fit, code):
 VERBS = {
     "infer": "summary anova drop1 pb_modcomp",
     "intervals": "confint profile parameters",
-    "means": "emmeans emtrends ref_grid joint_tests",
-    "predict": "predict simulate",
-    "change": "update refit all_fit",
+    "means": "emmeans emtrends ref_grid joint_tests effect plot_effect",
+    "predict": "predict simulate fixed_design scenarios",
+    "change": "update refit all_fit remedies",
     "diagnose": "resid hatvalues cooks_distance influence check simulated_residuals",
-    "resample": "bootstrap power power_curve",
+    "resample": "bootstrap interval_of power power_curve",
     "explain": "contributions",
     "tidy": "tidy glance augment plot_residuals plot_qq plot_ranef",
-    "extract": """coef ranef_table cond_var fixef_with vcov_of varcorr_text re_pca re_covs par get_me random_index
-        model_matrix model_frame model_terms formula_of get_data get_call weights offset ngrps family is_lmm is_glmm
-        is_nlmm is_reml design icc r2""",
+    "extract": """coef ranef_table cond_var fixef_with vcov_of vcov_full varcorr_of varcorr_text re_pca re_covs par
+        get_me me_parts random_index model_matrix model_frame model_terms formula_of get_data get_call weights offset
+        ngrps family is_lmm is_glmm is_nlmm is_reml design icc r2""",
     "optimum": "optinfo convergence is_singular singular_terms df_residual extract_aic llik_aic",
 }
 

@@ -42,6 +42,10 @@ PIRLS = (
     "lme4's iterations leave what the link allows, as a mean below 0 or above 1; take the family's own link, begin near"
     " the optimum, with mustart= or start=, or rescale the columns"
 )
+STEPS = (
+    "lme4's inner iterations find no step that improves the nonlinear model, as from a start that is far off; begin "
+    "nearer to the optimum, with start=, make the model simpler, or scale the parameters alike"
+)
 
 REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, and what to do
     (r"^missing values in object", MissingValues, ""),
@@ -59,6 +63,7 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
     (r"^Downdated VtV is not positive definite", UnfitData, NOT_POSITIVE),
     (r"all\(weights >= 0\)", InvalidArgument, WEIGHTS),
     (r"PIRLS (loop|step-halvings)|pwrssUpdate did not converge", UnfitData, PIRLS),
+    (r"^step factor reduced below|^prss(Update)? failed to converge", UnfitData, STEPS),
     (r"^nAGQ > 1 is only available", InvalidArgument, NODES),
 )
 

@@ -36,7 +36,6 @@ LIMIT = {  # what an optimizer calls the number of evaluations that it may make
     "nloptwrap": "maxeval",
 }
 PACKAGES = {"nmkbw": "dfoptim", "optimx.L-BFGS-B": "optimx"}  # R's, without which there is no such optimizer
-DEFAULT = "nloptwrap"
 
 
 @shown("llik", "fixef", "sdcor")
@@ -238,6 +237,6 @@ def _control(spec: Spec, name: str, maxfun: int | None) -> dict[str, object]:
     Options of the fit's own optimizer are kept for that optimizer alone.
     """
     optimizer, method = METHODS[name]
-    own = spec.controls.get("optCtrl", {}) if spec.controls.get("optimizer", DEFAULT) == optimizer else {}
+    own = spec.controls.get("optCtrl", {}) if spec.controls.get("optimizer", spec.kind.optimizer) == optimizer else {}
     limit = {} if maxfun is None else {LIMIT[optimizer]: maxfun}
     return {**spec.controls, "optimizer": optimizer, "optCtrl": {**own, **limit, **method}}

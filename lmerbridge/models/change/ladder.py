@@ -10,7 +10,7 @@ import numpy as np
 from lmerbridge.inputs import Spec
 from lmerbridge.models.change import rescale, scaling, simpler, trials
 from lmerbridge.models.extract import objective
-from lmerbridge.models.kept import KeptFit
+from lmerbridge.models.kept import KeptFit, call_on
 
 
 def simplify(found: trials.Trials) -> Iterator[trials.Trial]:
@@ -79,7 +79,12 @@ def _without_random(name: str, fit: KeptFit, last: trials.Trial) -> trials.Trial
     remedy = f"{name}: no random term is left"
     if any(block.kind in ("cs", "ar1") for block in fit.varcorr):
         return trials.Trial(remedy=remedy, fit=None, messages=("its structure has no theta of zero.",))
-    value = rescale.criterion_at(fit, np.zeros(len(fit.theta)))
+    if fit.kind.linear:
+        value = rescale.criterion_at(fit, np.zeros(len(fit.theta)))
+    else:
+        value = call_on(fit, "criterion_of_glm")["value"][0] + 2 * fit.loglik.constant
+    if np.isnan(value):
+        return trials.Trial(remedy=remedy, fit=None, messages=("its family has a dispersion or a shape to estimate.",))
     return trials.Trial(remedy=remedy, fit=None, criterion=value, npar=last.npar - trials.free_parameters(fit))
 
 

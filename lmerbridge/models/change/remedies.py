@@ -29,7 +29,8 @@ def remedies(
     start, and on centred and scaled numeric predictors, whose optimum is the start of a last fit on the columns as
     they are. Then it is simplified after Bates et al. (2015): without correlations, and without its smallest
     component as long as a likelihood ratio test does not see it. Nothing is told as a warning: what each fit says is
-    in the result.
+    in the result. Of a generalized model the inner iterations, by which random effects are found, go to their end in
+    every other fit, ``tolPwrss = 1e-10``, and the first of these is the same model with nothing else changed.
 
     Parameters
     ----------
@@ -74,10 +75,12 @@ def remedies(
     """
     trials.check_criterion(fit)
     with time_limit(timeout):
-        own, absent = _other_fits(fit, optimizers, maxfun, progress)
-        scaled = rescale.rescale(fit)
+        exact = replace(fit, spec=trials.with_inner(fit.spec))
+        own, absent = _other_fits(exact, optimizers, maxfun, progress)
+        scaled = rescale.rescale(exact)
+        inner = [trials.attempt(trials.INNER, lambda: trials.fit_like(fit, exact.spec))] if fit.kind.inner else []
         found = wording.Remedies(
-            trials=(trials.trial_of(trials.FITTED, fit), *own, *scaled.trials),
+            trials=(trials.trial_of(trials.FITTED, fit), *inner, *own, *scaled.trials),
             scaling=scaled.scales,
             mapped=scaled.mapped,
             digits_lost=scaled.digits_lost,

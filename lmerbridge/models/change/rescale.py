@@ -39,7 +39,9 @@ def rescale(fit: KeptFit) -> Rescaled:
     if mapped is None:
         return Rescaled(scales, (replace(trial, criterion=np.nan),))
     trial = replace(trial, criterion=mapped.criterion)
-    plain = all(block.kind == "us" for block in fit.varcorr)  # rounding would leave another structure
+    plain = fit.kind.linear and all(
+        block.kind == "us" for block in fit.varcorr
+    )  # rounding would leave another structure
     return Rescaled(scales, (trial, start_at(fit, mapped)), mapped, _digits_lost(fit, mapped) if plain else np.nan)
 
 
@@ -57,9 +59,7 @@ def _keeping_model(fit: KeptFit, scales: scaling.Scaling, original: Design) -> s
 def _spans(fit: KeptFit, scales: scaling.Scaling, original: Design) -> bool:
     """Whether the scaled columns, of a fit that is not optimized, span those of the model."""
     spec = scaling.scaled_spec(fit.spec, scales)
-    made = trials.attempt(
-        "", lambda: trials.fit_like(fit, replace(spec, control={**spec.controls, "optimizer": None}))
-    ).fit
+    made = trials.attempt("", lambda: trials.fit_like(fit, spec.quick())).fit
     return made is not None and scaling.change_of_basis(objective.design(made), original) is not None
 
 
@@ -67,6 +67,8 @@ def start_at(fit: KeptFit, mapped: scaling.Mapped) -> trials.Trial:
     """Fit a model on its own columns from an optimum that is mapped back."""
     par = lme4_has("get_me_par")
     start = {"par": np.concatenate([block.par for block in mapped.varcorr])} if par else {"theta": mapped.theta}
+    if fit.spec.particulars.get("n_agq"):
+        start["beta"] = mapped.fixef.to_numpy()
     return trials.attempt(
         trials.FROM_SCALED, lambda: trials.fit_like(fit, trials.optimized(replace(fit.spec, start=start)))
     )

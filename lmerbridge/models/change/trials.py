@@ -13,7 +13,7 @@ import pandas as pd
 from lmerbridge.bridge import notices
 from lmerbridge.errors import LmerBridgeError, TimedOut, UnfitData
 from lmerbridge.inputs import Spec
-from lmerbridge.models.change.all_fit import DEFAULT, MAXFUN
+from lmerbridge.models.change.all_fit import MAXFUN
 from lmerbridge.models.change.scaling import Mapped, Scaling
 from lmerbridge.models.kept import KeptFit, fit_spec
 
@@ -28,6 +28,7 @@ TIGHT: dict[str, dict[str, float]] = {  # options of each optimizer
 ENOUGH = 1e-3  # of the criterion: a difference that moves no test and no digit that is reported
 DIGITS = 1e-5  # of the criterion at one theta, in two units: what rounding may leave
 FITTED, SCALED, FROM_SCALED = "as fitted", "centre and scale", "start at the scaled optimum"
+INNER = "inner iterations to their end"
 COLUMNS = ["remedy", "npar", "criterion", "gap", "converged", "singular", "messages", "chisq", "df", "p_value"]
 
 
@@ -93,8 +94,15 @@ def optimized(spec: Spec) -> Spec:
 def tightened(spec: Spec) -> Spec:
     """Return the specification with tight tolerances of its optimizer."""
     controls = dict(optimized(spec).controls)
-    name = controls.setdefault("optimizer", DEFAULT)
+    given = controls.get("optimizer", spec.kind.optimizer)
+    name = controls["optimizer"] = given if isinstance(given, str) else given[-1]  # of the last stage
     return replace(spec, control={**controls, "optCtrl": {**controls.get("optCtrl", {}), **TIGHT.get(name, {})}})
+
+
+def with_inner(spec: Spec) -> Spec:
+    """Return the specification whose iterations inside the criterion go to their end, where there are some."""
+    tolerances = {name: min(spec.controls.get(name, value), value) for name, value in spec.kind.inner.items()}
+    return replace(spec, control={**spec.controls, **tolerances}) if tolerances else spec
 
 
 def fit_like(fit: KeptFit, spec: Spec) -> KeptFit:
@@ -122,7 +130,7 @@ def check_criterion(fit: KeptFit) -> None:
 def trial_of(remedy: str, fit: KeptFit, seconds: float = np.nan) -> Trial:
     """Return the trial that a fit is."""
     said = tuple(str(notice) for notice in notices.of_conditions(fit.conditions))
-    npar = len(fit.beta) + free_parameters(fit) + bool(fit.kind.scale(fit.sigma))
+    npar = len(fit.beta) + free_parameters(fit) + fit.kind.others
     return Trial(remedy=remedy, fit=fit, criterion=fit.criterion, npar=npar, messages=said, seconds=seconds)
 
 
@@ -170,6 +178,11 @@ class Trials:
         """The fit on centred and scaled columns, None where there is none."""
         found = (trial for trial in self.trials if trial.remedy.startswith(SCALED) and trial.fit is not None)
         return next(found, None)
+
+    @property
+    def inner(self) -> Trial | None:
+        """The fit of a generalized model whose inner iterations went to their end, None of a linear one."""
+        return next((trial for trial in self.trials if trial.remedy == INNER and trial.fit is not None), None)
 
     @cached_property
     def lowest(self) -> float:

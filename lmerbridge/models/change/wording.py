@@ -14,6 +14,7 @@ from lmerbridge.models.change.trials import ENOUGH, Trial, Trials
 SIZES = "Some columns are far from the size of one, or from zero, which lme4's optimizers and checks are made for."
 USE, NEAR = "The estimates of the fit are not to be used.", "That is little beside a test, and the estimates are near."
 SMALL = 0.1  # of the criterion
+LITTLE, SAME = 5e-4, "are the same to 0.05%"  # of a standard error: no digit that is reported
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -38,7 +39,8 @@ class Remedies(Trials):
 
 def explain(found: Trials) -> str:
     """Return what is wrong with a fit, what mends it, and what a simpler model costs: one finding a line."""
-    lines = (*_of_gap(found), *_of_singular(found), *_of_messages(found), *_of_steps(found), *_of_failures(found))
+    parts = (_of_gap, _of_inner, _of_singular, _of_messages, _of_steps, _of_failures)
+    lines = (line for part in parts for line in part(found))
     return "\n".join(lines)
 
 
@@ -49,7 +51,12 @@ def _of_gap(found: Trials) -> Iterator[str]:
         mend = "The optimizer ended where it should" if found.truly_singular else "Nothing to mend"
         yield f"{mend}: the {name}, {found.fitted.criterion:.10g}, is within {ENOUGH:g} of the lowest of {fits}."
         return
-    if found.gap > ENOUGH:
+    if found.inner is not None and found.inner.criterion - found.lowest <= ENOUGH:
+        yield (
+            f"The {name}, {found.fitted.criterion:.10g}, is {found.gap:.6g} too high, since the inner iterations ended "
+            "early; the optimizer ended where it should."
+        )
+    elif found.gap > ENOUGH:
         by = next(trial.remedy for trial in found.trials if trial.criterion == found.lowest)
         yield (
             f"The optimizer stopped {found.gap:.6g} above the optimum: its {name} is {found.fitted.criterion:.10g}, "
@@ -67,6 +74,24 @@ def _of_gap(found: Trials) -> Iterator[str]:
         f"{'No fit on the columns as they are reaches it.' if found.exact else digits} `best` is therefore the fit on "
         "the columns that `scaling` makes, for which new data go through `scaling.apply`; `mapped` has its estimates "
         "in the original units."
+    )
+
+
+def _of_inner(found: Trials) -> Iterator[str]:
+    fit, inner = found.fitted.fit, found.inner
+    if fit is None or inner is None or inner.fit is None:
+        return
+    name, own, other = fit.kind.criteria[fit.reml], fit.std_errors, inner.fit.std_errors
+    told = ", ".join(f"{option} = {value:g}" for option, value in fit.kind.inner.items())
+    changes = np.abs(other / own - 1)
+    if not len(changes) or not np.isfinite(changes).any():
+        return
+    most = int(np.nanargmax(changes))
+    errors = f"change by up to {changes[most]:.2%}, that of {fit.terms[most]} from {own[most]:.5g} to {other[most]:.5g}"
+    yield (
+        f"With the inner iterations to their end, {told}, the {name} is {inner.criterion:.10g} and was "
+        f"{found.fitted.criterion:.10g}, and standard errors {errors if changes[most] > LITTLE else SAME}. `inner` is "
+        "that fit."
     )
 
 

@@ -35,7 +35,7 @@ def get_me(fit: KeptFit, name: internals.Factors) -> dict[str, Array]: ...
 @overload
 def get_me(fit: KeptFit, name: internals.Count) -> int: ...
 @overload
-def get_me(fit: KeptFit, name: Literal["sigma"]) -> float: ...
+def get_me(fit: KeptFit, name: Literal["sigma", "glmer.nb.theta"]) -> float: ...
 @overload
 def get_me(fit: KeptFit, name: Literal["is_REML"]) -> bool: ...
 @overload
@@ -71,7 +71,8 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
     Returns
     -------
     DataFrame
-        ``X`` rows by terms; ``RX`` terms by terms; ``RZX`` modes, permuted as in ``L``, by terms.
+        ``X`` rows by terms, of a nonlinear model a copy of the rows per parameter; ``RX`` terms by terms; ``RZX``
+        modes, permuted as in ``L``, by terms.
     csc_array
         ``Z``, ``Zt``, ``Lambda``, ``Lambdat``, ``A`` (Lambdat @ Zt). `random_index` names the columns of ``Z``.
     Series
@@ -88,16 +89,17 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
         ``L``; ``devcomp``; ``devfun``.
     int, float, bool
         ``n`` rows, ``p`` terms, ``q`` modes, ``m`` thetas, ``k`` or ``n_rtrms`` random terms, ``n_rfacs`` factors,
-        ``N``, ``REML`` (0 or p), ``npar``; ``sigma``; ``is_REML``.
+        ``N``, ``REML`` (0 or p), ``npar``; ``sigma``; ``glmer.nb.theta``, NaN of other models; ``is_REML``.
     MEParts
-        ``ALL``.
+        ``ALL``, without ``glmer.nb.theta``.
 
     Raises
     ------
     NeedsNewer
         ``par``, ``npar`` and ``devarg`` came with lme4 2.0-1.
     InvalidArgument
-        lme4 has no such quantity of a linear mixed model.
+        lme4 has no such quantity; or it is ``devfun`` of a generalized model, whose value depends on what was evaluated
+        before.
 
     Examples
     --------
@@ -113,8 +115,13 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
         _check_name(each)
     if isinstance(name, list | tuple):
         return {each: get_me(fit, each) for each in names}
+    if name in ("mmList", "ALL") and not fit.kind.link:
+        told = "lme4 finds no mmList of a nonlinear model, of which 'ALL' would be a part"
+        raise InvalidArgument(f"get_me is asked for {name!r}; {told}. Give a list of other names.")
     if name == "ALL":
         return me_parts(fit)
+    if name == SHAPE:
+        return float(getattr(fit, "nb_theta", np.nan))
     if name == "devfun":
         return devfun(fit)
     if name in internals.NEWER:
@@ -123,7 +130,7 @@ def get_me(fit: KeptFit, name: str | list[str] | tuple[str, ...]) -> Any:
 
 
 def _check_name(name: object) -> None:
-    known = [field.name for field in fields(internals.MEParts)]
+    known = [*(field.name for field in fields(internals.MEParts)), SHAPE]
     if not (isinstance(name, str) and name in ("ALL", *known)):
         expected = f"ALL or one of {', '.join(known)} is expected, or a list of such"
         raise InvalidArgument(f"get_me is asked for {name!r}; {expected}.")
@@ -138,15 +145,16 @@ def me_parts(fit: KeptFit) -> internals.MEParts:
     >>> abs(parts.X @ parts.beta + parts.Z @ parts.b - parts.mu).max() < 1e-10
     np.True_
     """
-    names: list[Any] = [
-        f.name for f in fields(internals.MEParts) if f.name not in internals.NEWER or lme4_has("get_me_par")
-    ]
+    absent = () if lme4_has("get_me_par") else internals.NEWER
+    absent = (*absent, *(() if fit.kind.objective else ("devfun",)))
+    names: list[Any] = [f.name for f in fields(internals.MEParts) if f.name not in absent]
     return internals.MEParts(**{name: get_me(fit, name) for name in names})
 
 
+SHAPE = "glmer.nb.theta"
 MEMORY = (
-    "lme4's deviance function of a generalized model begins where it was evaluated last, so that it has no one value; "
-    "fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
+    "lme4's deviance function of a generalized or nonlinear model begins where it was evaluated last, so that it has no "
+    "one value; fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
 )
 
 
@@ -174,9 +182,12 @@ def random_index(fit: KeptFit) -> pd.MultiIndex:
 
 def on_rows(fit: KeptFit, values: Array | pd.DataFrame) -> Any:  # noqa: ANN401  # a Series of one, a frame of the other
     """Label values, or a table of them, by the rows used."""
+    index = fit._rows_index
+    if len(values) != len(index):  # of a nonlinear model there is a copy of the rows per parameter
+        index = pd.MultiIndex.from_product([fit.terms, index], names=["parameter", None])
     if isinstance(values, pd.DataFrame):
-        return values.set_axis(fit._rows_index, axis=0)
-    return pd.Series(values, index=fit._rows_index)
+        return values.set_axis(index, axis=0)
+    return pd.Series(values, index=index)
 
 
 def _all_on_rows(fit: KeptFit, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -100,7 +100,7 @@ class MEParts:
 
     `LmerFit.get_me` describes each.
 
-    ``par``, ``npar`` and ``devarg`` are None where lme4 is older than 2.0-1.
+    ``par``, ``npar`` and ``devarg`` are None where lme4 is older than 2.0-1, ``devfun`` of a generalized model.
     """
 
     X: pd.DataFrame
@@ -146,7 +146,7 @@ class MEParts:
     devcomp: DevComp
     offset: pd.Series
     lower: pd.Series
-    devfun: DevianceFunction
+    devfun: DevianceFunction | None = None
     par: pd.Series | None = None
     npar: int | None = None
     devarg: pd.Series | None = None

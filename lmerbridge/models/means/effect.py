@@ -14,8 +14,11 @@ from lmerbridge import drawing
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.formula import deparse
 from lmerbridge.inputs import check_methods
+from lmerbridge.models.diagnose import residuals
+from lmerbridge.models.extract import objective
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.means import emmeans, methods, predictors
+from lmerbridge.models.predict import scale
 from lmerbridge.results import shown
 
 if TYPE_CHECKING:
@@ -40,10 +43,12 @@ class Effect:
         Those with a line for each of their values.
     frame : DataFrame
         One row per mean: the values of ``x`` and ``by``, ``estimate``, ``std_error``, ``df``, ``conf_low`` and
-        ``conf_high``, in the response's unit, as `emmeans` has them.
+        ``conf_high``, in the response's unit or on the scale of the link, as `emmeans` has them.
     points : DataFrame
         One row per row used: ``x``; the values of ``by`` whose line is the nearest; ``partial``, the line there plus
-        the row's residual; and ``observed``, the response.
+        the row's residual; and ``observed``, the response. Of a generalized model the residual is the working one, on
+        the scale of the link, on which the response is the linear predictor plus that residual; on the scale of the
+        response ``partial`` is taken over by the inverse of the link.
     level : float
         Confidence level, between 0 and 1.
     response : str
@@ -109,6 +114,7 @@ def effect(
     by: methods.Names | None = None,
     *,
     at: emmeans.At | None = None,
+    type: emmeans.MeansScale = "link",
     ddf: emmeans.MeansDdf = "asymptotic",
     level: float = 0.95,
     timeout: float | None = None,
@@ -125,6 +131,9 @@ def effect(
         deviation below and above, or all its values where they are three or fewer.
     at : mapping
         Other values, of ``x``, ``by`` or what is held, as in `emmeans`.
+    type : {"link", "response"}
+        Scale of the means: that of the linear predictor, or that of the response, as probabilities and counts are. A
+        linear model has one.
     ddf : {"asymptotic", "Kenward-Roger", "Satterthwaite"}
         Method for the denominator degrees of freedom: limits are normal quantiles, or those of t.
     level : float
@@ -141,7 +150,8 @@ def effect(
     Raises
     ------
     InvalidArgument
-        A name is none of the fixed part's, or a date's.
+        A name is none of the fixed part's, or a date's; or ``type`` is "response" of a linear model whose response
+        is transformed.
 
     Warns
     -----
@@ -167,9 +177,20 @@ def effect(
     held = {name: known[name].lines() for name in by if not known[name].is_factor}
     if not known[x].is_factor:
         held[x] = np.linspace(known[x].used.min(), known[x].used.max(), _count(known, x, held))
-    found = emmeans.emmeans(fit, [x], by or None, at=held | dict(at or {}), ddf=ddf, level=level, timeout=timeout)
-    points = _points(fit, known[x], [known[name] for name in by], found.frame)
-    return Effect(x, by, found.frame, points, level, deparse(fit.spec.parsed.response))
+    if type == "response" and fit.kind.linear and fit.spec.parsed.response_name is None:
+        raise InvalidArgument(
+            "type is 'response', and the response is transformed; emmeans(type='response') has means."
+        )
+    given: dict[str, Any] = {"at": held | dict(at or {}), "ddf": ddf, "level": level, "timeout": timeout}
+    found = emmeans.emmeans(fit, [x], by or None, type=type, **given)
+    lines = found if type == "link" else emmeans.emmeans(fit, [x], by or None, **given)
+    points = _points(fit, known[x], [known[name] for name in by], lines.frame)
+    if type == "response":
+        points["partial"] = scale.inverse_link(fit, points["partial"])["mean"]
+        points["observed"] = objective.design(fit).y
+    response = deparse(fit.spec.parsed.response)
+    link = "" if fit.kind.linear or type == "response" else f"{fit.kind.link} of the mean of "
+    return Effect(x, by, found.frame, points, level, f"{link}{response}")
 
 
 def plot_effect(
@@ -180,6 +201,7 @@ def plot_effect(
     *,
     points: EffectPoints = "partial",
     at: emmeans.At | None = None,
+    type: emmeans.MeansScale = "link",
     ddf: emmeans.MeansDdf = "asymptotic",
     level: float = 0.95,
     timeout: float | None = None,
@@ -188,7 +210,7 @@ def plot_effect(
 
     Parameters
     ----------
-    x, by, at, ddf, level, timeout
+    x, by, at, type, ddf, level, timeout
         As in `effect`, which has the numbers.
     ax : Axes, optional
         Where to draw. The default is a new figure of pyplot's.
@@ -205,7 +227,7 @@ def plot_effect(
     >>> fit.plot_effect("Days").get_ylabel()
     'Reaction, 95% interval'
     """
-    return effect(fit, x, by, at=at, ddf=ddf, level=level, timeout=timeout).plot(ax, points=points)
+    return effect(fit, x, by, at=at, type=type, ddf=ddf, level=level, timeout=timeout).plot(ax, points=points)
 
 
 def _count(known: Mapping[str, predictors.Predictor], x: str, held: Mapping[str, Any]) -> int:
@@ -226,8 +248,10 @@ def _points(
     for values, row in _parts(found.reset_index(drop=True), list(held)).items():
         if (line := lines.get(values)) is not None:
             on_line[row.index] = _read(line, x, row[x.name])
-    observed = fit.fitted_values + fit.residual_values
-    return found.assign(partial=on_line + fit.residual_values, observed=observed)
+    left, linear = fit.residual_values, getattr(fit, "linear_predictor", fit.fitted_values)
+    if not fit.kind.linear:
+        left = residuals.resid(fit, "working").dropna().to_numpy()
+    return found.assign(partial=on_line + left, observed=linear + left)
 
 
 def _read(line: pd.DataFrame, x: predictors.Predictor, at: pd.Series) -> Any:  # noqa: ANN401

@@ -16,6 +16,10 @@ from lmerbridge.models.predict import effects
 from lmerbridge.models.predict import predict as linear
 
 PredictionScale = Literal["link", "response"]
+NEW_RESPONSE = (
+    "a new response of a generalized model does not lie about its mean as a normal one does; simulate(nsim, "
+    "newdata=..., re_form=...) draws it, and .quantile([0.025, 0.975], axis=1) of the draws has its limits"
+)
 
 
 def predict(
@@ -28,7 +32,7 @@ def predict(
     allow_new_levels: bool = False,
     na_action: linear.NewDataAction = "pass",
     se_fit: bool = False,
-    interval: Literal["confidence"] | None = None,
+    interval: Literal["confidence", "prediction"] | None = None,
     level: float = 0.95,
     newparams: effects.Parameters | None = None,
     offset: RowVector = None,
@@ -45,9 +49,10 @@ def predict(
     se_fit : bool
         Standard errors beside it, theta held fixed; on the scale of the response those of the linear predictor times
         the slope of the mean.
-    interval : {"confidence"}, optional
+    interval : {"confidence", "prediction"}, optional
         Confidence limits of the mean beside it: symmetric on the scale of the link, by the normal distribution and the
-        standard errors, and taken to the scale of the response. Theta is held fixed.
+        standard errors, and taken to the scale of the response. Theta is held fixed. "prediction" is refused:
+        a count or an outcome has no limits about its mean, and `simulate` draws it.
     level : float
         Confidence level, between 0 and 1.
     offset : column name or array of one number per row of ``newdata``
@@ -77,6 +82,8 @@ def predict(
     >>> cows.predict(new, re_form="~0", type="response", interval="confidence").round(4).iloc[0, 2:].tolist()
     [0.1365, 0.2785]
     """
+    if interval == "prediction":
+        raise InvalidArgument(f"interval is 'prediction': {NEW_RESPONSE}.")
     options: linear.Options = {
         "re_form": re_form,
         "random_only": random_only,
@@ -117,11 +124,19 @@ def _linear(
     return found if added is None else found.assign(fit=found["fit"] + added.to_numpy(float, na_value=np.nan))
 
 
+def inverse_link(fit: KeptFit, link: pd.Series) -> pd.DataFrame:
+    """Return the means of values of the linear predictor, and their slopes: ``mean`` and ``slope``."""
+    if fit.kind.linear:
+        return pd.DataFrame({"mean": link, "slope": 1.0})
+    moved = call_on(fit, "inverse_link", link=link.to_numpy(float))
+    return pd.DataFrame({name: moved[name] for name in ("mean", "slope")}, link.index)
+
+
 def _on_response(fit: KeptFit, table: pd.DataFrame) -> pd.DataFrame:
     """Return predictions of the linear predictor on the scale of the response."""
     found = table.copy()
     for name in found.columns.drop("se_fit", errors="ignore"):
-        moved = call_on(fit, "inverse_link", link=table[name].to_numpy(float))
+        moved = inverse_link(fit, table[name])
         found[name] = moved["mean"]
         if name == "fit" and "se_fit" in found:
             found["se_fit"] *= np.abs(moved["slope"])

@@ -14,7 +14,7 @@ from lmerbridge.bridge import Table, Value, check_complete, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns, amount
 from lmerbridge.inputs import Frame, pandas_frame
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.models.predict import effects, predict, rows
+from lmerbridge.models.predict import effects, predict, rows, scale
 from lmerbridge.results import shown
 
 Change: TypeAlias = Mapping[str, Any]
@@ -32,7 +32,7 @@ class Scenarios:
     frame : DataFrame
         One row per scenario and row of the new data, by their index: ``scenario``, its name; ``baseline``, the
         prediction of the row as it is; ``prediction``; ``difference``; ``std_error`` of the difference; and ``lower``
-        and ``upper``, its limits. All but the name are in the response's unit.
+        and ``upper``, its limits. All but the name are in the response's unit, or that of the link.
     changes : mapping of str to mapping
         The changes of each scenario by its name.
     level : float
@@ -65,6 +65,7 @@ def scenarios(
     newdata: Frame,
     changes: Changes,
     *,
+    type: scale.PredictionScale = "link",
     re_form: str | None = None,
     allow_new_levels: bool = False,
     level: float = 0.95,
@@ -80,6 +81,9 @@ def scenarios(
         What each scenario changes: a column's name, and its value for all rows, an array or Series of one per row, or a
         function of the column as it is: ``{"Days": lambda days: days + 1}``. Several scenarios are a mapping of such by
         their names, or a list, in which they are called after what they change.
+    type : {"link", "response"}
+        Scale of the predictions and their differences: that of the linear predictor, or that of the response, as
+        probabilities and expected counts are. A linear model has one.
     re_form : str
         Which random effects count, as in `predict`.
     allow_new_levels : bool
@@ -102,8 +106,9 @@ def scenarios(
     -----
     The standard error of a difference is that of the difference of the two rows' designs: exact, theta and sigma held
     fixed. It holds the covariance of the fixed effects and of the random effects that change, as a random slope does,
-    jointly; what both rows have in common cancels. The limits are normal quantiles. A difference is one of the
-    model, not of the world: whether what is changed is the cause, the model does not know.
+    jointly; what both rows have in common cancels. On the scale of the response each design counts times the slope of
+    its mean, by the delta method. The limits are normal quantiles. A difference is one of the model, not of the world:
+    whether what is changed is the cause, the model does not know.
 
     Examples
     --------
@@ -127,13 +132,23 @@ def scenarios(
         check_complete(data, effects.grouping_columns(chosen.bars))
         return rows.new_rows(fit, data, chosen.bars, True, allow_new_levels)
 
+    def mean(data: pd.DataFrame) -> tuple[Table, pd.DataFrame]:
+        link = predict.predict(fit, data, **given)
+        return encode(data), scale.inverse_link(fit, link) if type == "response" else link.to_frame("mean").assign(
+            slope=1.0
+        )
+
     with time_limit(timeout):
-        before, baseline = encode(frame), predict.predict(fit, frame, **given)
+        before, baseline = mean(frame)
         tables = []
         for name, other in changed.items():
-            arguments: dict[str, Value] = {"newdata": before, "changed": encode(other), "re_form": chosen.text}
-            errors = call_on(fit, "difference_errors", **arguments)["std_error"]
-            tables.append(_table(name, baseline, predict.predict(fit, other, **given), errors, level))
+            after, moved = mean(other)
+            slopes: dict[str, Value] = {
+                "slope": baseline["slope"].to_numpy(),
+                "changed_slope": moved["slope"].to_numpy(),
+            }
+            found = call_on(fit, "difference_errors", newdata=before, changed=after, re_form=chosen.text, **slopes)
+            tables.append(_table(name, baseline["mean"], moved["mean"], found["std_error"], level))
     return Scenarios(pd.concat(tables), named, level, re_form)
 
 

@@ -17,11 +17,14 @@ from lmerbridge.results import Array, Design, GroupModes
 def refitted(replicate: Replicate) -> KeptFit:
     """Return the fit that a replicate is: the class, the rows and the design are those of the fit it is of.
 
-    Its model in R is made by lme4's ``refit`` once a verb asks for it, and ends some last digits elsewhere.
+    Its model in R is made by lme4's ``refit`` once a verb asks for it, and ends some last digits elsewhere. Of a
+    generalized model that refit is all there is.
     """
     fit = replicate.common.fit
     if replicate.number is None:
         return fit
+    if not fit.kind.linear:
+        return replicate.refit()
     matrices = replace(design(fit), y=replicate.response)
     fixed = matrices.x @ replicate.beta + matrices.offset
     effects = conditional_modes(replicate, matrices, replicate.response - fixed)
