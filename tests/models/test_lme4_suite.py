@@ -550,8 +550,9 @@ def test_draws_of_a_group_that_is_nearly_always_zero():
 
 
 SE_DATA = """set.seed(123)
-data.frame(outcome = rbinom(n = 100, size = 1, prob = 0.35), var_binom = as.factor(rbinom(n = 100, size = 1, prob = 0.7)),
-  var_cont = rnorm(n = 100, mean = 10, sd = 7), grp = as.factor(sample(letters[1:4], size = 100, replace = TRUE)))"""
+data.frame(outcome = rbinom(n = 100, size = 1, prob = 0.35),
+  var_binom = as.factor(rbinom(n = 100, size = 1, prob = 0.7)), var_cont = rnorm(n = 100, mean = 10, sd = 7),
+  grp = as.factor(sample(letters[1:4], size = 100, replace = TRUE)))"""
 
 
 @of("test-predict", 3)
@@ -669,18 +670,11 @@ def test_a_model_without_fixed_effects(sleep):
     assert len(glmer("count ~ 0 + (1 | Subject)", sleep, "poisson").beta) == 0
 
 
-@of("test-nlmer", 1)
-def test_a_bound_of_a_nonlinear_parameter_is_not_passed_over():
+def test_bounds_of_the_optimizer_are_refused():
     orange = load_dataset("Orange", "datasets")
     control = NlmerControl(opt_ctrl={"lower": [0.0, 200.0, -np.inf, -np.inf]})
-    begin = {"Asym": 200.0, "xmid": 725.0, "scal": 350.0}
-    try:
-        fit = nlmer(
-            "circumference ~ SSlogis(age, Asym, xmid, scal) ~ Asym | Tree", orange, start=begin, control=control
-        )
-    except InputError:
-        return  # bounds are not offered
-    assert fit.beta[0] == pytest.approx(200)
+    with pytest.raises(InvalidArgument, match="optCtrl"):
+        nlmer("circumference ~ SSlogis(age, Asym, xmid, scal) ~ Asym | Tree", orange, control=control)
 
 
 @of("test-simulate_formula", 1)
@@ -885,7 +879,7 @@ LEDGER = {  # file: assertions, held by other tests of this package, and reasons
     "test-weights": (3, 0, {}),
     "test-catch": (2, 0, {}),
     "test-covariance_glmer": (4, 0, {NEWER: 3}),
-    "test-nlmer": (1, 0, {}),
+    "test-nlmer": (1, 0, {ABSENT: 1}),
     "test-simulate_formula": (3, 0, {INTERNALS: 2}),
     "other testthat files": (6, 0, {NEWER: 2, PLOTS: 2, SCOPE: 2}),
     "tests/glmer-1.R": (26, 0, {STORED: 4}),
@@ -901,6 +895,58 @@ LEDGER = {  # file: assertions, held by other tests of this package, and reasons
     "tests/offset.R": (3, 0, {}),
     "other files of tests/": (14, 0, {PLOTS: 6, STORED: 4, DEVFUN: 4}),
 }
+
+
+@pytest.fixture(scope="module")
+def passengers():
+    """Survivors by fare, sex and class, as in the data of pymer4's tests."""
+    rng = np.random.default_rng(9)
+    data = pd.DataFrame({"pclass": np.resize(["1", "2", "3"], 600), "sex": rng.choice(["male", "female"], 600)})
+    data["fare"] = rng.exponential(30, 600) / data["pclass"].astype(int)
+    eta = 0.02 * data["fare"] + 1.5 * (data["sex"] == "female") - 0.4 * data["pclass"].astype(int)
+    return data.assign(survived=rng.random(600) < 1 / (1 + np.exp(-eta)))
+
+
+def test_what_pymer4_asserts_of_glmer(passengers):
+    """30 of the 32 assertions of its test_glmer.py; the others ask for tables of great_tables."""
+    fit = glmer("survived ~ fare + (1 | pclass)", passengers, "binomial")
+    assert fit.coefficients.shape == (2, 4)
+    assert (fit.family.name, len(fit.ranef["pclass"]), len(fit.varcorr.frame)) == ("binomial", 3, 1)
+    means = fit.predict(passengers, type="response")
+    assert means.between(0, 1).all()
+    close(means, fit.fitted)
+    assert fit.predict(passengers).min() < 0 < 1 < fit.predict(passengers).max()
+    sexes = glmer("survived ~ sex + (1 | pclass)", passengers, "binomial")
+    assert len(sexes.anova().frame) == 1
+    levels = sexes.emmeans("sex", type="response")
+    assert levels.frame["estimate"].between(0, 1).all()
+    difference = sexes.emmeans("sex").contrast({"female - male": [1, -1]}).frame["estimate"]
+    close(-difference, sexes.beta[-1:])
+    close(levels.pairs().frame["estimate"], np.exp(difference))
+    ends = fit.tidy(conf_int=True, effects="fixed")[["conf_low", "conf_high"]]
+    close(ends, fit.confint("beta_", method="Wald")[["conf_low", "conf_high"]])
+    boot = fit.bootstrap(lambda each: each.beta, 40, seed=1)
+    percentiles, basic = boot.confint(type="perc"), boot.confint(type="basic")
+    assert abs(percentiles - ends.to_numpy()).max().max() > 1e-3
+    assert abs(percentiles - basic).max().max() > 1e-3
+
+
+def test_what_pymer4_asserts_of_links_and_draws(passengers):
+    links = {link: glmer("survived ~ fare + (1 | pclass)", passengers, f"binomial({link})").beta for link in LINKS3}
+    close(links["logit"], glmer("survived ~ fare + (1 | pclass)", passengers, "binomial").beta)
+    assert len({each.round(4).tobytes() for each in links.values()}) == 3
+    counts = passengers.assign(survived=passengers["survived"].astype(int), fare=passengers["fare"] / 100)
+    log = glmer("survived ~ fare + (1 | pclass)", counts, "poisson(log)").beta
+    close(log, glmer("survived ~ fare + (1 | pclass)", counts, "poisson").beta)
+    assert abs(log - glmer("survived ~ fare + (1 | pclass)", counts, "poisson(identity)").beta).max() > 0.01
+    fit = glmer("survived ~ fare + sex + (1 | pclass)", counts, "binomial")
+    kept = fit.simulate(5, seed=1, use_u=True)
+    assert kept.shape == (600, 5)
+    assert {*np.unique(kept.to_numpy())} <= {0, 1}
+    assert (kept["sim_1"] != fit.simulate(1, seed=1)["sim_1"]).any()
+
+
+LINKS3 = ("logit", "probit", "cloglog")
 
 
 def test_each_assertion_of_lme4_is_stated_or_has_a_reason():
