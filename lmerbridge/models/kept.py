@@ -237,6 +237,8 @@ def check_numbers(spec: Spec, described: replies.FitReply) -> None:
     except EngineFailed as error:
         raise EngineFailed(f"{error} {OF_CS if 'cs' in spec.parsed.structures else RESCALE}") from None
     infinite = LIKELIHOOD if (used == 0).any() else ()  # log of a zero weight, as in R
+    if not spec.kind.linear:
+        infinite = (*infinite, "residual_values")  # lme4's deviance residual is the root of a difference, maybe below 0
     wrong = [name for name in FINITE if name not in infinite and not np.isfinite(getattr(described, name)).all()]
     if wrong:
         raise EngineFailed(f"lme4 gave numbers that are not finite: {', '.join(wrong)}. {RESCALE}")

@@ -5,6 +5,7 @@ from .checks import start_error as start_error
 from .compat import DEFECTS as DEFECTS
 from .compat import GATES as GATES
 from .compat import SUPPORTED as SUPPORTED
+from .compat import Range as Range
 from .compat import defects as defects
 from .compat import fits as fits
 from .compat import has as has

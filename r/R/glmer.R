@@ -39,8 +39,18 @@ warn_of_shape <- function(entry, what) {
 }
 
 keep_glmer <- function(handle, model, scope) {
+  model <- with_named_start(model)
   keep(handle, model, scope)
   describe_glmer(model)
+}
+
+# The model with names of the fixed effects in its start, by which lme4 picks those of a smaller model, as drop1() has.
+with_named_start <- function(model) {
+  start <- model@call$start
+  if (is.list(start) && length(start$fixef) == length(model@beta)) {
+    names(model@call$start$fixef) <- names(lme4::fixef(model))
+  }
+  model
 }
 
 # The call that makes a family.

@@ -113,6 +113,8 @@ def update(
             spec = _with_formula(spec, formula, inherited="contrasts" not in changes)
             if "start" not in changes and spec.parsed.random != fit.spec.parsed.random:
                 spec = replace(spec, start=None)  # it was of other random terms
+            elif "start" not in changes and spec.parsed.fixed != fit.spec.parsed.fixed:
+                spec = replace(spec, start=_without_beta(spec.start))
         try:
             updated = fit_spec(type(fit), spec)
         except MissingColumns as error:
@@ -121,6 +123,13 @@ def update(
             raise
     notices.give(notices_of(updated))
     return updated
+
+
+def _without_beta(start: Start | None) -> Start | None:
+    """Return a start without that of fixed effects, which are others."""
+    if not isinstance(start, Mapping):
+        return start
+    return {name: value for name, value in start.items() if name != "beta"} or None
 
 
 def refit(

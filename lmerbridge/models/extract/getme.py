@@ -153,8 +153,8 @@ def me_parts(fit: KeptFit) -> internals.MEParts:
 
 SHAPE = "glmer.nb.theta"
 MEMORY = (
-    "lme4's deviance function of a generalized or nonlinear model begins where it was evaluated last, so that it has no "
-    "one value; fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
+    "lme4's deviance function of a generalized or nonlinear model begins where it was evaluated last, so that it has "
+    "no one value; fit.criterion is its value at the estimates, and profile() and all_fit() search around them"
 )
 
 
