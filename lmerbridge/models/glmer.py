@@ -215,7 +215,7 @@ def glmer(
     n_agq : int
         Nodes of the adaptive Gauss-Hermite quadrature by which random effects are integrated out. 1 is Laplace's
         approximation. More are for one random effect per group, and their log-likelihood lacks that of the saturated
-        model, ``fit.loglik.constant``. 0 is quicker, and no maximum likelihood.
+        model, ``fit.loglik.constant``, before lme4 2.1-0. 0 is quicker, and no maximum likelihood.
     weights : column name or array of one number per row
         Numbers of trials of proportions; of other families, prior weights.
     offset, subset, na_action, contrasts
@@ -253,26 +253,27 @@ def glmer(
     SeparationWarning
         Columns of the model part the outcomes of a binomial response.
     DispersionFamilyWarning
-        The family has a dispersion, as Gamma, whose variances lme4 gets wrong.
+        The family has a dispersion, as Gamma, whose variances lme4 gets wrong before 2.1-0.
 
     Notes
     -----
-    With lme4's own ``tolPwrss = 1e-7`` the criterion is known to some 1e-4 only, and standard errors, which are made of
-    its second differences, are up to a percent off. ``control=GlmerControl(tol_pwrss=1e-10)`` mends both.
+    Before lme4 2.1-0, with its own ``tolPwrss = 1e-7``, the criterion is known to some 1e-4 only, and standard errors,
+    which are made of its second differences, are up to a percent off. ``control=GlmerControl(tol_pwrss=1e-10)`` mends
+    both.
 
     Examples
     --------
     >>> from lmerbridge import glmer, load_dataset
     >>> cbpp = load_dataset("cbpp")
     >>> fit = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cbpp, "binomial")
-    >>> fit.coefficients.round(3)
-                 estimate  std_error  z_value  p_value
-    (Intercept)    -1.398      0.231   -6.048    0.000
-    period2        -0.992      0.303   -3.272    0.001
-    period3        -1.128      0.323   -3.495    0.000
-    period4        -1.580      0.422   -3.743    0.000
-    >>> round(fit.criterion, 3), round(fit.residual_deviance, 3)
-    (184.053, 73.474)
+    >>> fit.coefficients[["estimate", "p_value"]].round(2)
+                 estimate  p_value
+    (Intercept)     -1.40      0.0
+    period2         -0.99      0.0
+    period3         -1.13      0.0
+    period4         -1.58      0.0
+    >>> round(fit.criterion, 2), round(fit.residual_deviance, 2)
+    (184.05, 73.47)
     """
     spec = GlmerSpec(
         formula=formula,

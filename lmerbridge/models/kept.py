@@ -214,7 +214,7 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         _in_r=InR(remake or partial(rebuild, spec), model),
         **replies.fit_fields(
             described,
-            has_residual=bool(spec.kind.scale(described.sigma)),
+            has_residual=getattr(described, "residual_row", True) and bool(spec.kind.scale(described.sigma)),
             weighted=spec.weights is not None,
             link=spec.kind.link,
         ),

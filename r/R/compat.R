@@ -56,3 +56,7 @@ check_conv <- function(..., nobs, ndim) {
   newer <- if (lme4_since("1.1-38")) list(nobs = nobs, ndim = ndim)
   do.call(lme4::checkConv, c(list(...), newer))
 }
+
+# Whether the log-likelihood of a generalized model is that of quadrature before 2.1-0, which leaves out the saturated
+# model's.
+lacks_saturated <- function(model) model@devcomp$dims[["nAGQ"]] > 1L && !lme4_since("2.1-0")

@@ -134,7 +134,8 @@ describe_glmer <- function(model) {
     residual_deviance = sum(stats::residuals(model@resp, "deviance")^2), # deviance() has none under na.exclude
     covariance_from = if (hessian && !fallback) "hessian" else "RX",
     nb_theta = shape_of(model),
-    constant = if (model@devcomp$dims[["nAGQ"]] > 1L) saturated_loglik(model@resp) else 0
+    constant = if (lacks_saturated(model)) saturated_loglik(model@resp) else 0,
+    residual_row = isTRUE(attr(lme4::VarCorr(model), "useSc"))
   ))
 }
 
@@ -144,7 +145,7 @@ shape_of <- function(model) {
   if (length(found) && !is.na(found)) as.double(found) else NaN
 }
 
-# The log-likelihood of the saturated model, which lme4 leaves out by quadrature. Families with a dispersion have none.
+# The log-likelihood of the saturated model. Families with a dispersion have none.
 saturated_loglik <- function(resp) {
   family <- resp$family
   if (family$family %in% c("Gamma", "inverse.gaussian", "gaussian")) return(NaN)

@@ -194,19 +194,22 @@ fit_linear <- function(handle, formula, data, allow = character(), family = NULL
   list()
 }
 
-# Refuse to compare log-likelihoods of two scales: of other families, or by quadrature, which leaves out the saturated
-# model's, and by Laplace's approximation.
+# Refuse to compare log-likelihoods of two scales: of other families, or by other numbers of nodes. Before lme4 2.1-0
+# quadrature leaves out the saturated model's, too.
 refuse_other_likelihood <- function(a, b, both) {
   nodes <- function(model) if (lme4::isGLMM(model)) model@devcomp$dims[["nAGQ"]] else -1L
   name <- function(model) sub("\\(.*", "", stats::family(model)$family) # without a negative binomial's shape
   if (!methods::is(b, "merMod")) {
-    if (nodes(a) > 1L) refuse(both, " have likelihoods of two scales: by more than one node lme4 leaves out a constant")
+    if (lacks_saturated(a)) refuse(both, " have likelihoods of two scales: by more than one node lme4 leaves out a constant")
     return(invisible())
   }
   if (name(a) != name(b)) refuse(both, " have the families ", name(a), " and ", name(b), "; compare models of one family")
   if (nodes(a) != nodes(b)) {
-    refuse(both, " integrate out the random effects by ", nodes(a), " and ", nodes(b), " nodes, and by more than one lme4 ",
-           "leaves out a constant of the log-likelihood; fit both with one n_agq")
+    lacking <- if (lacks_saturated(a) || lacks_saturated(b)) {
+      ", and by more than one lme4 leaves out a constant of the log-likelihood"
+    }
+    refuse(both, " integrate out the random effects by ", nodes(a), " and ", nodes(b), " nodes", lacking,
+           "; fit both with one n_agq")
   }
 }
 

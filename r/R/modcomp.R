@@ -41,7 +41,14 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   }
   if (!ncol(small@pp$X)) refuse("pbkrtest's bootstrap wants a fixed effect in the smaller model, an intercept at least")
   models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(with_whole_call(entry_of(h)))))
-  found <- with_seed(seed, pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L))
+  found <- tryCatch(
+    with_seed(seed, pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L)),
+    error = function(e) {
+      if (lme4::isLMM(large)) stop(e)
+      refuse("pbkrtest ", written_version("pbkrtest"), " fails on generalized models (", conditionMessage(e),
+             "); simulate() and refit() of both models give the same distribution")
+    }
+  )
   found$ctime <- NULL
   tests <- describe_tests(summary(found)$test, found)
   tests$text <- with_plain_response(tests$text, large)

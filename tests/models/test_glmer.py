@@ -1,12 +1,14 @@
 """Generalized linear mixed models: their responses, families, numbers and refusals."""
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lmerbridge import Family, GlmerControl, LmerControl, glmer, lmer, load_dataset
+from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import (
     BinaryResponseWarning,
     DispersionFamilyWarning,
@@ -20,6 +22,7 @@ from lmerbridge.errors import (
     UnsupportedColumn,
 )
 from lmerbridge.results import read_family
+from lmerbridge.setup import Range
 from tests.oracle import plain, same_bits
 
 COWS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -159,8 +162,8 @@ def test_missing_rows_are_judged_by_what_is_left(cbpp):
 
 
 def test_the_numbers_are_those_of_the_tables_of_lme4(cows):
-    assert round(cows.criterion, 3) == 184.053
-    assert round(cows.residual_deviance, 3) == 73.474
+    assert abs(cows.criterion - 184.0526) < 1e-3  # what the inner iterations of lme4 before 2.1-0 leave
+    assert abs(cows.residual_deviance - 73.473) < 2e-3
     assert cows.covariance_from == "hessian"
     assert cows.loglik.constant == 0
     assert list(cows.coefficients) == ["estimate", "std_error", "z_value", "p_value"]
@@ -173,16 +176,20 @@ def test_the_numbers_are_those_of_the_tables_of_lme4(cows):
 
 def test_quadrature_says_what_its_likelihood_lacks(cbpp):
     fit = glmer(COWS, cbpp, "binomial", n_agq=25)
-    assert round(float(fit.loglik), 6) == -50.005015
+    left_out = lme4_version() not in Range("2.1-0")
+    assert round(float(fit.loglik), 6) == (-50.005015 if left_out else -91.983369)
+    assert (fit.loglik.constant != 0) is left_out
     assert round(fit.loglik + fit.loglik.constant, 6) == -91.983369  # by adaptive quadrature in Python
     assert "25 nodes" in repr(fit)
     assert pickle.loads(pickle.dumps(fit.loglik)).constant == fit.loglik.constant
 
 
 def test_a_family_with_a_dispersion_has_a_sigma(cbpp):
-    with pytest.warns(DispersionFamilyWarning, match="Gamma model is not its dispersion"):
+    wrong = lme4_version() not in Range("2.1-0")
+    told = pytest.warns(DispersionFamilyWarning, match="Gamma model is not its dispersion") if wrong else nullcontext()
+    with told:
         fit = glmer("half ~ period + (1 | herd)", cbpp, "Gamma(log)")
-    assert list(fit.varcorr.frame["group"]) == ["herd", "Residual"]
+    assert list(fit.varcorr.frame["group"]) == ["herd", *["Residual"] * wrong]
     assert fit.quantities()["sigma"] == fit.sigma != 1
 
 

@@ -135,7 +135,7 @@ def panel():
 
 EXAMPLES = {  # one value of each class, and what its table has to show
     "LmerFit": (lambda fit: fit, "Days 10.467 Subject 18"),
-    "GlmerFit": (lambda fit: cows(), "period2 -0.991 herd 15 z_value"),
+    "GlmerFit": (lambda fit: cows(), "period2 -0.99 herd 15 z_value"),
     "NlmerFit": (lambda fit: trees(), "Asym 192.05 Tree 5"),
     "KeptFit": (lambda fit: fit, "Days 10.467 Subject 18"),
     "Fit": (lambda fit: fit.numbers(), "Days 10.467 Subject 18"),

@@ -78,10 +78,12 @@ class FitReply(Numbers):
 class GlmerReply(GlmNumbers, FitReply):
     """The flat list of R's ``describe_glmer``.
 
-    ``constant`` is the saturated log-likelihood where quadrature leaves it out.
+    ``constant`` is the saturated log-likelihood where quadrature leaves it out, and ``residual_row`` whether R's table
+    of variances has a row for the residual.
     """
 
     constant: float
+    residual_row: bool
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,17 @@ from lmerbridge.setup import Range
 CERTAIN = 1e-8  # variance of a response of 0 or 1: the linear predictor of a logit is beyond 18
 FEW = 0.01  # of the rows: some may be so by their random effects
 DISPERSION = (
-    "lme4's sigma of {article} {name} model is not its dispersion, before 2.0-1 standard deviations of random effects "
-    "are multiplied by it, and the likelihood is not that of others (lme4's issues 643, 852 and 936): fixed effects "
-    "are sound, variances, AIC and the log-likelihood are not. glmmTMB of R fits such models by maximum likelihood."
+    "before lme4 2.1-0 sigma of {article} {name} model is not its dispersion, before 2.0-1 standard deviations of "
+    "random effects are multiplied by it, and the likelihood is not that of others (lme4's issues 643, 852 and 936): "
+    "fixed effects are sound, variances, AIC and the log-likelihood are not. glmmTMB of R fits such models by maximum "
+    "likelihood."
 )
 UNCOMPILED = (
     "compDev = FALSE, comp_dev=False here, gives wrong estimates before lme4 2.0-6, which took one step of the inner "
     "iterations for another (its NEWS); leave it out."
 )
 MENDED = Range("2.0-6")
+BY_MOMENTS = Range("2.1-0")  # which estimates a dispersion by moments, in the inner iterations too
 SHAPE = (
     "lme4 counts the shape of the negative binomial family as a parameter though it is given, so npar is 1 and AIC 2 "
     "too large; glmer_nb() estimates it."
@@ -36,7 +38,7 @@ SHAPE = (
 
 def doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield a warning for each reason to doubt a generalized model."""
-    if fit.varcorr.has_residual:
+    if fit.kind.scale(fit.sigma) and fit.provenance.version not in BY_MOMENTS:
         yield DispersionFamilyWarning(
             DISPERSION.format(name=fit.kind.family, article="an" if fit.kind.family[0] in "aeiou" else "a")
         )

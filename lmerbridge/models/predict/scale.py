@@ -74,13 +74,13 @@ def predict(
     Examples
     --------
     >>> cows = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", load_dataset("cbpp"), "binomial")
-    >>> cows.predict(type="response").head(2).round(4).tolist()
-    [0.3082, 0.1418]
+    >>> cows.predict(type="response").head(2).round(2).tolist()
+    [0.31, 0.14]
     >>> new = cows.spec.data[["period"]].head(1)
-    >>> cows.predict(new, re_form="~0", type="response", se_fit=True).round(4).to_dict("records")
-    [{'fit': 0.1981, 'se_fit': 0.0362}]
-    >>> cows.predict(new, re_form="~0", type="response", interval="confidence").round(4).iloc[0, 2:].tolist()
-    [0.1365, 0.2785]
+    >>> cows.predict(new, re_form="~0", type="response", se_fit=True).round(3).to_dict("records")
+    [{'fit': 0.198, 'se_fit': 0.036}]
+    >>> cows.predict(new, re_form="~0", type="response", interval="confidence").round(2).iloc[0, 2:].tolist()
+    [0.14, 0.28]
     """
     if interval == "prediction":
         raise InvalidArgument(f"interval is 'prediction': {NEW_RESPONSE}.")
