@@ -7,7 +7,6 @@ data that those tests draw are drawn by R itself, with their seeds.
 
 import warnings
 from collections import Counter
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from lmerbridge.errors import (
 )
 from lmerbridge.setup import Range
 from tests.oracle import plain
+from tests.processes import frame_in_r as drawn
 from tests.processes import in_r
 
 pytestmark = [
@@ -50,20 +50,6 @@ def of(file, count):
         return test
 
     return told
-
-
-@cache
-def drawn(code):
-    """The data frame that R code ends with."""
-    names = in_r(f"names({{ {code} }})")
-    return pd.DataFrame({name: _column(code, name) for name in names})
-
-
-def _column(code, name):
-    at = f"d <- {{ {code} }}; x <- d[[{name!r}]]"
-    values = in_r(f"{at}; if (is.factor(x)) as.character(x) else as.vector(x)")
-    levels = in_r(f"{at}; if (is.factor(x)) levels(x) else character()")
-    return pd.Categorical(values, levels) if levels else values
 
 
 def close(ours, theirs, tolerance=1.5e-8):
