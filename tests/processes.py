@@ -6,7 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
+
+import pandas as pd
 
 from lmerbridge.bridge import host
 
@@ -54,6 +57,19 @@ def in_r(code, worker=None):
         file.write(f"local({{\n{code}\n}}, new.env(parent = globalenv()))")  # what it assigns goes with it
         file.flush()
         return worker.call("call_named", fun="source", args={"file": file.name}).values["value"]
+
+
+@cache
+def frame_in_r(code):
+    """The data frame that R code ends with, whose seed is set where it draws."""
+    return pd.DataFrame({name: _column_in_r(code, name) for name in in_r(f"names({{ {code} }})")})
+
+
+def _column_in_r(code, name):
+    at = f"d <- {{ {code} }}; x <- d[[{name!r}]]"
+    values = in_r(f"{at}; if (is.factor(x)) as.character(x) else as.vector(x)")
+    levels = in_r(f"{at}; if (is.factor(x)) levels(x) else character()")
+    return pd.Categorical(values, levels) if levels else values
 
 
 def alive(pid):

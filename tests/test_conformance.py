@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 import lmerbridge
-from lmerbridge import LmerControl, LmerFit, lmer, load_dataset
+from lmerbridge import GlmerFit, LmerControl, LmerFit, NlmerFit, lmer, load_dataset
 from lmerbridge.bridge.session import lme4_version
 from lmerbridge.errors import NeedsNewer
 from lmerbridge.setup.compat import Range
@@ -116,6 +116,17 @@ def test_what_needs_a_newer_lme4_says_so_below_it_and_works_from_it_on(row):
     else:
         with pytest.raises(NeedsNewer, match=f"needs lme4 {re.escape(row.since)} or later"):
             call()
+
+
+@pytest.mark.parametrize("kind", [GlmerFit, NlmerFit])
+def test_what_a_generalized_or_nonlinear_fit_lacks_of_the_table_has_its_own_reason(kind):
+    names = {
+        name.partition("(")[0].removeprefix("fit.") for row in ROWS for name in row.here if name.startswith("fit.")
+    }
+    verbs = {name for name in vars(LmerFit) if not name.startswith("_")}
+    there = {*dir(kind), *kind.__dataclass_fields__}
+    assert len(names) > 60
+    assert {name for name in names | verbs if name not in there and name not in kind._hints} == set()
 
 
 def test_every_call_is_of_a_row():

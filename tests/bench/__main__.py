@@ -40,7 +40,7 @@ def line(row: Row) -> str:
 def main(report: Path) -> None:
     sections = [verdict.rows(), starting.rows(), fits.rows(), glmer.rows(), bootstrap.rows(), transfer.rows()]
     sections.append(parity.rows())
-    rows = list(track(chain(*sections), description="bench", total=17, console=Console(stderr=True)))
+    rows = list(track(chain(*sections), description="bench", total=18, console=Console(stderr=True)))
     parts = [f"| {name} | {value:.2f} |" for name, value in fits.parts().items()]
     page = PAGE.format(cores=os.cpu_count(), rows="\n".join(map(line, rows)), parts="\n".join(parts), **session_facts())
     report.write_text(page)

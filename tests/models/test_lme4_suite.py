@@ -7,7 +7,6 @@ data that those tests draw are drawn by R itself, with their seeds.
 
 import warnings
 from collections import Counter
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from lmerbridge.errors import (
 )
 from lmerbridge.setup import Range
 from tests.oracle import plain
+from tests.processes import frame_in_r as drawn
 from tests.processes import in_r
 
 pytestmark = [
@@ -50,20 +50,6 @@ def of(file, count):
         return test
 
     return told
-
-
-@cache
-def drawn(code):
-    """The data frame that R code ends with."""
-    names = in_r(f"names({{ {code} }})")
-    return pd.DataFrame({name: _column(code, name) for name in names})
-
-
-def _column(code, name):
-    at = f"d <- {{ {code} }}; x <- d[[{name!r}]]"
-    values = in_r(f"{at}; if (is.factor(x)) as.character(x) else as.vector(x)")
-    levels = in_r(f"{at}; if (is.factor(x)) levels(x) else character()")
-    return pd.Categorical(values, levels) if levels else values
 
 
 def close(ours, theirs, tolerance=1.5e-8):
@@ -626,6 +612,9 @@ def test_all_optimizers_of_a_generalized_model(gm1, sleep):
     found = gm1.all_fit(["bobyqa", "nlminbwrap", "nloptwrap.NLOPT_LN_BOBYQA"])
     assert found.ok.all()
     close(found.llik, np.repeat(gm1.loglik, 3), 1e-5)
+    assert "lme4's own tolPwrss, which leaves some 1e-4" in str(found)
+    tight = gm1.update(control=GlmerControl(tol_pwrss=1e-10)).all_fit(["bobyqa"])
+    assert "all with tolPwrss = 1e-10" in str(tight)
     other = gm1.update(control=GlmerControl(optimizer="nloptwrap", opt_ctrl={"maxeval": 1000}))
     assert other.all_fit(["bobyqa", "nloptwrap.NLOPT_LN_BOBYQA"]).ok.all()
     control = GlmerControl(optimizer="bobyqa", opt_ctrl={"maxfun": 2000})

@@ -104,7 +104,7 @@ class AllFit:
         return f"<AllFit: {self.ok.sum()} of {len(self.ok)} optimizers fitted>"
 
     def __str__(self) -> str:
-        return "\n".join([*map(self._line, self.fits), *self._absent(), "", self._spread()])
+        return "\n".join([*map(self._line, self.fits), *self._absent(), *self._inner(), "", self._spread()])
 
     def _line(self, name: str) -> str:
         fit = self.fits[name]
@@ -117,6 +117,17 @@ class AllFit:
 
     def _absent(self) -> list[str]:
         return [f"{name:<30} not tried: R lacks {package}" for name, package in self.not_installed.items()]
+
+    def _inner(self) -> list[str]:
+        """Say to which tolerance all of a generalized model's inner iterations went, which no optimizer mends."""
+        fit = next(iter(self._successes.values()), None)
+        given = {} if fit is None else {name: fit.spec.controls.get(name) for name in fit.kind.inner}
+        return [
+            f"all with {name} = {value:g}"
+            if value
+            else f"all with lme4's own {name}, which leaves some 1e-4; see remedies()"
+            for name, value in given.items()
+        ]
 
     def _spread(self) -> str:
         """Range of each fixed effect and standard deviation over the optimizers."""
