@@ -107,7 +107,7 @@ def compare(
     >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     >>> result = compare(formula, load_dataset("cbpp"), family="binomial", candidate="lme4")
     >>> str(result.verdict), result.cause.figures["constant"]
-    ('other_objective', 'pirls_tolerance')
+    ('other_objective', 'pirls_tolerance 1e-07')
     """
     spec = _spec(
         family,

@@ -58,6 +58,11 @@ def definitions() -> tuple[Definition, ...]:
     )
 
 
+def of_criteria(name: str) -> tuple[tuple[str, str], ...]:
+    """Return that an entry accounts for what a criterion is in: kinds of quantities with its name."""
+    return tuple((kind, name) for kind in ("logLik", "AIC", "BIC", "-2 logLik"))
+
+
 def lookup(engine: str, kind: str) -> Definition | None:
     """Find the entry for a kind of quantity of an engine, or None."""
     return next((entry for entry in definitions() if entry.covers(engine, kind)), None)

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, definitions, named
-from lmerbridge.parity.joint import Joint
+from lmerbridge.parity.joint import Joint, tolerance_of
 from lmerbridge.parity.pair import Side, Trial
 from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
 from lmerbridge.parity.sparse import rms
@@ -88,10 +88,19 @@ def definition(trial: Trial, side: Side, what: str) -> Definition | None:
     """The definition that accounts for a pinned difference, where the common code bears it out."""
     if named(PIRLS).covers(side.name, what) and _stopped_early(trial, side, what):
         return named(PIRLS)
+    if what == "df":
+        return named("given_shape") if _without_given_shape(trial, side) else None
     if what not in ("se", "vcov"):
         return None
     by = _matching(trial, side)
     return next((entry for entry in definitions() if entry.generalized and entry.borne_out_by == by), None)
+
+
+def _without_given_shape(trial: Trial, side: Side) -> bool:
+    """Whether the parameters are counted rightly but for a shape that is given, which lme4 counts."""
+    joint, fit = _joint(trial, side), side.fit
+    given = joint.family.theta is not None and not joint.estimated
+    return given and (fit.loglik.df, fit.loglik.nobs) == (len(fit.beta) + len(fit.theta), len(fit.rows))
 
 
 def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
@@ -99,12 +108,12 @@ def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
     joint, fit, limits = _joint(trial, side), side.fit, trial.profile.pinned
     if joint.n_agq != 1:
         return False
-    point = joint.parts(joint.point(fit))
+    point, early = joint.parts(joint.point(fit)), joint.early(tolerance_of(fit))
     if what in ("se", "vcov"):
-        errors = joint.early.covariance(point)
+        errors = early.covariance(point)
         sizes = {"se": se_difference(fit.covariance, errors), "vcov": correlation_difference(fit.covariance, errors)}
         return sizes[what] <= limits[what].limit
-    mode, _ = joint.early.stop(point)
+    mode, _ = early.stop(point)
     response = mode.response
     sizes = _conditional(trial, side, response.mean, mode.loadings.modes(mode.u), response.deviance_residuals)
     return sizes[what] <= limits[what].limit

@@ -19,7 +19,7 @@ from scipy.special import gammaln
 
 from lmerbridge.errors import LmerBridgeError
 from lmerbridge.parity.definitions import named
-from lmerbridge.parity.early import Early
+from lmerbridge.parity.early import DEFAULT, Early
 from lmerbridge.parity.glmm import Glmm, GlmmSolution, Point
 from lmerbridge.parity.misreadings import other_designs
 from lmerbridge.parity.modes import Weights
@@ -34,6 +34,11 @@ INNER = 1e-3  # in standard errors: fixed effects that are those of n_agq = 0
 PIRLS = named("pirls_tolerance")
 LEFT, ROUNDING = 0.01, 1e-6  # of a difference, and deviance units: where lme4's first stage ended is known to some digits
 SHAPED = "fit_glmer_nb"  # the function of R by which a shape is estimated
+
+
+def tolerance_of(fit: Fit) -> float:
+    """Return the relative change at which lme4's inner iterations stopped, as its engine tells it."""
+    return float(dict(fit.provenance.versions).get("tolPwrss", DEFAULT))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,14 +171,14 @@ class Joint:
     def lower(self) -> Array:
         """Lower bounds: 0 on the diagonals of theta's factors."""
         diagonal = covariance.join([np.eye(k) for k in self.design.widths]) == 1
-        rest = np.full(self.design.x.shape[1] + self.estimated, -np.inf)
+        rest = np.full(self.design.x.shape[1] + int(self.estimated), -np.inf)
         return np.concatenate([np.where(diagonal, 0.0, -np.inf), rest])
 
     @cached_property
     def scale(self) -> Array:
         """For each element, what a unit of it moves in the linear predictor; 1 for a shape."""
         fixed = np.sqrt(np.mean(self.design.x**2, axis=0))
-        return np.concatenate([self._theta_scale, fixed, np.ones(self.estimated)])
+        return np.concatenate([self._theta_scale, fixed, np.ones(int(self.estimated))])
 
     @cached_property
     def _theta_scale(self) -> Array:
@@ -203,24 +208,25 @@ class Joint:
         for name, size in self._constants(point):
             if abs(size) > limit >= abs(off - size):
                 return Reading(self, name)
-        if self._stops_early(fit, point, off):
-            return Reading(self, f"pirls_tolerance {self.early.tolerance:g}")
+        if self.stops_early(fit):
+            return Reading(self, f"pirls_tolerance {tolerance_of(fit):g}")
         for name, other in self._others():
             value = other._value(point)
             if abs(fit.criterion - value) <= limit < abs(value - common):
                 return Reading(other, name)
         return Reading(self)
 
-    @cached_property
-    def early(self) -> Early:
-        """The same as lme4 has it by default, by Laplace's approximation."""
-        return Early(self.model, self.parts(self.near))
+    def early(self, tolerance: float) -> Early:
+        """The same as lme4 has it at a tolerance, by Laplace's approximation."""
+        return Early(self.model, self.parts(self.near), tolerance)
 
-    def _stops_early(self, fit: Fit, point: Array, off: float) -> bool:
-        """Whether a criterion of lme4 is what its inner iterations leave where they stop by default."""
+    def stops_early(self, fit: Fit) -> bool:
+        """Whether a criterion of lme4 is what its inner iterations leave where they stop."""
         if self.n_agq != 1 or not PIRLS.covers(fit.engine, "logLik"):
             return False
-        return abs(fit.criterion - self.early(self.parts(point))) <= max(LEFT * abs(off), ROUNDING)
+        point = self.point(fit)
+        off = abs(fit.criterion - self.early(tolerance_of(fit))(self.parts(point)))
+        return off <= max(LEFT * abs(fit.criterion - self(point)), ROUNDING)
 
     def _value(self, point: Array) -> float:
         """Value at a point that need not be one of this design, link or family."""

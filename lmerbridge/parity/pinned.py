@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lmerbridge.parity import generalized
-from lmerbridge.parity.definitions import Definition, lookup
+from lmerbridge.parity.definitions import Definition, lookup, of_criteria
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.information import Information, information
 from lmerbridge.parity.pair import Side, Trial
@@ -18,21 +18,25 @@ from lmerbridge.parity.words import Code
 from lmerbridge.results import Array
 
 
+TIGHT = 1e-4  # deviance units that lme4's inner iterations may leave of the reference's criterion, and no other cause
+
+
 def sound_reference(trial: Trial) -> Ruling:
     """Hold the reference to its own theta, before anything is held to the reference."""
     side = trial.sides[0]
     name = {"reference": side.name}
     off = abs(side.fit.criterion - trial.reference_value)
     rounding = trial.rounding_at(trial.objective.point(side.fit), trial.reference_value)
-    if not off <= rounding:
-        cause = trial.objective.read(side.fit, rounding).cause
+    cause = "" if off <= rounding else trial.objective.read(side.fit, rounding).cause
+    tight = cause.startswith("pirls_tolerance") and off <= TIGHT
+    if not (off <= rounding or tight):
         figures = name | {"difference": off} | ({"constant": cause} if cause else {})
         return Ruling(Evidence(Code.REFERENCE_CRITERION, figures), Verdict.REFERENCE_FAULTY)
     define = DEFINITIONS[trial.reference.kind.objective]
     over = {what: size for what, size in _beyond(trial, side).items() if not define(trial, side, what)}
     if over:
         return Ruling(Evidence(Code.REFERENCE_REPORT, name | {"differences": over}), Verdict.REFERENCE_FAULTY)
-    return Ruling(Evidence(Code.SOUND_REFERENCE, name))
+    return Ruling(Evidence(Code.SOUND_REFERENCE, name), None, of_criteria("pirls_tolerance") if tight else ())
 
 
 def same_report(trial: Trial) -> Ruling:
@@ -45,6 +49,8 @@ def same_report(trial: Trial) -> Ruling:
     found = {what: entry for what in over if (entry := define(trial, side, what))}
     accounted = tuple((what, entry.name) for what, entry in found.items())
     figures = {"candidate": side.name, "differences": over, "definitions": tuple(name for _, name in accounted)}
+    if "df" in found:
+        accounted += tuple((kind, found["df"].name) for kind in found["df"].kinds)
     if len(found) < len(over):
         return Ruling(Evidence(Code.OTHER_REPORT, figures), Verdict.UNEXPLAINED, accounted)
     limits = {what: trial.profile.quantities.get(what) for what in over}

@@ -11,6 +11,7 @@ import numpy as np
 
 from lmerbridge.parity import align
 from lmerbridge.parity.causes import cause
+from lmerbridge.parity.definitions import of_criteria
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import same_report
@@ -188,7 +189,9 @@ def same_objective(trial: Trial) -> Ruling:
         "constant": cause(trial),
         "method": _method(trial.reference),
     }
-    return Ruling(Evidence(Code.OTHER_OBJECTIVE, name | figures), Verdict.OTHER_OBJECTIVE)
+    early = figures["constant"].startswith("pirls_tolerance")
+    accounted = of_criteria("pirls_tolerance") if early else ()
+    return Ruling(Evidence(Code.OTHER_OBJECTIVE, name | figures), Verdict.OTHER_OBJECTIVE, accounted)
 
 
 def same_optimum(trial: Trial) -> Ruling:
