@@ -29,17 +29,16 @@ from lmerbridge.inputs import (
     check_keywords,
     pandas_frame,
 )
-from lmerbridge.parity.cases import Case
+from lmerbridge.parity.cases import REFERENCES, Case
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.tolerances import ToleranceProfile, default
 from lmerbridge.parity.tolerances import profile as limits
-from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity.verdict import Comparison, Verdict, family_of
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Family, Fit
 
-REFERENCES = {"Objective": "lme4", "Joint": "lme4[tight]"}  # by the objective of a kind of model
 NO_REFERENCE = (
     "lme4 is no reference for the family {family}, whose dispersion it does not estimate by maximum likelihood; name "
     "another engine, as in reference='glmmTMB'."
@@ -137,9 +136,10 @@ def _spec(family: str | Family | None, n_agq: int, reml: bool, **given: Any) -> 
 
 
 def _reference(spec: Spec) -> str:
-    if spec.kind.objective == "Joint" and spec.kind.scale(1.0):
+    generalized = not spec.kind.criterion
+    if generalized and spec.kind.scale(1.0):
         raise InvalidArgument(NO_REFERENCE.format(family=spec.kind.family))
-    return REFERENCES[spec.kind.objective]
+    return REFERENCES["generalized" if generalized else "linear"]
 
 
 def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
@@ -202,6 +202,8 @@ def no_fit(
     return Comparison(
         formula=model.formula,
         reml=model.reml,
+        family=model.family if isinstance(model, Case) else family_of(model.kind),
+        n_agq=getattr(model, "n_agq", 1),
         reference=names[0],
         candidate=names[1],
         verdict=verdict,

@@ -17,7 +17,6 @@ from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Array
 
-
 TIGHT = 1e-4  # deviance units that lme4's inner iterations may leave of the reference's criterion, and no other cause
 
 

@@ -45,8 +45,9 @@ def _data_differences(trial: Trial) -> Iterator[tuple[str, Any]]:
     Values are compared row by row only where both engines used the same rows.
     """
     a, b = trial.reference, trial.as_given
-    if _family(a) != _family(b):
-        yield from {"reference_family": _family(a), "candidate_family": _family(b)}.items()
+    families = f"{a.kind.family}({a.kind.link})", f"{b.kind.family}({b.kind.link})"
+    if families[0] != families[1]:
+        yield from zip(("reference_family", "candidate_family"), families, strict=True)
     if a.reml != b.reml:
         yield from {"reference_method": _method(a), "candidate_method": _method(b)}.items()
     if not np.array_equal(np.sort(a.rows), np.sort(b.rows)):
@@ -259,6 +260,3 @@ STAGES: tuple[Callable[[Trial], Ruling], ...] = (
 def _method(fit: Fit) -> str:
     return "REML" if fit.reml else "ML"
 
-
-def _family(fit: Fit) -> str:
-    return f"{fit.kind.family}({fit.kind.link})"
