@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
-from lmerbridge.parity.modes import Mode, Search, Weights, slopes
+from lmerbridge.parity.modes import Mode, Search, Slopes, slopes
 from lmerbridge.results import Array
+from lmerbridge.results.glm import Weights
 
 
 class Quadrature:
@@ -24,14 +25,19 @@ class Quadrature:
     weights : {"expected", "observed"}
         Of the standard deviation about the mode.
     nodes : int
+    values : ndarray, shape (n,), optional
+        The weights themselves, where they are not the mode's.
     """
 
-    def __init__(self, search: Search, mode: Mode, weights: Weights, nodes: int) -> None:
+    def __init__(
+        self, search: Search, mode: Mode, weights: Weights, nodes: int, values: Array | None = None
+    ) -> None:
         self._search, self._mode, self._weights = search, mode, weights
         self._nodes, mass = hermegauss(nodes)
         self._log_mass = np.log(mass / np.sqrt(2 * np.pi))
         self._level, self._half = mode.loadings.pattern.column, mode.loadings.values
-        self._information = 1 + self._by_level(self._half**2 * getattr(mode.response, weights))
+        values = mode.response.weight(weights) if values is None else values
+        self._information = 1 + self._by_level(self._half**2 * values)
         self._sd = 1 / np.sqrt(self._information)
 
     @property
@@ -59,28 +65,27 @@ class Quadrature:
         logs, points = self._logs
         share = np.exp(logs - logs.max(axis=0))
         share /= share.sum(axis=0)
-        du, _, _ = slopes(self._mode, self._weights, shaped)
-        log_sd = self._log_sd_slope(shaped)
+        moved = slopes(self._mode, shaped)
+        log_sd = self._log_sd_slope(moved, shaped)
         total = log_sd.sum(axis=0)
         x, move = self._mode.loadings.pattern.design.x, self._mode.loadings.pattern.slopes[0]
         for point, node, part in zip(points, self._nodes, share, strict=True):
             pull = np.where(part[self._level] > 0, part[self._level] * point.response.score, 0.0)
-            shift = du + node * self._sd[:, None] * log_sd
+            shift = moved.u + node * self._sd[:, None] * log_sd
             total += (self._by_level(pull * self._half) - part * point.u) @ shift
             total[: x.shape[1]] += x.T @ pull
             total[x.shape[1]] += pull @ (move * point.u[self._level])
             if shaped:
-                total[-1] += part[self._level] @ point.response.by_shape[0]
+                total[-1] += part[self._level] @ point.response.density_by_shape
         return -2 * total
 
-    def _log_sd_slope(self, shaped: bool) -> Array:
+    def _log_sd_slope(self, moved: Slopes, shaped: bool) -> Array:
         """Derivatives of the logarithm of each level's standard deviation."""
         mode, response = self._mode, self._mode.response
-        _, _, eta = slopes(mode, self._weights, shaped)
-        change = (self._half**2 * getattr(response, f"{self._weights}_slope"))[:, None] * eta
+        change = (self._half**2 * response.weight_slope(self._weights))[:, None] * moved.eta
         p = mode.loadings.pattern.design.x.shape[1]
-        change[:, p] += 2 * self._half * mode.loadings.pattern.slopes[0] * getattr(response, self._weights)
+        change[:, p] += 2 * self._half * mode.loadings.pattern.slopes[0] * response.weight(self._weights)
         if shaped:
-            change[:, -1] += self._half**2 * response.by_shape[2 if self._weights == "observed" else 3]
+            change[:, -1] += self._half**2 * response.weight_by_shape(self._weights)
         by_level = np.column_stack([self._by_level(column) for column in change.T])
         return -by_level / (2 * self._information[:, None])

@@ -1,8 +1,7 @@
 """Log densities of the families of R, and their derivatives by the linear predictor.
 
 Every family is written as ``log f = w (y t - b(t)) / phi + c`` with the natural parameter ``t`` (McCullagh and Nelder
-1989, section 2.2), whose derivatives and those of the mean are all that the weights and their slopes need. A function
-of the linear predictor is carried as an array of shape (4, n): its value and its first three derivatives.
+1989, section 2.2), whose derivatives and those of the mean are all that the weights and their slopes need.
 """
 
 from __future__ import annotations
@@ -10,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.special import digamma, expit, gammaln, log_ndtr, ndtr, ndtri
+from scipy.special import digamma, gammaln
 
+from lmerbridge.results import links
 from lmerbridge.results.covariance import Array
 from lmerbridge.results.family import Family
 
+Weights: TypeAlias = Literal["expected", "observed"]  # of a Newton step
 LARGE = 50.0  # from here Stirling's series of four terms gives log gamma to rounding
-STEEP = 300.0  # exp() of more has no square, and no count that a double holds is as large
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +99,39 @@ class Response:
         """Derivative of the expected weight."""
         return self._scale * (self._mean[2] * self._natural[1] + self._mean[1] * self._natural[2])
 
-    @cached_property
-    def by_shape(self) -> tuple[Array, Array, Array, Array]:
-        """Derivatives by the shape, of the log density, the score, the observed and the expected weight."""
-        with np.errstate(all="ignore"):
-            density = SHAPE_SLOPES[self.family.name](self)
+    def weight(self, kind: Weights) -> Array:
+        """Return the observed or the expected weight."""
+        return self.observed if kind == "observed" else self.expected
+
+    def weight_slope(self, kind: Weights) -> Array:
+        """Return its derivative by the linear predictor."""
+        return self.observed_slope if kind == "observed" else self.expected_slope
+
+    def weight_by_shape(self, kind: Weights) -> Array:
+        """Return its derivative by the shape."""
         if self.family.has_scale:
-            return density, *(-each / self.shape for each in (self.score, self.observed, self.expected))
-        mean, total = self._mean, self.mean + self.shape
-        first = mean[1] / total**2
-        second = mean[2] / total**2 - 2 * mean[1] ** 2 / total**3
-        expected = self.weights * mean[1] * first
-        return density, self._scale * self._residual * first, expected - self._scale * self._residual * second, expected
+            return -self.weight(kind) / self.shape
+        mean, (_, first, second, _) = self._mean, self._natural_by_shape
+        observed = self._residual * second if kind == "observed" else 0.0
+        return self.weights * (mean[1] * first - observed)
+
+    @cached_property
+    def density_by_shape(self) -> Array:
+        """Derivative of the log density by the shape."""
+        with np.errstate(all="ignore"):
+            slope: Array = SHAPE_SLOPES[self.family.name](self)
+        return slope
+
+    @property
+    def score_by_shape(self) -> Array:
+        """Derivative of the score by the shape."""
+        if self.family.has_scale:
+            return -self.score / self.shape
+        return self.weights * self._residual * self._natural_by_shape[1]
+
+    @property
+    def _natural_by_shape(self) -> Array:
+        return -links.power(self._mean + self.shape * links.one(self.eta), -1.0)
 
     @cached_property
     def deviance(self) -> Array:
@@ -131,7 +153,7 @@ class Response:
     @cached_property
     def _mean(self) -> Array:
         with np.errstate(all="ignore"):
-            return MEANS[self.family.link](self.eta)
+            return links.mean(self.family.link, self.eta)
 
     @cached_property
     def _natural(self) -> Array:
@@ -153,17 +175,13 @@ class Response:
     def log_mean(self) -> Array:
         """Logarithm of the mean and its derivatives, shape (4, n)."""
         with np.errstate(all="ignore"):
-            return LOG_MEANS[self.family.link](self.eta) if self.family.link in LOG_MEANS else _log(self._mean)
+            return links.log_mean(self.family.link, self.eta)
 
     @cached_property
     def log_complement(self) -> Array:
         """Logarithm of one less the mean and its derivatives, shape (4, n)."""
         with np.errstate(all="ignore"):
-            if self.family.link in ("logit", "probit", "cauchit"):  # symmetric
-                return SIGNS * Response(self.family, self.y, self.weights, -self.eta).log_mean
-            if self.family.link == "cloglog":
-                return np.broadcast_to(-_exp(self.eta)[0], (4, len(self.eta)))
-            return _log(_one(self.eta) - self._mean)
+            return links.log_complement(self.family.link, self.eta)
 
 
 def start(family: Family, y: Array, weights: Array) -> Array:
@@ -184,111 +202,15 @@ def start(family: Family, y: Array, weights: Array) -> Array:
         "poisson": y + 0.1,
         "negative.binomial": np.where(y == 0, 1 / 6, y),
     }.get(family.name, y if family.link == "identity" else np.maximum(y, least))
-    eta: Array = LINKS[family.link](mean)
-    return eta
+    return links.predictor(family.link, mean)
 
 
-SIGNS = np.array([[1.0], [-1.0], [1.0], [-1.0]])  # of the derivatives of a function of -eta
-Curve = Callable[[Array], Array]
-
-
-def _log(v: Array) -> Array:
-    first, second, third = v[1:] / v[0]
-    return np.array([np.log(v[0]), first, second - first**2, third - 3 * first * second + 2 * first**3])
-
-
-def _power(v: Array, exponent: float) -> Array:
-    first, second, third = exponent * _log(v)[1:]
-    curves = np.array([np.ones_like(first), first, second + first**2, third + 3 * first * second + first**3])
-    return v[0] ** exponent * curves
-
-
-def _inverse(v: Array) -> Array:
-    first, second, third = v[1:] / v[0]
-    curves = np.array([np.ones_like(first), -first, 2 * first**2 - second, 6 * first * second - 6 * first**3 - third])
-    return curves / v[0]
-
-
-def _one(eta: Array) -> Array:
-    return np.array([np.ones_like(eta), *np.zeros((3, len(eta)))])
-
-
-def _eta(eta: Array) -> Array:
-    return np.array([eta, np.ones_like(eta), *np.zeros((2, len(eta)))])
-
-
-def _exp(eta: Array) -> Array:
-    return np.tile(np.exp(np.minimum(eta, STEEP)), (4, 1))
-
-
-def _logit(eta: Array) -> Array:
-    p, q = expit(eta), expit(-eta)
-    return np.array([p, p * q, p * q * (q - p), p * q * (1 - 6 * p * q)])
-
-
-def _log_logit(eta: Array) -> Array:
-    p, q = expit(eta), expit(-eta)
-    return np.array([-np.logaddexp(0, -eta), q, -p * q, -p * q * (q - p)])
-
-
-def _probit(eta: Array) -> Array:
-    density = np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi)
-    return np.array([ndtr(eta), density, -eta * density, (eta**2 - 1) * density])
-
-
-def _log_probit(eta: Array) -> Array:
-    value = log_ndtr(eta)
-    first = np.exp(-(eta**2) / 2 - np.log(2 * np.pi) / 2 - value)
-    second = -first * (eta + first)
-    return np.array([value, first, second, -second * (eta + first) - first * (1 + second)])
-
-
-def _cauchit(eta: Array) -> Array:
-    spread = 1 + eta**2
-    density = 1 / (np.pi * spread)
-    value = np.arctan2(1, -eta) / np.pi  # exact in both tails
-    return np.array([value, density, -2 * eta / spread * density, (6 * eta**2 - 2) / spread**2 * density])
-
-
-def _cloglog(eta: Array) -> Array:
-    e = _exp(eta)[0]
-    slope = e * np.exp(-e)
-    return np.array([-np.expm1(-e), slope, slope * (1 - e), slope * (1 - 3 * e + e**2)])
-
-
-def _sqrt(eta: Array) -> Array:
-    return np.array([eta**2, 2 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)])
-
-
-MEANS: dict[str, Curve] = {
-    "logit": _logit,
-    "probit": _probit,
-    "cauchit": _cauchit,
-    "cloglog": _cloglog,
-    "identity": _eta,
-    "log": _exp,
-    "sqrt": _sqrt,
-    "1/mu^2": lambda eta: _power(_eta(eta), -0.5),
-    "inverse": lambda eta: _inverse(_eta(eta)),
-}
-LOG_MEANS: dict[str, Curve] = {"logit": _log_logit, "probit": _log_probit, "log": _eta}
-LINKS: dict[str, Curve] = {
-    "logit": lambda mean: np.log(mean / (1 - mean)),
-    "probit": ndtri,
-    "cauchit": lambda mean: np.tan(np.pi * (mean - 0.5)),
-    "cloglog": lambda mean: np.log(-np.log1p(-mean)),
-    "identity": lambda mean: mean,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "1/mu^2": lambda mean: mean**-2.0,
-    "inverse": lambda mean: 1 / mean,
-}
 NATURAL: dict[str, Callable[[Response], Array]] = {
     "binomial": lambda r: r.log_mean - r.log_complement,
     "poisson": lambda r: r.log_mean,
-    "negative.binomial": lambda r: r.log_mean - _log(r._mean + r.shape * _one(r.eta)),
-    "Gamma": lambda r: -_power(r._mean, -1.0),
-    "inverse.gaussian": lambda r: -_power(r._mean, -2.0) / 2,
+    "negative.binomial": lambda r: r.log_mean - links.log(r._mean + r.shape * links.one(r.eta)),
+    "Gamma": lambda r: -links.power(r._mean, -1.0),
+    "inverse.gaussian": lambda r: -links.power(r._mean, -2.0) / 2,
     "gaussian": lambda r: r._mean,
 }
 
