@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,9 +15,10 @@ from lmerbridge.bridge import ClassVector, Factor, Logical, Value, contrasts, en
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
-from lmerbridge.inputs import Spec
-from lmerbridge.parity.cases import Case
-from lmerbridge.results import LMM, Fit
+from lmerbridge.inputs import GlmerSpec, Spec
+from lmerbridge.parity.cases import REFERENCES, Case
+from lmerbridge.parity.quantities import QuantityRow
+from lmerbridge.results import LMM, Family, Fit, read_family
 
 MISSING = "<NA>"
 DATA = "finding.csv"
@@ -49,13 +52,31 @@ class Exhibit(Protocol):
         """The candidate's theta in the reference's order."""
 
     @property
+    def rows(self) -> tuple[QuantityRow, ...]:
+        """The numbers of both, by their names in R."""
+
+    @property
     def reference_fit(self) -> Fit | None:
         """The reference's fit, where it gave one."""
 
 
+@dataclass(frozen=True)
+class Call:
+    """What a script fits: a formula, columns of the data by the names of arguments, and how factors are coded.
+
+    A linear model has no family.
+    """
+
+    formula: str
+    given: Given
+    coding: Mapping[str, Value]
+    family: Family | None = None
+    n_agq: int = 1
+
+
 def r_code(case: Case, comparison: Exhibit) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
-    return _r_script(_r_data(case, comparison), comparison, case.formula, _arguments(case), dict(case.contrasts))
+    return _r_script(_r_data(case, comparison), comparison, _call(case))
 
 
 def python_code(case: Case, comparison: Exhibit) -> str:
@@ -68,7 +89,13 @@ def python_code(case: Case, comparison: Exhibit) -> str:
         data = ["from lmerbridge import compare, load_dataset", f"data = {place}"]
     if case.rows:
         data.append(f"data = data.query({case.rows!r})")
-    return _python_script(data, comparison, case.formula, _arguments(case), dict(case.contrasts))
+    return _python_script(data, comparison, _call(case))
+
+
+def _call(case: Case) -> Call:
+    given = [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
+    family = read_family(case.family) if case.family else None
+    return Call(case.formula, given, dict(case.contrasts), family, case.n_agq)
 
 
 def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
@@ -80,7 +107,7 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     spec : Spec
         What was fitted.
     language : {"r", "python"}
-        R needs lme4 only: it shows lme4's fit, and lme4's objective at the candidate's theta.
+        R needs lme4 only: it shows lme4's fit, and lme4's objective at the candidate's estimates.
     folder : path
         Where ``finding.R`` or ``finding.py``, and ``finding.csv``, go.
 
@@ -110,7 +137,8 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     write: Callable[..., str] = _r_script if language == "r" else _python_script
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
     coding = contrasts(spec.contrasts, formula, columns, np.arange(len(frame)))
-    text = write(data, comparison, formula.text, given, coding)
+    family, n_agq = (read_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else (None, 1)
+    text = write(data, comparison, Call(formula.text, given, coding, family, n_agq))
     write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
 
@@ -169,43 +197,71 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
             yield f"{column} = {convert}({column}, unit={unit!r})"
 
 
-def _r_script(
-    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, coding: Mapping[str, Value] | None = None
-) -> str:
-    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
-    criterion = f"{kind.criteria[comparison.reml]}(m)"
-    more = "".join(f", {argument} = {column}" for argument, column in given)
-    if coding:
-        more += f", contrasts = list({', '.join(f'`{name}` = {_r_contrasts(c)}' for name, c in coding.items())})"
-    lines = [
-        "library(lme4)",
-        *data,
-        f"m <- lmer({formula}, d, REML = {str(comparison.reml).upper()}{more})",
-        f"{criterion}  # {_criterion(comparison)}",
-    ]
-    if comparison.candidate_theta:
-        theta = ", ".join(repr(value) for value in comparison.candidate_theta)
+def _r_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
+    more = "".join(f", {argument} = {column}" for argument, column in call.given)
+    if call.coding:
+        coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
+        more += f", contrasts = list({coded})"
+    criterion, fit = (
+        _r_linear(comparison, call, more) if call.family is None else _r_generalized(call.family, call, more)
+    )
+    lines = ["library(lme4)", *data, fit, f"{criterion}  # {_criterion(comparison)}"]
+    if point := _point(comparison, call):
         lines += [
             "objective <- update(m, devFunOnly = TRUE)",
-            f"objective(c({theta})) - {criterion}  # what {comparison.candidate} lies above lme4",
+            f"objective(c({point})) - {criterion}  # what {comparison.candidate} lies above lme4",
         ]
     return "\n".join(lines) + "\n"
 
 
-def _python_script(
-    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, coding: Mapping[str, Value] | None = None
-) -> str:
-    more = "".join(f", {argument}={column!r}" for argument, column in given)
-    if coding:
-        more += f", contrasts={{{', '.join(f'{name!r}: {_python_contrasts(c)}' for name, c in coding.items())}}}"
-    more += f", reference={comparison.reference!r}" if comparison.reference != "lme4" else ""
+def _r_linear(comparison: Exhibit, call: Call, more: str) -> tuple[str, str]:
+    """The criterion, and the fit."""
+    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
+    fit = f"m <- lmer({call.formula}, d, REML = {str(comparison.reml).upper()}{more})"
+    return f"{kind.criteria[comparison.reml]}(m)", fit
+
+
+def _r_generalized(family: Family, call: Call, more: str) -> tuple[str, str]:
+    """The same, PIRLS so tight that the criterion is that of the estimates."""
+    named = f"{family.name}({_r_text(family.link)})"
+    if family.theta is not None:
+        named = f"MASS::negative.binomial({family.theta!r}, {_r_text(family.link)})"
+    nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
+    control = ", control = glmerControl(tolPwrss = 1e-13)"
+    return "-2 * c(logLik(m))", f"m <- glmer({call.formula}, d, {named}{nodes}{more}{control})"
+
+
+def _point(comparison: Exhibit, call: Call) -> str:
+    """The candidate's theta, and its fixed effects beside it where they are searched for too."""
+    theta = comparison.candidate_theta
+    if call.family is None or not theta:
+        return ", ".join(map(repr, theta))
+    fixed = [row.candidate for row in comparison.rows if row.quantity.startswith("fixef[")]
+    return ", ".join(map(repr, (*theta, *fixed))) if fixed and all(map(math.isfinite, fixed)) else ""
+
+
+def _python_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
+    more = f", reml={comparison.reml}" if call.family is None else f", family={_python_family(call.family)}"
+    more += f", n_agq={call.n_agq}" if call.n_agq != 1 else ""
+    more += "".join(f", {argument}={column!r}" for argument, column in call.given)
+    if call.coding:
+        coded = ", ".join(f"{name!r}: {_python_contrasts(coding)}" for name, coding in call.coding.items())
+        more += f", contrasts={{{coded}}}"
+    usual = REFERENCES["generalized" if call.family else "linear"]
+    more += f", reference={comparison.reference!r}" if comparison.reference != usual else ""
     lines = [
         *data,
-        f"result = compare({formula!r}, data, candidate={comparison.candidate!r}, reml={comparison.reml}{more})",
+        f"result = compare({call.formula!r}, data, candidate={comparison.candidate!r}{more})",
         "print(result.explain())",
         "print(result.frame.to_string())",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _python_family(family: Family) -> str:
+    if family.theta is None:
+        return repr(str(family))
+    return repr(f"{family.name}({family.theta!r})") if family.link == "log" else repr(family)
 
 
 def _r_contrasts(given: Any) -> str:  # noqa: ANN401  # text, or a matrix as R is sent it
@@ -221,10 +277,6 @@ def _python_contrasts(given: Any) -> str:  # noqa: ANN401  # the same
         return repr(given)
     rows = given["values"].reshape(-1, given["columns"], order="F").tolist()
     return f"pd.DataFrame({rows!r}{', columns=' + repr(given['names']) if given['names'] else ''})"
-
-
-def _arguments(case: Case) -> list[tuple[str, str]]:
-    return [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
 
 
 def _criterion(comparison: Exhibit) -> str:
