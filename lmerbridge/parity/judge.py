@@ -87,7 +87,7 @@ def _judgement(trial: Trial) -> Judged:
         minimum=trial.minimum,
         noise=trial.noise,
         marks=trial.marks,
-        theta=tuple(map(float, trial.thetas[1])),
+        theta=tuple(map(float, trial.candidate.theta)),
         optimizers=optimizer_gaps(trial),
         native=natives(trial),
         lines=lines(trial),

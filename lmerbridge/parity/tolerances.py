@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -41,6 +41,11 @@ class ToleranceProfile:
     space: float
     quantities: dict[str, Tolerance]
     pinned: dict[str, Tolerance]
+    generalized: dict[str, Tolerance] = field(default_factory=dict)
+
+    def of(self, objective: str) -> ToleranceProfile:
+        """Return the limits for a kind of model, by the name of its objective."""
+        return replace(self, pinned=self.pinned | self.generalized) if objective == "Joint" else self
 
     def rows(self) -> tuple[tuple[str, str, float, str], ...]:
         """Quantity, measure, limit and reason of every limit, for a report."""
@@ -50,6 +55,7 @@ class ToleranceProfile:
         )
         compared = [(kind, t.measure, t.limit, t.reason) for kind, t in self.quantities.items()]
         held = [(f"pinned {kind}", t.measure, t.limit, t.reason) for kind, t in self.pinned.items()]
+        held += [(f"pinned {kind}, generalized", t.measure, t.limit, t.reason) for kind, t in self.generalized.items()]
         objective = ("objective", self.objective.measure, self.objective.limit, self.objective.reason)
         return (*gap, objective, *compared, *held)
 
@@ -105,5 +111,10 @@ def _profile(name: str) -> ToleranceProfile:
             for row in data["quantity"]
             for kind in row["kinds"]
         },
-        pinned={row["quantity"]: Tolerance("pinned", row["limit"] * held, row["reason"]) for row in data["pinned"]},
+        pinned=_pinned(data["pinned"], held),
+        generalized=_pinned(data["generalized"], held),
     )
+
+
+def _pinned(rows: list[dict[str, Any]], factor: float) -> dict[str, Tolerance]:
+    return {row["quantity"]: Tolerance("pinned", row["limit"] * factor, row["reason"]) for row in rows}

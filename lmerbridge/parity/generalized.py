@@ -1,0 +1,119 @@
+"""What an engine reports of a generalized model against the common code held at the engine's own answer."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import numpy as np
+
+from lmerbridge.parity.definitions import Definition, definitions, named
+from lmerbridge.parity.joint import Joint, tolerance_of
+from lmerbridge.parity.pair import Side, Trial
+from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
+from lmerbridge.parity.sparse import rms
+from lmerbridge.parity.tolerances import ZERO_SD
+from lmerbridge.results import Array, covariance
+
+JOINT = "joint"  # the definition of standard errors that a reference is expected to have
+PIRLS = "pirls_tolerance"
+
+
+def differences(trial: Trial, side: Side) -> dict[str, float]:
+    """Size up each reported quantity against the common code at the same point, in the unit of its limit."""
+    fit, joint = side.fit, _joint(trial, side)
+    held = joint.at(joint.point(fit))
+    errors = _errors(trial, side, _definition_of_reference(trial))
+    npar = len(fit.beta) + len(fit.theta) + trial.reference.kind.others
+    counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))
+    return {
+        "sigma": 0.0 if joint.family.has_scale else abs(fit.sigma - 1),
+        "se": se_difference(fit.covariance, errors),
+        "vcov": correlation_difference(fit.covariance, errors),
+        "varcorr": float(np.max([*block_differences(trial.design, fit)])),  # NaN where one is NaN
+        "logLik": abs(2 * float(fit.loglik) + fit.criterion),
+        "df": 0.0 if counted else math.inf,
+    } | _conditional(trial, side, held.fitted, held.modes, held.deviance_residuals)
+
+
+def _joint(trial: Trial, side: Side) -> Joint:
+    return cast(Joint, trial.surface_of(side))
+
+
+def _conditional(
+    trial: Trial, side: Side, means: Array, modes: tuple[Array, ...], residuals: Array
+) -> dict[str, float]:
+    """Size up what follows from the conditional modes."""
+    fit, joint = side.fit, _joint(trial, side)
+    units = zip(fit.modes, modes, _mode_units(trial, side), strict=True)
+    return {
+        "fitted": largest((fit.fitted_values[side.order] - means) / joint.sd(joint.point(fit))),
+        "residuals": largest(fit.residual_values[side.order] - residuals),
+        "ranef": float(np.max([largest((its.modes - mine) / unit) for its, mine, unit in units])),
+    }
+
+
+def _mode_units(trial: Trial, side: Side) -> list[Array]:
+    """Standard deviations of the random effects, none smaller than a zero's."""
+    factors = covariance.split(side.fit.theta * side.fit.sigma, trial.design.widths)
+    return [
+        np.maximum(np.linalg.norm(t, axis=1), ZERO_SD / rms(term))
+        for t, term in zip(factors, trial.design.random, strict=True)
+    ]
+
+
+def _errors(trial: Trial, side: Side, by: str) -> Array:
+    """Covariance of the fixed effects at a side's answer, by a definition."""
+    joint = _joint(trial, side)
+    return joint.errors(joint.point(side.fit), by)
+
+
+def _definition_of_reference(trial: Trial) -> str:
+    """By which definition the reference's standard errors are; the joint one where they are by none."""
+    return trial.once("errors", lambda: _matching(trial, trial.sides[0]) or JOINT)
+
+
+def _matching(trial: Trial, side: Side) -> str:
+    """The first definition by which a side's standard errors are, or ""."""
+    limit = trial.profile.pinned["se"].limit
+    for by in (JOINT, *(entry.borne_out_by for entry in definitions() if entry.generalized)):
+        errors = _errors(trial, side, by)
+        sizes = [se_difference(side.fit.covariance, errors), correlation_difference(side.fit.covariance, errors)]
+        if max(sizes[: 1 + (not side.fit.only_std_errors)]) <= limit:
+            return by
+    return ""
+
+
+def definition(trial: Trial, side: Side, what: str) -> Definition | None:
+    """The definition that accounts for a pinned difference, where the common code bears it out."""
+    if named(PIRLS).covers(side.name, what) and _stopped_early(trial, side, what):
+        return named(PIRLS)
+    if what == "df":
+        return named("given_shape") if _without_given_shape(trial, side) else None
+    if what not in ("se", "vcov"):
+        return None
+    by = _matching(trial, side)
+    return next((entry for entry in definitions() if entry.generalized and entry.borne_out_by == by), None)
+
+
+def _without_given_shape(trial: Trial, side: Side) -> bool:
+    """Whether the parameters are counted rightly but for a shape that is given, which lme4 counts."""
+    joint, fit = _joint(trial, side), side.fit
+    given = joint.family.theta is not None and not joint.estimated
+    return given and (fit.loglik.df, fit.loglik.nobs) == (len(fit.beta) + len(fit.theta), len(fit.rows))
+
+
+def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
+    """Whether lme4's criterion at its default tolerance, and its derivatives, give what it reports."""
+    joint, fit, limits = _joint(trial, side), side.fit, trial.profile.pinned
+    if joint.n_agq != 1:
+        return False
+    point, early = joint.parts(joint.point(fit)), joint.early(tolerance_of(fit))
+    if what in ("se", "vcov"):
+        errors = early.covariance(point)
+        sizes = {"se": se_difference(fit.covariance, errors), "vcov": correlation_difference(fit.covariance, errors)}
+        return sizes[what] <= limits[what].limit
+    mode, _ = early.stop(point)
+    response = mode.response
+    sizes = _conditional(trial, side, response.mean, mode.loadings.modes(mode.u), response.deviance_residuals)
+    return sizes[what] <= limits[what].limit
