@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -22,6 +22,7 @@ from lmerbridge.results import LMM, Family, Fit, read_family
 
 MISSING = "<NA>"
 DATA = "finding.csv"
+SHAPELESS = "negative.binomial"  # its shape is estimated
 Given = Sequence[tuple[str, str]]
 
 
@@ -64,13 +65,13 @@ class Exhibit(Protocol):
 class Call:
     """What a script fits: a formula, columns of the data by the names of arguments, and how factors are coded.
 
-    A linear model has no family.
+    A linear model has no family. That of a negative binomial model whose shape is estimated is ``negative.binomial``.
     """
 
     formula: str
     given: Given
     coding: Mapping[str, Value]
-    family: Family | None = None
+    family: str | Family = ""
     n_agq: int = 1
 
 
@@ -94,8 +95,7 @@ def python_code(case: Case, comparison: Exhibit) -> str:
 
 def _call(case: Case) -> Call:
     given = [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
-    family = read_family(case.family) if case.family else None
-    return Call(case.formula, given, dict(case.contrasts), family, case.n_agq)
+    return Call(case.formula, given, dict(case.contrasts), case.family, case.n_agq)
 
 
 def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
@@ -137,10 +137,17 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     write: Callable[..., str] = _r_script if language == "r" else _python_script
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
     coding = contrasts(spec.contrasts, formula, columns, np.arange(len(frame)))
-    family, n_agq = (read_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else (None, 1)
-    text = write(data, comparison, Call(formula.text, given, coding, family, n_agq))
+    generalized = (_plain_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else ()
+    text = write(data, comparison, Call(formula.text, given, coding, *generalized))
     write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
+
+
+def _plain_family(family: str | Family) -> str | Family:
+    """A family as text where `read_family` understands it."""
+    if isinstance(family, Family) and family.theta is not None:
+        return f"{family.name}({family.theta!r})" if family.link == "log" else family
+    return str(family)
 
 
 def _plain(value: Value) -> object:
@@ -221,27 +228,28 @@ def _r_linear(comparison: Exhibit, call: Call, more: str) -> tuple[str, str]:
     return f"{kind.criteria[comparison.reml]}(m)", fit
 
 
-def _r_generalized(family: Family, call: Call, more: str) -> tuple[str, str]:
+def _r_generalized(call: Call, more: str) -> tuple[str, str]:
     """The same, PIRLS so tight that the criterion is that of the estimates."""
-    named = f"{family.name}({_r_text(family.link)})"
-    if family.theta is not None:
-        named = f"MASS::negative.binomial({family.theta!r}, {_r_text(family.link)})"
     nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
     control = ", control = glmerControl(tolPwrss = 1e-13)"
-    return "-2 * c(logLik(m))", f"m <- glmer({call.formula}, d, {named}{nodes}{more}{control})"
+    if call.family == SHAPELESS:
+        return "-2 * c(logLik(m))", f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})"
+    name, link, theta = astuple(read_family(call.family))
+    family = f"{name}({_r_text(link)})" if theta is None else f"MASS::{name}({theta!r}, {_r_text(link)})"
+    return "-2 * c(logLik(m))", f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})"
 
 
 def _point(comparison: Exhibit, call: Call) -> str:
     """The candidate's theta, and its fixed effects beside it where they are searched for too."""
     theta = comparison.candidate_theta
-    if call.family is None or not theta:
+    if not call.family or not theta:
         return ", ".join(map(repr, theta))
     fixed = [row.candidate for row in comparison.rows if row.quantity.startswith("fixef[")]
     return ", ".join(map(repr, (*theta, *fixed))) if fixed and all(map(math.isfinite, fixed)) else ""
 
 
 def _python_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
-    more = f", reml={comparison.reml}" if call.family is None else f", family={_python_family(call.family)}"
+    more = f", family={call.family!r}" if call.family else f", reml={comparison.reml}"
     more += f", n_agq={call.n_agq}" if call.n_agq != 1 else ""
     more += "".join(f", {argument}={column!r}" for argument, column in call.given)
     if call.coding:
@@ -251,17 +259,12 @@ def _python_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
     more += f", reference={comparison.reference!r}" if comparison.reference != usual else ""
     lines = [
         *data,
+        *(["from lmerbridge import Family"] if isinstance(call.family, Family) else []),
         f"result = compare({call.formula!r}, data, candidate={comparison.candidate!r}{more})",
         "print(result.explain())",
         "print(result.frame.to_string())",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _python_family(family: Family) -> str:
-    if family.theta is None:
-        return repr(str(family))
-    return repr(f"{family.name}({family.theta!r})") if family.link == "log" else repr(family)
 
 
 def _r_contrasts(given: Any) -> str:  # noqa: ANN401  # text, or a matrix as R is sent it
