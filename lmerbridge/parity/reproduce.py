@@ -209,9 +209,7 @@ def _r_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
     if call.coding:
         coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
         more += f", contrasts = list({coded})"
-    criterion, fit = (
-        _r_linear(comparison, call, more) if call.family is None else _r_generalized(call.family, call, more)
-    )
+    criterion, fit = _r_generalized(call, more) if call.family else _r_linear(comparison, call, more)
     lines = ["library(lme4)", *data, fit, f"{criterion}  # {_criterion(comparison)}"]
     if point := _point(comparison, call):
         lines += [
@@ -233,15 +231,17 @@ def _r_generalized(call: Call, more: str) -> tuple[str, str]:
     nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
     control = ", control = glmerControl(tolPwrss = 1e-13)"
     if call.family == SHAPELESS:
-        return "-2 * c(logLik(m))", f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})"
+        return "c(-2 * logLik(m))", f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})"
     name, link, theta = astuple(read_family(call.family))
     family = f"{name}({_r_text(link)})" if theta is None else f"MASS::{name}({theta!r}, {_r_text(link)})"
-    return "-2 * c(logLik(m))", f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})"
+    return "c(-2 * logLik(m))", f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})"
 
 
 def _point(comparison: Exhibit, call: Call) -> str:
     """The candidate's theta, and its fixed effects beside it where they are searched for too."""
     theta = comparison.candidate_theta
+    if call.family == SHAPELESS:  # the objective has lme4's shape in it
+        return ""
     if not call.family or not theta:
         return ", ".join(map(repr, theta))
     fixed = [row.candidate for row in comparison.rows if row.quantity.startswith("fixef[")]
