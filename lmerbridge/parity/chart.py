@@ -75,7 +75,8 @@ class Chart:
 
     def rescale(self, curvature: Array) -> None:
         """Change the units to those in which a curvature is one."""
-        self.units = self.units / np.sqrt(np.maximum(np.abs(np.diag(curvature)), LEAST))
+        sizes: Array = np.sqrt(np.maximum(np.abs(np.diag(curvature)), LEAST)).astype(float, copy=False)
+        self.units = self.units / sizes
 
 
 STEEP = 100.0  # of a logarithm

@@ -82,9 +82,7 @@ def _quasi_newton(function: Slope, point: Array, value: float, gradient: Array) 
     return point, value, gradient
 
 
-def _newton(
-    function: Slope, point: Array, value: float, gradient: Array, hessian: Array
-) -> tuple[Array, float]:
+def _newton(function: Slope, point: Array, value: float, gradient: Array, hessian: Array) -> tuple[Array, float]:
     """Take Newton's steps by one matrix until the gradient is rounding."""
     inverse = np.linalg.inv(_positive(hessian))
     left = gradient @ inverse @ gradient
@@ -102,7 +100,8 @@ def _newton(
 def _rough(function: Slope, point: Array, gradient: Array) -> Array:
     step = 1e-4
     rough = np.array([(function(point + move)[1] - gradient) / step for move in step * np.eye(len(point))])
-    return (rough + rough.T) / 2
+    symmetric: Array = (rough + rough.T) / 2
+    return symmetric
 
 
 def _positive(hessian: Array) -> Array:

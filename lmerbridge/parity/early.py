@@ -1,74 +1,60 @@
-"""What lme4's criterion is where its inner iterations stop early, as by default they do.
+"""What lme4 makes of a point where its inner iterations stop early, as by default they do.
 
-``lme4::glmer`` begins each evaluation at the linear predictor that its first stage ended with, solves for the random
-effects by reweighted least squares until the penalized deviance changes by less than ``tolPwrss``, and then takes the
-determinant of the last weights but one. So its value, and the second derivatives of it, are not those of the mode.
+``lme4::glmer`` stops them where the penalized deviance changes by less than ``tolPwrss``, and takes the determinant of
+the last weights but one. So its value, the second derivatives of it and the modes are not those of the objective.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
-from lmerbridge.parity.glmm import Glmm, Point
+from lmerbridge.parity.glmm import Glmm
 from lmerbridge.parity.modes import Mode
 from lmerbridge.results import Array
 
 DEFAULT = 1e-7  # of glmerControl(tolPwrss)
 STEP = 1e-4  # of lme4's second differences
-ITERATIONS = 100
 
 
 class Early:
-    """lme4's criterion by Laplace's approximation, at a tolerance of its inner iterations.
+    """lme4's criterion at a tolerance of its inner iterations.
 
     Parameters
     ----------
     model : Glmm
-    near : Point
-        From which the first stage is followed to its end.
+    theta, beta : ndarray
+    shape : float or None
     tolerance : float
     """
 
-    def __init__(self, model: Glmm, near: Point, tolerance: float = DEFAULT) -> None:
-        self._model, self._near, self.tolerance = model, near, tolerance
+    def __init__(self, model: Glmm, theta: Array, beta: Array, shape: float | None, tolerance: float) -> None:
+        self._model, self._theta, self._beta, self._shape, self._tolerance = model, theta, beta, shape, tolerance
 
-    @cached_property
-    def _begin(self) -> Array:
-        """Linear predictor at the end of the first stage, in which the fixed effects follow theta."""
-        first = Glmm(self._model.design, self._model.family, n_agq=0)
-        return first.mode(*first.polish(*self._near)[0]).response.eta
+    @property
+    def value(self) -> float:
+        """The criterion, infinite where the iterations fail."""
+        return self._at(np.concatenate([self._theta, self._beta]))
 
-    def stop(self, point: Point) -> tuple[Mode, float]:
-        """Where the iterations stop, and the log determinant of the weights before the last step."""
-        search = self._model._search(point, False)
-        eta, before, log_det = self._begin, math.inf, math.nan
-        for _ in range(ITERATIONS):
-            log_det = search._loadings.factor(search._respond(eta).expected).log_det
-            mode = search.leap(eta, point.beta)
-            penalized = float(mode.response.deviance.sum() + mode.u @ mode.u)
-            if abs(before - penalized) < self.tolerance * abs(penalized):
-                break
-            eta, before = mode.response.eta, penalized
-        return mode, log_det
+    def _at(self, x: Array) -> float:
+        k = len(self._theta)
+        return self._model.stop_early(x[:k], x[k:], self._shape, tolerance=self._tolerance)
 
-    def __call__(self, point: Point) -> float:
-        """Value of the criterion."""
-        mode, log_det = self.stop(point)
-        return 2 * mode.half + log_det
+    @property
+    def mode(self) -> Mode | None:
+        """Where the iterations stop, None where they fail."""
+        return self._model.stop(self._theta, self._beta, self._shape, tolerance=self._tolerance)
 
-    def covariance(self, point: Point) -> Array:
+    @property
+    def covariance(self) -> Array:
         """Covariance of the fixed effects as lme4 has it: from second differences of the criterion."""
-        k = len(point.theta)
-
-        def value(x: Array) -> float:
-            return self(Point(x[:k], x[k:], point.shape))
-
-        hessian = second_differences(value, np.concatenate([point.theta, point.beta]))
-        return 2 * np.linalg.inv(hessian)[k:, k:]
+        hessian = second_differences(self._at, np.concatenate([self._theta, self._beta]))
+        k = len(self._theta)
+        try:
+            return np.asarray(2 * np.linalg.inv(hessian)[k:, k:])
+        except np.linalg.LinAlgError:
+            return np.full((len(self._beta), len(self._beta)), np.nan)
 
 
 def second_differences(value: Callable[[Array], float], at: Array) -> Array:

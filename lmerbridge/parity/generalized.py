@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, definitions, named
-from lmerbridge.parity.joint import Joint, tolerance_of
+from lmerbridge.parity.joint import Joint
 from lmerbridge.parity.pair import Side, Trial
 from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
 from lmerbridge.parity.sparse import rms
@@ -106,14 +106,13 @@ def _without_given_shape(trial: Trial, side: Side) -> bool:
 def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
     """Whether lme4's criterion at its default tolerance, and its derivatives, give what it reports."""
     joint, fit, limits = _joint(trial, side), side.fit, trial.profile.pinned
-    if joint.n_agq != 1:
-        return False
-    point, early = joint.parts(joint.point(fit)), joint.early(tolerance_of(fit))
     if what in ("se", "vcov"):
-        errors = early.covariance(point)
+        errors = joint.early(fit).covariance
         sizes = {"se": se_difference(fit.covariance, errors), "vcov": correlation_difference(fit.covariance, errors)}
         return sizes[what] <= limits[what].limit
-    mode, _ = early.stop(point)
+    mode = joint.early(fit).mode
+    if mode is None:
+        return False
     response = mode.response
     sizes = _conditional(trial, side, response.mean, mode.loadings.modes(mode.u), response.deviance_residuals)
     return sizes[what] <= limits[what].limit

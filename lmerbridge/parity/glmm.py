@@ -22,6 +22,7 @@ from lmerbridge.parity.threads import one_thread
 from lmerbridge.results import Array, Design, Family, covariance
 from lmerbridge.results.glm import Response, Weights, start
 
+UNDEFINED = "the likelihood of {} is zero or undefined at {}."
 SMALL = 1e-3  # a diagonal of theta in units of its column, below which zero is tried
 
 
@@ -122,6 +123,27 @@ class Glmm:
         )
 
     @one_thread()
+    def mode(self, theta: Array, beta: Array, shape: float | None = None, *, near: Array | None = None) -> Mode:
+        """Return the conditional mode, or the one that a search from given spherical effects ends in.
+
+        Raises
+        ------
+        EngineFailed
+            The likelihood is zero or undefined there.
+        """
+        point = _point(theta, beta, shape)
+        if near is None:
+            return self._defined(point)[1]
+        search = self._search(point, self.n_agq == 0)
+        return search.climb(search.point(point.beta, near))
+
+    def stop(self, theta: Array, beta: Array, shape: float | None = None, *, tolerance: float = 1e-7) -> Mode | None:
+        """Return where lme4's PIRLS stops, as `stop_early` has it, None where it fails."""
+        search = self._search(_point(theta, beta, shape), self.n_agq == 0)
+        found = search.stop_early(self.first_stage, np.asarray(beta, float), tolerance)
+        return None if found is None else found[0]
+
+    @one_thread()
     def slope(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[float, Array]:
         """Value and exact derivatives by beta, theta and the shape, if the family has one.
 
@@ -132,7 +154,13 @@ class Glmm:
 
     @one_thread()
     def stop_early(
-        self, theta: Array, beta: Array, shape: float | None = None, *, tolerance: float = 1e-7, eta: Array | None = None
+        self,
+        theta: Array,
+        beta: Array,
+        shape: float | None = None,
+        *,
+        tolerance: float = 1e-7,
+        eta: Array | None = None,
     ) -> float:
         """Value that lme4's PIRLS reports, which stops as its ``tolPwrss`` tells it to.
 
@@ -193,7 +221,10 @@ class Glmm:
         EngineFailed
             The likelihood is zero or undefined at the start.
         """
-        chart = self._chart(_point(theta, beta, shape))
+        begin = _point(theta, beta, shape)
+        if not self._value(*self._mode(begin)) < np.inf:
+            raise EngineFailed(UNDEFINED.format(self.family, begin))
+        chart = self._chart(begin)
         x, value, _ = descend(chart.along(self._slope), chart.zero)
         found = chart.point(x)
         point = found._replace(theta=self._settled(found, value))
@@ -201,14 +232,24 @@ class Glmm:
 
     @one_thread()
     def optimum(self) -> tuple[Point, float]:
-        """The lowest point of polishes from all starts."""
+        """The lowest point of polishes from all starts.
+
+        Raises
+        ------
+        EngineFailed
+            The likelihood is zero or undefined at all of them.
+        """
         return min((self.polish(*begin) for begin in self.starts), key=lambda end: end[1])
 
-    @property
+    @cached_property
     def starts(self) -> list[Point]:
-        """Points to start from: middling, small and large random effects, each with fixed effects that suit it."""
+        """Points to start from: middling, small and large random effects, each with fixed effects that suit it.
+
+        Where the likelihood is undefined at all of them, as may be by a link of a bounded mean, they are tiny.
+        """
         diagonal = covariance.join([np.eye(k) for k in self.design.widths])
-        return [self.start(size * diagonal * self._units) for size in (1.0, 0.2, 3.0)]
+        points = [self.start(size * diagonal * self._units) for size in (1.0, 0.2, 3.0)]
+        return [point for point in points if self(*point) < np.inf] or [self.start(0.01 * diagonal * self._units)]
 
     @one_thread()
     def start(self, theta: Array) -> Point:
@@ -265,7 +306,7 @@ class Glmm:
     def _defined(self, point: Point) -> tuple[Search, Mode]:
         search, mode = self._mode(point)
         if mode is None:
-            raise EngineFailed(f"the likelihood of {self.family} is zero or undefined at {point}.")
+            raise EngineFailed(UNDEFINED.format(self.family, point))
         return search, mode
 
     def _value(self, search: Search, mode: Mode | None) -> float:

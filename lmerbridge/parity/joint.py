@@ -12,18 +12,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 from scipy.special import gammaln
 
 from lmerbridge.errors import LmerBridgeError
+from lmerbridge.parity.chart import Point
 from lmerbridge.parity.definitions import named
 from lmerbridge.parity.early import DEFAULT, Early
-from lmerbridge.parity.glmm import Glmm, GlmmSolution, Point
+from lmerbridge.parity.glmm import Glmm, GlmmSolution
 from lmerbridge.parity.misreadings import other_designs
 from lmerbridge.parity.modes import Weights
 from lmerbridge.parity.sparse import rms
+from lmerbridge.parity.steps import Steps
 from lmerbridge.parity.surface import Reading
 from lmerbridge.results import Array, Design, Family, Fit, covariance
 from lmerbridge.results.family import MADE
@@ -32,7 +34,7 @@ NODES = (1, 2, 3, 5, 7, 9, 10, 11, 15, 20, 25)  # that a candidate may have used
 BESIDE, NEAR = 1e-7, 0.05  # deviance units, and units of the linear predictor: no basin of its own
 INNER = 1e-3  # in standard errors: fixed effects that are those of n_agq = 0
 PIRLS = named("pirls_tolerance")
-LEFT, ROUNDING = 0.01, 1e-6  # of a difference, and deviance units: where lme4's first stage ended is known to some digits
+LEFT, ROUNDING = 0.01, 1e-6  # of a difference, and deviance units: lme4's first stage is known to some digits
 SHAPED = "fit_glmer_nb"  # the function of R by which a shape is estimated
 
 
@@ -118,9 +120,7 @@ class Joint:
 
     def sd(self, point: Array) -> Array:
         """Standard deviation of each response given the random effects."""
-        response = self.model.mode(*self.parts(point)).response
-        with np.errstate(all='ignore'):
-            sd = np.abs(response._mean[1]) / np.sqrt(response.expected)
+        sd: Array = self.model.mode(*self.parts(point)).response.sd
         return np.where(sd > 0, sd, 1.0)
 
     def errors(self, point: Array, by: str) -> Array:
@@ -133,6 +133,8 @@ class Joint:
             ``borne_out_by`` of an entry of ``definitions.toml``.
         """
         parts = self.parts(point)
+        if by == "joint, in steps":
+            return Steps(self._with_shape(parts), parts).covariance
         weights = re.fullmatch("given theta, (.*)", by)
         if weights is None:
             held = parts._replace(shape=None) if by == "joint given shape" else parts
@@ -208,25 +210,33 @@ class Joint:
         for name, size in self._constants(point):
             if abs(size) > limit >= abs(off - size):
                 return Reading(self, name)
-        if self.stops_early(fit):
+        if self._stops_early(fit, off):
             return Reading(self, f"pirls_tolerance {tolerance_of(fit):g}")
         for name, other in self._others():
             value = other._value(point)
             if abs(fit.criterion - value) <= limit < abs(value - common):
                 return Reading(other, name)
-        return Reading(self)
+        return Reading(self, "other_mode" if self._has_other_mode(fit, limit) else "")
 
-    def early(self, tolerance: float) -> Early:
-        """The same as lme4 has it at a tolerance, by Laplace's approximation."""
-        return Early(self.model, self.parts(self.near), tolerance)
+    def early(self, fit: Fit) -> Early:
+        """What lme4 makes of a fit's point."""
+        return Early(self.model, *self.parts(self.point(fit)), tolerance_of(fit))
 
-    def stops_early(self, fit: Fit) -> bool:
+    def _stops_early(self, fit: Fit, off: float) -> bool:
         """Whether a criterion of lme4 is what its inner iterations leave where they stop."""
-        if self.n_agq != 1 or not PIRLS.covers(fit.engine, "logLik"):
+        if not PIRLS.covers(fit.engine, "logLik"):
             return False
-        point = self.point(fit)
-        off = abs(fit.criterion - self.early(tolerance_of(fit))(self.parts(point)))
-        return off <= max(LEFT * abs(fit.criterion - self(point)), ROUNDING)
+        left = fit.criterion - self.early(fit).value - self._left_out(self.parts(self.point(fit)))
+        return abs(left) <= max(LEFT * abs(off), ROUNDING)
+
+    def _has_other_mode(self, fit: Fit, limit: float) -> bool:
+        """Whether a criterion is that of the modes a fit reports, where the density has several."""
+        parts = self.parts(self.point(fit))
+        factors = covariance.split(parts.theta, self.design.widths)
+        u = [(np.linalg.pinv(t) @ its.modes.T).T.ravel() for t, its in zip(factors, fit.modes, strict=True)]
+        mode = self.model.mode(*parts, near=np.concatenate(u))
+        values = [2 * mode.half + mode.factor(weights).log_det for weights in get_args(Weights)]
+        return self.n_agq == 1 and min(abs(fit.criterion - value) for value in values) <= limit
 
     def _value(self, point: Array) -> float:
         """Value at a point that need not be one of this design, link or family."""

@@ -22,6 +22,18 @@ DENSE = 400  # random effects up to which LAPACK is faster than SuperLU, whose c
 SLAB = 256  # columns of an inverse at a time, which bounds the memory where there are many levels
 
 
+def add_up(places: Places, values: Array, size: int) -> Array:
+    """Return the sums of the values of each place.
+
+    Examples
+    --------
+    >>> add_up(np.array([0, 2, 0]), np.array([1.0, 2.0, 3.0]), 3)
+    array([4., 0., 2.])
+    """
+    sums: Array = np.bincount(places, weights=values, minlength=size).astype(float, copy=False)
+    return sums
+
+
 class Pattern:
     """Where ``Z Lambda`` of one design has its entries, row by row, and its crossproduct.
 
@@ -82,25 +94,26 @@ class Loadings:
 
     @cached_property
     def _products(self) -> Array:
-        return self.values[self.pattern.first] * self.values[self.pattern.second]
+        products: Array = self.values[self.pattern.first] * self.values[self.pattern.second]
+        return products
 
     def factor(self, weights: Array) -> Factor:
         """Factor ``L'Z' W Z L + I``."""
         pattern = self.pattern
-        data = np.bincount(pattern.target, self._products * weights[pattern.pair_row], len(pattern.left))
+        data = add_up(pattern.target, self._products * weights[pattern.pair_row], len(pattern.left))
         data[pattern.diagonal] += 1.0
         return Factor(pattern, data)
 
     def spread(self, inverse: Array) -> Array:
         """Return the diagonal of ``Z L A^-1 L'Z'``: the inverse is given where the crossproduct has entries."""
         pattern = self.pattern
-        return np.bincount(pattern.pair_row, self._products * inverse[pattern.target], self.matrix.shape[0])
+        return add_up(pattern.pair_row, self._products * inverse[pattern.target], pattern.shape[0])
 
     def traces(self, inverse: Array, weights: Array) -> Array:
         """Return the trace of ``A^-1`` times the derivative of ``A`` by each theta, the weights held."""
         pattern = self.pattern
         each = self.values[pattern.second] * weights[pattern.pair_row] * inverse[pattern.target]
-        by_entry = np.bincount(pattern.first, each, len(self.values))
+        by_entry = add_up(pattern.first, each, len(self.values))
         return np.array([2.0 * (slope @ by_entry) for slope in pattern.slopes])
 
     @cached_property

@@ -31,8 +31,9 @@ def other_designs(design: Design, shift: bool = False) -> Iterator[tuple[str, De
     yield "offset_twice", replace(design, offset=2 * design.offset)
     covariates = {name: column for name, column in zip(design.terms, design.x.T, strict=True) if not _indicates(column)}
     for name, column in covariates.items():
-        yield f"centred {name}", _rescaled(design, shift, {name: (float(column.mean()), 1.0)})
-        yield f"standardized {name}", _rescaled(design, shift, {name: (float(column.mean()), float(column.std(ddof=1)))})
+        mean, sd = float(column.mean()), float(column.std(ddof=1))
+        yield f"centred {name}", _rescaled(design, shift, {name: (mean, 1.0)})
+        yield f"standardized {name}", _rescaled(design, shift, {name: (mean, sd)})
     if len(covariates) > 1:
         every = {name: (float(column.mean()), float(column.std(ddof=1))) for name, column in covariates.items()}
         yield "centred", _rescaled(design, shift, {name: (mean, 1.0) for name, (mean, _) in every.items()})

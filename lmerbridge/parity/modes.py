@@ -73,7 +73,8 @@ class Mode:
         """Covariance of the fixed effects at given theta, ``(X'WX - X'WZL A^-1 L'Z'WX)^-1``."""
         x = self.loadings.pattern.design.x
         b = self.loadings.transposed @ (weights[:, None] * x)
-        return np.linalg.inv(x.T @ (weights[:, None] * x) - b.T @ factor.solve(b))
+        information: Array = x.T @ (weights[:, None] * x) - b.T @ factor.solve(b)
+        return np.linalg.inv(information).astype(float, copy=False)
 
 
 class Search:
@@ -166,10 +167,10 @@ class Search:
     def _leap(self, beta: Array, eta: Array) -> Mode:
         """Take one step of reweighted least squares from linear predictors that need not be the model's."""
         near, base = self._respond(eta), self.point(beta, self._zero)
-        pull = near.score + near.expected * (eta - base.response.eta)
         factor = self._loadings.factor(near.expected)
-        if not (factor.definite and np.isfinite(pull).all()):
+        if not (factor.definite and np.isfinite(near.score).all()):
             return base
+        pull = near.score + near.expected * (eta - base.response.eta)
         return self._moved(base, self._step(base.u, pull, near.expected, factor), 1.0)
 
     def _definite(self, weights: Array, factor: Factor) -> bool:
@@ -189,7 +190,7 @@ class Search:
         if not self._free:
             return np.zeros(self._design.x.shape[1]), factor.solve(pull)
         b, schur, ab = self._schur(weights, factor)
-        move = np.linalg.lstsq(schur, self._design.x.T @ score - ab.T @ pull, rcond=1e-14)[0]
+        move: Array = np.linalg.lstsq(schur, self._design.x.T @ score - ab.T @ pull, rcond=1e-14)[0]
         return move, factor.solve(pull - b @ move)
 
     def _moved(self, mode: Mode, step: tuple[Array, Array], size: float) -> Mode:

@@ -161,7 +161,7 @@ class Trial:
     @cached_property
     def objective(self) -> Surface:
         """The objective on the reference's design, which needs no R."""
-        return self.once("objective", lambda: self._surface())
+        return self.once("objective", self._surface)
 
     def _surface(self) -> Surface:
         return SURFACES[self.reference.kind.objective].of(self.reference, self.design, getattr(self.spec, "n_agq", 1))

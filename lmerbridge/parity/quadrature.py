@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
+from lmerbridge.parity.loadings import add_up
 from lmerbridge.parity.modes import Mode, Search, Slopes, slopes
 from lmerbridge.results import Array
 from lmerbridge.results.glm import Weights
@@ -29,9 +30,7 @@ class Quadrature:
         The weights themselves, where they are not the mode's.
     """
 
-    def __init__(
-        self, search: Search, mode: Mode, weights: Weights, nodes: int, values: Array | None = None
-    ) -> None:
+    def __init__(self, search: Search, mode: Mode, weights: Weights, nodes: int, values: Array | None = None) -> None:
         self._search, self._mode, self._weights = search, mode, weights
         self._nodes, mass = hermegauss(nodes)
         self._log_mass = np.log(mass / np.sqrt(2 * np.pi))
@@ -58,7 +57,7 @@ class Quadrature:
         return np.where(np.isnan(found), -np.inf, found), points
 
     def _by_level(self, values: Array) -> Array:
-        return np.bincount(self._level, values, len(self._mode.u))
+        return add_up(self._level, values, len(self._mode.u))
 
     def slope(self, shaped: bool) -> Array:
         """Derivatives of the value by the fixed effects, theta, and the shape if there is one."""
@@ -77,7 +76,8 @@ class Quadrature:
             total[x.shape[1]] += pull @ (move * point.u[self._level])
             if shaped:
                 total[-1] += part[self._level] @ point.response.density_by_shape
-        return -2 * total
+        found: Array = -2 * total
+        return found
 
     def _log_sd_slope(self, moved: Slopes, shaped: bool) -> Array:
         """Derivatives of the logarithm of each level's standard deviation."""

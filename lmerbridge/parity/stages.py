@@ -259,4 +259,3 @@ STAGES: tuple[Callable[[Trial], Ruling], ...] = (
 
 def _method(fit: Fit) -> str:
     return "REML" if fit.reml else "ML"
-

@@ -185,6 +185,7 @@ APPROXIMATIONS = {  # of a generalized model's likelihood
     "n_agq 1": "that of Laplace's approximation",
     "n_agq": "that of adaptive quadrature with {0} nodes",
     "laplace_weights": "that of Laplace's approximation with {0} weights in its determinant",
+    "other_mode": "that of other modes of the random effects, of which the density has several here",
     "pirls_tolerance": "what lme4 leaves by inner iterations that stop at a relative change of {0}",
 }
 

@@ -66,38 +66,48 @@ class Response:
         return self.shape if self.family.has_scale else 1.0
 
     @cached_property
+    @np.errstate(all="ignore")
     def log_density(self) -> Array:
         """Log density of each row, all constants included, NaN where the mean is none of the family."""
-        with np.errstate(all="ignore"):
-            density: Array = DENSITIES[self.family.name](self)
-        return density
+        density: Array = DENSITIES[self.family.name](self)
+        low, high = RANGES[self.family.name]
+        return np.where((self.mean >= low) & (self.mean <= high), density, np.nan)
 
     @cached_property
+    @np.errstate(all="ignore")
     def score(self) -> Array:
         """First derivative of the log density."""
-        return self._scale * self._residual * self._natural[1]
+        score: Array = self._scale * self._residual * self._natural[1]
+        return score
 
     @cached_property
+    @np.errstate(all="ignore")
     def observed(self) -> Array:
         """Observed weight: the second derivative with its sign changed."""
-        return self.expected - self._scale * self._residual * self._natural[2]
+        weight: Array = self.expected - self._scale * self._residual * self._natural[2]
+        return weight
 
     @cached_property
+    @np.errstate(all="ignore")
     def expected(self) -> Array:
         """Expected weight, as Fisher scoring has it."""
-        return self._scale * self._mean[1] * self._natural[1]
+        weight: Array = self._scale * self._mean[1] * self._natural[1]
+        return weight
 
     @cached_property
+    @np.errstate(all="ignore")
     def observed_slope(self) -> Array:
         """Derivative of the observed weight."""
         mean, natural = self._mean, self._natural
-        inner = mean[2] * natural[1] + 2 * mean[1] * natural[2] - self._residual * natural[3]
+        inner: Array = mean[2] * natural[1] + 2 * mean[1] * natural[2] - self._residual * natural[3]
         return self._scale * inner
 
     @cached_property
+    @np.errstate(all="ignore")
     def expected_slope(self) -> Array:
         """Derivative of the expected weight."""
-        return self._scale * (self._mean[2] * self._natural[1] + self._mean[1] * self._natural[2])
+        slope: Array = self._scale * (self._mean[2] * self._natural[1] + self._mean[1] * self._natural[2])
+        return slope
 
     def weight(self, kind: Weights) -> Array:
         """Return the observed or the expected weight."""
@@ -113,13 +123,14 @@ class Response:
             return -self.weight(kind) / self.shape
         mean, (_, first, second, _) = self._mean, self._natural_by_shape
         observed = self._residual * second if kind == "observed" else 0.0
-        return self.weights * (mean[1] * first - observed)
+        slope: Array = self.weights * (mean[1] * first - observed)
+        return slope
 
     @cached_property
+    @np.errstate(all="ignore")
     def density_by_shape(self) -> Array:
         """Derivative of the log density by the shape."""
-        with np.errstate(all="ignore"):
-            slope: Array = SHAPE_SLOPES[self.family.name](self)
+        slope: Array = SHAPE_SLOPES[self.family.name](self)
         return slope
 
     @property
@@ -127,17 +138,18 @@ class Response:
         """Derivative of the score by the shape."""
         if self.family.has_scale:
             return -self.score / self.shape
-        return self.weights * self._residual * self._natural_by_shape[1]
+        slope: Array = self.weights * self._residual * self._natural_by_shape[1]
+        return slope
 
     @property
     def _natural_by_shape(self) -> Array:
         return -links.power(self._mean + self.shape * links.one(self.eta), -1.0)
 
     @cached_property
+    @np.errstate(all="ignore")
     def deviance(self) -> Array:
         """Unit deviance of each row times its weight, not divided by the dispersion."""
-        with np.errstate(all="ignore"):
-            deviance: Array = DEVIANCES[self.family.name](self)
+        deviance: Array = DEVIANCES[self.family.name](self)
         return np.maximum(self.weights * deviance, 0.0)
 
     @property
@@ -146,19 +158,26 @@ class Response:
         return np.sign(self._residual) * np.sqrt(self.deviance)
 
     @property
+    def sd(self) -> Array:
+        """Standard deviation of each row, NaN where it is zero."""
+        with np.errstate(all="ignore"):
+            sd: Array = np.abs(self._mean[1]) / np.sqrt(self.expected)
+        return sd
+
+    @property
     def saturated(self) -> float:
         """Log-likelihood of the model with a mean of its own in each row, at the same shape."""
         return float((self.log_density + self.deviance / (2 * self.dispersion)).sum())
 
     @cached_property
+    @np.errstate(all="ignore")
     def _mean(self) -> Array:
-        with np.errstate(all="ignore"):
-            return links.mean(self.family.link, self.eta)
+        return links.mean(self.family.link, self.eta)
 
     @cached_property
+    @np.errstate(all="ignore")
     def _natural(self) -> Array:
-        with np.errstate(all="ignore"):
-            natural: Array = NATURAL[self.family.name](self)
+        natural: Array = NATURAL[self.family.name](self)
         return natural
 
     @cached_property
@@ -166,22 +185,24 @@ class Response:
         return self.weights / self.dispersion
 
     @cached_property
+    @np.errstate(all="ignore")
     def _residual(self) -> Array:
         if self.family.name == "binomial":  # nothing cancels where the mean is 1
-            return self.y * np.exp(self.log_complement[0]) - (1 - self.y) * self.mean
+            residual: Array = self.y * np.exp(self.log_complement[0]) - (1 - self.y) * self.mean
+            return residual
         return self.y - self.mean
 
     @cached_property
+    @np.errstate(all="ignore")
     def log_mean(self) -> Array:
         """Logarithm of the mean and its derivatives, shape (4, n)."""
-        with np.errstate(all="ignore"):
-            return links.log_mean(self.family.link, self.eta)
+        return links.log_mean(self.family.link, self.eta)
 
     @cached_property
+    @np.errstate(all="ignore")
     def log_complement(self) -> Array:
         """Logarithm of one less the mean and its derivatives, shape (4, n)."""
-        with np.errstate(all="ignore"):
-            return links.log_complement(self.family.link, self.eta)
+        return links.log_complement(self.family.link, self.eta)
 
 
 def start(family: Family, y: Array, weights: Array) -> Array:
@@ -215,6 +236,9 @@ NATURAL: dict[str, Callable[[Response], Array]] = {
 }
 
 
+RANGES = dict.fromkeys(NATURAL, (0.0, np.inf)) | {"binomial": (0.0, 1.0), "gaussian": (-np.inf, np.inf)}  # of means
+
+
 def _binomial(r: Response) -> Array:
     k, n = r.weights * r.y, r.weights
     ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
@@ -236,7 +260,10 @@ def _negative_binomial(r: Response) -> Array:
 
 def _gamma(r: Response) -> Array:
     a = 1 / r.shape
-    return r.weights * (-a * _gamma_deviance(r) / 2 - _stirling(a) + np.log(a / (2 * np.pi)) / 2 - np.log(r.y))
+    density: Array = r.weights * (
+        -a * _gamma_deviance(r) / 2 - _stirling(a) + np.log(a / (2 * np.pi)) / 2 - np.log(r.y)
+    )
+    return density
 
 
 def _inverse_gaussian(r: Response) -> Array:
@@ -273,7 +300,8 @@ def _negative_binomial_deviance(r: Response) -> Array:
 
 def _gamma_deviance(r: Response) -> Array:
     ratio = np.log(r.y) - r.log_mean[0]
-    return 2 * (np.expm1(ratio) - ratio)
+    deviance: Array = 2 * (np.expm1(ratio) - ratio)
+    return deviance
 
 
 def _inverse_gaussian_deviance(r: Response) -> Array:
@@ -298,7 +326,8 @@ def _negative_binomial_slope(r: Response) -> Array:
 
 def _gamma_slope(r: Response) -> Array:
     a = 1 / r.shape
-    return r.weights * a**2 * (_gamma_deviance(r) / 2 - np.log(a) + digamma(a))
+    slope: Array = r.weights * a**2 * (_gamma_deviance(r) / 2 - np.log(a) + digamma(a))
+    return slope
 
 
 SHAPE_SLOPES: dict[str, Callable[[Response], Array]] = {

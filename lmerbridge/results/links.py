@@ -59,13 +59,15 @@ def power(v: Array, exponent: float) -> Array:
     """Return a power of a positive function."""
     first, second, third = exponent * log(v)[1:]
     curves = np.array([np.ones_like(first), first, second + first**2, third + 3 * first * second + first**3])
-    return v[0] ** exponent * curves
+    power: Array = v[0] ** exponent * curves
+    return power
 
 
 def _inverse(v: Array) -> Array:
     first, second, third = v[1:] / v[0]
     curves = np.array([np.ones_like(first), -first, 2 * first**2 - second, 6 * first * second - 6 * first**3 - third])
-    return curves / v[0]
+    inverse: Array = curves / v[0]
+    return inverse
 
 
 def one(eta: Array) -> Array:
