@@ -122,7 +122,7 @@ def fit_with(engine: Engine, spec: Spec) -> Fit:
     EngineFailed
         What it returned is no fit of this kind, or of this model's rows.
     """
-    refuse_kind(spec, engine.name, engine.capabilities, getattr(engine, "reasons", None))
+    refuse_kind(spec, engine.name, engine.capabilities, getattr(engine, "reasons", {}))
     return check_fit(engine.name, engine.fit(spec.copy()), len(spec.data), spec.kind)
 
 

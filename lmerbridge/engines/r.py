@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,9 @@ from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, REr
 from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.results import Fit, Provenance, covariance
 from lmerbridge.setup import remedy
-from lmerbridge.translate import LINEAR, LME4S, refuse_family, refuse_kind, refuse_lme4s, refuse_structures
+from lmerbridge.translate import LME4S, lower_roots, refuse_family, refuse_kind, refuse_lme4s, refuse_structures
 
+TMB_FAMILIES = ("binomial", "poisson", "negative.binomial", "Gamma", "gaussian")
 TMB_LINKS = ("log", "logit", "probit", "inverse", "cloglog", "identity", "sqrt")
 
 
@@ -62,8 +63,7 @@ class RPackage:
             weighted=spec.weights is not None,
             link=spec.kind.link,
         )
-        scale = fields["sigma"] if spec.kind.name == LINEAR else 1.0
-        roots = [covariance.lower_root(block.covariance / scale**2) for block in fields["varcorr"]]
+        roots = lower_roots(spec.kind, (block.covariance for block in fields["varcorr"]), fields["sigma"])
         derived = {"theta": covariance.join(roots), "singular": any(map(covariance.singular, roots))}
         return Fit(
             engine=self.name,
@@ -124,13 +124,15 @@ class GlmmTMB(RPackage):
     name = "glmmTMB"
     function = "fit_glmmTMB"
     capabilities = frozenset({"glmm"})
-    families: ClassVar = dict.fromkeys(("binomial", "poisson", "negative.binomial", "Gamma", "gaussian"), TMB_LINKS)
+    families: ClassVar[Mapping[str, Sequence[str]]] = dict.fromkeys(
+        ("binomial", "poisson", "negative.binomial", "Gamma", "gaussian"), TMB_LINKS
+    )
 
     def fit(self, spec: Spec) -> Fit:
         """Fit the model: see `lmerbridge.engines.Engine`."""
         if not isinstance(spec, GlmerSpec):
             return super().fit(spec)
-        refuse_family(spec, self.name, self.families)
+        refuse_family(spec, self.name, self.families, self.reasons)
         refuse_lme4s(spec, self.name)
         refuse_structures(spec, self.name)
         if spec.n_agq != 1:

@@ -2,9 +2,10 @@ from .coding import SUFFIXES as SUFFIXES
 from .coding import Coding as Coding
 from .coding import key_of as key_of
 from .coding import quote as quote
+from .described import LINEAR as LINEAR
 from .described import group_modes as group_modes
+from .described import lower_roots as lower_roots
 from .engine import PlainEngine as PlainEngine
-from .foreign import LINEAR as LINEAR
 from .foreign import LME4S as LME4S
 from .foreign import fit_foreign as fit_foreign
 from .foreign import refuse_family as refuse_family

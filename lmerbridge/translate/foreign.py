@@ -9,16 +9,18 @@ from dataclasses import replace
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Condition, Fit
+from lmerbridge.translate.described import LINEAR
 
 LME4S = ("start", "control")
 BEGINNINGS = ("mustart", "etastart", "init_theta")  # arguments of generalized models alone
-LINEAR = "lmm"  # what every engine fits
 KINDS = {"glmm": "generalized linear mixed models", "nlmm": "nonlinear mixed models"}
 RUST = "pyo3_runtime"  # its panics are no Exception
 
 
-def refuse_kind(spec: Spec, name: str, capabilities: Collection[str], reasons: Mapping[str, str] | None = None) -> None:
+def refuse_kind(spec: Spec, name: str, capabilities: Collection[str], reasons: Mapping[str, str]) -> None:
     """Refuse a kind of model that an engine does not say it fits.
+
+    ``reasons`` has sentences of the engine's own, by kind.
 
     Raises
     ------
@@ -26,11 +28,13 @@ def refuse_kind(spec: Spec, name: str, capabilities: Collection[str], reasons: M
     """
     kind = spec.kind.name
     if kind != LINEAR and kind not in capabilities:
-        raise NotExpressible((reasons or {}).get(kind, f"{name} fits no {KINDS[kind]}."))
+        raise NotExpressible(reasons.get(kind, f"{name} fits no {KINDS[kind]}."))
 
 
-def refuse_family(spec: Spec, name: str, families: Mapping[str, Collection[str]]) -> None:
+def refuse_family(spec: Spec, name: str, families: Mapping[str, Collection[str]], reasons: Mapping[str, str]) -> None:
     """Refuse a family or a link of a generalized model that an engine does not have.
+
+    ``reasons`` has sentences of the engine's own, by family.
 
     Raises
     ------
@@ -40,7 +44,7 @@ def refuse_family(spec: Spec, name: str, families: Mapping[str, Collection[str]]
     if kind.name == LINEAR:
         return
     if kind.family not in families:
-        raise NotExpressible(f"{name} has no family {kind.family}.")
+        raise NotExpressible(reasons.get(kind.family, f"{name} has no family {kind.family}."))
     if kind.link not in families[kind.family]:
         raise NotExpressible(f"{name} has no link {kind.link} of the family {kind.family}.")
 
