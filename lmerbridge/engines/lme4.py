@@ -22,7 +22,7 @@ class Lme4:
     option : str or None
         An optimizer, or ``"tight"``, both of which are in ``options``; None is lme4 with its defaults. ``optimx`` and
         ``nmkbw`` may need the R packages optimx and dfoptim. ``"tight"`` sets ``tolPwrss`` of a generalized model to
-        1e-15, or to the smallest of ten times that and so on to which its inner iterations converge: the log-likelihood
+        1e-13, or to the smallest of ten times that and so on to which its inner iterations converge: the log-likelihood
         is then that of its estimates, which with lme4's own 1e-7 it is not. The fit's provenance tells the tolerance.
         A linear model has no such iterations, and is fitted as by default.
     """

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, definitions, named
+from lmerbridge.parity.early import STEP
 from lmerbridge.parity.joint import LEFT, Joint
 from lmerbridge.parity.pair import Side, Trial
 from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
@@ -110,7 +111,9 @@ def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
         size = se_difference if what == "se" else correlation_difference
         early, held = joint.early(fit).covariance, _errors(trial, side, _definition_of_reference(trial))
         left, off, moved = size(fit.covariance, early), size(fit.covariance, held), size(early, held)
-        return left <= max(limit, LEFT * off) or moved >= off / 2
+        scatter = abs(fit.criterion - joint(joint.point(fit))) / STEP**2  # of second differences
+        noise = scatter * float(np.max(np.diag(held)))
+        return left <= max(limit, LEFT * off) or max(moved, noise) >= off / 2
     mode = joint.early(fit).mode
     if mode is None or what == "logLik":
         return False

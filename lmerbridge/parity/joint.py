@@ -236,7 +236,8 @@ class Joint:
         u = [(np.linalg.pinv(t) @ its.modes.T).T.ravel() for t, its in zip(factors, fit.modes, strict=True)]
         mode = self.model.mode(*parts, near=np.concatenate(u))
         values = [2 * mode.half + mode.factor(weights).log_det for weights in get_args(Weights)]
-        return self.n_agq == 1 and min(abs(fit.criterion - value) for value in values) <= limit
+        common, near = self(self.point(fit)), min(values, key=lambda value: abs(fit.criterion - value))
+        return self.n_agq == 1 and abs(fit.criterion - near) <= limit < abs(near - common)
 
     def _value(self, point: Array) -> float:
         """Value at a point that need not be one of this design, link or family."""
