@@ -11,7 +11,7 @@ from lmerbridge.models import GlmerFit, KeptFit, LmerFit, NlmerFit, fit_spec
 
 FITS: Mapping[str, type[KeptFit]] = {"lmm": LmerFit, "glmm": GlmerFit, "nlmm": NlmerFit}
 TIGHT = "tight"
-TOLERANCES = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10)  # each where PIRLS does not converge to the one before
+TOLERANCES = (1e-13, 1e-12, 1e-11, 1e-10)  # each where PIRLS does not converge to the one before
 
 
 class Lme4:
