@@ -223,11 +223,12 @@ class Joint:
         return Early(self.model, *self.parts(self.point(fit)), tolerance_of(fit))
 
     def _stops_early(self, fit: Fit, off: float) -> bool:
-        """Whether a criterion of lme4 is what its inner iterations leave where they stop."""
+        """Whether a criterion of lme4 is what its inner iterations leave where they stop, or they leave as much."""
         if not PIRLS.covers(fit.engine, "logLik"):
             return False
-        left = fit.criterion - self.early(fit).value - self._left_out(self.parts(self.point(fit)))
-        return abs(left) <= max(LEFT * abs(off), ROUNDING)
+        point = self.point(fit)
+        moved = self.early(fit).value + self._left_out(self.parts(point)) - self(point)
+        return abs(off - moved) <= max(LEFT * abs(off), ROUNDING) or ROUNDING < abs(off) <= 2 * moved
 
     def _has_other_mode(self, fit: Fit, limit: float) -> bool:
         """Whether a criterion is that of the modes a fit reports, where the density has several."""
