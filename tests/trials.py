@@ -58,7 +58,8 @@ class Judgement:
     @property
     def compared(self):
         """Whether there is a gap, and the criterion that the engine reports is the common one."""
-        return bool(self.result.gap) and self.result.verdict is not Verdict.OTHER_OBJECTIVE
+        early = self.result.family and self.engine == "lme4"  # whose criterion may be that of another point
+        return bool(self.result.gap) and self.result.verdict is not Verdict.OTHER_OBJECTIVE and not early
 
     @property
     def gap_error(self):

@@ -155,6 +155,8 @@ class Joint:
     def polish(self, start: Array) -> tuple[Array, float]:
         """Minimize from a start to rounding level; a start beside a known end leads there."""
         value = self(start)
+        if math.isnan(value):
+            return start, value
         for end, lowest in self._ends:
             if abs(value - lowest) < BESIDE and np.max(np.abs(start - end) * self.scale) < NEAR:
                 return end, lowest
@@ -209,7 +211,7 @@ class Joint:
             return Attribution(self, "n_agq 0" if self._inner(point) else "")
         for name, size in self.constants(point):
             if abs(size) > limit >= abs(off - size):
-                return Attribution(self, name)
+                return Attribution(self, f"{name}, n_agq 0" if self._inner(point) else name)
         if self._stops_early(fit, off):
             return Attribution(self, f"pirls_tolerance {tolerance_of(fit):g}")
         for name, other in self._others():

@@ -219,7 +219,7 @@ class Trial:
 
     def rounding_at(self, theta: Array, value: float) -> float:
         """How far two right values of the objective may lie apart at a point, where it has a value."""
-        lost = min(self.lost(theta) * abs(value), LOST)
+        lost = min(self.lost(theta) * abs(value), LOST) if self.reference.kind.criterion else 0.0
         between = min(BETWEEN, abs(value - self.objective(theta)))
         return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost, between)
 

@@ -9,7 +9,7 @@ import pytest
 from lmerbridge import Verdict, compare
 from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import GlmerSpec
+from lmerbridge.inputs import GlmerNbSpec, GlmerSpec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.at_point import fit_at_point
 from lmerbridge.parity.joint import Joint
@@ -17,6 +17,7 @@ from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.words import Code
 from lmerbridge.results import LogLik, glmm, read_family
+from tests.parity.test_every_field import CASES, FIELDS, REMARKS, WORDS
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 TICKS = "TICKS ~ YEAR + (1 | BROOD)"
@@ -200,3 +201,43 @@ def test_a_model_without_a_family_has_no_nodes(cbpp):
 def test_lme4_is_no_reference_of_a_family_with_a_dispersion(sleepstudy):
     with pytest.raises(InvalidArgument, match=r"lme4 is no reference for the family Gamma.*reference='glmmTMB'"):
         compare("Reaction ~ Days + (1 | Subject)", sleepstudy, family="Gamma(log)", candidate="glmmTMB")
+
+
+OTHERS = {  # what else the reason may say, where the fixed effects are of the point and values by row of another scale
+    "beta": ("reports a criterion", "not a number"),
+    "terms": ("reports a criterion",),
+    "rows": ("fitted values",),
+    "covariance": ("joint second derivatives",),
+    "loglik": ("saturated",),
+}
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """What follows from the reference alone."""
+    return {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [True, False], ids=["with its design", "without"])
+@pytest.mark.parametrize(("name", "how"), CASES, ids=lambda value: value.replace(" ", "-"))
+def test_a_changed_field_is_found(name, how, given, tight, shared):
+    sound = replace(tight, engine="mine", _design=tight.design() if given else None)
+    changed = FIELDS[name][how](sound)
+    if changed is None or np.array_equal(getattr(sound, name), getattr(changed, name)):
+        pytest.skip("the model has no place for it")
+    limits = tolerances.default()
+    result, before = (judge(Trial(tight, fit, (TIGHT, "mine"), limits, shared)) for fit in (changed, sound))
+    if name in REMARKS:
+        assert result.explain() != before.explain()
+        return
+    assert not result.verdict.agrees, result.explain()
+    assert any(word in result.reason for word in (*WORDS[name], *OTHERS.get(name, ()))), result.explain()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [lambda shape: 1.1 * shape, lambda _: math.nan, lambda shape: -shape])
+def test_another_shape_is_found(change, grouseticks):
+    fit = find(TIGHT).fit(GlmerNbSpec(formula=TICKS, data=grouseticks))
+    changed = replace(fit.numbers(), engine="mine", nb_theta=change(fit.nb_theta))
+    assert not judge(Trial(fit, changed, (TIGHT, "mine"), tolerances.default())).verdict.agrees
