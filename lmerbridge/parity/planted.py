@@ -23,8 +23,9 @@ from lmerbridge.results import Fit
 MODELS = 5
 SMALL = (  # generalized models that are fitted in no time, various ones first
     *("cbpp", "bacteria", "epil", "insurance", "grouseticks_brood", "epil_uncorrelated", "cbpp_rows", "ome"),
-    *("epil_rows", "respiratory", "insectsprays", "mmmec", "infert", "salamanders", "schizophrenia", "owls"),
-    *("ome_slopes", "mathachieve_high", "contraception_slopes", "mmmec_slopes", "owls_nb", "epil_nb", "grouseticks"),
+    *("insectsprays", "mmmec", "respiratory", "infert", "salamanders", "schizophrenia", "owls", "epil_rows"),
+    *("binary_slopes_1", "binary_slopes_2", "binary_slopes_3", "mathachieve_high", "owls_nb", "ome_slopes"),
+    *("mmmec_slopes", "epil_nb", "contraception_slopes"),
 )
 
 
