@@ -17,11 +17,12 @@ from lmerbridge.parity.loadings import Factor, Loadings
 from lmerbridge.results import Array
 from lmerbridge.results.glm import Response, Weights
 
-STEPS, HALVINGS = 200, 60
+STEPS, HALVINGS = 200, 250  # of one search, both
 LEAPS = 20  # towards a point of positive density
 PIRLS_STEPS, PIRLS_HALVINGS = 100, 20  # lme4's
 CLOSE = 1e-14  # a squared distance to the mode in standard errors: Newton's next step leaves rounding
 CLOSER = 1e-26  # the same of a step that converges linearly
+STUCK = 1e-8  # the same, above which a search that can go no further has met the end of the mean's range
 NOISE = 1e-12  # of a sum of log densities, relative: no step is judged by less
 
 
@@ -115,25 +116,26 @@ class Search:
             mode = self._leap(beta, np.where(inside, mode.response.eta, eta))
         return mode
 
-    def climb(self, mode: Mode) -> Mode:
-        """Go on to the mode from a point of positive density."""
+    def climb(self, mode: Mode) -> Mode | None:
+        """Go on to the mode from a point of positive density, None where there is none inside the range of the mean."""
+        left = HALVINGS
         for _ in range(STEPS):
             weights, factor = mode.response.observed, mode.observed
             newton = factor.definite and self._definite(weights, factor)
             if not newton:
                 weights, factor = mode.response.expected, mode.expected
             if not factor.definite:
-                break
+                return None
             score = mode.response.score
             step = self._step(mode.u, score, weights, factor)
             decrement = step[1] @ (self._loadings.transposed @ score - mode.u) + step[0] @ (self._design.x.T @ score)
-            reached = self._along(mode, step)
-            if reached is None:
-                break
-            mode = reached
+            mode, spent = self._along(mode, step, left)
+            left -= spent
             if decrement <= (CLOSE if newton else CLOSER):
+                return mode
+            if not left:
                 break
-        return mode
+        return mode if decrement <= STUCK else None
 
     def stop_early(self, eta: Array, beta: Array, tolerance: float) -> tuple[Mode, Array] | None:
         """Iterate as lme4's PIRLS does, from given linear predictors until the penalized deviance hardly changes.
@@ -196,16 +198,14 @@ class Search:
     def _moved(self, mode: Mode, step: tuple[Array, Array], size: float) -> Mode:
         return self.point(mode.beta + size * step[0], mode.u + size * step[1])
 
-    def _along(self, mode: Mode, step: tuple[Array, Array]) -> Mode | None:
-        """Return the first point along the step, halved as often as needed, that is not lower."""
-        limit = mode.half + NOISE * (1 + abs(mode.half)) if np.isfinite(mode.half) else np.finfo(float).max
-        size = 1.0
-        for _ in range(HALVINGS):
-            reached = self._moved(mode, step, size)
+    def _along(self, mode: Mode, step: tuple[Array, Array], most: int) -> tuple[Mode, int]:
+        """Return the first point along the step that is not lower, and how often the step was halved for it."""
+        limit = mode.half + NOISE * (1 + abs(mode.half))
+        for halvings in range(most):
+            reached = self._moved(mode, step, 0.5**halvings)
             if reached.half <= limit:
-                return reached
-            size /= 2
-        return None
+                return reached, halvings
+        return mode, most
 
 
 class Slopes(NamedTuple):

@@ -118,6 +118,15 @@ def _cloglog(eta: Array) -> Array:
     return np.array([-np.expm1(-e), slope, slope * (1 - e), slope * (1 - 3 * e + e**2)])
 
 
+def _log_cloglog(eta: Array) -> Array:
+    inner = np.clip(eta, -STEEP, STEEP)
+    e = np.exp(inner)
+    first = e / np.expm1(e)
+    growth = 1 - e - first  # of the first derivative, relative
+    third = first * (growth**2 - e - first * growth)
+    return np.array([np.log(-np.expm1(-e)) + np.minimum(eta - inner, 0.0), first, first * growth, third])
+
+
 def _sqrt(eta: Array) -> Array:
     return np.array([eta**2, 2 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)])
 
@@ -133,7 +142,7 @@ MEANS: dict[str, Curve] = {
     "1/mu^2": lambda eta: power(_eta(eta), -0.5),
     "inverse": lambda eta: _inverse(_eta(eta)),
 }
-LOG_MEANS: dict[str, Curve] = {"logit": _log_logit, "probit": _log_probit, "log": _eta}
+LOG_MEANS: dict[str, Curve] = {"logit": _log_logit, "probit": _log_probit, "cloglog": _log_cloglog, "log": _eta}
 LINKS: dict[str, Curve] = {
     "logit": lambda mean: np.log(mean / (1 - mean)),
     "probit": ndtri,
