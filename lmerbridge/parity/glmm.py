@@ -123,6 +123,27 @@ class Glmm:
         )
 
     @one_thread()
+    def mode(self, theta: Array, beta: Array, shape: float | None = None, *, near: Array | None = None) -> Mode:
+        """Return the conditional mode, or the one that a search from given spherical effects ends in.
+
+        Raises
+        ------
+        EngineFailed
+            The likelihood is zero or undefined there.
+        """
+        point = _point(theta, beta, shape)
+        if near is None:
+            return self._defined(point)[1]
+        search = self._search(point, self.n_agq == 0)
+        return search.climb(search.point(point.beta, near))
+
+    def stop(self, theta: Array, beta: Array, shape: float | None = None, *, tolerance: float = 1e-7) -> Mode | None:
+        """Return where lme4's PIRLS stops, as `stop_early` has it, None where it fails."""
+        search = self._search(_point(theta, beta, shape), self.n_agq == 0)
+        found = search.stop_early(self.first_stage, np.asarray(beta, float), tolerance)
+        return None if found is None else found[0]
+
+    @one_thread()
     def slope(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[float, Array]:
         """Value and exact derivatives by beta, theta and the shape, if the family has one.
 

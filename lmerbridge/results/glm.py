@@ -158,6 +158,13 @@ class Response:
         return np.sign(self._residual) * np.sqrt(self.deviance)
 
     @property
+    def sd(self) -> Array:
+        """Standard deviation of each row, NaN where it is zero."""
+        with np.errstate(all="ignore"):
+            sd: Array = np.abs(self._mean[1]) / np.sqrt(self.expected)
+        return sd
+
+    @property
     def saturated(self) -> float:
         """Log-likelihood of the model with a mean of its own in each row, at the same shape."""
         return float((self.log_density + self.deviance / (2 * self.dispersion)).sum())

@@ -71,7 +71,7 @@ class Kind:
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
-        The class of `lmerbridge.parity.sparse` that evaluates the criterion without R, "" where none does.
+        The class of `lmerbridge.parity` that evaluates the criterion without R, "" where none does.
     criterion : str
         The class of `lmerbridge.parity.criterion` that evaluates it in R, "" where none does.
     """
@@ -265,7 +265,7 @@ GLMM = replace(
     residuals="deviance",
     ddf="asymptotic",
     criteria=("-2 logLik", "-2 logLik"),
-    objective="",
+    objective="Joint",
     criterion="",
 )
 NUMERIC = {"text": LMM.response["text"], "category": "count or measure it", **TIMES}
