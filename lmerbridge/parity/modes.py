@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmerbridge.parity.loadings import Factor, Loadings
+from lmerbridge.parity.loadings import Triangle, Loadings
 from lmerbridge.results import Array
 from lmerbridge.results.glm import Response, Weights
 
@@ -57,20 +57,20 @@ class Mode:
         return value if np.isfinite(value) else np.inf
 
     @cached_property
-    def observed(self) -> Factor:
+    def observed(self) -> Triangle:
         """Factor of the second derivatives by u."""
         return self.loadings.factor(self.response.observed)
 
     @cached_property
-    def expected(self) -> Factor:
+    def expected(self) -> Triangle:
         """Factor of their expectation."""
         return self.loadings.factor(self.response.expected)
 
-    def factor(self, weights: Weights) -> Factor:
+    def factor(self, weights: Weights) -> Triangle:
         """Return the factor of a definition."""
         return self.observed if weights == "observed" else self.expected
 
-    def fixed_covariance(self, weights: Array, factor: Factor) -> Array:
+    def fixed_covariance(self, weights: Array, factor: Triangle) -> Array:
         """Covariance of the fixed effects at given theta, ``(X'WX - X'WZL A^-1 L'Z'WX)^-1``."""
         x = self.loadings.pattern.design.x
         b = self.loadings.transposed @ (weights[:, None] * x)
@@ -175,24 +175,24 @@ class Search:
         pull = near.score + near.expected * (eta - base.response.eta)
         return self._moved(base, self._step(base.u, pull, near.expected, factor), 1.0)
 
-    def _definite(self, weights: Array, factor: Factor) -> bool:
+    def _definite(self, weights: Array, factor: Triangle) -> bool:
         if not self._free:
             return True
         return bool(np.linalg.eigvalsh(self._schur(weights, factor)[1])[0] > 0)
 
-    def _schur(self, weights: Array, factor: Factor) -> tuple[Array, Array, Array]:
+    def _schur(self, weights: Array, factor: Triangle) -> tuple[Array, Array, Array]:
         wx = weights[:, None] * self._design.x
         b = self._loadings.transposed @ wx
         ab = factor.solve(b)
         return b, self._design.x.T @ wx - b.T @ ab, ab
 
-    def _step(self, u: Array, score: Array, weights: Array, factor: Factor) -> tuple[Array, Array]:
+    def _step(self, u: Array, score: Array, weights: Array, factor: Triangle) -> tuple[Array, Array]:
         """Return the step in beta and u."""
         pull = self._loadings.transposed @ score - u
         if not self._free:
             return np.zeros(self._design.x.shape[1]), factor.solve(pull)
         b, schur, ab = self._schur(weights, factor)
-        move: Array = np.linalg.lstsq(schur, self._design.x.T @ score - ab.T @ pull, rcond=1e-14)[0]
+        move: Array = np.linalg.lstsq(schur, self._design.x.T @ score - ab.T @ pull, rcond=1e-14)[0].astype(float)
         return move, factor.solve(pull - b @ move)
 
     def _moved(self, mode: Mode, step: tuple[Array, Array], size: float) -> Mode:

@@ -55,7 +55,7 @@ def log(v: Array) -> Array:
     return np.array([np.log(v[0]), first, second - first**2, third - 3 * first * second + 2 * first**3])
 
 
-def power(v: Array, exponent: float) -> Array:
+def raise_to(v: Array, exponent: float) -> Array:
     """Return a power of a positive function."""
     first, second, third = exponent * log(v)[1:]
     curves = np.array([np.ones_like(first), first, second + first**2, third + 3 * first * second + first**3])
@@ -139,7 +139,7 @@ MEANS: dict[str, Curve] = {
     "identity": _eta,
     "log": _exp,
     "sqrt": _sqrt,
-    "1/mu^2": lambda eta: power(_eta(eta), -0.5),
+    "1/mu^2": lambda eta: raise_to(_eta(eta), -0.5),
     "inverse": lambda eta: _inverse(_eta(eta)),
 }
 LOG_MEANS: dict[str, Curve] = {"logit": _log_logit, "probit": _log_probit, "cloglog": _log_cloglog, "log": _eta}
