@@ -85,7 +85,7 @@ LEAST = 1e-6  # curvature, that units do not grow without limit where there is n
 
 def _root(spread: Array) -> Array:
     try:
-        root: Array = np.linalg.cholesky(spread)
+        root = np.linalg.cholesky(spread).astype(float)
     except np.linalg.LinAlgError:
         return np.eye(len(spread))
     return root if np.isfinite(root).all() else np.eye(len(spread))

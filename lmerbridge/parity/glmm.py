@@ -143,9 +143,12 @@ class Glmm:
 
     def stop(self, theta: Array, beta: Array, shape: float | None = None, *, tolerance: float = 1e-7) -> Mode | None:
         """Return where lme4's PIRLS stops, as `stop_early` has it, None where it fails."""
-        search = self._search(_point(theta, beta, shape), self.n_agq == 0)
-        found = search.stop_early(self.first_stage, np.asarray(beta, float), tolerance)
+        found = self._stop(_point(theta, beta, shape), tolerance, None)[1]
         return None if found is None else found[0]
+
+    def _stop(self, point: GlmmPoint, tolerance: float, eta: Array | None) -> tuple[Search, tuple[Mode, Array] | None]:
+        search = self._search(point, self.n_agq == 0)
+        return search, search.stop_early(self.first_stage if eta is None else eta, point.beta, tolerance)
 
     @one_thread()
     def slope(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[float, Array]:
@@ -183,9 +186,7 @@ class Glmm:
             In deviance units, all constants included; infinite where PIRLS fails. The expected weights are lme4's,
             whatever the weights here are.
         """
-        search = self._search(_point(theta, beta, shape), self.n_agq == 0)
-        begin = self.first_stage if eta is None else eta
-        found = search.stop_early(begin, np.zeros(len(beta)) if self.n_agq == 0 else np.asarray(beta, float), tolerance)
+        search, found = self._stop(_point(theta, beta, shape), tolerance, eta)
         if found is None:
             return np.inf
         mode, weights = found

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmerbridge.parity.loadings import Triangle, Loadings
+from lmerbridge.parity.loadings import Loadings, Triangle
 from lmerbridge.results import Array
 from lmerbridge.results.glm import Response, Weights
 
