@@ -335,10 +335,12 @@ def _status(what: str) -> Iterator[None]:
 
 def _tell(report: Report) -> None:
     _print(report.lead)
-    for headline in report.engines:
-        _print(f"{headline.glyph} {headline.sentence}")
-    for reference in report.references:
-        _print(f"  {reference.sentence}")
+    for part in report.parts:
+        for headline in part.engines:
+            _print(f"{headline.glyph} {headline.sentence}")
+        for told in (*(reference.sentence for reference in part.references), part.none_of):
+            if told:
+                _print(f"  {told}")
     for stale in report.stale:
         _print(f"✗ ledger: {stale}")
 

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, definitions, named
-from lmerbridge.parity.joint import Joint
+from lmerbridge.parity.joint import LEFT, Joint
 from lmerbridge.parity.pair import Side, Trial
 from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
 from lmerbridge.parity.sparse import rms
@@ -79,7 +79,7 @@ def _matching(trial: Trial, side: Side) -> str:
     for by in (JOINT, *(entry.borne_out_by for entry in definitions() if entry.generalized)):
         errors = _errors(trial, side, by)
         sizes = [se_difference(side.fit.covariance, errors), correlation_difference(side.fit.covariance, errors)]
-        if max(sizes[: 1 + (not side.fit.only_std_errors)]) <= limit:
+        if all(size <= limit for size in sizes[: 1 + (not side.fit.only_std_errors)]):  # none is NaN
             return by
     return ""
 
@@ -104,15 +104,16 @@ def _without_given_shape(trial: Trial, side: Side) -> bool:
 
 
 def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
-    """Whether lme4's criterion at its default tolerance, and its derivatives, give what it reports."""
-    joint, fit, limits = _joint(trial, side), side.fit, trial.profile.pinned
+    """Whether lme4's criterion at its tolerance, or its derivatives, give what it reports, or move it as far."""
+    joint, fit, limit = _joint(trial, side), side.fit, trial.profile.pinned[what].limit
     if what in ("se", "vcov"):
-        errors = joint.early(fit).covariance
-        sizes = {"se": se_difference(fit.covariance, errors), "vcov": correlation_difference(fit.covariance, errors)}
-        return sizes[what] <= limits[what].limit
+        size = se_difference if what == "se" else correlation_difference
+        early, held = joint.early(fit).covariance, _errors(trial, side, _definition_of_reference(trial))
+        left, off, moved = size(fit.covariance, early), size(fit.covariance, held), size(early, held)
+        return left <= max(limit, LEFT * off) or moved >= off / 2
     mode = joint.early(fit).mode
-    if mode is None:
+    if mode is None or what == "logLik":
         return False
     response = mode.response
     sizes = _conditional(trial, side, response.mean, mode.loadings.modes(mode.u), response.deviance_residuals)
-    return sizes[what] <= limits[what].limit
+    return sizes[what] <= limit

@@ -34,7 +34,7 @@ NODES = (1, 2, 3, 5, 7, 9, 10, 11, 15, 20, 25)  # that a candidate may have used
 BESIDE, NEAR = 1e-7, 0.05  # deviance units, and units of the linear predictor: no basin of its own
 INNER = 1e-3  # in standard errors: fixed effects that are those of n_agq = 0
 PIRLS = named("pirls_tolerance")
-LEFT, ROUNDING = 0.01, 1e-6  # of a difference, and deviance units: lme4's first stage is known to some digits
+LEFT, ROUNDING = 0.2, 1e-6  # of a difference, and deviance units: the end of lme4's first stage has few digits
 SHAPED = "fit_glmer_nb"  # the function of R by which a shape is estimated
 
 
@@ -207,7 +207,7 @@ class Joint:
         off = fit.criterion - common
         if abs(off) <= rounding:
             return Reading(self, "n_agq 0" if self._inner(point) else "")
-        for name, size in self._constants(point):
+        for name, size in self.constants(point):
             if abs(size) > limit >= abs(off - size):
                 return Reading(self, name)
         if self._stops_early(fit, off):
@@ -256,7 +256,7 @@ class Joint:
         slope = self.model.slope(*parts)[1][: len(se)]
         return bool(np.max(np.abs(slope) * se) > 10 * INNER)
 
-    def _constants(self, point: Array) -> Iterator[tuple[str, float]]:
+    def constants(self, point: Array) -> Iterator[tuple[str, float]]:
         """Yield constants that some packages leave out, of the criterion."""
         y, w = self.design.y, self.design.weights
         n, q = self.design.z.shape

@@ -105,7 +105,7 @@ def _definition(trial: Trial, side: Side, what: str) -> Definition | None:
     joint = _information(trial, side, entry).fixed
     if np.all(np.isfinite(joint)):
         same = se_difference(side.fit.covariance, joint), correlation_difference(side.fit.covariance, joint)
-        return entry if max(same) <= limit else None
+        return entry if all(size <= limit for size in same) else None  # none is NaN
     given = side.fit.covariance_given_theta  # where there is no joint information to compute
     held = trial.linear.at(side.fit.theta).covariance
     return entry if given is not None and se_difference(given, held) <= limit else None
