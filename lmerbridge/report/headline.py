@@ -236,7 +236,8 @@ def _with_version(engine: str, fits: Sequence[Fit | None], versions: Mapping[str
 
 
 def _light(comparisons: Sequence[Comparison]) -> Light:
-    if not any(c.verdict.compared for c in comparisons) or any(fails(c) for c in comparisons):
+    failing = (c for c in comparisons if fails(c) and candidate_outcome(c) != "otherwise")
+    if not any(c.verdict.compared for c in comparisons) or any(failing):
         return "red"
     plain = (Verdict.SAME_OPTIMUM, Verdict.OTHER_DEFINITION)
     return "green" if all(c.verdict in plain for c in comparisons) else "amber"
@@ -249,6 +250,7 @@ def _badges(comparisons: Sequence[Comparison], told: Tally, light: Light) -> tup
         (how, NOTHING_COMPARED, not any(c.verdict.compared for c in comparisons)),
         (how, f"Wrong on {told.wrong}", told.wrong),
         ("missing", f"Fails on {told.fails}", told.fails),
+        ("note", f"Approximates otherwise on {told.otherwise}", told.otherwise),
         (how, "Faulty reference", any(c.verdict is Verdict.REFERENCE_FAULTY for c in comparisons)),
     )
     found = tuple(Badge(level, GLYPHS[level], word) for level, word, is_so in amiss if is_so)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from lmerbridge.parity import Comparison, Verdict
+from lmerbridge.parity import Comparison, Evidence, Verdict, profile
 from lmerbridge.report.outcome import NOT_RECORDED, reference_at_fault, words_of
 from lmerbridge.results import Fit
 
@@ -74,7 +74,7 @@ class Tally:
     @property
     def rank(self) -> tuple[bool, int, int, int]:
         """A sort key that puts the best first."""
-        return not self.right, self.wrong + self.fails, self.silent, self.refuses
+        return not self.right, self.wrong + self.fails, self.silent, self.otherwise + self.refuses
 
     def told(self, model: str = "") -> str:
         """Tell the counts, after the kind of model that they are of, where it is named."""
@@ -110,11 +110,19 @@ def candidate_outcome(comparison: Comparison) -> Outcome:
 
 
 def _approximates(comparison: Comparison) -> bool:
-    """Whether nothing is amiss but that the likelihood is approximated in another way, which is named."""
+    """Whether nothing is amiss but that the likelihood is approximated in another way, which is named.
+
+    The numbers of the two engines then differ as their optima do, and are not looked at.
+    """
     causes = str(comparison.cause.figures.get("constant", "")).split(", ")
     named = all(cause.startswith(APPROXIMATIONS) for cause in causes)
-    others = (e for e in comparison.evidence if e != comparison.cause and e.stage != "flags")
-    return comparison.verdict is Verdict.OTHER_OBJECTIVE and named and all(e.agrees for e in others)
+    others = (e for e in comparison.evidence if e != comparison.cause and e.stage not in ("flags", "quantities"))
+    return comparison.verdict is Verdict.OTHER_OBJECTIVE and named and all(map(_harmless, others))
+
+
+def _harmless(evidence: Evidence) -> bool:
+    near = evidence.code == "stopped_above" and evidence.figures["gap"] <= profile("default").loose
+    return evidence.agrees or near or evidence.code == "defined_beyond"
 
 
 def reference_outcome(comparison: Comparison) -> Outcome:

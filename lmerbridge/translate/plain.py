@@ -242,7 +242,7 @@ class Plain:
 
     @property
     def nodes(self) -> int:
-        """Nodes of the quadrature, 1 for Laplace's approximation; 1 of a linear model."""
+        """Nodes of the quadrature, 1 for Laplace's approximation and for a linear model."""
         return int(getattr(self.spec, "n_agq", 1))
 
     @cached_property
