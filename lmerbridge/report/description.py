@@ -229,9 +229,15 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
 
 def _modes(results: Sequence[CaseResult], run: SuiteRun, model: Model, told_of: str) -> list[Mode]:
     """Describe each engine with each of its references, the best first."""
-    versions = dict(run.provenance)
+    versions = _versions(run)
     groups = _by(results, "candidate", "reference")
     return _best_first([(headline([r.comparison for r in rs], versions, model, told_of), rs) for rs in groups])
+
+
+def _versions(run: SuiteRun) -> dict[str, str]:
+    """Return versions by the names of packages, and of engines that have given a fit of any kind of model."""
+    fits = {r.comparison.candidate: r.comparison.candidate_fit for r in run.results if r.comparison.candidate_fit}
+    return dict(run.provenance) | {name: fit.provenance.version for name, fit in fits.items() if fit}
 
 
 def _part(run: SuiteRun, model: Model, modes: Sequence[Mode], several: bool) -> Part:
