@@ -28,7 +28,7 @@ from tests import simulated
 
 REFERENCE = "lme4[bobyqa]"
 ENGINES = ("statsmodels", "nlme", "mixedlm", "lme4")
-SOUND = ("nlme", "mixedlm", "lme4", "glmmTMB")  # by all that is known, so that any other finding is an alarm for nothing
+SOUND = ("nlme", "mixedlm", "lme4", "glmmTMB")  # by all that is known: any other finding is an alarm for nothing
 TIGHT = "lme4[tight]"  # the reference of generalized models
 ENGINES_GLMM = ("glmmTMB", "mixedlm", "lme4")
 SCRIPTS = Path(__file__).parent / "cases"

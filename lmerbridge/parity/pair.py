@@ -18,7 +18,7 @@ from lmerbridge.parity import align, sparse
 from lmerbridge.parity import criterion as criteria
 from lmerbridge.parity.joint import Joint
 from lmerbridge.parity.quantities import Comparer, QuantityRow
-from lmerbridge.parity.surface import Reading, Surface
+from lmerbridge.parity.surface import Attribution, Surface
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import AT_LIMIT, Code
 from lmerbridge.results import Array, Design, Fit, covariance
@@ -238,7 +238,7 @@ class Trial:
         return float(min(*self.profile_values, *np.concatenate([*ends])))
 
     @cached_property
-    def reading(self) -> Reading:
+    def reading(self) -> Attribution:
         """The objective that the candidate's own criterion is of."""
         return self.objective.read(self.candidate, self.rounding)
 

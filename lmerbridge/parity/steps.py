@@ -18,7 +18,7 @@ from lmerbridge.results import Array, covariance
 SIZE = 1e-3  # ndeps of stats::optimHess
 
 
-class Steps:
+class StepCovariance:
     """The covariance of the fixed effects by such differences.
 
     Parameters
