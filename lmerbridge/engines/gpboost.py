@@ -86,7 +86,8 @@ class Gpboost(PlainEngine):
     def _fit(self, model: Plain, likelihood: str) -> Any:  # noqa: ANN401 - imported only where it is used
         import gpboost
 
-        how = {"weights": model.weights, "matrix_inversion_method": self.method, "num_parallel_threads": 1}
+        weights = np.ones(len(model.data)) if model.family == "binomial" and model.weights is None else model.weights
+        how = {"weights": weights, "matrix_inversion_method": self.method, "num_parallel_threads": 1}
         fit = gpboost.GPModel(likelihood, *_random(model), **how)
         fit.fit(y=model.data["y_"].to_numpy(), X=model.x, offset=model.offset)
         return fit

@@ -104,14 +104,20 @@ class Mgcv(RPackage):
     }
 
 
-class GlmmPQL(RPackage):
-    """``MASS::glmmPQL``, which is another estimator than any that can be judged."""
+class GlmmPQL:
+    """``MASS::glmmPQL``, which is no maximum likelihood, so that none of its fits can be judged."""
 
     name = "glmmPQL"
+    capabilities: frozenset[str] = frozenset()
     reasons: ClassVar = {
         "glmm": "MASS::glmmPQL is another estimator: it solves a linear model of working responses again and again, "
-        "has a dispersion that the family has not, and maximizes no likelihood."
+        "adds a dispersion that the family has not, and maximizes no likelihood."
     }
+
+    def fit(self, spec: Spec) -> Fit:
+        """Refuse the model: see `lmerbridge.engines.Engine`."""
+        refuse_kind(spec, self.name, self.capabilities, self.reasons)
+        raise NotExpressible("MASS::glmmPQL is for generalized models; of a linear one it is what nlme fits.")
 
 
 class GlmmTMB(RPackage):
