@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from lmerbridge.errors import LmerBridgeError
-from lmerbridge.parity.chart import Point
+from lmerbridge.parity.chart import GlmmPoint
 from lmerbridge.parity.definitions import named
 from lmerbridge.parity.early import DEFAULT, Early
 from lmerbridge.parity.glmm import Glmm, GlmmSolution
@@ -97,11 +97,11 @@ class Joint:
         scale = fit.sigma if self.family.has_scale else 1.0
         return np.concatenate([fit.theta * scale, fit.beta, shape])
 
-    def parts(self, point: Array) -> Point:
+    def parts(self, point: Array) -> GlmmPoint:
         """Theta, the fixed effects and the shape of a point."""
         k = len(self._theta_scale)
         theta, beta = point[:k], point[k : k + self.design.x.shape[1]]
-        return Point(theta, beta, float(point[-1]) if self.estimated else None)
+        return GlmmPoint(theta, beta, float(point[-1]) if self.estimated else None)
 
     def __call__(self, point: Array) -> float:
         """Value of the criterion, NaN where there is none."""
@@ -111,7 +111,7 @@ class Joint:
         value = self.model(*parts)
         return value + self._left_out(parts) if math.isfinite(value) else math.nan
 
-    def _left_out(self, parts: Point) -> float:
+    def _left_out(self, parts: GlmmPoint) -> float:
         return 2 * self.model.at(*parts).saturated if self.saturated else 0.0
 
     def at(self, point: Array) -> GlmmSolution:
@@ -142,7 +142,7 @@ class Joint:
         mode = self.model.mode(*parts)
         return mode.fixed_covariance(getattr(mode.response, weights[1]), mode.factor(cast(Weights, weights[1])))
 
-    def _with_shape(self, parts: Point) -> Glmm:
+    def _with_shape(self, parts: GlmmPoint) -> Glmm:
         """The log-likelihood with the shape of a point as that of its family."""
         if parts.shape is None or self.family.has_scale:
             return self.model
@@ -166,7 +166,7 @@ class Joint:
     def _ends(self) -> list[tuple[Array, float]]:
         return []
 
-    def _whole(self, point: Point) -> Array:
+    def _whole(self, point: GlmmPoint) -> Array:
         return np.concatenate([point.theta, point.beta, [point.shape or math.nan] if self.estimated else []])
 
     @cached_property
