@@ -12,7 +12,7 @@ read_lmer <- function(handle, formula, data, reml, na_action, contrasts, allow) 
 
 # Keep a generalized model as lme4 reads it, without a fit: the matrices, the response as a proportion where it is
 # binomial, and the numbers of trials as its weights.
-read_glmer <- function(handle, formula, data, family, link, theta, na_action, contrasts, allow) {
+read_glmer <- function(handle, formula, data, family, link, na_action, contrasts, allow) {
   scope <- formula_scope(data, allow)
   scope$cbind <- base::cbind
   formula <- eval(str2lang(formula), scope)
@@ -96,11 +96,11 @@ plain_frame <- function(model, ...) {
 glm_frame <- function(model, binomial, ...) {
   y <- model@resp$y
   trials <- model@resp$weights
-  successes <- zapsmall_to(y * trials)
+  successes <- near_whole(y * trials)
   x <- structure(model@pp$X, dimnames = list(NULL, paste0("x", seq_len(ncol(model@pp$X)))))
   data.frame(y = if (binomial) successes else y, n = trials - successes, w = trials, o = model@resp$offset, x, ...)
 }
 
-zapsmall_to <- function(values) ifelse(abs(values - round(values)) < 1e-8, round(values), values)
+near_whole <- function(values) ifelse(abs(values - round(values)) < 1e-8, round(values), values)
 
 fixed_terms <- function(model) c("0", paste0("x", seq_len(ncol(model@pp$X))))

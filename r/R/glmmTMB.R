@@ -41,7 +41,7 @@ tmb_modes <- function(term, fit) {
 fit_glmmTMB_glmm <- function(handle, formula, data, family, link, theta = NULL, na_action = "omit", contrasts = NULL,
                              allow = character()) {
   need("glmmTMB")
-  model <- read_glmer(handle, formula, data, family, link, theta, na_action, contrasts, allow)
+  model <- read_glmer(handle, formula, data, family, link, na_action, contrasts, allow)
   terms <- raw_terms(model)
   by_engine(describe_tmb_glmm(model, terms, fit_tmb_glmm(model, terms, family, link, theta), family, link))
 }
