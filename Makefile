@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv glmm mixedlm-rs lme-python gpboost 'gpboost[cholesky]'
+ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv glmm mixedlm-rs lme-python gpboost 'gpboost[cholesky]' lme4
 
 .PHONY: help setup report check test test-fresh test-sid test-trixie bench figures clean
 

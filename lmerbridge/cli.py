@@ -25,7 +25,7 @@ from lmerbridge.text import clean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmerbridge.models import LmerFit
+    from lmerbridge.models import GlmerFit, LmerFit
     from lmerbridge.parity import CaseResult, DigitRow
     from lmerbridge.report import Report
 
@@ -37,6 +37,12 @@ console = Console()
 errors = Console(stderr=True)
 CANDIDATES = ("statsmodels", "statsmodels[shared]")
 ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
+
+USUAL = "lme4, and lme4[tight] for generalized models"
+REFERENCE = typer.Option(
+    help="Engine judged against, such as recorded:FILE where there is no R.", show_default=USUAL
+)
+FAMILY = typer.Option(help="Only the cases of distributions that match this glob: gaussian, binomial, poisson, ...")
 
 
 def _print_version(asked: bool) -> None:
@@ -75,6 +81,13 @@ def fit(
         Path, typer.Argument(help="A .csv, .tsv or .parquet file; text may be compressed.", exists=True, dir_okay=False)
     ],
     ml: Annotated[bool, typer.Option("--ml", help="Maximum likelihood instead of REML.")] = False,
+    family: Annotated[
+        str,
+        typer.Option(
+            help="Of a generalized model: binomial, 'poisson(sqrt)', ...; negative.binomial has its shape fitted."
+        ),
+    ] = "",
+    nagq: Annotated[int, typer.Option(help="Nodes of the quadrature; 1 is Laplace's approximation.")] = 1,
     timeout: Annotated[float | None, typer.Option(help="Seconds after which R is stopped.")] = None,
     ddf: Annotated[
         str, typer.Option(help="Degrees of freedom and p-values: lme4 (none), Satterthwaite or Kenward-Roger.")
@@ -89,24 +102,48 @@ def fit(
 ) -> None:
     """Fit a model with lme4 and print R's own summary, or its estimates as a table."""
     from lmerbridge.inputs import read_table
-    from lmerbridge.models import lmer
 
     with _exit_on_error(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", LmerBridgeWarning)
         if output not in ("text", *TABLES):
             raise InvalidArgument(f"--format is {output!r}; text, {', '.join(TABLES)} are expected.")
         frame = read_table(data, sep=sep, decimal=decimal, na=na or (), encoding=encoding)
-        typer.echo(clean(_estimates(lmer(formula, frame, reml=not ml, timeout=timeout), data.name, ddf, output)))
+        fitted = _fit(formula, frame, ml, family, nagq, timeout)
+        typer.echo(clean(_estimates(fitted, data.name, ddf, output)))
     for notice in notices:
         typer.echo(clean(f"{notice.category.__name__}: {notice.message}"), err=True)
 
 
-def _estimates(fit: LmerFit, name: str, ddf: Any, output: str) -> str:  # noqa: ANN401  # a text that the fit checks
+def _fit(
+    formula: str, frame: pd.DataFrame, ml: bool, family: str, nagq: int, timeout: float | None
+) -> LmerFit | GlmerFit:
+    """Fit a linear model, or a generalized one where a family is named."""
+    from lmerbridge import glmer, glmer_nb, lmer
+
+    if not family and nagq != 1:
+        raise InvalidArgument(f"--nagq is {nagq} without a --family; a linear model has an exact likelihood.")
+    if not family:
+        return lmer(formula, frame, reml=not ml, timeout=timeout)
+    if family == "negative.binomial":
+        return glmer_nb(formula, frame, n_agq=nagq, timeout=timeout)
+    return glmer(formula, frame, family, n_agq=nagq, timeout=timeout)
+
+
+def _estimates(fit: LmerFit | GlmerFit, name: str, ddf: Any, output: str) -> str:  # noqa: ANN401  # text, checked by the fit
     """Return a fit as text, the name of its file in the place of R's for its data, or as a table."""
+    from lmerbridge.models import GlmerFit
+
+    if isinstance(fit, GlmerFit):
+        if ddf != "lme4":
+            raise InvalidArgument(f"--ddf is {ddf!r}; a generalized model has z statistics and no degrees of freedom.")
+        return _text(str(fit), name) if output == "text" else TABLES[output](fit.tidy()).rstrip("\n")
     if output == "text":
-        text = str(fit) if ddf == "lme4" else fit.summary(ddf).text
-        return re.sub(r"(?m)^( *Data: )data$", lambda found: found[1] + name, text, count=1)
+        return _text(str(fit) if ddf == "lme4" else fit.summary(ddf).text, name)
     return TABLES[output](fit.tidy(ddf_method=None if ddf == "lme4" else ddf)).rstrip("\n")
+
+
+def _text(text: str, name: str) -> str:
+    return re.sub(r"(?m)^( *Data: )data$", lambda found: found[1] + name, text, count=1)
 
 
 def _json_records(table: pd.DataFrame) -> str:
@@ -131,9 +168,8 @@ TABLES: dict[str, Callable[[pd.DataFrame], str]] = {
 def parity(
     engine: Annotated[list[str] | None, ENGINE] = None,
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
-    reference: Annotated[
-        str, typer.Option(help="Engine judged against: lme4, or recorded:FILE on a machine without R.")
-    ] = "lme4",
+    family: Annotated[str, FAMILY] = "*",
+    reference: Annotated[str | None, REFERENCE] = None,
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports"),
     formats: Annotated[str, typer.Option("--format", help="Which of html, md, json, junit.")] = "html,md,json,junit",
     templates: Annotated[
@@ -172,7 +208,7 @@ def parity(
 
     with _exit_on_error():
         wanted = check_formats(formats.split(","), templates)
-        engines, chosen = tuple(engine or CANDIDATES), cases.pick(case)
+        engines, chosen = tuple(engine or CANDIDATES), cases.pick(case, family)
         entries = known.load_ledger(ledger) if ledger else ()
         asked = known.select(entries, [c.name for c in chosen], engines)
         older = runs.load_run(since) if since else None
@@ -181,7 +217,7 @@ def parity(
         make_folder(out)
         faults = _plant(profile) if planted else ()
         results = _finish(run, len(chosen), backend)
-        digits = _score([reference, *engines], timeout) if exact else []
+        digits = _score(list(dict.fromkeys([reference or "lme4", *engines])), timeout) if exact else []
         with _status(f"writing {', '.join(wanted)}"):
             report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
             report = runs.since(older, report) if older else report
@@ -222,7 +258,9 @@ def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
 def record(
     out: Annotated[Path, typer.Option(help="The file to write.")],
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
-    engine: Annotated[str, typer.Option(help="lme4, or with another optimizer: lme4[bobyqa].")] = "lme4",
+    engine: Annotated[
+        str | None, typer.Option(help="lme4, or with another optimizer: lme4[bobyqa].", show_default=USUAL)
+    ] = None,
 ) -> None:
     """Write lme4's answers for the suite to a file.
 
@@ -275,7 +313,8 @@ def _show_progress(results: Iterable[tuple[CaseResult, ...]], total: int) -> Ite
     with Progress(*columns, console=errors) as progress:
         task = progress.add_task("cases", total=total)
         for group in results:
-            progress.update(task, advance=1, description=clean(group[0].case.name).ljust(32))
+            name = group[0].case.name if group else ""  # a reference alone is judged against no one
+            progress.update(task, advance=1, description=clean(name).ljust(32))
             yield group
 
 
@@ -290,10 +329,12 @@ def _status(what: str) -> Iterator[None]:
 
 def _tell(report: Report) -> None:
     _print(report.lead)
-    for headline in report.engines:
-        _print(f"{headline.glyph} {headline.sentence}")
-    for reference in report.references:
-        _print(f"  {reference.sentence}")
+    for part in report.parts:
+        for headline in part.engines:
+            _print(f"{headline.glyph} {headline.sentence}")
+        for told in (*(reference.sentence for reference in part.references), part.none_of):
+            if told:
+                _print(f"  {told}")
     for stale in report.stale:
         _print(f"✗ ledger: {stale}")
 

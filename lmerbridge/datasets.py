@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,10 @@ from lmerbridge.inputs import check_signature, nearest
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._]*", re.ASCII)
 SIXTEENS = np.arange(0, 64, 16, dtype=np.uint64)  # where the four numbers of 16 bits in one of 64 begin
-R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest", "datasets")
+R_PACKAGES = ("lme4", "nlme", "MASS", "pbkrtest", "lmerTest", "datasets", "HSAUR3", "mlmRev", "glmmTMB")
 LISTED = "list_datasets() lists those that there are"
 OTHERS = ("statsmodels", "lmerbridge")
+Numbers: TypeAlias = NDArray[np.float64]
 
 
 def load_dataset(name: str | None = None, package: str | None = None, *, timeout: float | None = None) -> pd.DataFrame:
@@ -32,9 +34,9 @@ def load_dataset(name: str | None = None, package: str | None = None, *, timeout
     name : str
         ``"sleepstudy"``. `list_datasets` lists them.
     package : str, optional
-        One of lme4, nlme, MASS, pbkrtest, lmerTest, datasets, statsmodels, lmerbridge; without it the R packages are
-        searched in this order. R's own ``datasets`` has ``mtcars`` and ``ChickWeight``. Those of lmerbridge are
-        simulated: ``crossed_1`` is the first of its kind.
+        One of lme4, nlme, MASS, pbkrtest, lmerTest, datasets, HSAUR3, mlmRev, glmmTMB, statsmodels, lmerbridge;
+        without it the R packages are searched in this order. R's own ``datasets`` has ``mtcars`` and ``ChickWeight``.
+        Those of lmerbridge are simulated: ``crossed_1`` is the first of its kind.
     timeout : float, optional
         Seconds after which R is stopped. The default is no limit.
 
@@ -123,7 +125,7 @@ def _list_others(package: str | None) -> Iterator[tuple[object, ...]]:
         for file in _statsmodels_files():
             yield file.stem, "statsmodels", "of statsmodels' tests", *_from_statsmodels(file.stem).shape
     if package in (None, "lmerbridge"):
-        for name in (f"{kind}_1" for kind in PLANS):
+        for name in (f"{kind}_1" for kind in (*PLANS, *GENERALIZED)):
             yield name, "lmerbridge", "simulated, by the seed at its end", *simulate_dataset(name).shape
 
 
@@ -171,6 +173,12 @@ class Draw:
         Added to the response.
     unit : float
         By odd seeds ``x`` is in this unit, by even ones the response.
+    noise : float
+        Standard deviation of what is each row's own: the residual, in a generalized model a part of the predictor.
+    response : str
+        In a generalized model the key of `RESPONSES`; "" of a linear one.
+    exposure : bool
+        Whether the column ``o`` is added to the linear predictor.
     """
 
     groups: int
@@ -178,6 +186,9 @@ class Draw:
     sds: dict[str, tuple[float, float]]
     mean: float = 2.0
     unit: float = 1.0
+    noise: float = 1.0
+    response: str = ""
+    exposure: bool = False
 
 
 PLANS = {
@@ -193,6 +204,23 @@ PLANS = {
     "crossed_slopes": Draw(12, (8, 14), {"g": (1, 0.5), "h": (0.75, 0.25)}),
     "many_rows": Draw(200, (100, 110), {"g": (1, 0.5)}),
 }
+BINARY: dict[str, Any] = {"mean": 0.25, "noise": 0.0, "response": "binary"}
+TRIALS = BINARY | {"response": "trials"}
+COUNTS = BINARY | {"mean": 0.75, "response": "counts"}
+SPREAD = COUNTS | {"response": "spread"}
+GENERALIZED = {  # of generalized models
+    "binary": Draw(20, (6, 12), {"g": (1, 0)}, **BINARY),
+    "binary_pairs": Draw(60, (2, 4), {"g": (1, 0)}, **BINARY),
+    "binary_crossed": Draw(15, (10, 16), {"g": (0.75, 0), "h": (0.5, 0)}, **BINARY),
+    "binary_slopes": Draw(20, (12, 18), {"g": (0.75, 0.5)}, **BINARY),
+    "grouped": Draw(15, (3, 6), {"g": (0.5, 0)}, **TRIALS),
+    "grouped_nested": Draw(12, (6, 9), {"g": (0.5, 0), "part": (0.375, 0)}, **TRIALS),
+    "counts": Draw(15, (4, 8), {"g": (0.75, 0)}, **COUNTS),
+    "counts_rows": Draw(15, (6, 9), {"g": (0.5, 0)}, **COUNTS | {"noise": 0.5}),
+    "counts_slopes": Draw(15, (6, 10), {"g": (0.5, 0.25)}, **COUNTS),
+    "counts_exposed": Draw(12, (6, 10), {"g": (0.5, 0), "h": (0.375, 0)}, **COUNTS | {"mean": -0.25}, exposure=True),
+    "counts_spread": Draw(15, (6, 10), {"g": (0.5, 0)}, **SPREAD),
+}
 
 
 def simulate_dataset(name: str) -> pd.DataFrame:
@@ -206,21 +234,64 @@ def simulate_dataset(name: str) -> pd.DataFrame:
         There is no such kind, or the seed is no number.
     """
     kind, _, seed = name.rpartition("_")
-    if kind not in PLANS or not seed.isdecimal():
-        raise InvalidArgument(f"name is {name!r}; one of {', '.join(PLANS)} and a seed is expected, as in 'crossed_1'.")
-    plan, bits = PLANS[kind], np.random.PCG64(int(seed))
+    plans = PLANS | GENERALIZED
+    if kind not in plans or not seed.isdecimal():
+        raise InvalidArgument(f"name is {name!r}; one of {', '.join(plans)} and a seed is expected, as in 'crossed_1'.")
+    plan, bits = plans[kind], np.random.PCG64(int(seed))
     codes = {"g": np.repeat(np.arange(plan.groups), plan.rows[0] + _below(bits, plan.groups, np.ptp(plan.rows) + 1))}
     n = len(codes["g"])
     codes |= {factor: _below(bits, n, plan.groups) for factor in ("h", "k")} | {"part": _below(bits, n, 3)}
     x, w, o, y = _normal(bits, n), 4 ** _below(bits, n, 2), _below(bits, n, 3), _normal(bits, n)
-    y = y / np.sqrt(w) + x / 2 + plan.mean
+    y = plan.noise * y / np.sqrt(w) + x / 2 + plan.mean
     for factor, sds in plan.sds.items():
         level = codes["g"] * 3 + codes["part"] if factor == "part" else codes[factor]
         intercept, slope = (sd * _normal(bits, int(level.max()) + 1)[level] for sd in sds)
         y = y + intercept + slope * x
     units = (plan.unit, 1.0) if int(seed) % 2 else (1.0, plan.unit)
     numbers = {"x": x * units[0], "y": y * units[1], "w": w.astype(float), "o": o.astype(float)}
+    if plan.response:
+        codes["row"] = np.arange(n)
+        numbers |= RESPONSES[plan.response](bits, y + plan.exposure * numbers["o"])
     return pd.DataFrame({factor: _factor(factor, code) for factor, code in codes.items()} | numbers)
+
+
+def _binary(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
+    """Whether a normal variable about the linear predictor is positive."""
+    return {"y": (eta + _normal(bits, len(eta)) > 0).astype(float)}
+
+
+def _trials(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
+    """Of 2 to 10 trials, how many succeed."""
+    size = 2 + _below(bits, len(eta), 9)
+    found = [_binary(bits, eta)["y"] * (trial < size) for trial in range(10)]
+    return {"y": np.sum(found, axis=0), "n": size.astype(float)}
+
+
+def _counts(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
+    """Binomial of 256 trials, which is as good as Poisson, about a power that is near the exponential function."""
+    return _events(bits, _power(eta))
+
+
+def _spread(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
+    """Counts about means that vary as a gamma variable of shape 2 does."""
+    first, second, third, fourth = (_normal(bits, len(eta)) ** 2 for _ in range(4))
+    return _events(bits, _power(eta) * ((first + second) + (third + fourth)) / 4)
+
+
+def _power(eta: Numbers) -> Numbers:
+    power = np.maximum(1 + eta / 8, 0.0)
+    for _ in range(3):
+        power = power * power
+    return power
+
+
+def _events(bits: np.random.PCG64, mean: Numbers) -> dict[str, Numbers]:
+    pieces = (bits.random_raw(64 * len(mean)).reshape(len(mean), 64, 1) >> SIXTEENS) & np.uint64(0xFFFF)
+    below = pieces < np.minimum(mean * 256, 65536.0)[:, None, None]
+    return {"y": below.sum(axis=(1, 2)).astype(float)}
+
+
+RESPONSES = {"binary": _binary, "trials": _trials, "counts": _counts, "spread": _spread}
 
 
 def _below(bits: np.random.PCG64, n: int, end: int) -> NDArray[np.int64]:

@@ -36,7 +36,7 @@ class Plan:
     """What a parametrized test does with its cases."""
 
     engine: str | Engine
-    reference: str
+    reference: str | None
     known: tuple[Known, ...]
 
     def run(self, case: Case) -> CaseResult:
@@ -78,7 +78,7 @@ def parametrize_parity(
     engine: str | Engine,
     cases: str | Sequence[Case] = "*",
     expected: Expected | None = None,
-    reference: str = "lme4",
+    reference: str | None = None,
 ) -> Callable[[Test], Test]:
     """Make a test of each case: it fails where the engine disagrees with the reference, or no longer does as expected.
 
@@ -88,10 +88,11 @@ def parametrize_parity(
         Under test. One of the installed by its name, which runs in a process of its own and may crash, or an object,
         which runs in that of the test.
     cases : str or sequence of Case
-        A glob of names in the suite, or cases.
+        A glob of names in the suite, or cases; ``cbpp/Laplace`` is a generalized model.
     expected : mapping of case to verdict, or path of a ledger
         Findings that are known: they are reported as expected failures, and anything else, an agreement too, fails.
-    reference : str
+    reference : str, optional
+        The default is ``lme4`` for linear models and ``lme4[tight]`` for generalized ones.
 
     Returns
     -------
@@ -126,7 +127,7 @@ def _check_types(engine: object, cases: object, expected: object, reference: obj
         ("engine", engine, isinstance(engine, str | Engine), "a name, or an object with fit(),"),
         ("cases", cases, several or isinstance(cases, str), "a glob, or a sequence of Case,"),
         ("expected", expected, isinstance(expected, Mapping | str | os.PathLike | None), "a mapping or a path"),
-        ("reference", reference, isinstance(reference, str), "a name"),
+        ("reference", reference, isinstance(reference, str | None), "a name"),
     ):
         if not fits:
             raise InvalidArgument(f"{name} is {value!r}; {told} is expected.")

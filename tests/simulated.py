@@ -1,9 +1,9 @@
-"""Small random-slope designs with few rows a group and a badly scaled x: where optimizers lose their way."""
+"""Small designs with few rows a group, linear and generalized: where optimizers lose their way."""
 
 import numpy as np
 import pandas as pd
 
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import GlmerSpec, Spec
 
 FORMULA = "y ~ x + (x | g)"
 
@@ -66,3 +66,35 @@ def of_kind(kind, seed):
     labels = {name: [f"{name}{code:02d}" for code in codes] for name, codes in {"g": g, "f": f, **others}.items()}
     weights = {"weights": "w"} if kind == "weights" else {}
     return Spec(formula=KINDS[kind], data=pd.DataFrame(numbers | labels), reml=seed % 2 == 0, **weights)
+
+
+GENERALIZED = {  # of eight kinds each its family and its model
+    "binary": ("binomial", "y ~ x + (1 | g)"),
+    "binary slopes": ("binomial", "y ~ x + (x | g)"),
+    "binary crossed": ("binomial", "y ~ x + f + (1 | g) + (1 | h)"),
+    "trials": ("binomial", "cbind(y, n - y) ~ x + f + (1 | g)"),
+    "trials near zero": ("binomial", "cbind(y, n - y) ~ x + (1 | g)"),
+    "counts": ("poisson", "y ~ x + (1 | g)"),
+    "counts slopes": ("poisson", "y ~ x + (x | g)"),
+    "counts nested": ("poisson", "y ~ x + f + (1 | a/g)"),
+}
+
+
+def generalized(kind, seed):
+    """A generalized model of one of eight kinds and its data."""
+    family, formula = GENERALIZED[kind]
+    rng = np.random.default_rng([list(GENERALIZED).index(kind), seed])
+    sizes = rng.integers(3, 15, int(rng.integers(8, 31)))
+    g = np.repeat(np.arange(len(sizes)), sizes)
+    rows = len(g)
+    x, f, h, trials = rng.normal(size=rows), np.arange(rows) % 3, rng.integers(0, 6, rows), rng.integers(2, 20, rows)
+    sds = rng.uniform(0.3, 1.2, 3) * (1.0, 0.6, 0.8) * (0.05 if kind.endswith("near zero") else 1.0)
+    first, second = sds[:2, None] * rng.normal(size=(2, len(sizes)))
+    eta = rng.uniform(-0.5, 1) + 0.4 * x + first[g] + (second[g] * x if "slopes" in kind else 0.0)
+    eta += sds[2] * rng.normal(size=6)[h] * ("h" in formula)
+    eta += sds[2] * rng.normal(size=len(sizes))[g // 4] * ("a/" in formula)
+    mean = 1 / (1 + np.exp(-eta))
+    y = rng.poisson(np.exp(eta)) if family == "poisson" else rng.binomial(trials if "n" in formula else 1, mean)
+    codes = {"g": g, "f": f, "h": h, "a": g // 4}
+    labels = {name: [f"{name}{code:02d}" for code in each] for name, each in codes.items()}
+    return GlmerSpec(formula=formula, data=pd.DataFrame({"y": y, "x": x, "n": trials} | labels), family=family)

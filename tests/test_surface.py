@@ -28,7 +28,7 @@ VERBS = {
         df_residual extract_aic llik_aic""",
 }
 NUMBERS = """aic beta bic coefficients conditions converged covariance covariance_given_theta criterion design
-    dropped_terms engine fitted fitted_values fixef formula index kind loglik modes native nobs npar numbers
+    dropped_terms engine fitted fitted_values fixef formula index kind loglik modes native nb_theta nobs npar numbers
     only_std_errors provenance quantities ranef reml residual_values residuals rows rows_dropped sigma singular
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"

@@ -36,7 +36,7 @@ from lmerbridge.engines.answer import check_fit
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Fit
-from lmerbridge.translate import Plain, PlainEngine, PlainEstimates
+from lmerbridge.translate import Plain, PlainEngine, PlainEstimates, refuse_kind
 
 __all__ = ("Engine", "Plain", "PlainEngine", "PlainEstimates", "find", "fit_with", "names")
 
@@ -53,7 +53,8 @@ class Engine(Protocol):
     name : str
         As reports print it.
     capabilities : frozenset of str
-        ``"shared_design"``: wants ``spec.design``, the reference's own matrices.
+        ``"shared_design"``: wants ``spec.design``, the reference's own matrices. ``"glmm"``: fits generalized models,
+        each of which is a `GlmerSpec`; without it the engine is given none.
     """
 
     @property
@@ -116,10 +117,13 @@ def fit_with(engine: Engine, spec: Spec) -> Fit:
 
     Raises
     ------
+    NotExpressible
+        Its capabilities do not name this kind of model, or it has no form for the model.
     EngineFailed
-        What it returned is no fit of this model's rows.
+        What it returned is no fit of this kind, or of this model's rows.
     """
-    return check_fit(engine.name, engine.fit(spec.copy()), len(spec.data))
+    refuse_kind(spec, engine.name, engine.capabilities, getattr(engine, "reasons", {}))
+    return check_fit(engine.name, engine.fit(spec.copy()), len(spec.data), spec.kind)
 
 
 def _recording(source: str) -> Engine:

@@ -9,15 +9,26 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import EngineFailed
-from lmerbridge.results import Condition, CovarianceBlock, Design, Fit, GroupModes, LogLik, Provenance, VarCorr
+from lmerbridge.results import (
+    LMM,
+    Condition,
+    CovarianceBlock,
+    Design,
+    Fit,
+    GroupModes,
+    Kind,
+    LogLik,
+    Provenance,
+    VarCorr,
+)
 
 Check: TypeAlias = tuple[str, object, bool, str]  # what, its value, whether it is right, what is expected
 LONGEST = 40  # letters of a text that an error repeats
 LONG = 100_000  # letters of a warning; R's own have at most 8,170
 
 
-def check_fit(engine: str, fit: object, rows: int) -> Fit:
-    """Return a fit whose fields have the types and shapes that `Fit` says.
+def check_fit(engine: str, fit: object, rows: int, kind: Kind = LMM) -> Fit:
+    """Return a fit of a kind whose fields have the types and shapes that `Fit` says.
 
     Parameters
     ----------
@@ -26,6 +37,8 @@ def check_fit(engine: str, fit: object, rows: int) -> Fit:
         What the engine returned.
     rows : int
         Of the frame.
+    kind : Kind
+        Of the model.
 
     Raises
     ------
@@ -34,10 +47,17 @@ def check_fit(engine: str, fit: object, rows: int) -> Fit:
     """
     if not isinstance(fit, Fit):
         raise EngineFailed(f"{engine} returned {_words(fit)}; a Fit is expected.")
+    if not isinstance(fit.kind, Kind) or _name(fit.kind) != _name(kind):
+        got = _name(fit.kind) if isinstance(fit.kind, Kind) else _words(fit.kind)
+        raise EngineFailed(f"{engine} returned a Fit whose kind is {got}; {_name(kind)} is expected.")
     for what, value, right, expected in _checks(fit, rows):
         if not right:
             raise EngineFailed(f"{engine} returned a Fit whose {what} is {_words(value)}; {expected} is expected.")
     return fit
+
+
+def _name(kind: Kind) -> str:
+    return f"{kind.name} of {kind.family}({kind.link})"
 
 
 def _words(value: object) -> str:
@@ -68,7 +88,7 @@ def _checks(fit: Fit, rows: int) -> Iterator[Check]:
         yield name, getattr(fit, name), _are(getattr(fit, name), str), "a tuple of texts"
     for name in ("reml", "singular", "converged"):
         yield name, getattr(fit, name), isinstance(getattr(fit, name), bool | np.bool_), "True or False"
-    for name in ("sigma", "criterion", "rows_dropped"):
+    for name in ("sigma", "criterion", "rows_dropped", "nb_theta"):
         yield name, getattr(fit, name), _is_number(getattr(fit, name)), "a number"
     yield "loglik", fit.loglik, isinstance(fit.loglik, LogLik), "a LogLik"
     yield from _row_checks(fit, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,15 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge.bridge import build, replies, shapes, vector_types
-from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, ProtocolError
+from lmerbridge.errors import EngineFailed, InvalidArgument, MissingColumns, NotExpressible, ProtocolError, amount
 from lmerbridge.formula import Formula
-from lmerbridge.inputs import Spec, check_type, document, parse_json
+from lmerbridge.inputs import GlmerSpec, Spec, check_type, document, parse_json
 from lmerbridge.results import Condition, Fit, Provenance
-from lmerbridge.translate import refuse_lme4s
+from lmerbridge.translate import refuse_kind, refuse_lme4s
 
 FORMAT = "lmerbridge recording 2"
 DTYPES: dict[type, type] = {int: np.int32, float: np.float64}  # what R has for a number of JSON
-HOLED = ("block.correlation",)  # vectors in which null stands for NaN: a variance may be zero
+HOLED = ("block.correlation", "nb_theta", "p_values")  # vectors in which null stands for NaN: a variance may be zero
+LINEAR_METHODS = ("REML", "ML")
 T = TypeVar("T")
 RECORDINGS = Path(str(files("lmerbridge"))) / "recordings"
 SHIPPED = ("exact", "published")
@@ -50,28 +52,29 @@ class RecordedFrame(TypedDict):
     columns: dict[str, RecordedColumn]
 
 
-class RecordedFit(TypedDict):
-    """What R said of a fit, and the vectors of a `FitReply`."""
-
+class _Described(TypedDict):
     conditions: list[Condition]
     described: dict[str, list[Any]]
 
 
-class RecordedFits(TypedDict, total=False):
-    """Fits by method."""
+class RecordedFit(_Described, total=False):
+    """What R said of a fit, and the vectors of a `FitReply` or a `GlmerReply`.
 
-    REML: RecordedFit
-    ML: RecordedFit
+    ``engine`` and ``tolPwrss`` are told where they are not those of the whole recording.
+    """
+
+    engine: str
+    tolPwrss: str
 
 
 class RecordedModel(TypedDict):
-    """A formula on data with a hash, the vectors of its `DesignReply`, and its fits."""
+    """A formula on data with a hash, the vectors of its `DesignReply`, and its fits by `method_of`."""
 
     formula: str
     data_hash: str
     cases: list[str]
     design: dict[str, list[Any]]
-    fits: RecordedFits
+    fits: dict[str, RecordedFit]
 
 
 class Recording(TypedDict):
@@ -86,7 +89,7 @@ class Recording(TypedDict):
 
 
 class Recorded:
-    """What ``lmerbridge record`` wrote, found by formula, data, and REML or ML.
+    """What ``lmerbridge record`` wrote, found by formula, data, and method: REML, ML, or a family and its nodes.
 
     Parameters
     ----------
@@ -100,7 +103,7 @@ class Recorded:
         It is no recording.
     """
 
-    capabilities: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset({"glmm"})
 
     def __init__(self, source: str) -> None:
         self.name = f"recorded:{source}"
@@ -123,23 +126,35 @@ class Recorded:
         """
         if self.partial:
             raise NotExpressible(f"{self.name} {PARTIAL}.")
+        refuse_kind(spec, self.name, self.capabilities, {})
         refuse_lme4s(spec, self.name)
         formula = spec.parsed
-        place, model = self._model(formula, data_hash(spec, formula), "REML" if spec.reml else "ML")
-        described = build(replies.FitReply, _vectors(replies.FitReply, model["fit"]["described"]))
+        place, model = self._model(formula, data_hash(spec, formula), method_of(spec))
+        recorded: dict[str, Any] = model["fit"]
+        reply = getattr(replies, spec.kind.reply)
+        described = build(reply, _vectors(reply, recorded["described"]))
         if not described.rows.max(initial=0) <= len(spec.data):
             rows = f"{described.rows.max()}, but the data has {len(spec.data)} rows"
             raise InvalidArgument(f"{self.name}: a row of {place}.described is {rows}.")
         versions = self.content["versions"]
+        told = [("tolPwrss", recorded["tolPwrss"])] if "tolPwrss" in recorded else []
+        numbers = replies.fit_fields(
+            described,
+            has_residual=bool(spec.kind.scale(described.sigma)),
+            weighted=spec.weights is not None,
+            link=spec.kind.link,
+        )
+        own = {field.name for field in fields(Fit)}
         return Fit(
             engine=self.name,
             formula=formula.text,
             index=spec.data.index,
             _padded_rows=spec.padded_rows,
-            conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in model["fit"]["conditions"]),
-            provenance=Provenance("lme4", versions["lme4"], described.optimizer, tuple(versions.items())),
+            kind=spec.kind,
+            conditions=tuple(Condition(**c | {"classes": tuple(c["classes"])}) for c in recorded["conditions"]),
+            provenance=Provenance("lme4", versions["lme4"], described.optimizer, (*versions.items(), *told)),
             _design=replies.design_from_r(_vectors(replies.DesignReply, model["design"])),
-            **replies.fit_fields(described, weighted=spec.weights is not None),
+            **{name: value for name, value in numbers.items() if name in own},
         )
 
     def load_dataset(self, name: str, package: str) -> pd.DataFrame:
@@ -199,10 +214,27 @@ def _check_recording(content: dict[str, Any]) -> None:
     for i, model in enumerate(content["models"]):
         _reply(replies.DesignReply, shapes.design_faults, model["design"], f"models[{i}].design")
         for method, fit in model["fits"].items():
-            _reply(replies.FitReply, shapes.fit_faults, fit["described"], f"models[{i}].fits.{method}.described")
+            reply = replies.FitReply if method in LINEAR_METHODS else replies.GlmerReply
+            _reply(reply, shapes.fit_faults, fit["described"], f"models[{i}].fits.{method}.described")
     if content["digest"] != (found := digest(content)):
         was = content["digest"]
         raise InvalidArgument(f"it has changed: its digest is {was}, that of its content {found}; record it again.")
+
+
+def method_of(spec: Spec) -> str:
+    """Return how a model is fitted, under which a recording has the fit.
+
+    Examples
+    --------
+    >>> from lmerbridge import load_dataset
+    >>> from lmerbridge.inputs import GlmerSpec
+    >>> method_of(GlmerSpec(formula="incidence ~ 1 + (1 | herd)", data=load_dataset("cbpp"), family="poisson"))
+    'poisson(log), 1 node'
+    """
+    if not isinstance(spec, GlmerSpec):
+        return "REML" if spec.reml else "ML"
+    shape = "" if spec.shape is None else f" of shape {spec.shape!r}"
+    return f"{spec.kind.family}({spec.kind.link}){shape}, {amount(int(spec.n_agq), 'node')}"
 
 
 def digest(content: Mapping[str, Any]) -> str:

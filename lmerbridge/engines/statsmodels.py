@@ -31,6 +31,7 @@ from lmerbridge.translate import (
     model_frame,
     nesting,
     quote,
+    refuse_kind,
     refuse_lme4s,
     refuse_structures,
 )
@@ -38,6 +39,10 @@ from lmerbridge.translate import (
 METHODS = ("bfgs", "lbfgs", "cg")  # MixedLM.fit's own, each tried where the one before did not converge
 MAX_BYTES = 200e6
 MAX_SECONDS = 120.0
+REASONS = {
+    "glmm": "statsmodels has no maximum likelihood of such a model: its BayesMixedGLM has priors, and its GEE "
+    "estimates means over all groups, which are other numbers than those within a group."
+}
 SECONDS = 3e-9  # a fit's time over rows times squared random effects: crossed, 1000 to 4000 rows
 
 
@@ -53,6 +58,7 @@ class Statsmodels:
     """
 
     capabilities: frozenset[str] = frozenset()
+    reasons = REASONS
     options = (*METHODS, "powell", "nm")
 
     def __init__(self, method: str | None = None) -> None:
@@ -77,6 +83,7 @@ class StatsmodelsShared:
 
     name = "statsmodels[shared]"
     capabilities: frozenset[str] = frozenset({"shared_design"})
+    reasons = REASONS
 
     def fit(self, spec: Spec) -> Fit:
         """Fit the model: see `lmerbridge.engines.Engine`."""
@@ -91,6 +98,7 @@ class StatsmodelsShared:
 
 
 def _refuse(spec: Spec) -> None:
+    refuse_kind(spec, "statsmodels", (), REASONS)
     if spec.weights is not None:
         raise NotExpressible("MixedLM has no weights.")
     refuse_lme4s(spec, "MixedLM")

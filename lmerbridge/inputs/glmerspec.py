@@ -60,10 +60,15 @@ class GlmerSpec(Spec):
         return replace(self, n_agq=0)
 
     @property
+    def shape(self) -> float | None:
+        """The shape of a negative binomial family that is known, None where it is estimated or there is none."""
+        return read_family(self.family).theta
+
+    @property
     def particulars(self) -> dict[str, bool | int | float | str | None]:
         """Arguments of the R function that fits such a model and no other."""
-        family = read_family(self.family)
-        return {"family": family.name, "link": family.link, "theta": family.theta, "n_agq": int(self.n_agq)}
+        kind = self.kind
+        return {"family": kind.family, "link": kind.link, "theta": self.shape, "n_agq": int(self.n_agq)}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,6 +92,11 @@ class GlmerNbSpec(GlmerSpec):
             raise InvalidArgument(f"init_theta is {given!r}; a positive number, or None, is expected.")
         self._check_nodes()
         Spec.__post_init__(self)
+
+    @property
+    def shape(self) -> float | None:
+        """None: the shape is estimated."""
+        return None
 
     @property
     def particulars(self) -> dict[str, bool | int | float | str | None]:

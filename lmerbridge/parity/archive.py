@@ -32,6 +32,8 @@ R_PACKAGES = [
     "MASS",
     "pbkrtest",
     "lmerTest",
+    "HSAUR3",
+    "mlmRev",
 ]  # of engines and data; lme4's facts have the rest
 UNUSED = 60 * 86400  # seconds after which a result that nobody has asked for is removed
 ROOT = Path(__file__).parents[1]
@@ -92,13 +94,19 @@ def _head(key: str, body: bytes) -> bytes:
     return f"lmerbridge {key} {sha256(body).hexdigest()}".encode()
 
 
-def keys(cases: Iterable[Case], candidates: Iterable[str], reference: str, profile: str) -> Iterator[dict[str, str]]:
-    """Yield for each case the keys of its results by candidate, none where its data cannot be loaded."""
+def keys(
+    cases: Iterable[Case], candidates: Iterable[str], reference: str | None, profile: str
+) -> Iterator[dict[str, str]]:
+    """Yield for each case the keys of its results by candidate, none where its data cannot be loaded.
+
+    Without a reference it is each case's own.
+    """
     engines = {name: [name, _source(name)] for name in candidates}
-    around = [_surroundings(), _source(reference), reference, profile]
-    load = [fn] if (fn := getattr(find(reference), "load_dataset", None)) else []
     for case in cases:
+        judge = reference or case.reference
+        load = [fn] if (fn := getattr(find(judge), "load_dataset", None)) else []
         try:
+            around = [_surroundings(), _source(judge), judge, profile]
             model = joblib.hash([asdict(case), case.data(*load), around])
         except (LmerBridgeError, OSError):
             yield {}

@@ -9,27 +9,31 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import Spec, check_signature
+from lmerbridge.inputs import GlmerSpec, Spec, check_signature
+from lmerbridge.results import read_family
+
+REFERENCES = {"linear": "lme4", "generalized": "lme4[tight]"}  # glmer's default stops before its own numbers hold
 
 
 @dataclass(frozen=True)
 class Case:
-    """One model on one data set, fitted by REML or by ML.
+    """One model on one data set, fitted by one method: REML or ML, Laplace's approximation or quadrature.
 
     Attributes
     ----------
     name : str
-        Unique, e.g. ``sleepstudy_slopes/REML``.
+        Unique, e.g. ``sleepstudy_slopes/REML`` or ``cbpp/AGQ9``.
     dataset, package : str
         ``sleepstudy`` of R's ``lme4``; package ``statsmodels`` means a CSV file in its wheel.
     formula : str
     reml : bool
+        False of a generalized model.
     rows : str
         A pandas query that picks rows, or "".
     weights, offset : str
@@ -39,6 +43,10 @@ class Case:
     contrasts : tuple of (factor, name of R's contrast function)
     kind : str
         Of simulated data, the design that they are drawn by; "" for real data.
+    family : str
+        Of a generalized model, as `lmerbridge.glmer` takes it, such as ``binomial(probit)``; "" of a linear one.
+    n_agq : int
+        Nodes of the quadrature; 1 is Laplace's approximation, and what a linear model has.
     """
 
     name: str
@@ -52,6 +60,28 @@ class Case:
     features: tuple[str, ...] = ()
     contrasts: tuple[tuple[str, str], ...] = ()
     kind: str = ""
+    family: str = ""
+    n_agq: int = 1
+
+    @property
+    def model(self) -> Literal["linear", "generalized"]:
+        """``linear`` or ``generalized``, which a report tells apart."""
+        return "generalized" if self.family else "linear"
+
+    @property
+    def method(self) -> str:
+        """How the model is fitted: the end of its name."""
+        return _method(self.n_agq) if self.family else "REML" if self.reml else "ML"
+
+    @property
+    def reference(self) -> str:
+        """The engine that the case is judged against where none is named."""
+        return REFERENCES[self.model]
+
+    @property
+    def distribution(self) -> str:
+        """The name of the family: ``gaussian`` of a linear model."""
+        return read_family(self.family).name if self.family else "gaussian"
 
     @property
     def block(self) -> str:
@@ -68,22 +98,46 @@ class Case:
 
         A recording gives a ``load`` of its own, which reads the data sets that it holds.
         """
-        return Spec(
-            formula=self.formula,
-            data=self.data(load),
-            reml=self.reml,
-            weights=self.weights or None,
-            offset=self.offset or None,
-            contrasts=dict(self.contrasts) or None,
-        )
+        given: dict[str, Any] = {
+            "formula": self.formula,
+            "data": self.data(load),
+            "weights": self.weights or None,
+            "offset": self.offset or None,
+            "contrasts": dict(self.contrasts) or None,
+        }
+        if self.family:
+            return GlmerSpec(family=self.family, n_agq=self.n_agq, **given)
+        return Spec(reml=self.reml, **given)
 
 
 @cache
 def suite() -> tuple[Case, ...]:
-    """Return every case of the suite, model by model, REML before ML, and the simulated ones last."""
-    table = tomllib.loads(files(__package__).joinpath("cases.toml").read_text())
-    models = [*table["model"], *(model for entry in table["simulated"] for model in _drawn(**entry))]
-    return tuple(_case(method=method, **model) for model in models for method in ("REML", "ML"))
+    """Return the linear cases, model by model, REML before ML, and the simulated ones last."""
+    return tuple(_case(method, reml=method == "REML", **m) for m in _models("cases.toml") for method in ("REML", "ML"))
+
+
+@cache
+def generalized() -> tuple[Case, ...]:
+    """Return the generalized cases, model by model, Laplace's approximation first, and the simulated ones last."""
+    return tuple(
+        _case(_method(nodes), reml=False, n_agq=nodes, **model)
+        for model in _models("cases_glmm.toml")
+        for nodes in model.pop("n_agq", [1])
+    )
+
+
+def every_case() -> tuple[Case, ...]:
+    """Return every case of the suite, the linear ones first."""
+    return (*suite(), *generalized())
+
+
+def _method(nodes: int) -> str:
+    return "Laplace" if nodes == 1 else f"AGQ{nodes}"
+
+
+def _models(name: str) -> list[dict[str, Any]]:
+    table = tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return [*table["model"], *(model for entry in table["simulated"] for model in _drawn(**entry))]
 
 
 def _drawn(kind: str, seeds: int, **entry: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # fields of a case
@@ -93,28 +147,39 @@ def _drawn(kind: str, seeds: int, **entry: Any) -> Iterator[dict[str, Any]]:  # 
 
 
 def _case(
-    name: str,
     method: str,
+    *,
+    name: str,
     features: Sequence[str],
     contrasts: Mapping[str, str] | None = None,
     **entry: Any,  # noqa: ANN401  # the other fields of a case
 ) -> Case:
     given = tuple((contrasts or {}).items())
-    return Case(f"{name}/{method}", reml=method == "REML", features=tuple(features), contrasts=given, **entry)
+    return Case(f"{name}/{method}", features=tuple(features), contrasts=given, **entry)
 
 
 @check_signature
-def pick(pattern: str) -> tuple[Case, ...]:
-    """Return the cases whose name matches a glob, such as ``sleepstudy*`` or ``*/ML``.
+def pick(pattern: str, family: str = "*") -> tuple[Case, ...]:
+    """Return the cases whose name matches a glob, such as ``sleepstudy*``, ``*/ML`` or ``cbpp/Laplace``.
+
+    Parameters
+    ----------
+    pattern : str
+    family : str
+        Another glob, for the distribution of the response: ``gaussian`` of every linear model, ``binomial``, ...
 
     Raises
     ------
     InvalidArgument
         None does.
     """
-    found = tuple(case for case in suite() if fnmatchcase(case.name, pattern))
+    among = [case for case in every_case() if fnmatchcase(case.distribution, family)]
+    if not among:
+        there = ", ".join(dict.fromkeys(case.distribution for case in every_case()))
+        raise InvalidArgument(f"family is {family!r}; {there}, or a glob of them, is expected.")
+    found = tuple(case for case in among if fnmatchcase(case.name, pattern))
     if not found:
-        names = [case.name for case in suite()]
+        names = [case.name for case in among]
         globs = dict.fromkeys(f"{name.partition('/')[0]}/*" for name in names)
         near = get_close_matches(pattern, [*globs, *names])
         meant = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'sleepstudy*' matches some."

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
-import scipy.sparse as sp
 
+from lmerbridge.parity.misreadings import other_designs
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.sparse import Objective
-from lmerbridge.results import Array, Design, RandomTerm
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -21,8 +19,11 @@ def cause(trial: Trial) -> str:
 
     A cause is a criterion of another model, or a constant that some packages leave out, whose value is the candidate's
     number, and one that is no larger than rounding is none. Where there is none, a difference may be as small as what
-    sums of squares about zero lose, of a response whose mean is large.
+    sums of squares about zero lose, of a response whose mean is large. Of a generalized model the objective itself
+    finds it: see `Joint.read`.
     """
+    if not trial.reference.kind.criterion:
+        return trial.reading.cause
     reported, common, rounding = trial.candidate.criterion, float(trial.profile_values[1]), 10 * trial.rounding
     found = {**dict(_constants(trial)), **dict(_other_models(trial))}
     named = (name for name, size in found.items() if abs(size) > rounding >= abs(common + size - reported))
@@ -64,49 +65,5 @@ def _other_models(trial: Trial) -> Iterator[tuple[str, float]]:
     theta, reml = trial.thetas[1], trial.reference.reml
     own = trial.objective(theta)
     yield "other_method", Objective(trial.design, not reml)(theta) - own
-    for name, design in _designs(trial.design):
+    for name, design in other_designs(trial.design):
         yield name, Objective(design, reml)(theta) - own
-
-
-def _designs(design: Design) -> Iterator[tuple[str, Design]]:
-    """Yield the designs of an engine that reads one part of the model in another way."""
-    w = design.weights
-    yield "weights_ignored", replace(design, weights=np.ones_like(w))
-    yield "weights_squared", replace(design, weights=w**2)
-    yield "weights_inverse", replace(design, weights=1 / w)
-    yield "weights_rescaled", replace(design, weights=w / w.mean())
-    yield "offset_ignored", replace(design, offset=np.zeros_like(design.offset))
-    yield "offset_twice", replace(design, offset=2 * design.offset)
-    covariates = {name: column for name, column in zip(design.terms, design.x.T, strict=True) if not _indicates(column)}
-    for name, column in covariates.items():
-        yield f"centred {name}", _rescaled(design, {name: (float(column.mean()), 1.0)})
-        yield f"standardized {name}", _rescaled(design, {name: (float(column.mean()), float(column.std(ddof=1)))})
-    if len(covariates) > 1:
-        every = {name: (float(column.mean()), float(column.std(ddof=1))) for name, column in covariates.items()}
-        yield "centred", _rescaled(design, {name: (mean, 1.0) for name, (mean, _) in every.items()})
-        yield "standardized", _rescaled(design, every)
-
-
-def _indicates(column: Array) -> bool:
-    return bool(np.isin(column, (-1.0, 0.0, 1.0)).all())
-
-
-def _rescaled(design: Design, units: Mapping[str, tuple[float, float]]) -> Design:
-    """The design with covariates less a mean and over a scale, in the random terms too.
-
-    A shift leaves the space and the determinant of the fixed part as they are, so only the scale counts there.
-    """
-    scales = [math.prod(units.get(part, (0.0, 1.0))[1] for part in name.split(":")) for name in design.terms]
-    random = tuple(replace(term, z=term.z @ _change(term, units)) for term in design.random)
-    return replace(design, x=design.x / scales, random=random)
-
-
-def _change(term: RandomTerm, units: Mapping[str, tuple[float, float]]) -> sp.csc_array:
-    """What turns the columns of a term into the columns of rescaled covariates, level by level."""
-    change = np.eye(term.width)
-    for place, name in enumerate(term.terms):
-        mean, scale = units.get(name, (0.0, 1.0))
-        change[place, place] /= scale
-        if name in units and "(Intercept)" in term.terms:
-            change[term.terms.index("(Intercept)"), place] = -mean / scale
-    return sp.csc_array(sp.kron(sp.eye_array(len(term.levels)), change))

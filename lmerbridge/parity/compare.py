@@ -18,16 +18,31 @@ from lmerbridge.errors import (
     WorkerDied,
     shorten,
 )
-from lmerbridge.inputs import FactorContrasts, Frame, NaAction, RowVector, Spec, check_keywords, pandas_frame
-from lmerbridge.parity.cases import Case
+from lmerbridge.inputs import (
+    FactorContrasts,
+    Frame,
+    GlmerNbSpec,
+    GlmerSpec,
+    NaAction,
+    RowVector,
+    Spec,
+    check_keywords,
+    pandas_frame,
+)
+from lmerbridge.parity.cases import REFERENCES, Case
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.tolerances import ToleranceProfile, default
 from lmerbridge.parity.tolerances import profile as limits
-from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity.verdict import Comparison, Verdict, family_of
 from lmerbridge.parity.words import Code
-from lmerbridge.results import Fit
+from lmerbridge.results import Family, Fit
+
+NO_REFERENCE = (
+    "lme4 is no reference for the family {family}, whose dispersion it does not estimate by maximum likelihood; name "
+    "another engine, as in reference='glmmTMB'."
+)
 
 
 @check_keywords
@@ -35,8 +50,10 @@ def compare(
     formula: str,
     data: Frame,
     *,
-    reference: str | Engine = "lme4",
+    reference: str | Engine | None = None,
     candidate: str | Engine = "statsmodels",
+    family: str | Family | None = None,
+    n_agq: int = 1,
     reml: bool = True,
     weights: RowVector = None,
     offset: RowVector = None,
@@ -53,8 +70,17 @@ def compare(
     formula : str
     data : DataFrame
     reference, candidate : str or Engine
-        Names of installed engines (see `lmerbridge.engines.names`), or engines.
-    reml, weights, offset, subset, na_action, contrasts, allow
+        Names of installed engines (see `lmerbridge.engines.names`), or engines. The reference is by default lme4, and
+        for a generalized model ``lme4[tight]``: with lme4's default tolerance of its inner iterations, the
+        log-likelihood and the standard errors are not those of its own objective.
+    family : str or Family, optional
+        Of a generalized model, as for `lmerbridge.glmer`; ``"negative.binomial"`` alone has its shape estimated, as by
+        `lmerbridge.glmer_nb`. Without it the model is linear.
+    n_agq : int
+        As for `lmerbridge.glmer`.
+    reml
+        As for `lmerbridge.lmer`; a generalized model is fitted by maximum likelihood.
+    weights, offset, subset, na_action, contrasts, allow
         As for `lmerbridge.lmer`.
     profile : {"default", "strict", "screening"}
         How close is close enough: see ``tolerances.toml``.
@@ -77,11 +103,17 @@ def compare(
     >>> result = compare("Reaction ~ Days + (Days | Subject)", load_dataset("sleepstudy"))
     >>> str(result.verdict), result.worse
     ('same_optimum', None)
+    >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    >>> result = compare(formula, load_dataset("cbpp"), family="binomial", candidate="lme4")
+    >>> str(result.verdict), result.cause.figures["constant"]
+    ('other_objective', 'pirls_tolerance 1e-07')
     """
-    spec = Spec(
+    spec = _spec(
+        family,
+        n_agq,
+        reml,
         formula=formula,
         data=pandas_frame(data),
-        reml=reml,
         weights=weights,
         offset=offset,
         subset=subset,
@@ -89,7 +121,25 @@ def compare(
         contrasts=contrasts,
         allow=allow,
     )
-    return _compare(spec, reference, candidate, limits(profile))
+    return _compare(spec, _reference(spec) if reference is None else reference, candidate, limits(profile))
+
+
+def _spec(family: str | Family | None, n_agq: int, reml: bool, **given: Any) -> Spec:  # noqa: ANN401  # fields of a Spec
+    """Return what is to be fitted: a linear model where no family is given."""
+    if family is None and n_agq != 1:
+        raise InvalidArgument(f"n_agq is {n_agq!r} without a family; a linear model has an exact likelihood.")
+    if family is None:
+        return Spec(reml=reml, **given)
+    if isinstance(family, str) and family.strip().casefold() == "negative.binomial":
+        return GlmerNbSpec(n_agq=n_agq, **given)
+    return GlmerSpec(family=family, n_agq=n_agq, **given)
+
+
+def _reference(spec: Spec) -> str:
+    generalized = not spec.kind.criterion
+    if generalized and spec.kind.scale(1.0):
+        raise InvalidArgument(NO_REFERENCE.format(family=spec.kind.family))
+    return REFERENCES["generalized" if generalized else "linear"]
 
 
 def _compare(spec: Spec, reference: str | Engine, candidate: str | Engine, profile: ToleranceProfile) -> Comparison:
@@ -129,7 +179,7 @@ def judge_candidate(
     if any(block.kind != "us" for block in reference_fit.varcorr):
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, "", reference_fit, Code.STRUCTURED)
     try:
-        return judge(Trial(reference_fit, fit, names, profile or default(), shared))
+        return judge(Trial(reference_fit, fit, names, profile or default(), shared, spec))
     except (InputError, SetupError, TimedOut, WorkerDied):  # not of the answer
         raise
     except Exception as error:  # so are the numbers in its answer
@@ -152,6 +202,8 @@ def no_fit(
     return Comparison(
         formula=model.formula,
         reml=model.reml,
+        family=model.family if isinstance(model, Case) else family_of(model.kind),
+        n_agq=getattr(model, "n_agq", 1),
         reference=names[0],
         candidate=names[1],
         verdict=verdict,

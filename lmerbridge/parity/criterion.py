@@ -1,4 +1,4 @@
-"""One objective for both engines: lme4's own where R is there, the sparse one where it is not."""
+"""One objective for both engines: lme4's own where R is there and has one, the sparse one elsewhere."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from lmerbridge.bridge import notices
 from lmerbridge.models import KeptFit
 from lmerbridge.models.extract import objective
-from lmerbridge.parity.sparse import Objective
+from lmerbridge.parity.surface import Surface
 from lmerbridge.results import Array
 
 
 class Criterion(Protocol):
-    """Profiled deviance or REML criterion as a function of theta."""
+    """The criterion as a function of a point: see `Surface`."""
 
     def values(self, points: Array) -> Array:
-        """Values at points, shape (npoints, ntheta) -> (npoints,)."""
+        """Values at points, shape (npoints, nelements) -> (npoints,)."""
         ...
 
     def minima(self, starts: Array) -> tuple[Array, Array]:
@@ -26,7 +26,7 @@ class Criterion(Protocol):
         ...
 
     def starts(self) -> Array:
-        """Points worth starting from besides the engines' own, shape (nstarts, ntheta)."""
+        """Points worth starting from besides the engines' own, shape (nstarts, nelements)."""
         ...
 
 
@@ -66,8 +66,8 @@ class Remembered:
 class Lme4Criterion:
     """lme4's own deviance function, in R, polished by minqa's bobyqa."""
 
-    def __init__(self, fit: KeptFit) -> None:
-        self._fit = fit
+    def __init__(self, fit: KeptFit, surface: Surface) -> None:
+        self._fit, self._surface = fit, surface
 
     def values(self, points: Array) -> Array:
         """Evaluate lme4's ``devFunOnly`` function."""
@@ -83,24 +83,24 @@ class Lme4Criterion:
         """Give the ends of lme4's optimizers, and points in the model's units: small designs have several basins."""
         ends = objective.optima(self._fit).theta
         structured = any(block.kind != "us" for block in self._fit.varcorr)  # not every theta is one of its own
-        return ends if structured else np.vstack([ends, Objective(objective.design(self._fit), self._fit.reml).starts])
+        return ends if structured else np.vstack([ends, self._surface.starts])
 
 
 class SparseCriterion:
-    """The objective that needs no R, polished by scipy's COBYQA."""
+    """The objective that needs no R, with its own polish."""
 
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
 
     def values(self, points: Array) -> Array:
-        """Evaluate `Objective`."""
-        return np.array([self._objective(theta) for theta in points])
+        """Evaluate the objective."""
+        return np.array([self._surface(point) for point in points])
 
     def minima(self, starts: Array) -> tuple[Array, Array]:
-        """Polish with scipy."""
-        ends = [self._objective.polish(start) for start in starts]
-        return np.array([theta for theta, _ in ends]), np.array([value for _, value in ends])
+        """Polish without R."""
+        ends = [self._surface.polish(start) for start in starts]
+        return np.array([point for point, _ in ends]), np.array([value for _, value in ends])
 
     def starts(self) -> Array:
         """Give lme4's default start, and points in the model's units."""
-        return np.vstack([np.where(self._objective.lower == 0, 1.0, 0.0), self._objective.starts])
+        return np.vstack([self._surface.default, self._surface.starts])

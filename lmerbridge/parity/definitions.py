@@ -27,6 +27,11 @@ class Definition:
     borne_out_by: str
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def generalized(self) -> bool:
+        """Whether it is a definition of standard errors of generalized models."""
+        return self.borne_out_by.startswith(("joint", "given theta")) and not self.engines
+
     def covers(self, engine: str, kind: str) -> bool:
         """Whether the entry is about a kind of quantity of an engine.
 
@@ -53,11 +58,21 @@ def definitions() -> tuple[Definition, ...]:
     )
 
 
+def of_criteria(name: str) -> tuple[tuple[str, str], ...]:
+    """Return that an entry accounts for what a criterion is in: kinds of quantities with its name."""
+    return tuple((kind, name) for kind in ("logLik", "AIC", "BIC", "-2 logLik"))
+
+
 def lookup(engine: str, kind: str) -> Definition | None:
     """Find the entry for a kind of quantity of an engine, or None."""
     return next((entry for entry in definitions() if entry.covers(engine, kind)), None)
 
 
+def named(name: str) -> Definition:
+    """Return the entry of this name."""
+    return next(entry for entry in definitions() if entry.name == name)
+
+
 def title(name: str) -> str:
     """Return the title of the entry of this name."""
-    return next(entry.title for entry in definitions() if entry.name == name)
+    return named(name).title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,11 @@ import pandas as pd
 from lmerbridge.engines import find
 from lmerbridge.inputs import Spec
 from lmerbridge.parity.cases import Case
-from lmerbridge.results import Array, Fit
+from lmerbridge.parity.joint import Joint
+from lmerbridge.results import Array, Design, Family, Fit
 
 ENGINE = "planted"
+SHIFT = 0.3  # of an offset, in units of the linear predictor
 
 
 class Ground:
@@ -22,11 +24,12 @@ class Ground:
 
     def __init__(self, case: Case, spec: Spec | None = None) -> None:
         self.case, self.spec = case, spec or case.spec()
+        self.shared: dict[str, Any] = {}
 
     @cached_property
     def fit(self) -> Fit:
         """lme4's fit: the reference."""
-        return find("lme4").fit(self.spec)
+        return find(self.case.reference).fit(self.spec)
 
     @cached_property
     def sound(self) -> Fit:
@@ -42,6 +45,33 @@ class Ground:
         return Ground(self.case, replace(self.spec, weights=weights, offset=offset))
 
     @cached_property
+    def moved(self) -> Ground | None:
+        """The same model with an offset, which is of no meaning, where it has none."""
+        if np.any(self.joint.design.offset):
+            return None
+        offset = SHIFT * np.random.default_rng(len(self.spec.data)).normal(size=len(self.spec.data))
+        return Ground(self.case, replace(self.spec, offset=offset))
+
+    @cached_property
+    def counted(self) -> Ground | None:
+        """The same model of counts with weights, which are of no meaning, and None of a binomial one's trials."""
+        rows = len(self.spec.data)
+        if self.spec.kind.family == "binomial":
+            return None
+        return Ground(self.case, replace(self.spec, weights=np.random.default_rng(rows).uniform(0.5, 3.0, rows)))
+
+    @cached_property
+    def by_probit(self) -> Ground | None:
+        """The same binomial model with the link probit, for which Laplace's approximation has two definitions."""
+        binomial = self.spec.kind.family == "binomial"
+        return Ground(self.case, replace(self.spec, family=Family("binomial", "probit"))) if binomial else None
+
+    @cached_property
+    def joint(self) -> Joint:
+        """The objective of a generalized model."""
+        return Joint.of(self.fit, cast(Design, self.fit.design()))  # lme4 gives one
+
+    @cached_property
     def by_reml(self) -> Ground:
         """The same model fitted by REML, whose criterion moves with the coding of the fixed part."""
         name = self.case.name.replace("/ML", "/REML")
@@ -54,7 +84,7 @@ class Ground:
 
     def again(self, **changed: Any) -> Fit:  # noqa: ANN401  # what a Spec holds
         """Fit another specification with lme4."""
-        return _as_another_engine(find("lme4").fit(replace(self.spec, **changed)))
+        return _as_another_engine(find(self.case.reference).fit(replace(self.spec, **changed)))
 
     def under_its_names(self, **changed: Any) -> Fit | None:  # noqa: ANN401  # what a Spec holds
         """Fit another specification and tell it as if it were this one, None where it has other fixed effects."""

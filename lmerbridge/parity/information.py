@@ -85,7 +85,7 @@ class Information:
         write, read = PARAMETERS[parameters]
         with np.errstate(divide="ignore", invalid="ignore"):  # a variance of zero has no logarithm
             point = write(self.point, self.widths)
-            first, second = _derivatives(lambda values: read(values, self.widths), point)
+            first, second = derivatives(lambda values: read(values, self.widths), point)
         p = self.p
         move = np.eye(p + len(point))
         move[p:, p:] = first
@@ -253,7 +253,7 @@ def _matrices(point: Array, widths: tuple[int, ...]) -> list[Array]:
     return [c + np.tril(c, -1).T for c in covariance.split(point[:-1], widths)]
 
 
-def _derivatives(function: Callable[[Array], Array], at: Array) -> tuple[Array, Array]:
+def derivatives(function: Callable[[Array], Array], at: Array) -> tuple[Array, Array]:
     """First and second derivatives of a vector of functions, by central differences: (m, k) and (m, k, k)."""
     steps = STEP * np.maximum(np.abs(at), 1.0)
     moves = np.diag(steps)

@@ -14,7 +14,7 @@ from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.slices import lines
 from lmerbridge.parity.spread import optimizer_gaps, spread
 from lmerbridge.parity.stages import STAGES
-from lmerbridge.parity.verdict import Comparison, Ruling, Verdict
+from lmerbridge.parity.verdict import Comparison, Ruling, Verdict, family_of
 
 
 def judge(trial: Trial) -> Comparison:
@@ -40,6 +40,8 @@ def _comparison(
     return Comparison(
         formula=trial.reference.formula,
         reml=trial.reference.reml,
+        family=family_of(trial.reference.kind),
+        n_agq=getattr(trial.spec, "n_agq", 1),
         reference=trial.names[0],
         candidate=trial.names[1],
         verdict=cause.verdict or Verdict.SAME_OPTIMUM,
@@ -87,7 +89,7 @@ def _judgement(trial: Trial) -> Judged:
         minimum=trial.minimum,
         noise=trial.noise,
         marks=trial.marks,
-        theta=tuple(map(float, trial.thetas[1])),
+        theta=tuple(map(float, trial.candidate.theta)),
         optimizers=optimizer_gaps(trial),
         native=natives(trial),
         lines=lines(trial),

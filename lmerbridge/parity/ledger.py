@@ -106,7 +106,7 @@ def select(entries: Sequence[Known], chosen: Collection[str], engines: Collectio
     Those about a case of the suite, or an installed engine, that the run leaves out on purpose are left out too. An
     entry about anything else stays, so that a misspelt name is found.
     """
-    left_out = {case.name for case in cases.suite()} - {*chosen}
+    left_out = {case.name for case in cases.every_case()} - {*chosen}
     return tuple(e for e in entries if e.case not in left_out and (e.engine in engines or not _is_installed(e.engine)))
 
 

@@ -34,9 +34,10 @@ def _others(trial: Trial) -> Iterator[Native]:
     reference, candidate = trial.reference, trial.candidate
     if not candidate.native:
         return
-    errors = trial.once("variances", lambda: variance_errors(trial.objective, reference))
-    ours = reference.quantities() | errors
-    theirs = candidate.quantities() | variance_errors(trial.objective, candidate)
+    ours, theirs = reference.quantities(), candidate.quantities()
+    if reference.kind.criterion:  # of a linear model alone
+        ours |= trial.once("variances", lambda: variance_errors(trial.linear, reference))
+        theirs |= variance_errors(trial.linear, candidate)
     for name, value in candidate.native.items():
         yield Native(name, ours.get(name, math.nan), value, theirs.get(name, math.nan))
 

@@ -6,21 +6,25 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge.errors import EngineFailed, InvalidArgument
+from lmerbridge.inputs import Spec
 from lmerbridge.models import KeptFit
 from lmerbridge.parity import align, sparse
 from lmerbridge.parity import criterion as criteria
+from lmerbridge.parity.joint import Joint
 from lmerbridge.parity.quantities import Comparer, QuantityRow
+from lmerbridge.parity.surface import Attribution, Surface
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import AT_LIMIT, Code
 from lmerbridge.results import Array, Design, Fit, covariance
 
 T = TypeVar("T")
+SURFACES: dict[str, type[Surface]] = {"Objective": sparse.Objective, "Joint": Joint}  # of a kind, by its name there
 LOST = 1e-4  # no more than this is forgiven to the rounding of a covariance near its boundary
 BETWEEN = 1e-2  # nor to the rounding of the objective itself: lme4's code and ours differ where x is in units of 1e+-6
 NEAR = 2.0  # times a limit: nlme's gap on carrots/ML is 7.2e-7 or 1.24e-6 by the processor, the limit 1e-6
@@ -59,6 +63,8 @@ class Trial:
     profile : ToleranceProfile
     shared : dict, optional
         Where what is the reference's alone is kept: given to every candidate's trial, it is computed once for all.
+    spec : Spec, optional
+        What was fitted, where the reference's fit does not have it: a generalized model's nodes are told there.
 
     Raises
     ------
@@ -75,11 +81,13 @@ class Trial:
         names: tuple[str, str],
         profile: ToleranceProfile,
         shared: dict[str, Any] | None = None,
+        spec: Spec | None = None,
     ) -> None:
         if names[0] == names[1]:
             raise InvalidArgument(f"both engines are named {names[0]!r}; two different names are expected.")
-        self.reference, self.names, self.profile = reference, names, profile
+        self.reference, self.names, self.profile = reference, names, profile.of(reference.kind.objective)
         self._shared = {} if shared is None else shared
+        self.spec: Spec | None = spec or getattr(reference, "spec", None)
         self.design = self.once("design", lambda: _usable(reference, names[0]))
         self.as_given = candidate
         self.other: Design | None = candidate.design()
@@ -141,18 +149,27 @@ class Trial:
         fit = self.candidate
         if fit.theta.shape != self.reference.theta.shape or not np.all(np.isfinite(fit.theta)):
             return Code.NO_THETA
+        if not np.all(np.isfinite(self.thetas)):
+            return Code.NO_ESTIMATE
         return None if np.isfinite(fit.criterion) else Code.NO_CRITERION
 
     @property
     def thetas(self) -> Array:
-        """Both engines' theta in the reference's order, shape (2, ntheta)."""
-        return np.array([self.reference.theta, self.candidate.theta])
+        """Both answers as points of the objective: theta in the reference's order, and what is not profiled out."""
+        return np.array([self.objective.point(self.reference), self.objective.point(self.candidate)])
 
     @cached_property
-    def objective(self) -> sparse.Objective:
-        """The sparse objective on the reference's design, which needs no R."""
-        objective: type[sparse.Objective] = getattr(sparse, self.reference.kind.objective)
-        return self.once("objective", lambda: objective(self.design, self.reference.reml))
+    def objective(self) -> Surface:
+        """The objective on the reference's design, which needs no R."""
+        return self.once("objective", self._surface)
+
+    def _surface(self) -> Surface:
+        return SURFACES[self.reference.kind.objective].of(self.reference, self.design, getattr(self.spec, "n_agq", 1))
+
+    @property
+    def linear(self) -> sparse.Objective:
+        """The objective of a linear model, as what it is."""
+        return cast(sparse.Objective, self.objective)
 
     @cached_property
     def criterion(self) -> criteria.Criterion:
@@ -161,20 +178,20 @@ class Trial:
 
     def _common(self) -> criteria.Criterion:
         fit = self.reference
-        if not isinstance(fit, KeptFit):
+        if not (isinstance(fit, KeptFit) and fit.kind.criterion):
             return criteria.SparseCriterion(self.objective)
-        in_r: Callable[[KeptFit], criteria.Criterion] = getattr(criteria, fit.kind.criterion)
-        return in_r(fit)
+        in_r: Callable[[KeptFit, Surface], criteria.Criterion] = getattr(criteria, fit.kind.criterion)
+        return in_r(fit, self.objective)
 
     @cached_property
     def reference_value(self) -> float:
-        """The objective at the reference's theta, everything else profiled out."""
-        return float(self.criterion.values(self.reference.theta[None, :])[0])
+        """The objective at the reference's point, everything else profiled out."""
+        return float(self.criterion.values(self.objective.point(self.reference)[None, :])[0])
 
     @cached_property
     def profile_values(self) -> Array:
-        """The objective at both engines' theta, everything else profiled out."""
-        return np.array([self.reference_value, *self.criterion.values(self.candidate.theta[None, :])])
+        """The objective at both engines' points, everything else profiled out."""
+        return np.array([self.reference_value, *self.criterion.values(self.thetas[1:])])
 
     @cached_property
     def answers(self) -> Array:
@@ -197,12 +214,12 @@ class Trial:
 
     @cached_property
     def rounding(self) -> float:
-        """How far two right values of the objective may lie apart at the candidate's theta."""
+        """How far two right values of the objective may lie apart at the candidate's point."""
         return self.rounding_at(self.thetas[1], float(self.profile_values[1]))
 
     def rounding_at(self, theta: Array, value: float) -> float:
-        """How far two right values of the objective may lie apart at a theta, where it has a value."""
-        lost = min(self.lost(theta) * abs(value), LOST)
+        """How far two right values of the objective may lie apart at a point, where it has a value."""
+        lost = min(self.lost(theta) * abs(value), LOST) if self.reference.kind.criterion else 0.0
         between = min(BETWEEN, abs(value - self.objective(theta)))
         return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost, between)
 
@@ -216,9 +233,27 @@ class Trial:
     @cached_property
     def minimum(self) -> float:
         """The lowest value found by either engine, or by a polish from them or from the criterion's own starts."""
-        known = np.array([self.reference.theta, *self.criterion.starts()])  # the same for every candidate
-        ends = (self.criterion.minima(starts)[1] for starts in (known, self.candidate.theta[None, :]))
+        known = np.array([self.objective.point(self.reference), *self.criterion.starts()])  # the same for every one
+        ends = (self.criterion.minima(starts)[1] for starts in (known, self.thetas[1:]))
         return float(min(*self.profile_values, *np.concatenate([*ends])))
+
+    @cached_property
+    def reading(self) -> Attribution:
+        """The objective that the candidate's own criterion is of."""
+        return self.objective.read(self.candidate, self.rounding)
+
+    def surface_of(self, side: Side) -> Surface:
+        """The objective under which a side's numbers are held."""
+        return self.objective if side.name == self.names[0] else self.reading.surface
+
+    @cached_property
+    def own_values(self) -> Array:
+        """The candidate's own objective at its answer, and the lowest value of it that is known."""
+        if self.reading.surface is self.objective:
+            return np.array([self.answers[1], self.minimum])
+        own, points = criteria.SparseCriterion(self.reading.surface), self.thetas[::-1]
+        values = own.values(points)
+        return np.array([values[0], min(*values, *own.minima(points)[1])])
 
     @cached_property
     def noise(self) -> float:
@@ -231,8 +266,9 @@ class Trial:
 
     @cached_property
     def gap(self) -> dict[str, float]:
-        """For each engine, deviance units above the minimum."""
-        return {name: float(value) - self.minimum for name, value in zip(self.names, self.answers, strict=True)}
+        """For each engine, deviance units above the minimum of the objective that is its own."""
+        above = float(self.answers[0]) - self.minimum, float(np.subtract(*self.own_values))
+        return dict(zip(self.names, above, strict=True))
 
     @property
     def worse(self) -> str | None:
@@ -270,8 +306,8 @@ class Trial:
 
     @cached_property
     def solution(self) -> sparse.Solution:
-        """Everything the common code makes of the candidate's theta."""
-        return self.objective.at(self.thetas[1])
+        """Everything the common code makes of the candidate's theta, of a linear model."""
+        return self.linear.at(self.thetas[1])
 
     @cached_property
     def rows(self) -> tuple[QuantityRow, ...]:
@@ -302,6 +338,7 @@ def _usable(reference: Fit, name: str) -> Design:
         raise EngineFailed(f"{name} gives no design matrices, so it cannot be the reference.")
     if not np.all(design.weights > 0):
         raise EngineFailed("a weight is zero, and the likelihood of such a row is not defined; leave the row out.")
-    if not reference.sigma > PERFECT * float(np.abs(design.y).max()):
+    residual = reference.sigma if reference.kind.criterion else math.inf  # of a linear model alone it is one
+    if not residual > PERFECT * float(np.abs(design.y).max()):
         raise EngineFailed("the model fits without residual, and its likelihood has no maximum to compare.")
     return design

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from lmerbridge.parity.definitions import Definition, lookup
+from lmerbridge.parity import generalized
+from lmerbridge.parity.definitions import Definition, lookup, of_criteria
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.information import Information, information
 from lmerbridge.parity.pair import Side, Trial
-from lmerbridge.parity.sparse import rms
-from lmerbridge.parity.tolerances import ZERO_SD
+from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
 from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
-from lmerbridge.results import Array, Fit, covariance
+from lmerbridge.results import Array
+
+TIGHT = 1e-4  # deviance units that lme4's inner iterations may leave of the reference's criterion, and no other cause
 
 
 def sound_reference(trial: Trial) -> Ruling:
@@ -23,12 +25,20 @@ def sound_reference(trial: Trial) -> Ruling:
     side = trial.sides[0]
     name = {"reference": side.name}
     off = abs(side.fit.criterion - trial.reference_value)
-    if not off <= trial.rounding_at(side.fit.theta, trial.reference_value):
-        return Ruling(Evidence(Code.REFERENCE_CRITERION, name | {"difference": off}), Verdict.REFERENCE_FAULTY)
-    over = {what: size for what, size in _beyond(trial, side).items() if not _definition(trial, side, what)}
-    if over:
+    rounding = trial.rounding_at(trial.objective.point(side.fit), trial.reference_value)
+    cause = "" if off <= rounding else trial.objective.read(side.fit, rounding).cause
+    tight = cause.startswith("pirls_tolerance") and off <= TIGHT
+    if not (off <= rounding or tight):
+        figures = name | {"difference": off} | ({"constant": cause} if cause else {})
+        return Ruling(Evidence(Code.REFERENCE_CRITERION, figures), Verdict.REFERENCE_FAULTY)
+    define = DEFINITIONS[trial.reference.kind.objective]
+    found = {what: (size, define(trial, side, what)) for what, size in _beyond(trial, side).items()}
+    if over := {what: size for what, (size, entry) in found.items() if not entry}:
         return Ruling(Evidence(Code.REFERENCE_REPORT, name | {"differences": over}), Verdict.REFERENCE_FAULTY)
-    return Ruling(Evidence(Code.SOUND_REFERENCE, name))
+    generalized_model = not trial.reference.kind.criterion
+    accounted = tuple((what, entry.name) for what, (_, entry) in found.items() if entry and generalized_model)
+    accounted += of_criteria("pirls_tolerance") if tight else ()
+    return Ruling(Evidence(Code.SOUND_REFERENCE, name), None, accounted)
 
 
 def same_report(trial: Trial) -> Ruling:
@@ -37,12 +47,16 @@ def same_report(trial: Trial) -> Ruling:
     over = _beyond(trial, side)
     if not over:
         return Ruling(Evidence(Code.SAME_REPORT, {"candidate": side.name}))
-    found = {what: entry for what in over if (entry := _definition(trial, side, what))}
+    define = DEFINITIONS[trial.reference.kind.objective]
+    found = {what: entry for what in over if (entry := define(trial, side, what))}
     accounted = tuple((what, entry.name) for what, entry in found.items())
     figures = {"candidate": side.name, "differences": over, "definitions": tuple(name for _, name in accounted)}
+    if "df" in found:
+        accounted += tuple((kind, found["df"].name) for kind in found["df"].kinds)
     if len(found) < len(over):
         return Ruling(Evidence(Code.OTHER_REPORT, figures), Verdict.UNEXPLAINED, accounted)
-    if all(size <= trial.profile.quantities[what].limit for what, size in over.items()):
+    limits = {what: trial.profile.quantities.get(what) for what in over}
+    if all(limit and over[what] <= limit.limit for what, limit in limits.items()):
         return Ruling(Evidence(Code.DEFINED_WITHIN, figures), None, accounted)
     joint = [entry for entry in found.values() if entry.borne_out_by == "joint_information"]
     if not all(_information(trial, side, entry).definite for entry in joint):
@@ -53,7 +67,7 @@ def same_report(trial: Trial) -> Ruling:
 def _beyond(trial: Trial, side: Side) -> dict[str, float]:
     """What of a report differs from the common code by more than its limit, in the unit of the limit."""
     lost = dict.fromkeys(("fitted", "ranef"), trial.lost(side.fit.theta))
-    sizes, limits = _differences(trial, side), trial.profile.pinned
+    sizes, limits = DIFFERENCES[trial.reference.kind.objective](trial, side), trial.profile.pinned
     return {
         what: size
         for what, size in sizes.items()
@@ -63,66 +77,25 @@ def _beyond(trial: Trial, side: Side) -> dict[str, float]:
 
 def _differences(trial: Trial, side: Side) -> dict[str, float]:
     """Size up each reported quantity against the common code at the same theta, in the unit of its limit."""
-    fit, held = side.fit, trial.objective.at(side.fit.theta)
+    fit, held = side.fit, trial.linear.at(side.fit.theta)
     se = np.sqrt(np.diag(held.covariance))
-    own_modes, own_fitted = trial.objective.effects(fit.theta, fit.beta)  # its own beta, so that beta counts once
-    modes = [_largest(its.modes - mine) for its, mine in zip(fit.modes, own_modes, strict=True)]
+    own_modes, own_fitted = trial.linear.effects(fit.theta, fit.beta)  # its own beta, so that beta counts once
+    modes = [largest(its.modes - mine) for its, mine in zip(fit.modes, own_modes, strict=True)]
     fitted, residuals = fit.fitted_values[side.order], fit.residual_values[side.order]
     npar = len(fit.beta) + len(fit.theta) + 1
     counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))
     return {
-        "beta": _largest((fit.beta - held.beta) / se),
+        "beta": largest((fit.beta - held.beta) / se),
         "sigma": abs(fit.sigma / held.sigma - 1),
         "se": se_difference(fit.covariance, held.covariance),
         "vcov": correlation_difference(fit.covariance, held.covariance),
-        "varcorr": float(np.max([*_block_differences(trial, fit)])),  # NaN where one is NaN
-        "fitted": _largest(fitted - own_fitted) / held.sigma,
-        "residuals": _largest(fitted + residuals - trial.design.y) / held.sigma,
+        "varcorr": float(np.max([*block_differences(trial.design, fit)])),  # NaN where one is NaN
+        "fitted": largest(fitted - own_fitted) / held.sigma,
+        "residuals": largest(fitted + residuals - trial.design.y) / held.sigma,
         "ranef": float(np.max(modes)) / held.sigma,
         "logLik": abs(2 * float(fit.loglik) + fit.criterion),
         "df": 0.0 if counted else math.inf,
     }
-
-
-def _largest(differences: Array) -> float:
-    """The largest magnitude, NaN where one is NaN."""
-    return float(np.max(np.abs(differences), initial=0.0))
-
-
-def _block_differences(trial: Trial, fit: Fit) -> Iterator[float]:
-    """Reported covariances, SDs and correlations against ``sigma^2 T T'``, in SDs no smaller than a zero's."""
-    factors = covariance.split(fit.theta, trial.design.widths)
-    yield abs(fit.varcorr.residual_sd / fit.sigma - 1)
-    for term, t, block in zip(trial.design.random, factors, fit.varcorr, strict=True):
-        right = fit.sigma**2 * t @ t.T
-        floor = ZERO_SD * fit.sigma / rms(term)
-        sd = np.maximum(np.sqrt(np.diag(right)), floor)
-        yield float(np.max(np.abs(block.covariance - right) / np.outer(sd, sd)))
-        yield float(np.max(np.abs(block.stddev - np.sqrt(np.diag(right))) / sd))
-        real = np.outer(sd > floor, sd > floor)
-        yield float(np.max(np.abs(block.correlation - right / np.outer(sd, sd)), where=real, initial=0.0))
-
-
-def se_difference(mine: Array, its: Array) -> float:
-    """Largest relative difference of the standard errors of two covariance matrices.
-
-    Two that are both NaN do not differ, and one that alone is NaN differs beyond any limit.
-    """
-    with np.errstate(invalid="ignore"):  # a negative variance has no root
-        ours, theirs = np.sqrt(np.diag(mine)), np.sqrt(np.diag(its))
-    missing = np.isnan(ours) & np.isnan(theirs)
-    return float(np.max(np.where(missing, 0.0, np.abs(ours / theirs - 1))))
-
-
-def correlation_difference(mine: Array, its: Array) -> float:
-    """Largest difference of the correlations of estimates in two covariance matrices, each asymmetry among them."""
-    (ours, theirs), off = (matrix / _products(matrix) for matrix in (mine, its)), ~np.eye(len(mine), dtype=bool)
-    return _largest((ours - theirs)[off])
-
-
-def _products(matrix: Array) -> Array:
-    size = np.sqrt(np.abs(np.diag(matrix)))  # a negative variance counts by its size
-    return np.outer(size, size)
 
 
 def _definition(trial: Trial, side: Side, what: str) -> Definition | None:
@@ -135,19 +108,30 @@ def _definition(trial: Trial, side: Side, what: str) -> Definition | None:
     joint = _information(trial, side, entry).fixed
     if np.all(np.isfinite(joint)):
         same = se_difference(side.fit.covariance, joint), correlation_difference(side.fit.covariance, joint)
-        return entry if max(same) <= limit else None
+        return entry if all(size <= limit for size in same) else None  # none is NaN
     given = side.fit.covariance_given_theta  # where there is no joint information to compute
-    held = trial.objective.at(side.fit.theta).covariance
+    held = trial.linear.at(side.fit.theta).covariance
     return entry if given is not None and se_difference(given, held) <= limit else None
 
 
 def _by_residual_df(trial: Trial, side: Side) -> Array:
     """lme4's covariance of beta with the mean square of the residuals over their own df as residual variance."""
-    held, design = trial.objective.at(side.fit.theta), trial.design
+    held, design = trial.linear.at(side.fit.theta), trial.design
     squares = float(design.weights @ (design.y - held.fitted) ** 2)
-    return held.covariance * squares / trial.objective.residual_df(side.fit.theta) / held.sigma**2
+    return held.covariance * squares / trial.linear.residual_df(side.fit.theta) / held.sigma**2
 
 
 def _information(trial: Trial, side: Side, entry: Definition) -> Information:
-    found = information(trial.objective, side.fit.theta, side.fit.beta)
+    found = information(trial.linear, side.fit.theta, side.fit.beta)
     return found.by(entry.parameters_of(side.name) or "relative covariances")
+
+
+# by the objective of a kind of model
+DIFFERENCES: dict[str, Callable[[Trial, Side], dict[str, float]]] = {
+    "Objective": _differences,
+    "Joint": generalized.differences,
+}
+DEFINITIONS: dict[str, Callable[[Trial, Side, str], Definition | None]] = {
+    "Objective": _definition,
+    "Joint": generalized.definition,
+}

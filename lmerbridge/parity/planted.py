@@ -7,11 +7,12 @@ answer is. It is caught where the verdict is the one it deserves, with its own w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from lmerbridge.parity import misfits, misreports
-from lmerbridge.parity.cases import Case, suite
+from lmerbridge.parity import misfits_glmm as own
+from lmerbridge.parity.cases import Case, generalized, suite
 from lmerbridge.parity.ground import ENGINE, Ground
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
@@ -20,6 +21,12 @@ from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
 
 MODELS = 5
+SMALL = (  # generalized models that are fitted in no time, various ones first
+    *("cbpp", "bacteria", "epil", "insurance", "grouseticks_brood", "epil_uncorrelated", "cbpp_rows", "ome"),
+    *("insectsprays", "mmmec", "respiratory", "infert", "salamanders", "schizophrenia", "owls", "epil_rows"),
+    *("binary_slopes_1", "binary_slopes_2", "binary_slopes_3", "mathachieve_high", "owls_nb", "ome_slopes"),
+    *("mmmec_slopes", "epil_nb", "contraception_slopes"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,17 @@ class Fault:
     words : str
         What the reason must say, or beside a verdict that it agrees any sentence: a remark.
     on : callable
-        Ground -> the variant of it in which the fault is planted.
+        Ground -> the variant of it in which the fault is planted, or None.
+    among : {"linear", "generalized"}
+        The models that it is planted in.
     """
 
     name: str
     plant: Callable[[Ground], Fit | None]
     verdict: Verdict
     words: str
-    on: Callable[[Ground], Ground] = lambda ground: ground
+    on: Callable[[Ground], Ground | None] = lambda ground: ground
+    among: str = "linear"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +86,13 @@ def plantings(profile: ToleranceProfile, models: int = MODELS) -> Iterator[Plant
     ------
     Planting
     """
-    grounds = [Ground(case) for case in _one_a_model(suite())]
+    small = {case.name: case for case in generalized()}
+    grounds = {
+        "linear": [Ground(case) for case in _one_a_model(suite())],
+        "generalized": [Ground(small[f"{name}/Laplace"]) for name in SMALL],
+    }
     for fault in FAULTS:
-        found = (p for ground in grounds if (p := plant(fault, ground, profile)))
+        found = (p for ground in grounds[fault.among] if (p := plant(fault, ground, profile)))
         yield from (p for p, _ in zip(found, range(models), strict=False))
 
 
@@ -94,17 +108,18 @@ def plant(fault: Fault, ground: Ground, profile: ToleranceProfile) -> Planting |
 
     The result is None where the model has no place for the fault.
     """
-    ground = fault.on(ground)
-    fit = fault.plant(ground)
-    if fit is None:
+    variant = fault.on(ground)
+    fit = None if variant is None else fault.plant(variant)
+    if variant is None or fit is None:
         return None
-    return Planting(fault, ground.case, judge(Trial(ground.fit, fit, ("lme4", ENGINE), profile)))
+    names = ground.case.reference, ENGINE
+    return Planting(fault, ground.case, judge(Trial(variant.fit, fit, names, profile, variant.shared)))
 
 
 WEIGHTED, REML = attrgetter("weighted"), attrgetter("by_reml")
-FAULTS = (
+LINEAR = (
     Fault("REML for ML, or ML for REML", misfits.other_criterion, Verdict.OTHER_OBJECTIVE, "difference is that of"),
-    Fault("one row dropped", misfits.row_dropped, Verdict.SPEC_MISMATCH, "1 rows only lme4 used"),
+    Fault("one row dropped", misfits.row_dropped, Verdict.SPEC_MISMATCH, "1 rows only lme4"),
     Fault("every row twice", misfits.rows_doubled, Verdict.SPEC_MISMATCH, "only planted did"),
     Fault("a reference level moved", misfits.level_moved, Verdict.UNEXPLAINED, "fixed effects"),
     Fault("other contrasts", misfits.sum_contrasts, Verdict.OTHER_OBJECTIVE, "2 log |T|", REML),
@@ -157,3 +172,49 @@ FAULTS = (
     Fault("numbers rounded to three digits", misreports.rounded, Verdict.UNEXPLAINED, "fixed effects"),
     Fault("a NaN", misreports.not_a_number, Verdict.UNEXPLAINED, "fixed effects"),
 )
+
+
+def _of_generalized(fault: Fault) -> Fault:
+    return replace(fault, name=f"{fault.name}, generalized", among="generalized")
+
+
+MOVED, COUNTED, PROBIT = attrgetter("moved"), attrgetter("counted"), attrgetter("by_probit")
+ALIKE = (  # what is the same fault of an engine of either kind
+    *("one row dropped", "every row twice", "group labels permuted"),
+    *("theta times 1.1", "a parameter not counted", "n - p rows for n"),
+    *("standard errors times 1.01", "covariances of estimates turned", "a NaN in vcov", "an SD reported as a variance"),
+    *("a correlation's sign flipped", "an SD of slopes per ten units", "random effects swapped"),
+    *("random effects shrunk", "a NaN in random effects", "random effects of no group", "noise in fitted values"),
+    *("single precision", "residuals of the other sign", "a NaN in residuals", "fixed effects renamed"),
+    *("a fixed effect's name twice", "row labels reversed", "rows said to be left out", "convergence denied"),
+    *("a boundary denied, or invented", "another AIC in print", "other errors in print"),
+)
+GENERALIZED = (
+    *map(_of_generalized, (fault for fault in LINEAR if fault.name in ALIKE)),
+    *(
+        replace(fault, among="generalized")
+        for fault in (
+            Fault("a wrong link", own.other_link, Verdict.OTHER_OBJECTIVE, "the link is"),
+            Fault("cbind swapped", own.successes_swapped, Verdict.OTHER_OBJECTIVE, "failures are swapped"),
+            Fault("weights forgotten", misfits.weights_ignored, Verdict.OTHER_OBJECTIVE, "are ignored", COUNTED),
+            Fault("weights twice", misfits.weights_squared, Verdict.OTHER_OBJECTIVE, "are squared", COUNTED),
+            Fault("an offset dropped", misfits.offset_ignored, Verdict.OTHER_OBJECTIVE, "offset is ignored", MOVED),
+            Fault("a level moved", misfits.level_moved, Verdict.OTHER_OBJECTIVE, "reports a criterion of"),
+            Fault("sum contrasts", misfits.sum_contrasts, Verdict.OTHER_OBJECTIVE, "reports a criterion of"),
+            Fault("observed for expected", own.other_weights, Verdict.OTHER_OBJECTIVE, "with observed", PROBIT),
+            Fault("n_agq 0 sold as 1", own.no_nodes, Verdict.OTHER_OBJECTIVE, "those of n_agq = 0"),
+            Fault("a saturated term", own.saturated_left_out, Verdict.OTHER_OBJECTIVE, "of the saturated model"),
+            Fault("constants of counts", own.coefficients_left_out, Verdict.OTHER_OBJECTIVE, "twice the sum of"),
+            Fault("errors by another Hessian", own.errors_given_theta, Verdict.OTHER_DEFINITION, "given the var"),
+            Fault("linear predictors as means", own.means_on_link, Verdict.UNEXPLAINED, "fitted values"),
+            Fault("means without groups", own.means_marginal, Verdict.UNEXPLAINED, "fitted values"),
+            Fault("residuals y - mean", own.residuals_of_response, Verdict.UNEXPLAINED, "residuals"),
+            Fault("a saddle, generalized", own.effect_left_out, Verdict.OTHER_OPTIMUM, "planted stopped"),
+            Fault("correlations at zero", own.correlations_left_out, Verdict.OTHER_OPTIMUM, "planted stopped"),
+            Fault("theta 1 % past the optimum", own.early_stop, Verdict.LOOSE_STOP, "planted stopped"),
+            Fault("three digits", misreports.rounded, Verdict.OTHER_OBJECTIVE, "reports a criterion of"),
+            Fault("an estimate that is NaN", misreports.not_a_number, Verdict.ENGINE_FAILED, "that is not a number"),
+        )
+    ),
+)
+FAULTS = (*LINEAR, *GENERALIZED)

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from lmerbridge.engines import find, fit_with
 from lmerbridge.models import LmerFit, fit_spec
 from lmerbridge.parity import accuracy, reference
 from lmerbridge.parity.quantities import kind_of
+from lmerbridge.results import Fit
 
 TIGHT = {"optimizer": "bobyqa", "optCtrl": {"rhoend": 1e-9, "maxfun": 100_000}}  # theta to the noise of the criterion
 
@@ -74,22 +76,31 @@ def exclusion(quantity: str) -> str:
 def _printed_numbers(model: reference.KnownModel) -> Iterator[Printed]:
     numbers = [number for number in model.numbers if not exclusion(number.quantity)]
     if numbers:
-        spec = model.spec()
-        told = [_quantities(fit_spec(LmerFit, s), numbers) for s in (spec, replace(spec, control=TIGHT))]
+        told = [_quantities(fit, numbers) for fit in _fits(model)]
         for number in numbers:
-            yield _row(model.case, number, [quantities.get(number.quantity, math.nan) for quantities in told])
+            yield _row(model, number, [quantities.get(number.quantity, math.nan) for quantities in told])
 
 
-def _row(case: str, number: reference.KnownNumber, found: list[float]) -> Printed:
+def _fits(model: reference.KnownModel) -> Iterator[Fit]:
+    """Fit by default and at the optimum, that of a converged PIRLS where the model is generalized."""
+    spec = model.spec()
+    if model.family:
+        yield from (fit_with(find(name), spec) for name in ("lme4", "lme4[tight]"))
+    else:
+        yield from (fit_spec(LmerFit, each) for each in (spec, replace(spec, control=TIGHT)))
+
+
+def _row(model: reference.KnownModel, number: reference.KnownNumber, found: list[float]) -> Printed:
     best = min(found, key=lambda value: abs(value - number.value))
     digits = accuracy.lre(best, number.value)
-    reproduced = any(_reproduces(value, number) for value in found)
-    row = Printed(case, number.source, number.quantity, number.value, best, reproduced, digits)
+    table = "most_generalized" if model.family else "most"
+    reproduced = any(_reproduces(value, number, table) for value in found)
+    row = Printed(model.case, number.source, number.quantity, number.value, best, reproduced, digits)
     return row if reproduced else replace(row, reason=_reason(row))
 
 
-def _reproduces(found: float, number: reference.KnownNumber) -> bool:
-    most = _table()["most"]
+def _reproduces(found: float, number: reference.KnownNumber, table: str = "most") -> bool:
+    most = _table()[table]
     known = most.get(kind_of(number.quantity), most["other"])
     rounded = float(f"{found:.{min(number.digits, accuracy.DOUBLE)}g}") == float(f"{number.value:.{accuracy.DOUBLE}g}")
     return rounded or (number.digits > known and accuracy.lre(found, number.value) >= known)
@@ -103,7 +114,7 @@ def _reason(row: Printed) -> str:
     return ""
 
 
-def _quantities(fit: LmerFit, numbers: Iterable[reference.KnownNumber]) -> dict[str, float]:
+def _quantities(fit: Fit, numbers: Iterable[reference.KnownNumber]) -> dict[str, float]:
     """Everything of a fit that was printed by somebody, under its name there."""
     error = fit.std_errors
     pairs = [(i, j, f"[{a},{b}]") for i, a in enumerate(fit.terms) for j, b in enumerate(fit.terms)]
@@ -117,7 +128,7 @@ def _quantities(fit: LmerFit, numbers: Iterable[reference.KnownNumber]) -> dict[
         **{f"cor_fixef{name}": float(fit.covariance[i, j] / error[i] / error[j]) for i, j, name in pairs},
         **{f"t[{term}]": float(t) for term, t in zip(fit.terms, fit.beta / error, strict=True)},
         **dict(_modes(fit)),
-        **{name: _deviance_at(fit, name) for name in points},
+        **{name: _deviance_at(fit, name) for name in points if isinstance(fit, LmerFit)},
     }
 
 
@@ -125,7 +136,7 @@ def _by_position(name: str, values: Iterable[float]) -> dict[str, float]:
     return {f"{name}[{i}]": float(value) for i, value in enumerate(values, start=1)}
 
 
-def _modes(fit: LmerFit) -> Iterator[tuple[str, float]]:
+def _modes(fit: Fit) -> Iterator[tuple[str, float]]:
     """Yield the conditional modes by group, level and term.
 
     The first level has the name ``first`` too, and each level has a mode without a term: that of the first term.

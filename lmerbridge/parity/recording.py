@@ -13,21 +13,22 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines import find, fit_with
-from lmerbridge.engines.recorded import FORMAT, data_hash, digest, json_column
+from lmerbridge.engines.recorded import FORMAT, data_hash, digest, json_column, method_of
 from lmerbridge.errors import Condition, InvalidArgument
 from lmerbridge.files import write_files
-from lmerbridge.models import LmerFit, call_on, model_of
+from lmerbridge.models import KeptFit, call_on, model_of
 from lmerbridge.parity.cases import Case
 
 
-def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
+def record_cases(cases: Iterable[Case], engine: str | None = None) -> dict[str, Any]:
     """Fit cases with lme4 and gather its answers.
 
     Parameters
     ----------
     cases : iterable of Case
-    engine : str
-        ``lme4``, or ``lme4[bobyqa]`` and its like.
+    engine : str, optional
+        ``lme4``, or ``lme4[bobyqa]`` and its like. The default is each case's reference: ``lme4`` of a linear model,
+        ``lme4[tight]`` of a generalized one.
 
     Returns
     -------
@@ -41,24 +42,27 @@ def record_cases(cases: Iterable[Case], engine: str = "lme4") -> dict[str, Any]:
     InvalidArgument
         The engine is not lme4.
     """
-    fitter = find(engine)
+    usual = engine or "lme4"
     data: dict[str, Any] = {}
     models: dict[tuple[str, str], Any] = {}
     versions: dict[str, str] = {}
     for case in cases:
-        spec = case.spec()
-        fit = fit_with(fitter, spec)
-        if not isinstance(fit, LmerFit):
-            raise InvalidArgument(f"{engine} cannot be recorded; lme4 or lme4[bobyqa] and its like are expected.")
+        name, spec = engine or case.reference, case.spec()
+        fit = fit_with(find(name), spec)
+        if not isinstance(fit, KeptFit):
+            raise InvalidArgument(f"{name} cannot be recorded; lme4 or lme4[bobyqa] and its like are expected.")
         formula = spec.parsed
         key = formula.text, data_hash(spec, formula)
         model = models.setdefault(key, {"formula": key[0], "data_hash": key[1], "cases": [], "fits": {}})
         model["cases"].append(case.name)
         model["design"] = _plain(call_on(fit, "design"))
-        model["fits"]["REML" if case.reml else "ML"] = _fit(fit)
+        told = dict(fit.provenance.versions)
+        tight = {"tolPwrss": told.pop("tolPwrss")} if "tolPwrss" in told else {}
+        own = {} if name == usual else {"engine": name}
+        model["fits"][method_of(spec)] = _fit(fit) | own | tight
         data[f"{case.package}/{case.dataset}"] = _frame(load_dataset(case.dataset, case.package))
-        versions = dict(fit.provenance.versions)
-    found = {"format": FORMAT, "engine": engine, "versions": versions, "data": data, "models": [*models.values()]}
+        versions = told
+    found = {"format": FORMAT, "engine": usual, "versions": versions, "data": data, "models": [*models.values()]}
     return found | {"digest": digest(found)}
 
 
@@ -74,7 +78,7 @@ def write_recording(recording: Mapping[str, Any], path: Path) -> None:
     write_files({path: text + "\n"})
 
 
-def _fit(fit: LmerFit) -> dict[str, Any]:
+def _fit(fit: KeptFit) -> dict[str, Any]:
     described = model_of(fit).reply.values
     return {"conditions": [*map(_condition, fit.conditions)], "described": _plain(described)}
 

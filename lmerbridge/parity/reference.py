@@ -15,7 +15,7 @@ import pandas as pd
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.engines.recorded import RECORDINGS, Recorded
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import GlmerSpec, Spec
 
 CENTRES = (4, 3, 5, 3, 5, 3, 5, 3, 5)  # tenths: the groups of NIST's simulated sets
 
@@ -43,7 +43,7 @@ class KnownNumber:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model of which numbers are known."""
+    """A model of which numbers are known: a generalized one where it has a family."""
 
     case: str
     dataset: str
@@ -52,10 +52,15 @@ class KnownModel:
     reml: bool
     numbers: tuple[KnownNumber, ...]
     weights: str = ""
+    family: str = ""
+    n_agq: int = 1
 
     def spec(self) -> Spec:
         """Return what is to be fitted."""
-        return Spec(formula=self.formula, data=self.data(), reml=self.reml, weights=self.weights or None)
+        formula, data, weights = self.formula, self.data(), self.weights or None
+        if self.family:
+            return GlmerSpec(formula=formula, data=data, weights=weights, family=self.family, n_agq=self.n_agq)
+        return Spec(formula=formula, data=data, reml=self.reml, weights=weights)
 
     def data(self) -> pd.DataFrame:
         """Load the data set: of a package, or of our own table where no package has it as a frame."""

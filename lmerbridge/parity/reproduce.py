@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,12 +15,14 @@ from lmerbridge.bridge import ClassVector, Factor, Logical, Value, contrasts, en
 from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
-from lmerbridge.inputs import Spec
-from lmerbridge.parity.cases import Case
-from lmerbridge.results import LMM, Fit
+from lmerbridge.inputs import GlmerSpec, Spec
+from lmerbridge.parity.cases import REFERENCES, Case
+from lmerbridge.parity.quantities import QuantityRow
+from lmerbridge.results import LMM, Family, Fit, read_family
 
 MISSING = "<NA>"
 DATA = "finding.csv"
+SHAPELESS = "negative.binomial"  # its shape is estimated
 Given = Sequence[tuple[str, str]]
 
 
@@ -49,13 +53,31 @@ class Exhibit(Protocol):
         """The candidate's theta in the reference's order."""
 
     @property
+    def rows(self) -> tuple[QuantityRow, ...]:
+        """The numbers of both, by their names in R."""
+
+    @property
     def reference_fit(self) -> Fit | None:
         """The reference's fit, where it gave one."""
 
 
+@dataclass(frozen=True)
+class FitCall:
+    """What a script fits: a formula, columns of the data by the names of arguments, and how factors are coded.
+
+    A linear model has no family. That of a negative binomial model whose shape is estimated is ``negative.binomial``.
+    """
+
+    formula: str
+    given: Given
+    coding: Mapping[str, Value]
+    family: str | Family = ""
+    n_agq: int = 1
+
+
 def r_code(case: Case, comparison: Exhibit) -> str:
     """R alone: lme4's fit, and lme4's own objective at the candidate's theta."""
-    return _r_script(_r_data(case, comparison), comparison, case.formula, _arguments(case), dict(case.contrasts))
+    return _r_script(_r_data(case, comparison), comparison, _call(case))
 
 
 def python_code(case: Case, comparison: Exhibit) -> str:
@@ -68,7 +90,12 @@ def python_code(case: Case, comparison: Exhibit) -> str:
         data = ["from lmerbridge import compare, load_dataset", f"data = {place}"]
     if case.rows:
         data.append(f"data = data.query({case.rows!r})")
-    return _python_script(data, comparison, case.formula, _arguments(case), dict(case.contrasts))
+    return _python_script(data, comparison, _call(case))
+
+
+def _call(case: Case) -> FitCall:
+    given = [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
+    return FitCall(case.formula, given, dict(case.contrasts), case.family, case.n_agq)
 
 
 def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
@@ -80,7 +107,7 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     spec : Spec
         What was fitted.
     language : {"r", "python"}
-        R needs lme4 only: it shows lme4's fit, and lme4's objective at the candidate's theta.
+        R needs lme4 only: it shows lme4's fit, and lme4's objective at the candidate's estimates.
     folder : path
         Where ``finding.R`` or ``finding.py``, and ``finding.csv``, go.
 
@@ -110,9 +137,17 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     write: Callable[..., str] = _r_script if language == "r" else _python_script
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
     coding = contrasts(spec.contrasts, formula, columns, np.arange(len(frame)))
-    text = write(data, comparison, formula.text, given, coding)
+    generalized = (_plain_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else ()
+    text = write(data, comparison, FitCall(formula.text, given, coding, *generalized))
     write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
+
+
+def _plain_family(family: str | Family) -> str | Family:
+    """A family as text where `read_family` understands it."""
+    if isinstance(family, Family) and family.theta is not None:
+        return f"{family.name}({family.theta!r})" if family.link == "log" else family
+    return str(family)
 
 
 def _plain(value: Value) -> object:
@@ -169,39 +204,63 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
             yield f"{column} = {convert}({column}, unit={unit!r})"
 
 
-def _r_script(
-    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, coding: Mapping[str, Value] | None = None
-) -> str:
-    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
-    criterion = f"{kind.criteria[comparison.reml]}(m)"
-    more = "".join(f", {argument} = {column}" for argument, column in given)
-    if coding:
-        more += f", contrasts = list({', '.join(f'`{name}` = {_r_contrasts(c)}' for name, c in coding.items())})"
-    lines = [
-        "library(lme4)",
-        *data,
-        f"m <- lmer({formula}, d, REML = {str(comparison.reml).upper()}{more})",
-        f"{criterion}  # {_criterion(comparison)}",
-    ]
-    if comparison.candidate_theta:
-        theta = ", ".join(repr(value) for value in comparison.candidate_theta)
+def _r_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
+    more = "".join(f", {argument} = {column}" for argument, column in call.given)
+    if call.coding:
+        coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
+        more += f", contrasts = list({coded})"
+    criterion, fit = _r_generalized(call, more) if call.family else _r_linear(comparison, call, more)
+    lines = ["library(lme4)", *data, fit, f"{criterion}  # {_criterion(comparison)}"]
+    if point := _point(comparison, call):
         lines += [
             "objective <- update(m, devFunOnly = TRUE)",
-            f"objective(c({theta})) - {criterion}  # what {comparison.candidate} lies above lme4",
+            f"objective(c({point})) - {criterion}  # what {comparison.candidate} lies above lme4",
         ]
     return "\n".join(lines) + "\n"
 
 
-def _python_script(
-    data: Sequence[str], comparison: Exhibit, formula: str, given: Given, coding: Mapping[str, Value] | None = None
-) -> str:
-    more = "".join(f", {argument}={column!r}" for argument, column in given)
-    if coding:
-        more += f", contrasts={{{', '.join(f'{name!r}: {_python_contrasts(c)}' for name, c in coding.items())}}}"
-    more += f", reference={comparison.reference!r}" if comparison.reference != "lme4" else ""
+def _r_linear(comparison: Exhibit, call: FitCall, more: str) -> tuple[str, str]:
+    """The criterion, and the fit."""
+    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
+    fit = f"m <- lmer({call.formula}, d, REML = {str(comparison.reml).upper()}{more})"
+    return f"{kind.criteria[comparison.reml]}(m)", fit
+
+
+def _r_generalized(call: FitCall, more: str) -> tuple[str, str]:
+    """The same, PIRLS so tight that the criterion is that of the estimates."""
+    nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
+    control = ", control = glmerControl(tolPwrss = 1e-13)"
+    if call.family == SHAPELESS:
+        return "c(-2 * logLik(m))", f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})"
+    name, link, theta = astuple(read_family(call.family))
+    family = f"{name}({_r_text(link)})" if theta is None else f"MASS::{name}({theta!r}, {_r_text(link)})"
+    return "c(-2 * logLik(m))", f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})"
+
+
+def _point(comparison: Exhibit, call: FitCall) -> str:
+    """The candidate's theta, and its fixed effects beside it where they are searched for too."""
+    theta = comparison.candidate_theta
+    if call.family == SHAPELESS:  # the objective has lme4's shape in it
+        return ""
+    if not call.family or not theta:
+        return ", ".join(map(repr, theta))
+    fixed = [row.candidate for row in comparison.rows if row.quantity.startswith("fixef[")]
+    return ", ".join(map(repr, (*theta, *fixed))) if fixed and all(map(math.isfinite, fixed)) else ""
+
+
+def _python_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
+    more = f", family={call.family!r}" if call.family else f", reml={comparison.reml}"
+    more += f", n_agq={call.n_agq}" if call.n_agq != 1 else ""
+    more += "".join(f", {argument}={column!r}" for argument, column in call.given)
+    if call.coding:
+        coded = ", ".join(f"{name!r}: {_python_contrasts(coding)}" for name, coding in call.coding.items())
+        more += f", contrasts={{{coded}}}"
+    usual = REFERENCES["generalized" if call.family else "linear"]
+    more += f", reference={comparison.reference!r}" if comparison.reference != usual else ""
     lines = [
         *data,
-        f"result = compare({formula!r}, data, candidate={comparison.candidate!r}, reml={comparison.reml}{more})",
+        *(["from lmerbridge import Family"] if isinstance(call.family, Family) else []),
+        f"result = compare({call.formula!r}, data, candidate={comparison.candidate!r}{more})",
         "print(result.explain())",
         "print(result.frame.to_string())",
     ]
@@ -221,10 +280,6 @@ def _python_contrasts(given: Any) -> str:  # noqa: ANN401  # the same
         return repr(given)
     rows = given["values"].reshape(-1, given["columns"], order="F").tolist()
     return f"pd.DataFrame({rows!r}{', columns=' + repr(given['names']) if given['names'] else ''})"
-
-
-def _arguments(case: Case) -> list[tuple[str, str]]:
-    return [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
 
 
 def _criterion(comparison: Exhibit) -> str:

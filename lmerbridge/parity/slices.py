@@ -32,7 +32,7 @@ def lines(trial: Trial) -> tuple[Line, ...]:
     worst, better = int(np.argmax(apart)), trial.thetas[int(np.argmin(trial.profile_values))]
     held = np.array([better, better])
     held[:, worst] = a[worst], b[worst]
-    name = theta_names(trial.design)[worst]
+    name = [*theta_names(trial.design), *trial.design.terms, "shape"][worst]
     return _line(trial, "", a, b, (0.0, 1.0)), _line(trial, name, held[0], held[1], (float(a[worst]), float(b[worst])))
 
 

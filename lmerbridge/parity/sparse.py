@@ -16,7 +16,8 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import Bounds, minimize
 from scipy.sparse.linalg import SuperLU, splu
 
-from lmerbridge.results import Array, Design, RandomTerm, covariance
+from lmerbridge.parity.surface import Attribution
+from lmerbridge.results import Array, Design, Fit, RandomTerm, covariance
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,19 @@ class Objective:
         self._ztq = self._z.T @ self._q
         self._log_weights = float(np.log(design.weights).sum())
         self._known: dict[bytes, Solution] = {}
+
+    @classmethod
+    def of(cls, fit: Fit, design: Design, n_agq: int = 1) -> Objective:
+        """The criterion of a fit."""
+        return cls(design, fit.reml)
+
+    def point(self, fit: Fit) -> Array:
+        """Theta, in which everything else is profiled out."""
+        return fit.theta
+
+    def read(self, fit: Fit, rounding: float) -> Attribution:
+        """Every answer is judged by this criterion: another method, or a constant, moves no gap."""
+        return Attribution(self)
 
     def __call__(self, theta: Array) -> float:
         """Value of the criterion, in deviance units."""
@@ -150,6 +164,11 @@ class Objective:
     def scale(self) -> Array:
         """For each theta, the root mean square of the column of Z it scales."""
         return covariance.join([np.tril(np.repeat(s[:, None], len(s), 1)) for s in map(rms, self.design.random)])
+
+    @property
+    def default(self) -> Array:
+        """lme4's default start."""
+        return np.where(self.lower == 0, 1.0, 0.0)
 
     @property
     def starts(self) -> Array:

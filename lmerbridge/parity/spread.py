@@ -43,6 +43,6 @@ def spread(trial: Trial) -> dict[str, float]:
 
 def _differences(trial: Trial, theta: Array) -> dict[str, float]:
     """How far each quantity at a theta lies from the reference's, where that is a number."""
-    fit = fit_at_theta(trial.reference, trial.design, theta, trial.objective.at(theta))
+    fit = fit_at_theta(trial.reference, trial.design, theta, trial.linear.at(theta))
     rows = Comparer(trial.reference, fit, trial.profile, trial.units).rows()
     return {row.quantity: row.difference for row in rows if math.isfinite(row.difference)}

@@ -11,6 +11,7 @@ import numpy as np
 
 from lmerbridge.parity import align
 from lmerbridge.parity.causes import cause
+from lmerbridge.parity.definitions import of_criteria
 from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.pinned import same_report
@@ -44,6 +45,9 @@ def _data_differences(trial: Trial) -> Iterator[tuple[str, Any]]:
     Values are compared row by row only where both engines used the same rows.
     """
     a, b = trial.reference, trial.as_given
+    families = f"{a.kind.family}({a.kind.link})", f"{b.kind.family}({b.kind.link})"
+    if families[0] != families[1]:
+        yield from zip(("reference_family", "candidate_family"), families, strict=True)
     if a.reml != b.reml:
         yield from {"reference_method": _method(a), "candidate_method": _method(b)}.items()
     if not np.array_equal(np.sort(a.rows), np.sort(b.rows)):
@@ -78,12 +82,13 @@ def _whole(values: Array) -> bool:
 def _vector(trial: Trial, what: str) -> Array:
     """Return the candidate's response, weights or offset by the reference's rows.
 
-    Weights and an offset that the candidate keeps to itself are taken to be the reference's.
+    Weights and an offset that the candidate keeps to itself are taken to be the reference's, and so is the response
+    where the residuals are not what it differs by from its means.
     """
     if trial.other is not None:
         vector: Array = getattr(trial.other, what)[trial.order]
         return vector
-    if what == "y":
+    if what == "y" and trial.reference.kind.residuals == "response":
         return (trial.as_given.fitted_values + trial.as_given.residual_values)[trial.order]
     unsaid: Array = getattr(trial.design, what)
     return unsaid
@@ -175,7 +180,7 @@ def same_objective(trial: Trial) -> Ruling:
     if not np.all(np.isfinite([*trial.answers, trial.minimum])):
         return Ruling(Evidence(Code.NO_VALUE, name), Verdict.ENGINE_FAILED)
     reported, common = trial.candidate.criterion, float(trial.answers[1])
-    if abs(reported - common) <= trial.rounding:
+    if abs(reported - common) <= trial.rounding and not trial.reading.cause:
         return Ruling(Evidence(Code.SAME_OBJECTIVE, name | {"difference": abs(reported - common)}))
     difference = reported - float(trial.profile_values[1])
     figures = {
@@ -185,12 +190,16 @@ def same_objective(trial: Trial) -> Ruling:
         "constant": cause(trial),
         "method": _method(trial.reference),
     }
-    return Ruling(Evidence(Code.OTHER_OBJECTIVE, name | figures), Verdict.OTHER_OBJECTIVE)
+    early = figures["constant"].startswith("pirls_tolerance")
+    accounted = of_criteria("pirls_tolerance") if early else ()
+    return Ruling(Evidence(Code.OTHER_OBJECTIVE, name | figures), Verdict.OTHER_OBJECTIVE, accounted)
 
 
 def same_optimum(trial: Trial) -> Ruling:
     """Stage 3: how far each engine stopped above the best optimum known."""
     shared = {"minimum": trial.minimum, "marks": trial.marks}
+    if trial.reading.surface is not trial.objective:
+        shared["own"] = float(trial.own_values[1])
     if trial.worse is None:
         return Ruling(Evidence(Code.SAME_OPTIMUM, shared | {"reach": max(trial.gap.values())}))
     worse, better = trial.worse, next(name for name in trial.names if name != trial.worse)

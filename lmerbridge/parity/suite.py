@@ -10,7 +10,7 @@ from datetime import date
 from functools import cached_property, lru_cache
 from importlib.metadata import distributions, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from joblib import Parallel, delayed
 
@@ -29,6 +29,8 @@ from lmerbridge.parity.verdict import Comparison, Known, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
+Asked: TypeAlias = tuple[Case, tuple[str, ...]]  # and the engines under test
+How: TypeAlias = tuple[str | None, float | None, str]  # the reference, seconds, and the profile
 LAST_COMMIT = ("log", "-1", "--abbrev=12", "--format=%h of %cs")
 PYTHON_PACKAGES = (
     *("statsmodels", "numpy", "scipy", "pandas", "patsy"),
@@ -97,7 +99,7 @@ def run_cases(
     cases: Sequence[Case],
     candidates: Sequence[str],
     *,
-    reference: str = "lme4",
+    reference: str | None = None,
     jobs: int | None = None,
     timeout: float | None = None,
     profile: str = "default",
@@ -110,7 +112,9 @@ def run_cases(
     cases : sequence of Case
     candidates : sequence of str
         Names of engines.
-    reference : str
+    reference : str, optional
+        The default is each case's own: ``lme4`` of a linear model, ``lme4[tight]`` of a generalized one, and no engine
+        is then judged against itself.
     jobs : int, optional
         Processes, each with an R of its own; by default one, or what `joblib.parallel_config` says, whose backend
         is used in any case.
@@ -127,17 +131,16 @@ def run_cases(
         An engine is not installed, or there is no such profile.
     """
     tolerances.profile(profile)
-    for name in (reference, *candidates):
+    for name in {*candidates, *([reference] if reference else (case.reference for case in cases))}:
         find(name)
+    asked = [(c, tuple(n for n in candidates if reference or n != c.reference)) for c in cases]
     how = reference, timeout, profile
     if cache is None:
-        return _computed([(case, tuple(candidates)) for case in cases], how, jobs)
-    return _kept_or_computed(cases, candidates, how, jobs, archive.Archive(Path(cache)))
+        return _computed(asked, how, jobs)
+    return _kept_or_computed(asked, how, jobs, archive.Archive(Path(cache)))
 
 
-def _computed(
-    asked: Sequence[tuple[Case, tuple[str, ...]]], how: tuple[str, float | None, str], jobs: int | None
-) -> Iterator[tuple[CaseResult, ...]]:
+def _computed(asked: Sequence[Asked], how: How, jobs: int | None) -> Iterator[tuple[CaseResult, ...]]:
     """Begin the calls when the first result is asked for, in the backend of that moment."""
     if asked:
         calls = [delayed(run_case)(case, names, *how) for case, names in asked]
@@ -145,22 +148,19 @@ def _computed(
 
 
 def _kept_or_computed(
-    cases: Sequence[Case],
-    candidates: Sequence[str],
-    how: tuple[str, float | None, str],
-    jobs: int | None,
-    cache: archive.Archive,
+    asked: Sequence[Asked], how: How, jobs: int | None, cache: archive.Archive
 ) -> Iterator[tuple[CaseResult, ...]]:
     """Give what the cache has, and compute and keep the rest."""
-    keys = [*archive.keys(cases, candidates, how[0], how[2])]
+    cases, engines = [case for case, _ in asked], {name for _, names in asked for name in names}
+    keys = [*archive.keys(cases, engines, how[0], how[2])]
     kept = [{name: found for name, key in each.items() if (found := cache.get(key))} for each in keys]
-    lacking = [tuple(name for name in candidates if name not in found) for found in kept]
-    computed = _computed([(c, names) for c, names in zip(cases, lacking, strict=True) if names], how, jobs)
-    for key, found, names in zip(keys, kept, lacking, strict=True):
+    lacking = [(c, tuple(n for n in names if n not in found)) for (c, names), found in zip(asked, kept, strict=True)]
+    computed = _computed([(case, names) for case, names in lacking if names], how, jobs)
+    for key, found, (_, wanted), (_, names) in zip(keys, kept, asked, lacking, strict=True):
         new = dict(zip(names, next(computed), strict=True)) if names else {}
         for name in (name for name, result in new.items() if name in key and not result.cut_short):
             cache.put(key[name], new[name])
-        yield tuple((found | new)[name] for name in candidates)
+        yield tuple((found | new)[name] for name in wanted)
     cache.sweep()
 
 
@@ -168,14 +168,15 @@ def _kept_or_computed(
 def run_case(
     case: Case,
     candidates: Sequence[str],
-    reference: str = "lme4",
+    reference: str | None = None,
     timeout: float | None = None,
     profile: str = "default",
 ) -> tuple[CaseResult, ...]:
-    """Fit the reference once and judge every candidate against it.
+    """Fit the reference once, the case's own where none is named, and judge every candidate against it.
 
     A candidate that fails, crashes or hangs costs only its own result.
     """
+    reference = reference or case.reference
     try:
         return tuple(_result_apart(case, (reference, name), timeout, profile) for name in candidates)
     except LmerBridgeError as error:  # the reference's: a candidate's is a verdict
@@ -204,8 +205,9 @@ def _failure(
 
 
 @check_signature
-def run_here(case: Case, candidate: Engine, reference: str = "lme4", profile: str = "default") -> CaseResult:
+def run_here(case: Case, candidate: Engine, reference: str | None = None, profile: str = "default") -> CaseResult:
     """Fit the reference and judge one candidate, an object, against it in this process."""
+    reference = reference or case.reference
     spec, fit, shared = _ground(case, reference)
     return _result(case, judge_candidate(spec, reference, fit, candidate, tolerances.profile(profile), shared))
 

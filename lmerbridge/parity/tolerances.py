@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -41,6 +41,20 @@ class ToleranceProfile:
     space: float
     quantities: dict[str, Tolerance]
     pinned: dict[str, Tolerance]
+    generalized: dict[str, Tolerance] = field(default_factory=dict)
+
+    def of(self, objective: str) -> ToleranceProfile:
+        """Return the limits for a kind of model, by the name of its objective."""
+        if objective != "Joint":
+            return self
+        criteria = {kind: t for kind, t in self.generalized.items() if kind in self.quantities and t.measure == "abs"}
+        held = {kind: t for kind, t in self.generalized.items() if t.measure == "pinned"}
+        return replace(
+            self,
+            objective=self.generalized["objective"],
+            quantities=self.quantities | criteria,
+            pinned=self.pinned | held,
+        )
 
     def rows(self) -> tuple[tuple[str, str, float, str], ...]:
         """Quantity, measure, limit and reason of every limit, for a report."""
@@ -50,6 +64,10 @@ class ToleranceProfile:
         )
         compared = [(kind, t.measure, t.limit, t.reason) for kind, t in self.quantities.items()]
         held = [(f"pinned {kind}", t.measure, t.limit, t.reason) for kind, t in self.pinned.items()]
+        held += [
+            (f"{'pinned ' * (t.measure == 'pinned')}{kind}, generalized", t.measure, t.limit, t.reason)
+            for kind, t in self.generalized.items()
+        ]
         objective = ("objective", self.objective.measure, self.objective.limit, self.objective.reason)
         return (*gap, objective, *compared, *held)
 
@@ -105,5 +123,15 @@ def _profile(name: str) -> ToleranceProfile:
             for row in data["quantity"]
             for kind in row["kinds"]
         },
-        pinned={row["quantity"]: Tolerance("pinned", row["limit"] * held, row["reason"]) for row in data["pinned"]},
+        pinned=_pinned(data["pinned"], held),
+        generalized=_pinned(data["generalized"], held)
+        | {
+            kind: Tolerance("abs", row["limit"] * max(compared, 1.0), row["reason"], objective["relative"])
+            for row in data["generalized_criterion"]
+            for kind in row["kinds"]
+        },
     )
+
+
+def _pinned(rows: list[dict[str, Any]], factor: float) -> dict[str, Tolerance]:
+    return {row["quantity"]: Tolerance("pinned", row["limit"] * factor, row["reason"]) for row in rows}

@@ -18,7 +18,7 @@ from lmerbridge.parity.evidence import Evidence, Judged, Line, Native
 from lmerbridge.parity.quantities import QuantityRow, kind_of
 from lmerbridge.parity.reproduce import reproduce
 from lmerbridge.parity.words import definition_sentence, optimizer_sentence
-from lmerbridge.results import Fit, shown
+from lmerbridge.results import Fit, Kind, shown
 from lmerbridge.text import clean
 
 SAME_NUMBER = 1e-5  # relative: numbers of two definitions that agree to more are printed once
@@ -96,6 +96,11 @@ class Known:
         return self.quantity in ("", quantity, kind_of(quantity))
 
 
+def family_of(kind: Kind) -> str:
+    """Return the family and link of a generalized model, "" of a linear one."""
+    return "" if kind.criterion else f"{kind.family}({kind.link})"
+
+
 NOT_JUDGED = Judged(gap={}, worse=None, minimum=math.nan, noise=math.nan)
 
 
@@ -112,6 +117,10 @@ class Comparison:
     ----------
     formula : str
     reml : bool
+    family : str
+        Of a generalized model its family and link, as ``binomial(logit)``; "" of a linear one.
+    n_agq : int
+        Nodes of a generalized model's quadrature; 1 is Laplace's approximation.
     reference, candidate : str
         Names of the engines.
     verdict : Verdict
@@ -146,6 +155,8 @@ class Comparison:
     candidate_fit: Fit | None
     known: Known | None = None
     spec: Spec | None = None
+    family: str = ""
+    n_agq: int = 1
 
     def __repr__(self) -> str:
         return clean(f"<{self.candidate} against {self.reference}: {self.verdict}. {self.reason}>")

@@ -34,6 +34,10 @@ CONSTANTS = {  # by which two objectives may differ
     "p_log_2pi": "p log 2 pi",
     "n_log_2pi": "n log 2 pi",
     "sum_log_weights": "the sum of log weights",
+    "saturated": "twice the log-likelihood of the saturated model",
+    "binomial_coefficients": "twice the sum of log binomial coefficients, as of single trials",
+    "log_factorials": "twice the sum of log factorials of the counts",
+    "q_log_2pi": "q log 2 pi, of the q random effects",
 }
 
 AT_LIMIT = "at a limit"  # the mark of a verdict that another processor may turn
@@ -72,6 +76,7 @@ class Code(StrEnum):
     SAME_SPACE = "same_space", "model_space", True
     OTHER_SPACE = "other_space", "model_space", False
     NO_THETA = "no_theta", "objective", False
+    NO_ESTIMATE = "no_estimate", "objective", False
     NO_CRITERION = "no_criterion", "objective", False
     NO_VALUE = "no_value", "objective", False
     SAME_OBJECTIVE = "same_objective", "objective", True
@@ -106,6 +111,8 @@ def _other_data(f: Figures) -> str:
 
 def _data_clauses(f: Figures) -> Iterator[str]:
     first, second = f["reference"], f["candidate"]
+    if "reference_family" in f:
+        yield f"{first} fitted by {f['reference_family']}, {second} by {f['candidate_family']}"
     if "reference_method" in f:
         yield f"{first} fitted by {f['reference_method']}, {second} by {f['candidate_method']}"
     if "only_reference" in f:
@@ -150,6 +157,8 @@ def _space_clauses(f: Figures) -> Iterator[str]:
 
 
 def _other_objective(f: Figures) -> str:
+    if f["constant"] == "n_agq 0":
+        return f"{f['candidate']} does not maximize the likelihood: {APPROXIMATIONS['n_agq 0']}."
     return (
         f"{f['candidate']} reports a criterion of {f['reported']:.6f}; the common objective at its estimates is "
         f"{f['common']:.6f}, and the difference is {_constant(f)}."
@@ -163,16 +172,37 @@ OTHER_MODELS = {  # whose objective it is
     "weights_rescaled": "the weights are rescaled to a mean of 1",
     "offset_ignored": "the offset is ignored",
     "offset_twice": "the offset counts twice",
+    "swapped": "successes and failures are swapped",
+    "link": "the link is {0}",
+    "family": "the family is {0}",
     "centred": "the covariates are centred",
     "standardized": "the covariates are standardized",
 }
 
 
+APPROXIMATIONS = {  # of a generalized model's likelihood
+    "n_agq 0": "its fixed effects are those of n_agq = 0, which maximize the penalized likelihood at its theta",
+    "n_agq 1": "that of Laplace's approximation",
+    "n_agq": "that of adaptive quadrature with {0} nodes",
+    "laplace_weights": "that of Laplace's approximation with {0} weights in its determinant",
+    "other_mode": "that of other modes of the random effects, of which the density has several here",
+    "pirls_tolerance": "what lme4 leaves by inner iterations that stop at a relative change of {0}",
+}
+
+
 def _constant(f: Figures) -> str:
-    sign, name = "-" * f["constant"].startswith("-"), f["constant"].removeprefix("-")
+    return ", and ".join(_one_cause(f, name) for name in f["constant"].split(", "))
+
+
+def _one_cause(f: Figures, cause: str) -> str:
+    word, _, detail = cause.partition(" ")
+    if told := APPROXIMATIONS.get(cause) or APPROXIMATIONS.get(word):
+        return told.format(detail)
+    sign, name = "-" * cause.startswith("-"), cause.removeprefix("-")
     model, _, covariate = name.partition(" ")
     if model in OTHER_MODELS:
-        what = f"{covariate} is {model}" if covariate else OTHER_MODELS[model]
+        told = OTHER_MODELS[model]
+        what = told.format(covariate) if "{" in told else f"{covariate} is {model}" if covariate else told
         return f"that of a model in which {what}"
     if name == "other_method":
         return f"that of {'ML' if f['method'] == 'REML' else 'REML'} to {f['method']}"
@@ -183,15 +213,24 @@ def _constant(f: Figures) -> str:
 
 def _same_optimum(f: Figures) -> str:
     reach, minimum = f["reach"], f["minimum"]
+    if "own" in f:
+        ends = f"{minimum:.6f} and {f['own']:.6f}{_in_brackets(f['marks'])}"
+        return f"Each lies within {reach:.1e} deviance units of the lowest value of its own objective: {ends}."
     return f"Same optimum: both lie within {reach:.1e} deviance units of {minimum:.6f}{_in_brackets(f['marks'])}."
 
 
 def _stopped_above(f: Figures) -> str:
     claim = "says that it converged" if f["converged"] else "says that it did not converge"
     return (
-        f"{f['worse']} stopped {f['gap']:.3g} deviance units above the best optimum known, {f['minimum']:.6f}, "
+        f"{f['worse']} stopped {f['gap']:.3g} deviance units above the best optimum known{_of_what(f)}, "
         f"and {claim}; {f['better']} lies {f['better_gap']:.1e} above it{_in_brackets(f['marks'])}."
     )
+
+
+def _of_what(f: Figures) -> str:
+    if "own" not in f:
+        return f", {f['minimum']:.6f}"
+    return f", each of its own objective: {f['minimum']:.6f} and {f['own']:.6f}"
 
 
 def _remarks(f: Figures) -> Iterator[str]:
@@ -217,6 +256,10 @@ def _sizes(f: Figures, engine: str) -> str:
     return f"At the same theta {engine} differs in {sizes}"
 
 
+def _because(f: Figures) -> str:
+    return f", {_constant(f)}" if f.get("constant") else ""
+
+
 def _definition(f: Figures) -> str:
     texts = {entry.name: entry.text for entry in definitions()}
     told = " ".join(dict.fromkeys(texts[name] for name in f["definitions"]))
@@ -231,9 +274,9 @@ SENTENCES: dict[Code, Callable[[Figures], str]] = {
         "the referee moves every Cholesky factor freely, which diag(), cs() and ar1() do not; it cannot judge them."
     ),
     Code.SOUND_REFERENCE: "Held at its own theta, {reference} reports what the common code gives.".format_map,
-    Code.REFERENCE_CRITERION: (
-        "The reference is at fault: the criterion of {reference} lies {difference:.3g} from the common objective at "
-        "its own theta.".format_map
+    Code.REFERENCE_CRITERION: lambda f: (
+        f"The reference is at fault: the criterion of {f['reference']} lies {f['difference']:.3g} from the common "
+        f"objective at its own theta{_because(f)}."
     ),
     Code.REFERENCE_REPORT: lambda f: f"The reference is at fault. {_sizes(f, f['reference'])}.",
     Code.SAME_DATA: _same_data,
@@ -241,6 +284,7 @@ SENTENCES: dict[Code, Callable[[Figures], str]] = {
     Code.SAME_SPACE: _same_space,
     Code.OTHER_SPACE: _other_space,
     Code.NO_THETA: "{candidate} returned a variance that is not a number.".format_map,
+    Code.NO_ESTIMATE: "{candidate} returned a fixed effect or a shape that is not a number.".format_map,
     Code.NO_CRITERION: "{candidate} returned a criterion that is not a number.".format_map,
     Code.NO_VALUE: "The common objective has no value at the answer of {candidate}.".format_map,
     Code.SAME_OBJECTIVE: (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,6 +16,7 @@ from lmerbridge.report.headline import (
     NOTHING_COMPARED,
     Card,
     Headline,
+    Model,
     ReferenceLine,
     VerdictCount,
     card,
@@ -26,6 +27,7 @@ from lmerbridge.report.headline import (
 from lmerbridge.report.heatmap import Heatmap, heatmap, plain
 from lmerbridge.report.ladder import Ladder, ladder
 from lmerbridge.report.outcome import GLYPHS, LEVELS, SEVERITY
+from lmerbridge.report.parts import TITLES, ModelPart, model_part
 from lmerbridge.report.wording import short
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ class Report:
         the same sentence, on whatever day they ran.
     sentence : str
         The lead, then the sentences of all engines under test and of the reference.
+    parts : tuple of ModelPart
+        What there is of linear models, and of generalized ones.
     engines : tuple of Headline
-        One for each engine under test and mode, the best first.
+        One for each engine under test and mode, the best first, those of generalized models after those of linear ones.
     cards : tuple of Card
         One for each engine with its modes, in the same order.
     references : tuple of ReferenceLine
@@ -69,12 +73,15 @@ class Report:
     heatmaps : tuple of Heatmap
         One for each of the engines, in their order.
     ladder : Ladder or None
+        That of the first part.
     forest : tuple of EffectShift
         Of the worst findings the fixed effect that differs most.
     digits : tuple of Panel
         Correct digits against exact values; empty where none were given.
     findings, agreements, not_covered : tuple of Finding
         Every result in one of them; the worst first.
+    refused : tuple of Finding
+        Those not covered, without the engines that refuse every model of a kind.
     remarks : tuple of Finding
         The agreements of which there is more to tell than their row of the heatmap does.
     summary : tuple of Finding
@@ -105,6 +112,7 @@ class Report:
     lead: str
     inputs: str
     sentence: str
+    parts: tuple[ModelPart, ...]
     engines: tuple[Headline, ...]
     cards: tuple[Card, ...]
     references: tuple[ReferenceLine, ...]
@@ -118,6 +126,7 @@ class Report:
     agreements: tuple[Finding, ...]
     remarks: tuple[Finding, ...]
     not_covered: tuple[Finding, ...]
+    refused: tuple[Finding, ...]
     known: tuple[Finding, ...]
     stale: tuple[Stale, ...]
     planted: tuple[tuple[str, int, int], ...]
@@ -144,7 +153,8 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0 where the engines agree, 1 where one disagrees, 2 where one could be compared on no case."""
-        if not self.engines or any(engine.word == NOTHING_COMPARED for engine in self.engines):
+        compared = {engine.engine for engine in self.engines if engine.word != NOTHING_COMPARED}
+        if not compared or any(engine.engine not in compared for engine in self.engines):
             return 2
         missed = any(caught < planted for _, planted, caught in self.planted)
         return int(missed or bool(self.stale) or any(f.fails for f in self.findings))
@@ -170,27 +180,31 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
     Report
         The same for the same run, whenever and wherever it is made.
     """
-    versions = dict(run.provenance)
-    modes = _best_first(
-        [(headline([r.comparison for r in rs], versions), rs) for rs in _by(run.results, "candidate", "reference")]
-    )
-    headlines = tuple(h for h, _ in modes)
-    references = tuple(reference_line(rs, versions) for rs in _by(run.results, "reference"))
+    found = {model: [r for r in run.results if r.case.model == model] for model in TITLES}
+    several = bool(found["generalized"])
+    modes = {model: _modes(results, run, model, model * several) for model, results in found.items() if results}
+    parts = tuple(_part(run, model, each, several) for model, each in modes.items())
+    every = [mode for each in modes.values() for mode in each]
+    headlines = tuple(h for h, _ in every)
+    references = tuple(line for part in parts for line in part.references)
     ordered = sorted(run.results, key=badness)
     described = [(r.comparison.verdict, finding(r)) for r in ordered]
     findings = tuple(f for v, f in described if not v.agrees and v not in NOT_COVERED)
     once = _unrepeated(findings)
     counts = {c.word: c for h in headlines for c in h.counts}
     summary = once[:IN_SUMMARY]
+    not_covered = tuple(f for v, f in described if v in NOT_COVERED)
+    left = {(unfit.candidate, unfit.model) for part in parts for unfit in part.unfit}
     return Report(
         lead=lead(headlines),
-        inputs=_inputs(versions),
+        inputs=_inputs(dict(run.provenance)),
         sentence=" ".join([lead(headlines), *(h.sentence for h in headlines), *(r.sentence for r in references)]),
+        parts=parts,
         engines=headlines,
-        cards=tuple(card(list(group)) for _, group in groupby(modes, key=lambda mode: mode[0].name)),
+        cards=tuple(card([m for m in every if m[0].name == name]) for name in dict.fromkeys(h.name for h in headlines)),
         references=references,
-        heatmaps=tuple(heatmap([(r.case.name, anchor(r), r.comparison) for r in rs]) for _, rs in modes),
-        ladder=ladder(run.results, _gap_limits(run)),
+        heatmaps=tuple(_heatmap(results) for _, results in every),
+        ladder=parts[0].ladder if parts else None,
         forest=forest(once),
         digits=digit_panels(digits),
         findings=findings,
@@ -198,7 +212,8 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         summary_note=f"The {len(summary)} worst of {len(findings)} findings." if len(findings) > len(summary) else "",
         agreements=tuple(f for v, f in described if v.agrees),
         remarks=tuple(f for r, (v, f) in zip(ordered, described, strict=True) if v.agrees and not plain(r.comparison)),
-        not_covered=tuple(f for v, f in described if v in NOT_COVERED),
+        not_covered=not_covered,
+        refused=tuple(f for f in not_covered if (f.comparison.candidate, f.case.model) not in left),
         known=tuple(f for _, f in described if f.comparison.known),
         stale=run.stale,
         planted=run.planted,
@@ -208,8 +223,44 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
         definitions=_definitions(run),
         tolerances=tuple(LimitRow(q, m, limit, short(limit), why) for q, m, limit, why in run.tolerances),
         provenance=run.provenance,
-        rates=tuple((rate, f"{rate.low:.2f} to {rate.high:.2f}") for rate in run.rates),
+        rates=_rates(run.rates),
     )
+
+
+def _modes(results: Sequence[CaseResult], run: SuiteRun, model: Model, told_of: str) -> list[Mode]:
+    """Describe each engine with each of its references, the best first."""
+    versions = _versions(run)
+    groups = _by(results, "candidate", "reference")
+    return _best_first([(headline([r.comparison for r in rs], versions, model, told_of), rs) for rs in groups])
+
+
+def _versions(run: SuiteRun) -> dict[str, str]:
+    """Return versions by the names of packages, and of engines that have given a fit of any kind of model."""
+    fits = {r.comparison.candidate: r.comparison.candidate_fit for r in run.results if r.comparison.candidate_fit}
+    return dict(run.provenance) | {name: fit.provenance.version for name, fit in fits.items() if fit}
+
+
+def _part(run: SuiteRun, model: Model, modes: Sequence[Mode], several: bool) -> ModelPart:
+    results = [result for _, each in modes for result in each]
+    cases = [r for r in run.results if r.case.model == model]
+    kinds = {r.case.kind for r in results}
+    order = [name for r in run.results for name in (r.comparison.reference, r.comparison.candidate)]
+    return model_part(
+        model,
+        TITLES[model] * several,
+        [(h, _heatmap(each), each) for h, each in modes],
+        tuple(reference_line(rs, dict(run.provenance), model * several) for rs in _by(results, "reference")),
+        ladder(cases, _gap_limits(run), order),
+        _rates(rate for rate in run.rates if rate.kind in kinds),
+    )
+
+
+def _heatmap(results: Sequence[CaseResult]) -> Heatmap:
+    return heatmap([(r.case.name, anchor(r), r.comparison) for r in results])
+
+
+def _rates(found: Iterable[Rate]) -> tuple[tuple[Rate, str], ...]:
+    return tuple((rate, f"{rate.low:.2f} to {rate.high:.2f}") for rate in found)
 
 
 def _unrepeated(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -234,7 +285,7 @@ def _in_rows(result: CaseResult) -> set[str]:
     return {row.definition for row in result.comparison.rows}
 
 
-def _by(results: tuple[CaseResult, ...], *names: str) -> list[list[CaseResult]]:
+def _by(results: Sequence[CaseResult], *names: str) -> list[list[CaseResult]]:
     """Return the results in groups that have these engines in common."""
 
     def engines(r: CaseResult) -> tuple[str, ...]:

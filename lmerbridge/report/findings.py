@@ -47,7 +47,8 @@ class Finding:
     anchor : str
         Unique in the report.
     data, criterion : str
-        ``data`` names package, data set and rows; ``criterion`` is ``REML`` or ``ML``.
+        ``data`` names package, data set and rows; ``criterion`` is ``REML``, ``ML`` or
+        such as ``binomial(probit), Laplace``.
     cell : Cell
         The verdict's level, glyph, word and reason.
     fails : bool
@@ -106,7 +107,7 @@ def finding(result: CaseResult) -> Finding:
         result=result,
         anchor=anchor(result),
         data=f"{case.package}::{case.dataset}" + (f", rows {case.rows}" if case.rows else ""),
-        criterion="REML" if c.reml else "ML",
+        criterion=_criterion(case, c),
         cell=verdict_cell(c),
         fails=fails(c),
         evidence=tuple(_statement(e, c) for e in sorted(c.evidence, key=_place) if e != c.cause),
@@ -119,6 +120,13 @@ def finding(result: CaseResult) -> Finding:
         worst=worst,
         more=f"{more} more of the same kinds are in parity.json" if more else "",
     )
+
+
+def _criterion(case: Case, comparison: Comparison) -> str:
+    """How the model is fitted, and of a generalized one what is distributed how."""
+    if case.family:
+        return f"{case.family}, {case.method}"
+    return "REML" if comparison.reml else "ML"
 
 
 def _furthest(quantities: tuple[Quantity, ...]) -> tuple[Quantity, ...]:

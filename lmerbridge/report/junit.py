@@ -23,10 +23,8 @@ def junit(report: Report) -> str:
     """
     findings = (*report.findings, *report.agreements, *report.not_covered)
     root = ET.Element("testsuites", name="lmerbridge parity")
-    for heatmap in report.heatmaps:
-        _suite(
-            root, heatmap.engine, sorted((f for f in findings if f.comparison.candidate == heatmap.engine), key=_name)
-        )
+    for engine in dict.fromkeys(heatmap.engine for heatmap in report.heatmaps):
+        _suite(root, engine, sorted((f for f in findings if f.comparison.candidate == engine), key=_name))
     if report.stale:
         _ledger(root, report.stale)
     _total(root)

@@ -73,8 +73,13 @@ class _Gap:
     anchor: str
 
 
-def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -> Ladder | None:
-    """Describe the picture, or return None where no gap is known."""
+def ladder(
+    results: Sequence[CaseResult], limits: Sequence[tuple[str, float]], order_of: Sequence[str] = ()
+) -> Ladder | None:
+    """Describe the picture, or return None where no gap is known.
+
+    The mark of an engine is that of its place among `order_of`, so that it has the same in several pictures.
+    """
     gaps = _gaps(results)
     if not gaps:
         return None
@@ -83,7 +88,8 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
         worst[g.case] = max(g.gap, worst.get(g.case, 0.0))
     order = {case: i for i, case in enumerate(sorted(worst, key=lambda c: (worst[c], c)))}
     top = max(1, math.ceil(_decade(max(worst.values()))))
-    engines = list(dict.fromkeys(g.engine for g in gaps))
+    marks = list(dict.fromkeys([*order_of, *(g.engine for g in gaps)]))
+    engines = [engine for engine in marks if any(g.engine == engine for g in gaps)]
     aside = _aside(engines, len(order))
     told = min((limit for _, limit in limits), default=0.0)
     return Ladder(
@@ -94,8 +100,8 @@ def ladder(results: Sequence[CaseResult], limits: Sequence[tuple[str, float]]) -
         HEIGHT - BOTTOM,
         tuple(_ticks(top)),
         tuple(Rule(_y(_decade(limit), top), f"{name} up to {short(limit)}") for name, limit in limits),
-        tuple((engine, *_series(i)) for i, engine in enumerate(engines)),
-        tuple(_point(g, order[g.case], len(order), engines.index(g.engine), aside[g.engine], top, told) for g in gaps),
+        tuple((engine, *_series(marks.index(engine))) for engine in engines),
+        tuple(_point(g, order[g.case], len(order), marks.index(g.engine), aside[g.engine], top, told) for g in gaps),
         f"Gap to the best optimum known, {len(order)} cases sorted by their largest gap, from "
         f"{short(min(worst.values()))} to {short(max(worst.values()))} deviance units.",
     )

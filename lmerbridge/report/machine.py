@@ -13,6 +13,7 @@ from lmerbridge.parity import Evidence, Known, Line, Native, QuantityRow
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
+from lmerbridge.report.tally import Tally
 from lmerbridge.text import clean_json
 
 SCHEMA = 2
@@ -44,9 +45,14 @@ def json_text(report: Report) -> str:
         "sentence": report.sentence,
         "null": NULL,
         "references": [
-            {"engine": r.engine, "sentence": r.sentence, "tally": asdict(r.tally)} for r in report.references
+            {"engine": r.engine, "sentence": r.sentence, "tally": _tally(r.tally)} for r in report.references
         ],
         "engines": [_engine(engine) for engine in report.engines],
+        "unfit": [
+            {"engine": u.engine, "model": u.model, "fits": u.fits, "reason": u.reason}
+            for part in report.parts
+            for u in part.unfit
+        ],
         "results": [_result(f) for f in (*report.findings, *report.agreements, *report.not_covered)],
         "planted": [{"fault": name, "planted": n, "caught": caught} for name, n, caught in report.planted],
         "rates": [asdict(rate) for rate, _ in report.rates],
@@ -83,13 +89,18 @@ def schema_text() -> str:
 def _engine(engine: Headline) -> dict[str, Any]:
     return {
         "engine": engine.engine,
+        "model": engine.model,
         "reference": engine.reference,
         "sentence": engine.sentence,
         "light": engine.light,
-        "tally": asdict(engine.tally),
+        "tally": _tally(engine.tally),
         "counts": [{"verdict": c.verdict, "word": c.word, "number": c.number} for c in engine.counts],
         "meaning": engine.meaning,
     }
+
+
+def _tally(tally: Tally) -> dict[str, int]:
+    return {name: number for name, number in asdict(tally).items() if number or name != "otherwise"}
 
 
 NO_OBJECTIVE = "no common objective could be evaluated"
@@ -101,7 +112,10 @@ def _result(f: Finding) -> dict[str, Any]:
         "case": case.name,
         "data": f.data,
         "formula": c.formula,
-        "criterion": f.criterion,
+        "criterion": case.method if case.family else f.criterion,
+        "model": case.model,
+        "family": case.family,
+        "n_agq": case.n_agq,
         "features": case.features,
         "block": case.block,
         "reference": c.reference,

@@ -20,6 +20,7 @@ KINDS = {  # the head of a quantity's name -> its column
     "logLik": "logLik",
     "REMLcrit": "logLik",
     "deviance": "logLik",
+    "-2 logLik": "logLik",
     "AIC": "AIC, BIC",
     "BIC": "AIC, BIC",
 }

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from lmerbridge.parity import Comparison, Verdict
+from lmerbridge.parity import Comparison, Evidence, Verdict, profile
 from lmerbridge.report.outcome import NOT_RECORDED, reference_at_fault, words_of
 from lmerbridge.results import Fit
 
 Outcome: TypeAlias = Literal[
-    "unjudged", "right", "refuses", "fails", "warned", "silent"
+    "unjudged", "right", "otherwise", "refuses", "fails", "warned", "silent"
 ]  # for its user, the worst last
-OUTCOMES: tuple[Outcome, ...] = ("unjudged", "right", "refuses", "fails", "warned", "silent")  # the worst last
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+APPROXIMATIONS = ("laplace_weights",)  # of a likelihood, each as good as the reference's
 NO_ANSWER: dict[Verdict, Outcome] = {
     Verdict.NOT_EXPRESSIBLE: "refuses",
     Verdict.TOO_LARGE: "refuses",
@@ -30,6 +31,8 @@ class Tally:
     ----------
     right : int
         At the optimum, or a little above it, and every number holds; whatever the other engine did.
+    otherwise : int
+        At the optimum of another approximation of the likelihood, as good as the reference's.
     warned, silent : int
         Wrong: ``silent`` where the engine says that it converged and warns of nothing.
     fails : int
@@ -41,6 +44,7 @@ class Tally:
     """
 
     right: int = 0
+    otherwise: int = 0
     warned: int = 0
     silent: int = 0
     fails: int = 0
@@ -50,7 +54,7 @@ class Tally:
     @property
     def judged(self) -> int:
         """How many fits the others count."""
-        return self.right + self.wrong + self.fails + self.refuses
+        return self.right + self.otherwise + self.wrong + self.fails + self.refuses
 
     @property
     def wrong(self) -> int:
@@ -60,18 +64,27 @@ class Tally:
     @property
     def reproduces(self) -> bool:
         """Whether every answer is right, and there is one."""
-        return bool(self.right) and not self.wrong and not self.fails
+        return bool(self.right) and not self.wrong and not self.fails and not self.otherwise
+
+    @property
+    def unfit(self) -> bool:
+        """Whether every fit was refused."""
+        return bool(self.refuses) and self.refuses == self.judged + self.unjudged
 
     @property
     def rank(self) -> tuple[bool, int, int, int]:
         """A sort key that puts the best first."""
-        return not self.right, self.wrong + self.fails, self.silent, self.refuses
+        return not self.right, self.wrong + self.fails, self.silent, self.otherwise + self.refuses
+
+    def told(self, model: str = "") -> str:
+        """Tell the counts, after the kind of model that they are of, where it is named."""
+        counts = [("wrong with a warning", self.warned), ("wrong in silence", self.silent), ("refuses", self.refuses)]
+        rare = [("by another approximation", self.otherwise), ("fails", self.fails), ("not judged", self.unjudged)]
+        told = [f"{words} {number}" for words, number in [*counts, *((w, n) for w, n in rare if n)]]
+        return "; ".join([f"right on {self.right} of {self.judged} {model}".strip(), *told])
 
     def __str__(self) -> str:
-        counts = [("wrong with a warning", self.warned), ("wrong in silence", self.silent), ("refuses", self.refuses)]
-        rare = [("fails", self.fails), ("not judged", self.unjudged)]
-        told = [f"{words} {number}" for words, number in [*counts, *((w, n) for w, n in rare if n)]]
-        return "; ".join([f"right on {self.right} of {self.judged}", *told])
+        return self.told()
 
 
 def tally(outcomes: Iterable[Outcome]) -> Tally:
@@ -91,7 +104,25 @@ def candidate_outcome(comparison: Comparison) -> Outcome:
         return "right" if verdict.compared else "unjudged"
     if verdict in NO_ANSWER:
         return NO_ANSWER[verdict]
+    if _approximates(comparison):
+        return "otherwise"
     return "right" if verdict.agrees else _wrong(comparison.candidate_fit)
+
+
+def _approximates(comparison: Comparison) -> bool:
+    """Whether nothing is amiss but that the likelihood is approximated in another way, which is named.
+
+    The numbers of the two engines then differ as their optima do, and are not looked at.
+    """
+    causes = str(comparison.cause.figures.get("constant", "")).split(", ")
+    named = all(cause.startswith(APPROXIMATIONS) for cause in causes)
+    others = (e for e in comparison.evidence if e != comparison.cause and e.stage not in ("flags", "quantities"))
+    return comparison.verdict is Verdict.OTHER_OBJECTIVE and named and all(map(_harmless, others))
+
+
+def _harmless(evidence: Evidence) -> bool:
+    near = evidence.code == "stopped_above" and evidence.figures["gap"] <= profile("default").loose
+    return evidence.agrees or near or evidence.code == "defined_beyond"
 
 
 def reference_outcome(comparison: Comparison) -> Outcome:

@@ -185,6 +185,8 @@ class Fit(Numbers):
         What the engine prints under a quantity's name by a definition of its own.
     kind : Kind
         Which kind of mixed model it is.
+    nb_theta : float
+        Shape of a negative binomial family, whose variance is ``mu + mu**2 / nb_theta``; NaN of any other.
     _design : Design or None
         The matrices the engine worked with.
     """
@@ -203,6 +205,7 @@ class Fit(Numbers):
     covariance_given_theta: Array | None = None
     native: Mapping[str, float] = field(default_factory=dict)
     kind: Kind = LMM
+    nb_theta: float = math.nan
     _padded_rows: NDArray[np.int64] | None = None
     _design: Design | None = field(default=None, repr=False)
 

@@ -77,7 +77,7 @@ class Kind:
     criteria : tuple of two str
         Names of the criterion by maximum likelihood and by REML.
     objective : str
-        The class of `lmerbridge.parity.sparse` that evaluates the criterion without R, "" where none does.
+        The class of `lmerbridge.parity` that evaluates the criterion without R, "" where none does.
     criterion : str
         The class of `lmerbridge.parity.criterion` that evaluates it in R, "" where none does.
     """
@@ -280,7 +280,7 @@ GLMM = replace(
     inner={"tolPwrss": 1e-10},
     optimizer="bobyqa",
     criteria=("-2 logLik", "-2 logLik"),
-    objective="",
+    objective="Joint",
     criterion="",
 )
 NUMERIC = {"text": LMM.response["text"], "category": "count or measure it", **TIMES}

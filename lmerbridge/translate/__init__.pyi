@@ -2,10 +2,14 @@ from .coding import SUFFIXES as SUFFIXES
 from .coding import Coding as Coding
 from .coding import key_of as key_of
 from .coding import quote as quote
+from .described import LINEAR as LINEAR
 from .described import group_modes as group_modes
+from .described import lower_roots as lower_roots
 from .engine import PlainEngine as PlainEngine
 from .foreign import LME4S as LME4S
 from .foreign import fit_foreign as fit_foreign
+from .foreign import refuse_family as refuse_family
+from .foreign import refuse_kind as refuse_kind
 from .foreign import refuse_lme4s as refuse_lme4s
 from .foreign import refuse_structures as refuse_structures
 from .mixedlm import Built as Built

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lmerbridge.results import Array, CovarianceBlock, GroupModes
+from lmerbridge.results import Array, CovarianceBlock, GroupModes, Kind, covariance
 from lmerbridge.translate.nesting import Block
+
+LINEAR = "lmm"  # the kind of model that every engine fits
+
+
+def lower_roots(kind: Kind, covariances: Iterable[Array], sigma: float) -> list[Array]:
+    """Return the factors that theta has the elements of.
+
+    Those of a linear model are relative to the residual standard deviation.
+    """
+    scale = sigma if kind.name == LINEAR else 1.0
+    return [covariance.lower_root(each / scale**2) for each in covariances]
 
 
 def covariance_blocks(blocks: Sequence[Block], covariances: Sequence[Array]) -> tuple[CovarianceBlock, ...]:

@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Condition, Fit
+from lmerbridge.translate.described import LINEAR
 
 LME4S = ("start", "control")
+BEGINNINGS = ("mustart", "etastart", "init_theta")  # arguments of generalized models alone
+KINDS = {"glmm": "generalized linear mixed models", "nlmm": "nonlinear mixed models"}
 RUST = "pyo3_runtime"  # its panics are no Exception
+
+
+def refuse_kind(spec: Spec, name: str, capabilities: Collection[str], reasons: Mapping[str, str]) -> None:
+    """Refuse a kind of model that an engine does not say it fits.
+
+    ``reasons`` has sentences of the engine's own, by kind.
+
+    Raises
+    ------
+    NotExpressible
+    """
+    kind = spec.kind.name
+    if kind != LINEAR and kind not in capabilities:
+        raise NotExpressible(reasons.get(kind, f"{name} fits no {KINDS[kind]}."))
+
+
+def refuse_family(spec: Spec, name: str, families: Mapping[str, Collection[str]], reasons: Mapping[str, str]) -> None:
+    """Refuse a family or a link of a generalized model that an engine does not have.
+
+    ``reasons`` has sentences of the engine's own, by family.
+
+    Raises
+    ------
+    NotExpressible
+    """
+    kind = spec.kind
+    if kind.name == LINEAR:
+        return
+    if kind.family not in families:
+        raise NotExpressible(reasons.get(kind.family, f"{name} has no family {kind.family}."))
+    if kind.link not in families[kind.family]:
+        raise NotExpressible(f"{name} has no link {kind.link} of the family {kind.family}.")
 
 
 def refuse_lme4s(spec: Spec, name: str) -> None:
@@ -21,8 +56,8 @@ def refuse_lme4s(spec: Spec, name: str) -> None:
     ------
     NotExpressible
     """
-    for argument in LME4S:
-        if getattr(spec, argument) is not None:
+    for argument in (*LME4S, *BEGINNINGS):
+        if getattr(spec, argument, None) is not None:
             raise NotExpressible(f"{argument} is an argument of lme4's that {name} does not have.")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lmerbridge.bridge import ClassVector, Factor, Logical, Value, columns
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.formula import Bar, Formula, Node, deparse, expand
+from lmerbridge.formula import Bar, Call, Formula, Node, deparse, expand
 from lmerbridge.inputs import Spec
 from lmerbridge.results import Array
 from lmerbridge.translate.transform import LOGICAL, Variable, as_factor, evaluate, make_factor
@@ -46,6 +46,9 @@ class ModelFrame:
         Of the fixed part and of the left-hand sides of the random terms; unused levels are gone.
     groupings : mapping of lme4's name to Grouping
     response, offset : ndarray, shape (n,)
+        A binomial response is a proportion.
+    trials : ndarray, shape (n,)
+        Numbers of trials of ``cbind(successes, failures)``, 1 elsewhere.
     rows : ndarray of int, shape (n,)
         Positions of the rows used, from 0.
     rows_dropped : int
@@ -56,6 +59,7 @@ class ModelFrame:
     variables: Mapping[str, Variable]
     groupings: Mapping[str, Grouping]
     response: Array
+    trials: Array
     offset: Array
     rows: RowPositions
     rows_dropped: int
@@ -69,13 +73,13 @@ def model_frame(spec: Spec) -> ModelFrame:
     FormulaError, MissingColumns, UnsupportedColumn, InvalidArgument, NotExpressible
     """
     formula = spec.parsed
-    sent = columns.encode_table(spec.data, formula).columns
+    sent = columns.encode_table(spec.data, formula, spec.kind).columns
     have = {name: variable_of(value) for name, value in sent.items()}
     variables = {label: evaluate(node, have) for label, node in _variables(formula).items()}
     factors = {deparse(n): as_factor(evaluate(n, have)) for bar in formula.random for n in bar.group}
-    response = _number(formula.response, have)
-    offset = _offset(spec, formula, have)
     inside = spec.rows_in_subset()
+    response, trials = _response(spec, formula.response, have)
+    offset = _offset(spec, formula, have)
     complete = ~np.any([_is_missing(v) for v in (*variables.values(), *factors.values(), response, offset)], axis=0)
     rows = inside[complete[inside]]
     _check_rows(spec, len(inside), len(rows))
@@ -83,7 +87,8 @@ def model_frame(spec: Spec) -> ModelFrame:
         formula,
         {label: _take(values, rows) for label, values in variables.items()},
         {bar.group_name: _grouping(bar, factors, rows) for bar in formula.random},
-        response[rows],
+        _outcome(_take(response, rows)),
+        trials[rows],
         offset[rows],
         rows,
         len(inside) - len(rows),
@@ -105,6 +110,23 @@ def variable_of(value: Value) -> Variable:
         case ClassVector():
             return value.values
     return np.asarray(value)
+
+
+def _response(spec: Spec, node: Node, have: Mapping[str, Variable]) -> tuple[Variable, Array]:
+    """Return the response, and the number of trials that each row of ``cbind(successes, failures)`` has."""
+    if isinstance(node, Call) and node.function in spec.kind.functions:
+        if len(node.args) != 2:
+            raise InvalidArgument(f"{deparse(node)} has {len(node.args)} columns; successes and failures are expected.")
+        successes, failures = (_number(part, have) for part in node.args)
+        trials = successes + failures
+        return np.where(trials == 0, 0.0, successes / np.where(trials == 0, 1.0, trials)), trials
+    values = evaluate(node, have) if spec.kind.family == "binomial" else _number(node, have)
+    return values, np.ones(len(values))
+
+
+def _outcome(response: Variable) -> Array:
+    """Return a response as numbers: of a factor 0 for the first level that occurs, and 1 for any other, as R has it."""
+    return np.where(response.codes > 0, 1.0, 0.0) if isinstance(response, pd.Categorical) else response
 
 
 def _number(node: Node, have: Mapping[str, Variable]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,16 @@ from numpy.typing import NDArray
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.formula import deparse, expand
 from lmerbridge.inputs import Spec
-from lmerbridge.results import Array, Design, Fit, LogLik, Provenance, VarCorr, covariance
+from lmerbridge.results import Array, Design, Family, Fit, LogLik, Provenance, VarCorr, covariance
+from lmerbridge.results.glm import Response
+from lmerbridge.results.links import mean, predictor
 from lmerbridge.translate.coding import Coded, Coding, named_contrasts
-from lmerbridge.translate.described import covariance_blocks, group_modes
+from lmerbridge.translate.described import LINEAR, covariance_blocks, group_modes, lower_roots
 from lmerbridge.translate.modelframe import ModelFrame, model_frame
 from lmerbridge.translate.nesting import Block, lme4_order
 
 VARIABLE, LEVEL = re.compile(r"v\d+_"), re.compile(r"l(\d+)_")
+WHOLE = 1e-8  # how far a count may be off a whole number by rounding
 INTERCEPTS = ("(Intercept)", "Intercept", "1")
 
 
@@ -39,19 +43,25 @@ class PlainEstimates:
     std_errors : array_like, shape (p,), or None
         In place of ``covariance``, from a package that tells no more.
     sigma, loglik : float
+        ``sigma`` is the residual standard deviation, and of a generalized model the root of a dispersion that is
+        estimated, or 1.
     covariances, modes : sequence of array_like, shapes (k, k) and (levels, k)
         `Plain.covariances` and `Plain.modes` make them of tables by name.
     fitted : array_like, shape (n,)
-        With the offset, unless `Plain` took it from the response.
+        With the offset, unless `Plain` took it from the response. Of a generalized model the conditional means, on the
+        scale of the response.
     converged : bool
+    nb_theta : float
+        Shape of a negative binomial family that is estimated.
     terms : sequence of str, optional
         The package's own names of the fixed terms. Without them they are those of `Plain.x`.
     x : array_like, shape (n, p), optional
         The package's own matrix of them. Without one the terms are compared by their names alone.
     npar : int, optional
-        Without it the fixed effects, the covariances' own numbers and the residual variance are counted.
+        Without it the fixed effects, the covariances' own numbers and the residual variance, dispersion or shape that
+        is estimated are counted.
     residuals : array_like, shape (n,), optional
-        Without them they are the response less ``fitted``.
+        Without them they are the response less ``fitted``, and of a generalized model those of the deviance.
     optimizer : str
 
     Raises
@@ -63,12 +73,13 @@ class PlainEstimates:
     beta: Any
     covariance: Any = None
     std_errors: Any = None
-    sigma: float
+    sigma: float = 1.0
     loglik: float
     covariances: Sequence[Any]
     modes: Sequence[Any]
     fitted: Any
     converged: bool
+    nb_theta: float = math.nan
     terms: Sequence[str] | None = None
     x: Any = None
     npar: int | None = None
@@ -117,8 +128,14 @@ class Plain:
 
     @cached_property
     def data(self) -> pd.DataFrame:
-        """All columns over the rows used, the response under the name ``y_``."""
+        """All columns over the rows used, the response under the name ``y_``.
+
+        A binomial response is a proportion, and ``s_`` and ``f_`` are the numbers of successes and failures.
+        """
         found: dict[str, Any] = {"y_": self.frame.response - self._subtracted, **self._values}
+        if self.family == "binomial":
+            successes = near_whole(self.frame.response * self._all_weights)
+            found |= {"s_": successes, "f_": self._all_weights - successes}
         for i, block in enumerate(self.blocks):
             found[f"g{i}_"] = block.codes
             found |= {f"z{i}_{j}_": block.columns[:, j] for j in range(block.width)}
@@ -208,13 +225,37 @@ class Plain:
         i = int(group[1:-1])
         return i, self.columns[i].index("1" if term in INTERCEPTS else term)
 
+    @property
+    def family(self) -> str:
+        """R's name of the family, ``gaussian`` of a linear model."""
+        return self.spec.kind.family
+
+    @property
+    def link(self) -> str:
+        """R's name of the link."""
+        return self.spec.kind.link
+
+    @property
+    def shape(self) -> float | None:
+        """The shape of a negative binomial family where it is known."""
+        return getattr(self.spec, "shape", None)
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of the quadrature, 1 for Laplace's approximation and for a linear model."""
+        return int(getattr(self.spec, "n_agq", 1))
+
     @cached_property
     def weights(self) -> Array | None:
-        """Weights of the rows used."""
+        """Weights of the rows used, which are the numbers of trials where the response is binomial."""
+        given = self.spec.per_row("weights") is not None or self.family == "binomial"
+        return self._all_weights if given and (self.family != "binomial" or np.any(self._all_weights != 1)) else None
+
+    @cached_property
+    def _all_weights(self) -> Array:
         given = self.spec.per_row("weights")
-        if given is None:
-            return None
-        weights = given.to_numpy(np.float64)[self.frame.rows]
+        of_rows = 1.0 if given is None else given.to_numpy(np.float64)[self.frame.rows]
+        weights = self.frame.trials * of_rows
         if not np.all(weights > 0):
             raise NotExpressible("a weight is missing or not above zero, which lme4 alone has a meaning for.")
         return weights
@@ -233,34 +274,43 @@ class Plain:
         given = self.spec.contrasts or {}
         return {key: named_contrasts(name, given[name]) for key, name in self.names.items() if name in given}
 
+    def mean(self, eta: Any) -> Array:  # noqa: ANN401 - whatever a package has its numbers in
+        """Return the means of the response at values of the linear predictor, the offset in them."""
+        found: Array = mean(self.link, _doubles(eta))[0]
+        return found
+
     def fit(self, engine: str, package: str, found: PlainEstimates) -> Fit:
         """Say what a package has found in R's words."""
         covariances, modes = ([np.asarray(v, dtype=np.float64) for v in of] for of in (found.covariances, found.modes))
-        roots = [covariance.lower_root(c / float(found.sigma) ** 2) for c in covariances]
+        spec, frame, beta, kind = self.spec, self.frame, _doubles(found.beta), self.spec.kind
+        sigma, loglik, fitted = float(found.sigma), float(found.loglik), _doubles(found.fitted) + self._subtracted
+        roots = lower_roots(kind, covariances, sigma)
         theta = covariance.join(roots)
-        spec, frame, beta = self.spec, self.frame, _doubles(found.beta)
         terms = self._coded.names if found.terms is None else tuple(map(self._r_name, found.terms))
         x = self.x if found.terms is None else found.x
-        sigma, loglik, fitted = float(found.sigma), float(found.loglik), _doubles(found.fitted) + self._subtracted
-        npar = len(beta) + len(theta) + 1 if found.npar is None else int(found.npar)
+        others = kind.others if self.shape is None else 0
+        npar = len(beta) + len(theta) + others if found.npar is None else int(found.npar)
+        blocks = covariance_blocks(self.blocks, covariances)
+        varcorr = VarCorr(blocks, sigma, has_residual=bool(kind.scale(sigma)), link=kind.link)
+        shape = float(found.nb_theta) if self.shape is None else self.shape
         return Fit(
             engine=engine,
             formula=frame.formula.text,
             reml=bool(spec.reml),
+            kind=kind,
             terms=terms,
             beta=beta,
             covariance=found.known_covariance,
             only_std_errors=found.std_errors is not None,
-            varcorr=VarCorr(covariance_blocks(self.blocks, covariances), sigma).about(
-                terms, beta, weighted=spec.weights is not None
-            ),
+            varcorr=varcorr.about(terms, beta, weighted=spec.weights is not None),
             modes=group_modes(self.blocks, modes),
             theta=theta,
             sigma=sigma,
+            nb_theta=shape,
             loglik=LogLik(loglik, npar, len(frame.rows), bool(spec.reml)),
             criterion=-2.0 * loglik,
             fitted_values=fitted,
-            residual_values=frame.response - fitted if found.residuals is None else _doubles(found.residuals),
+            residual_values=self._residuals(fitted, found, shape),
             rows=frame.rows,
             index=spec.data.index,
             rows_dropped=frame.rows_dropped,
@@ -271,10 +321,18 @@ class Plain:
             _design=None if x is None else self._design(terms, _doubles(x)),
         )
 
+    def _residuals(self, fitted: Array, found: PlainEstimates, shape: float) -> Array:
+        if found.residuals is not None:
+            return _doubles(found.residuals)
+        if self.spec.kind.name == LINEAR:
+            return self.frame.response - fitted
+        family = Family(self.family, self.link, None if math.isnan(shape) else shape)
+        rows = Response(family, self.frame.response, self._all_weights, predictor(self.link, fitted), shape)
+        return rows.deviance_residuals
+
     def _design(self, terms: tuple[str, ...], x: Array) -> Design:
         frame, random = self.frame, tuple(block.random_term for block in self.blocks)
-        weights = np.ones(len(frame.rows)) if self.weights is None else self.weights
-        return Design(terms, x, frame.response, weights, frame.offset, frame.rows, random)
+        return Design(terms, x, frame.response, self._all_weights, frame.offset, frame.rows, random)
 
     def _r_name(self, term: str) -> str:
         """Put R's names of variables and levels into a package's name of a column.
@@ -290,6 +348,18 @@ class Plain:
             return VARIABLE.sub(lambda found: self.names.get(found[0], found[0]), term)
         suffix = {key: v.categories[int(code)] for (key, v), code in zip(levels.items(), codes, strict=True)}
         return ":".join(f"{self.names[key]}{suffix.get(key, '')}" for key in keys)
+
+
+def near_whole(values: Array) -> Array:
+    """Return products of proportions and trials without the rounding by which they are off whole numbers.
+
+    Examples
+    --------
+    >>> near_whole(np.array([0.07 * 100, 2.5]))
+    array([7. , 2.5])
+    """
+    whole = np.round(values)
+    return np.where(np.abs(values - whole) < WHOLE, whole, values)
 
 
 def _provenance(engine: str, package: str, optimizer: str) -> Provenance:

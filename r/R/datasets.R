@@ -1,4 +1,4 @@
-dataset_packages <- c("lme4", "nlme", "MASS", "pbkrtest", "lmerTest", "datasets")
+dataset_packages <- c("lme4", "nlme", "MASS", "pbkrtest", "lmerTest", "datasets", "HSAUR3", "mlmRev", "glmmTMB")
 
 # A data set of one of the packages, in the form of describe_frame().
 dataset <- function(name, package = NULL) {

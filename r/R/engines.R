@@ -10,6 +10,24 @@ read_lmer <- function(handle, formula, data, reml, na_action, contrasts, allow) 
   model
 }
 
+# Keep a generalized model as lme4 reads it, without a fit: the matrices, the response as a proportion where it is
+# binomial, and the numbers of trials as its weights.
+read_glmer <- function(handle, formula, data, family, link, na_action, contrasts, allow) {
+  scope <- formula_scope(data, allow)
+  scope$cbind <- base::cbind
+  formula <- eval(str2lang(formula), scope)
+  check_response(formula, scope, family)
+  counts <- family == "negative.binomial" # lme4 reads them as Poisson's, which has no shape
+  call <- model_call(quote(lme4::glFormula), formula, list(family = family_call(if (counts) "poisson" else family, link)),
+                     data, na_action, contrasts, NULL, NULL)
+  read <- suppressMessages(eval(call, open_scope(new.env(parent = scope))))
+  devfun <- do.call(lme4::mkGlmerDevfun, read[names(read) != "formula"])
+  begin <- list(par = read$reTrms$theta, fval = NaN, conv = 1000L, message = "none")
+  model <- lme4::mkMerMod(devfun_parts(devfun), begin, read$reTrms, read$fr)
+  keep(handle, model, scope)
+  model
+}
+
 # Python raises these conditions by their class: SetupError, NotExpressible, EngineFailed.
 need <- function(package) {
   if (!requireNamespace(package, quietly = TRUE)) stop(errorCondition(package, class = "lmerbridge_not_installed"))
@@ -72,5 +90,17 @@ plain_frame <- function(model, ...) {
   x <- structure(model@pp$X, dimnames = list(NULL, paste0("x", seq_len(ncol(model@pp$X)))))
   data.frame(y = model@resp$y - model@resp$offset, x, ...)
 }
+
+# The same of a generalized model, whose response keeps its offset. A binomial one comes as `y` successes and `n`
+# failures; a product of a proportion and its trials is off a whole number by rounding.
+glm_frame <- function(model, binomial, ...) {
+  y <- model@resp$y
+  trials <- model@resp$weights
+  successes <- near_whole(y * trials)
+  x <- structure(model@pp$X, dimnames = list(NULL, paste0("x", seq_len(ncol(model@pp$X)))))
+  data.frame(y = if (binomial) successes else y, n = trials - successes, w = trials, o = model@resp$offset, x, ...)
+}
+
+near_whole <- function(values) ifelse(abs(values - round(values)) < 1e-8, round(values), values)
 
 fixed_terms <- function(model) c("0", paste0("x", seq_len(ncol(model@pp$X))))

@@ -18,7 +18,8 @@ from lmerbridge import Verdict, engines, load_dataset
 from lmerbridge.engines import Plain, PlainEngine, PlainEstimates
 from lmerbridge.engines.lme4 import Lme4
 from lmerbridge.errors import InvalidArgument, NotExpressible, SetupError
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import GlmerSpec, Spec
+from lmerbridge.inputs.glmerspec import GlmerNbSpec
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.setup.installation import ask_r
 from lmerbridge.translate.engine import FEATURES
@@ -273,7 +274,19 @@ HAS = {
     "a slope without an intercept": ("y ~ x + (0 + x | g)", {}),
     "a slope alone": ("y ~ x + (0 + x | g)", {}),
     "a slope that is no fixed effect": ("y ~ 1 + (x | g)", {}),
+    "n_agq=0": ("o ~ x + (1 | g)", {"family": "binomial", "n_agq": 0}),
+    "quadrature": ("o ~ x + (1 | g)", {"family": "binomial", "n_agq": 2}),
+    "an even number of nodes": ("o ~ x + (1 | g)", {"family": "binomial", "n_agq": 2}),
+    "a known shape": ("x ~ 1 + (1 | g)", {"family": "negative.binomial(2)"}),
+    "an estimated shape": ("x ~ 1 + (1 | g)", {"family": None}),
 }
+
+
+def spec(formula, data, **given):
+    if "family" not in given:
+        return Spec(formula=formula, data=data, **given)
+    of = GlmerNbSpec if given["family"] is None else GlmerSpec
+    return of(formula=formula, data=data, **{name: value for name, value in given.items() if value is not None})
 
 
 @pytest.fixture(scope="module")
@@ -289,9 +302,11 @@ def small():
 @pytest.mark.parametrize("feature", FEATURES)
 def test_a_feature_is_seen_where_it_is_and_not_in_the_plainest_model(feature, small):
     formula, arguments = HAS[feature]
-    assert FEATURES[feature](Plain(Spec(formula=formula, data=small, **arguments)))
+    assert FEATURES[feature](Plain(spec(formula, small, **arguments)))
     plainest = Plain(Spec(formula="y ~ x + (1 | g)", data=small, reml=feature != "REML"))
     assert not FEATURES[feature](plainest)
+    if feature != "ML":  # which a generalized model has alone
+        assert not FEATURES[feature](Plain(spec("o ~ x + (1 | g)", small.assign(o=small["x"] > 1), family="binomial")))
 
 
 def test_a_slope_bears_the_name_of_the_fixed_variable_that_it_is(small):

@@ -23,7 +23,8 @@ def model(row):
     formula, _, weights = row["formula"].partition(", weights=")
     dataset, package = place(row["dataset"], row["r_package"])
     told = {"case": row["case"], "dataset": dataset, "package": package, "formula": formula, "reml": row["reml"]}
-    return told | ({"weights": weights} if weights else {})
+    generalized = {name: row[name] for name in ("family", "n_agq") if name in row}
+    return told | ({"weights": weights} if weights else {}) | generalized
 
 
 def place(dataset, package):

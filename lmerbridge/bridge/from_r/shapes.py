@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from lmerbridge.bridge.from_r.replies import DesignReply, FitReply, Integers
+from lmerbridge.bridge.from_r.replies import DesignReply, FitReply, GlmerReply, Integers
 
 
 def fit_faults(fit: FitReply) -> Iterator[str]:
@@ -18,6 +18,8 @@ def fit_faults(fit: FitReply) -> Iterator[str]:
     yield from _counts({"block.width": block.width, "group.size": group.size, "group.width": group.width})
     yield from _counts({"structure.size": structure.size}, least=0)
     yield from _lengths(fit, beta=p, covariance=p * p, fitted_values=n, residual_values=n)
+    if isinstance(fit, GlmerReply):
+        yield from _lengths(fit, p_values=p, linear_predictor=n)
     squares = sum(width**2 for width in widths)
     yield from _lengths(block, "block.", group=k, width=k, term=sum(widths), stddev=sum(widths))
     yield from _lengths(block, "block.", covariance=squares, correlation=squares)

@@ -167,7 +167,7 @@ def devfun(fit: KeptFit) -> internals.DevianceFunction:
     >>> round(deviance([1, 0, 0.2]), 3), round(deviance.optimum, 3)
     (1744.244, 1743.628)
     """
-    if not fit.kind.objective:
+    if not fit.kind.criterion:
         raise InvalidArgument(f"{MEMORY}.")
     return internals.DevianceFunction(get_me(fit, "theta"), get_me(fit, "lower"), fit.criterion, fit.reml, fit)
 

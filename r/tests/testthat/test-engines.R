@@ -101,3 +101,42 @@ test_that("what an engine cannot do is told by the class of the condition", {
   expect_error(fit_glmmTMB("weighted", "Reaction ~ Days + (1 | Subject)", extra), "divide the variance",
                class = "lmerbridge_not_expressible")
 })
+
+herds <- "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+
+test_that("glmmTMB's numbers of a generalized model are those of the call a user would write", {
+  suppressWarnings(skip_if_not_installed("glmmTMB"))
+  found <- fit_glmmTMB_glmm("tmb", herds, lme4::cbpp, "binomial", "probit")
+  own <- glmmTMB::glmmTMB(cbind(incidence, size - incidence) ~ period + (1 | herd), lme4::cbpp, stats::binomial("probit"))
+  expect_equal(found$loglik, as.numeric(logLik(own)), tolerance = 1e-9)
+  expect_equal(found$beta, unname(glmmTMB::fixef(own)$cond), tolerance = half)
+  expect_equal(found$covariance, as.vector(vcov(own)$cond), tolerance = half)
+  expect_equal(found$fitted_values, unname(fitted(own)), tolerance = half)
+  expect_identical(c(found$sigma, found$nb_theta), c(1, NaN))
+})
+
+test_that("glmmTMB estimates a shape, or holds the one that is given", {
+  suppressWarnings(skip_if_not_installed("glmmTMB"))
+  formula <- "TICKS ~ YEAR + (1 | BROOD)"
+  free <- fit_glmmTMB_glmm("free", formula, lme4::grouseticks, "negative.binomial", "log")
+  own <- glmmTMB::glmmTMB(TICKS ~ YEAR + (1 | BROOD), lme4::grouseticks, glmmTMB::nbinom2())
+  expect_equal(free$nb_theta, stats::sigma(own), tolerance = half)
+  expect_equal(free$loglik, as.numeric(logLik(own)), tolerance = 1e-9)
+  held <- fit_glmmTMB_glmm("held", formula, lme4::grouseticks, "negative.binomial", "log", theta = 2)
+  expect_equal(held$nb_theta, 2, tolerance = 1e-12)
+  expect_lt(held$loglik, free$loglik)
+})
+
+test_that("an engine of a generalized model has lme4's response, trials, rows and offset", {
+  data <- transform(lme4::cbpp, days = seq_len(56), p = incidence / size, .weights = size)
+  data$days[7L] <- NA
+  formula <- "p ~ days + offset(log(size)) + (1 | herd)"
+  read_glmer("read", formula, data, "binomial", "logit", "omit", NULL, character())
+  suppressWarnings(fit_glmer("fitted", formula, data, "binomial", "logit"))
+  expect_identical(design("read"), design("fitted"))
+  expect_identical(design("read")$weights[1L], 14)
+})
+
+test_that("counts are whole where a proportion of trials is off by rounding", {
+  expect_identical(near_whole(c(0.07 * 100, 2.5)), c(7, 2.5))
+})
