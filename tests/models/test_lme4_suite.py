@@ -845,7 +845,7 @@ NEWER = "of lme4 2.0 or 2.1 alone: structures, autoscale, limits of the checks"
 ABSENT = "an argument or function that is not here: verbose, devFunOnly, getReCovs, options(), family=gaussian()"
 SCOPE = "names of R's environments that a formula or a call finds; here data are one frame"
 DISPERSION = "numbers of Gamma, inverse Gaussian and gaussian families that changed from version to version"
-STORED = "needs a fit stored by R, or a package or data set that is not installed"
+STORED = "needs a fit stored by R, or data of a package that these tests do not ask for, such as mlmRev"
 PLOTS = "R's plots and printed text; here matplotlib draws"
 OTHER = "of linear models or glm; they touch a generalized fit by a name alone"
 LEDGER = {  # file: assertions, held by other tests of this package, and reasons of the others
