@@ -38,6 +38,12 @@ errors = Console(stderr=True)
 CANDIDATES = ("statsmodels", "statsmodels[shared]")
 ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
 
+USUAL = "lme4, and lme4[tight] for generalized models"
+REFERENCE = typer.Option(
+    help="Engine judged against, such as recorded:FILE where there is no R.", show_default=USUAL
+)
+FAMILY = typer.Option(help="Only the cases of distributions that match this glob: gaussian, binomial, poisson, ...")
+
 
 def _print_version(asked: bool) -> None:
     if asked:
@@ -162,16 +168,8 @@ TABLES: dict[str, Callable[[pd.DataFrame], str]] = {
 def parity(
     engine: Annotated[list[str] | None, ENGINE] = None,
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
-    family: Annotated[
-        str, typer.Option(help="Only the cases whose distribution matches this glob: gaussian, binomial, poisson, ...")
-    ] = "*",
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            help="Engine judged against, such as recorded:FILE on a machine without R.",
-            show_default="lme4, and lme4[tight] for generalized models",
-        ),
-    ] = None,
+    family: Annotated[str, FAMILY] = "*",
+    reference: Annotated[str | None, REFERENCE] = None,
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports"),
     formats: Annotated[str, typer.Option("--format", help="Which of html, md, json, junit.")] = "html,md,json,junit",
     templates: Annotated[
@@ -261,11 +259,7 @@ def record(
     out: Annotated[Path, typer.Option(help="The file to write.")],
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
     engine: Annotated[
-        str | None,
-        typer.Option(
-            help="lme4, or with another optimizer: lme4[bobyqa].",
-            show_default="lme4, and lme4[tight] for generalized models",
-        ),
+        str | None, typer.Option(help="lme4, or with another optimizer: lme4[bobyqa].", show_default=USUAL)
     ] = None,
 ) -> None:
     """Write lme4's answers for the suite to a file.

@@ -11,7 +11,7 @@ from scipy.linalg import block_diag
 from lmerbridge.results import Array
 
 
-class Point(NamedTuple):
+class GlmmPoint(NamedTuple):
     """Parameters of a generalized linear mixed model.
 
     Attributes
@@ -33,7 +33,7 @@ class Chart:
 
     Parameters
     ----------
-    origin : Point
+    origin : GlmmPoint
     spread : ndarray, shape (p, p)
         Covariance of beta, near enough.
     theta_units : ndarray
@@ -42,7 +42,7 @@ class Chart:
         Whether beta follows from theta, so that it has no coordinates.
     """
 
-    def __init__(self, origin: Point, spread: Array, theta_units: Array, follows: bool) -> None:
+    def __init__(self, origin: GlmmPoint, spread: Array, theta_units: Array, follows: bool) -> None:
         self.origin = origin
         beta = np.zeros((len(spread), 0)) if follows else _root(spread)
         shape = np.ones((0, 0) if origin.shape is None else (1, 1))
@@ -53,15 +53,15 @@ class Chart:
         """Coordinates of the origin."""
         return np.zeros(self.units.shape[1])
 
-    def point(self, x: Array) -> Point:
+    def point(self, x: Array) -> GlmmPoint:
         """Return the point at given coordinates."""
         theta, beta, shape = self.origin
         step = self.units @ x
         p, k = len(beta), len(theta)
         moved = None if shape is None else shape * float(np.exp(np.clip(step[-1], -STEEP, STEEP)))
-        return Point(theta + step[p : p + k], beta + step[:p], moved)
+        return GlmmPoint(theta + step[p : p + k], beta + step[:p], moved)
 
-    def along(self, slope: Callable[[Point], tuple[float, Array]]) -> Callable[[Array], tuple[float, Array]]:
+    def along(self, slope: Callable[[GlmmPoint], tuple[float, Array]]) -> Callable[[Array], tuple[float, Array]]:
         """Return a function of coordinates from one of points, whose derivatives are by beta, theta and the shape."""
 
         def function(x: Array) -> tuple[float, Array]:
@@ -75,8 +75,8 @@ class Chart:
 
     def rescale(self, curvature: Array) -> None:
         """Change the units to those in which a curvature is one."""
-        sizes: Array = np.sqrt(np.maximum(np.abs(np.diag(curvature)), LEAST)).astype(float, copy=False)
-        self.units = self.units / sizes
+        sizes = np.sqrt(np.maximum(np.abs(np.diag(curvature)), LEAST))
+        self.units = (self.units / sizes).astype(float)
 
 
 STEEP = 100.0  # of a logarithm
@@ -85,7 +85,7 @@ LEAST = 1e-6  # curvature, that units do not grow without limit where there is n
 
 def _root(spread: Array) -> Array:
     try:
-        root: Array = np.linalg.cholesky(spread)
+        root = np.linalg.cholesky(spread).astype(float)
     except np.linalg.LinAlgError:
         return np.eye(len(spread))
     return root if np.isfinite(root).all() else np.eye(len(spread))

@@ -121,7 +121,7 @@ def compare(
         contrasts=contrasts,
         allow=allow,
     )
-    return _compare(spec, reference or _reference(spec), candidate, limits(profile))
+    return _compare(spec, _reference(spec) if reference is None else reference, candidate, limits(profile))
 
 
 def _spec(family: str | Family | None, n_agq: int, reml: bool, **given: Any) -> Spec:  # noqa: ANN401  # fields of a Spec

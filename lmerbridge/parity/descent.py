@@ -10,7 +10,7 @@ import numpy as np
 from lmerbridge.results import Array
 
 Slope: TypeAlias = Callable[[Array], tuple[float, Array]]
-STEPS, HALVINGS, ESCAPES = 200, 40, 3
+STEPS, HALVINGS, ESCAPES = 60, 25, 3
 NEAR = 1e-6  # expected descent below which only Newton's steps are taken, in deviance units
 NOISE = 1e-12  # of the value, relative: no step is judged by less
 LONGEST = 5.0  # of a step, in the units of the parameters

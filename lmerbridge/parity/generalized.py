@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from lmerbridge.parity.definitions import Definition, definitions, named
+from lmerbridge.parity.early import STEP
 from lmerbridge.parity.joint import LEFT, Joint
 from lmerbridge.parity.pair import Side, Trial
 from lmerbridge.parity.sizes import block_differences, correlation_difference, largest, se_difference
@@ -104,16 +106,32 @@ def _without_given_shape(trial: Trial, side: Side) -> bool:
 
 
 def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
-    """Whether lme4's criterion at its tolerance, or its derivatives, give what it reports, or move it as far."""
-    joint, fit, limit = _joint(trial, side), side.fit, trial.profile.pinned[what].limit
+    """Whether lme4's inner iterations, stopped at its tolerance, give what it reports, or move it as far."""
+    fit, limit = side.fit, trial.profile.pinned[what].limit
     if what in ("se", "vcov"):
         size = se_difference if what == "se" else correlation_difference
+        joint = _joint(trial, side)
         early, held = joint.early(fit).covariance, _errors(trial, side, _definition_of_reference(trial))
         left, off, moved = size(fit.covariance, early), size(fit.covariance, held), size(early, held)
-        return left <= max(limit, LEFT * off) or moved >= off / 2
-    mode = joint.early(fit).mode
-    if mode is None or what == "logLik":
+        scatter = abs(fit.criterion - joint(joint.point(fit))) / STEP**2  # of second differences
+        moved = max(moved, scatter * float(np.max(np.diag(held))))
+    elif what in ("fitted", "residuals", "ranef"):
+        left, off, moved = _sizes_of_modes(trial, side, what)
+    else:
         return False
-    response = mode.response
-    sizes = _conditional(trial, side, response.mean, mode.loadings.modes(mode.u), response.deviance_residuals)
-    return sizes[what] <= limit
+    return left <= max(limit, LEFT * off) or moved >= off / 2
+
+
+def _sizes_of_modes(trial: Trial, side: Side, what: str) -> tuple[float, float, float]:
+    """How far a report is from where the iterations stop, and from the mode, and how far these are apart."""
+    joint, fit = _joint(trial, side), side.fit
+    early, held = joint.early(fit).mode, joint.model.mode(*joint.parts(joint.point(fit)))
+    if early is None:
+        return math.inf, math.inf, 0.0
+    parts = [(m.response.mean, m.loadings.modes(m.u), m.response.deviance_residuals) for m in (early, held)]
+    means, modes, residuals = parts[0]
+    order = np.argsort(side.order)
+    groups = tuple(replace(its, modes=mode) for its, mode in zip(fit.modes, modes, strict=True))
+    stopped = replace(fit, fitted_values=means[order], residual_values=residuals[order], modes=groups)
+    left, off = (_conditional(trial, side, *part)[what] for part in parts)
+    return left, off, _conditional(trial, replace(side, fit=stopped), *parts[1])[what]

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from lmerbridge.errors import EngineFailed, InvalidArgument
-from lmerbridge.parity.chart import Chart, Point
+from lmerbridge.parity.chart import Chart, GlmmPoint
 from lmerbridge.parity.descent import NOISE, curvature, descend
 from lmerbridge.parity.loadings import Pattern
 from lmerbridge.parity.modes import Mode, Search, slopes
@@ -36,7 +36,7 @@ class GlmmSolution:
         Minus twice the log-likelihood, all constants included.
     saturated : float
         Log-likelihood of the saturated model, which lme4 leaves out where ``nAGQ > 1``.
-    point : Point
+    point : GlmmPoint
     eta, fitted : ndarray, shape (n,)
         Linear predictors and means at the conditional modes.
     deviance_residuals : ndarray, shape (n,)
@@ -48,7 +48,7 @@ class GlmmSolution:
 
     value: float
     saturated: float
-    point: Point
+    point: GlmmPoint
     eta: Array
     fitted: Array
     deviance_residuals: Array
@@ -135,13 +135,20 @@ class Glmm:
         if near is None:
             return self._defined(point)[1]
         search = self._search(point, self.n_agq == 0)
-        return search.climb(search.point(point.beta, near))
+        begin = search.point(point.beta, near)
+        mode = search.climb(begin) if np.isfinite(begin.half) else None
+        if mode is None:
+            raise EngineFailed(UNDEFINED.format(self.family, point))
+        return mode
 
     def stop(self, theta: Array, beta: Array, shape: float | None = None, *, tolerance: float = 1e-7) -> Mode | None:
         """Return where lme4's PIRLS stops, as `stop_early` has it, None where it fails."""
-        search = self._search(_point(theta, beta, shape), self.n_agq == 0)
-        found = search.stop_early(self.first_stage, np.asarray(beta, float), tolerance)
+        found = self._stop(_point(theta, beta, shape), tolerance, None)[1]
         return None if found is None else found[0]
+
+    def _stop(self, point: GlmmPoint, tolerance: float, eta: Array | None) -> tuple[Search, tuple[Mode, Array] | None]:
+        search = self._search(point, self.n_agq == 0)
+        return search, search.stop_early(self.first_stage if eta is None else eta, point.beta, tolerance)
 
     @one_thread()
     def slope(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[float, Array]:
@@ -179,9 +186,7 @@ class Glmm:
             In deviance units, all constants included; infinite where PIRLS fails. The expected weights are lme4's,
             whatever the weights here are.
         """
-        search = self._search(_point(theta, beta, shape), self.n_agq == 0)
-        begin = self.first_stage if eta is None else eta
-        found = search.stop_early(begin, np.zeros(len(beta)) if self.n_agq == 0 else np.asarray(beta, float), tolerance)
+        search, found = self._stop(_point(theta, beta, shape), tolerance, eta)
         if found is None:
             return np.inf
         mode, weights = found
@@ -201,7 +206,7 @@ class Glmm:
         return first.at(*point).eta
 
     @one_thread()
-    def polish(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[Point, float]:
+    def polish(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[GlmmPoint, float]:
         """Minimize from a start to rounding level, jointly in theta, beta and a shape that is given.
 
         Parameters
@@ -212,7 +217,7 @@ class Glmm:
 
         Returns
         -------
-        point : Point
+        point : GlmmPoint
             The diagonals of theta's factors are not negative.
         value : float
 
@@ -231,7 +236,7 @@ class Glmm:
         return point._replace(beta=self._defined(point)[1].beta), self._value(*self._mode(point))
 
     @one_thread()
-    def optimum(self) -> tuple[Point, float]:
+    def optimum(self) -> tuple[GlmmPoint, float]:
         """The lowest point of polishes from all starts.
 
         Raises
@@ -242,7 +247,7 @@ class Glmm:
         return min((self.polish(*begin) for begin in self.starts), key=lambda end: end[1])
 
     @cached_property
-    def starts(self) -> list[Point]:
+    def starts(self) -> list[GlmmPoint]:
         """Points to start from: middling, small and large random effects, each with fixed effects that suit it.
 
         Where the likelihood is undefined at all of them, as may be by a link of a bounded mean, they are tiny.
@@ -252,7 +257,7 @@ class Glmm:
         return [point for point in points if self(*point) < np.inf] or [self.start(0.01 * diagonal * self._units)]
 
     @one_thread()
-    def start(self, theta: Array) -> Point:
+    def start(self, theta: Array) -> GlmmPoint:
         """Return a point with fixed effects that suit a theta, those of ``nAGQ = 0``, and a shape that suits them."""
         shape = 1.0 if self.family.has_scale else self.family.theta
         _, mode = self._mode(_point(theta, np.zeros(self.design.x.shape[1]), shape), free=True)
@@ -288,7 +293,7 @@ class Glmm:
     def _near(self) -> Array:
         return start(self.family, self.design.y, self.design.weights)
 
-    def _search(self, point: Point, free: bool) -> Search:
+    def _search(self, point: GlmmPoint, free: bool) -> Search:
         shape = self.family.theta if point.shape is None else point.shape
         if self.family.has_scale and shape is None:
             raise InvalidArgument(f"shape is None; {self.family} needs its dispersion, a positive number.")
@@ -298,12 +303,12 @@ class Glmm:
 
         return Search(self._pattern.at(point.theta), respond, free)
 
-    def _mode(self, point: Point, free: bool = False) -> tuple[Search, Mode | None]:
+    def _mode(self, point: GlmmPoint, free: bool = False) -> tuple[Search, Mode | None]:
         search = self._search(point, free or self.n_agq == 0)
         mode = search.near(self._near, point.beta)
         return search, search.climb(mode) if np.isfinite(mode.half) else None
 
-    def _defined(self, point: Point) -> tuple[Search, Mode]:
+    def _defined(self, point: GlmmPoint) -> tuple[Search, Mode]:
         search, mode = self._mode(point)
         if mode is None:
             raise EngineFailed(UNDEFINED.format(self.family, point))
@@ -317,7 +322,7 @@ class Glmm:
         factor = mode.factor(self.weights)
         return 2 * mode.half + factor.log_det if factor.definite else np.inf
 
-    def _slope(self, point: Point) -> tuple[float, Array]:
+    def _slope(self, point: GlmmPoint) -> tuple[float, Array]:
         search, mode = self._mode(point)
         value = self._value(search, mode)
         if mode is None or not np.isfinite(value) or not mode.observed.definite:
@@ -347,12 +352,12 @@ class Glmm:
         moved = -np.linalg.solve(pull[:, :p], pull[:, p:])
         return np.concatenate([np.zeros(p), slope[p:] + slope[:p] @ moved])
 
-    def _chart(self, point: Point) -> Chart:
+    def _chart(self, point: GlmmPoint) -> Chart:
         mode = self._defined(point)[1]
         spread = mode.fixed_covariance(mode.response.expected, mode.expected)
         return Chart(point, spread, self._units, follows=self.n_agq == 0)
 
-    def _settled(self, point: Point, value: float) -> Array:
+    def _settled(self, point: GlmmPoint, value: float) -> Array:
         """Return theta with diagonals that are not negative, and zero where that is no worse."""
         factors = covariance.split(point.theta, self.design.widths)
         theta = covariance.join([factor * np.where(np.diag(factor) < 0, -1.0, 1.0) for factor in factors])
@@ -367,5 +372,5 @@ class Glmm:
 FINE = 1e-2  # of the differences of a Hessian, in units of one curvature
 
 
-def _point(theta: Array, beta: Array, shape: float | None) -> Point:
-    return Point(np.asarray(theta, float), np.asarray(beta, float), shape)
+def _point(theta: Array, beta: Array, shape: float | None) -> GlmmPoint:
+    return GlmmPoint(np.asarray(theta, float), np.asarray(beta, float), shape)

@@ -45,8 +45,10 @@ class Ground:
         return Ground(self.case, replace(self.spec, weights=weights, offset=offset))
 
     @cached_property
-    def moved(self) -> Ground:
-        """The same model with an offset, which is of no meaning."""
+    def moved(self) -> Ground | None:
+        """The same model with an offset, which is of no meaning, where it has none."""
+        if np.any(self.joint.design.offset):
+            return None
         offset = SHIFT * np.random.default_rng(len(self.spec.data)).normal(size=len(self.spec.data))
         return Ground(self.case, replace(self.spec, offset=offset))
 

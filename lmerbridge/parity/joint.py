@@ -18,15 +18,15 @@ import numpy as np
 from scipy.special import gammaln
 
 from lmerbridge.errors import LmerBridgeError
-from lmerbridge.parity.chart import Point
+from lmerbridge.parity.chart import GlmmPoint
 from lmerbridge.parity.definitions import named
 from lmerbridge.parity.early import DEFAULT, Early
 from lmerbridge.parity.glmm import Glmm, GlmmSolution
 from lmerbridge.parity.misreadings import other_designs
 from lmerbridge.parity.modes import Weights
 from lmerbridge.parity.sparse import rms
-from lmerbridge.parity.steps import Steps
-from lmerbridge.parity.surface import Reading
+from lmerbridge.parity.steps import StepCovariance
+from lmerbridge.parity.surface import Attribution
 from lmerbridge.results import Array, Design, Family, Fit, covariance
 from lmerbridge.results.family import MADE
 
@@ -97,11 +97,11 @@ class Joint:
         scale = fit.sigma if self.family.has_scale else 1.0
         return np.concatenate([fit.theta * scale, fit.beta, shape])
 
-    def parts(self, point: Array) -> Point:
+    def parts(self, point: Array) -> GlmmPoint:
         """Theta, the fixed effects and the shape of a point."""
         k = len(self._theta_scale)
         theta, beta = point[:k], point[k : k + self.design.x.shape[1]]
-        return Point(theta, beta, float(point[-1]) if self.estimated else None)
+        return GlmmPoint(theta, beta, float(point[-1]) if self.estimated else None)
 
     def __call__(self, point: Array) -> float:
         """Value of the criterion, NaN where there is none."""
@@ -111,7 +111,7 @@ class Joint:
         value = self.model(*parts)
         return value + self._left_out(parts) if math.isfinite(value) else math.nan
 
-    def _left_out(self, parts: Point) -> float:
+    def _left_out(self, parts: GlmmPoint) -> float:
         return 2 * self.model.at(*parts).saturated if self.saturated else 0.0
 
     def at(self, point: Array) -> GlmmSolution:
@@ -134,7 +134,7 @@ class Joint:
         """
         parts = self.parts(point)
         if by == "joint, in steps":
-            return Steps(self._with_shape(parts), parts).covariance
+            return StepCovariance(self._with_shape(parts), parts).covariance
         weights = re.fullmatch("given theta, (.*)", by)
         if weights is None:
             held = parts._replace(shape=None) if by == "joint given shape" else parts
@@ -142,7 +142,7 @@ class Joint:
         mode = self.model.mode(*parts)
         return mode.fixed_covariance(getattr(mode.response, weights[1]), mode.factor(cast(Weights, weights[1])))
 
-    def _with_shape(self, parts: Point) -> Glmm:
+    def _with_shape(self, parts: GlmmPoint) -> Glmm:
         """The log-likelihood with the shape of a point as that of its family."""
         if parts.shape is None or self.family.has_scale:
             return self.model
@@ -155,6 +155,8 @@ class Joint:
     def polish(self, start: Array) -> tuple[Array, float]:
         """Minimize from a start to rounding level; a start beside a known end leads there."""
         value = self(start)
+        if math.isnan(value):
+            return start, value
         for end, lowest in self._ends:
             if abs(value - lowest) < BESIDE and np.max(np.abs(start - end) * self.scale) < NEAR:
                 return end, lowest
@@ -166,7 +168,7 @@ class Joint:
     def _ends(self) -> list[tuple[Array, float]]:
         return []
 
-    def _whole(self, point: Point) -> Array:
+    def _whole(self, point: GlmmPoint) -> Array:
         return np.concatenate([point.theta, point.beta, [point.shape or math.nan] if self.estimated else []])
 
     @cached_property
@@ -200,34 +202,35 @@ class Joint:
     def _starts(self) -> Array:
         return np.array([self._whole(start) for start in self.model.starts])
 
-    def read(self, fit: Fit, rounding: float) -> Reading:
+    def read(self, fit: Fit, rounding: float) -> Attribution:
         """Find the objective that a candidate's criterion is of, or this one where none gives its number."""
         point, limit = self.point(fit), 10 * rounding
         common = self(point)
         off = fit.criterion - common
         if abs(off) <= rounding:
-            return Reading(self, "n_agq 0" if self._inner(point) else "")
+            return Attribution(self, "n_agq 0" if self._inner(point) else "")
         for name, size in self.constants(point):
             if abs(size) > limit >= abs(off - size):
-                return Reading(self, name)
+                return Attribution(self, f"{name}, n_agq 0" if self._inner(point) else name)
         if self._stops_early(fit, off):
-            return Reading(self, f"pirls_tolerance {tolerance_of(fit):g}")
+            return Attribution(self, f"pirls_tolerance {tolerance_of(fit):g}")
         for name, other in self._others():
             value = other._value(point)
             if abs(fit.criterion - value) <= limit < abs(value - common):
-                return Reading(other, name)
-        return Reading(self, "other_mode" if self._has_other_mode(fit, limit) else "")
+                return Attribution(other, name)
+        return Attribution(self, "other_mode" if self._has_other_mode(fit, limit) else "")
 
     def early(self, fit: Fit) -> Early:
         """What lme4 makes of a fit's point."""
         return Early(self.model, *self.parts(self.point(fit)), tolerance_of(fit))
 
     def _stops_early(self, fit: Fit, off: float) -> bool:
-        """Whether a criterion of lme4 is what its inner iterations leave where they stop."""
+        """Whether a criterion of lme4 is what its inner iterations leave where they stop, or they leave as much."""
         if not PIRLS.covers(fit.engine, "logLik"):
             return False
-        left = fit.criterion - self.early(fit).value - self._left_out(self.parts(self.point(fit)))
-        return abs(left) <= max(LEFT * abs(off), ROUNDING)
+        point = self.point(fit)
+        moved = self.early(fit).value + self._left_out(self.parts(point)) - self(point)
+        return abs(off - moved) <= max(LEFT * abs(off), ROUNDING) or ROUNDING < abs(off) <= 2 * abs(moved)
 
     def _has_other_mode(self, fit: Fit, limit: float) -> bool:
         """Whether a criterion is that of the modes a fit reports, where the density has several."""
@@ -236,7 +239,8 @@ class Joint:
         u = [(np.linalg.pinv(t) @ its.modes.T).T.ravel() for t, its in zip(factors, fit.modes, strict=True)]
         mode = self.model.mode(*parts, near=np.concatenate(u))
         values = [2 * mode.half + mode.factor(weights).log_det for weights in get_args(Weights)]
-        return self.n_agq == 1 and min(abs(fit.criterion - value) for value in values) <= limit
+        common, near = self(self.point(fit)), min(values, key=lambda value: abs(fit.criterion - value))
+        return self.n_agq == 1 and abs(fit.criterion - near) <= limit < abs(near - common)
 
     def _value(self, point: Array) -> float:
         """Value at a point that need not be one of this design, link or family."""

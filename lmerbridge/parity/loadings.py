@@ -97,12 +97,12 @@ class Loadings:
         products: Array = self.values[self.pattern.first] * self.values[self.pattern.second]
         return products
 
-    def factor(self, weights: Array) -> Factor:
+    def factor(self, weights: Array) -> Triangle:
         """Factor ``L'Z' W Z L + I``."""
         pattern = self.pattern
         data = add_up(pattern.target, self._products * weights[pattern.pair_row], len(pattern.left))
         data[pattern.diagonal] += 1.0
-        return Factor(pattern, data)
+        return Triangle(pattern, data)
 
     def spread(self, inverse: Array) -> Array:
         """Return the diagonal of ``Z L A^-1 L'Z'``: the inverse is given where the crossproduct has entries."""
@@ -132,7 +132,7 @@ class Loadings:
         return tuple(parts)
 
 
-class Factor:
+class Triangle:
     """A triangular factor of one symmetric matrix with the pattern's entries.
 
     Parameters

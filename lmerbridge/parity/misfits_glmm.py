@@ -35,11 +35,6 @@ def successes_swapped(ground: Ground) -> Fit | None:
     return _answer_to(ground, replace(ground.joint, design=replace(design, y=1 - design.y)))
 
 
-def weights_squared(ground: Ground) -> Fit | None:
-    """Weight counts twice."""
-    return ground.under_its_names(weights=np.asarray(ground.spec.weights, float) ** 2)
-
-
 def other_weights(ground: Ground) -> Fit | None:
     """Take the observed weights in the determinant of Laplace's approximation, where they are others."""
     joint = ground.joint
@@ -104,7 +99,7 @@ def residuals_of_response(ground: Ground) -> Fit:
     return replace(ground.sound, residual_values=ground.joint.design.y - ground.sound.fitted_values)
 
 
-def saddle(ground: Ground) -> Fit | None:
+def effect_left_out(ground: Ground) -> Fit | None:
     """Stop at the best answer without the first random effect, where no gradient tells that the criterion falls."""
     if ground.fit.singular:
         return None
@@ -113,7 +108,7 @@ def saddle(ground: Ground) -> Fit | None:
     return _constrained(ground, covariance.join(factors) > 0)
 
 
-def correlation_fixed(ground: Ground) -> Fit | None:
+def correlations_left_out(ground: Ground) -> Fit | None:
     """Stop at the best answer whose correlations are zero."""
     free = covariance.join([np.eye(width) for width in ground.joint.design.widths]) > 0
     return None if free.all() else _constrained(ground, free)
@@ -136,7 +131,7 @@ def _constrained(ground: Ground, thetas: NDArray[np.bool_]) -> Fit | None:
     return fit if fit.criterion - ground.fit.criterion > WORSE else None
 
 
-def short_stop(ground: Ground) -> Fit | None:
+def early_stop(ground: Ground) -> Fit | None:
     """Stop a little past the optimum."""
     joint = ground.joint
     thetas = np.arange(len(joint.near)) < len(ground.fit.theta)

@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmerbridge.parity.loadings import Factor, Loadings
+from lmerbridge.parity.loadings import Loadings, Triangle
 from lmerbridge.results import Array
 from lmerbridge.results.glm import Response, Weights
 
-STEPS, HALVINGS = 200, 60
+STEPS, HALVINGS = 200, 250  # of one search, both
 LEAPS = 20  # towards a point of positive density
 PIRLS_STEPS, PIRLS_HALVINGS = 100, 20  # lme4's
 CLOSE = 1e-14  # a squared distance to the mode in standard errors: Newton's next step leaves rounding
 CLOSER = 1e-26  # the same of a step that converges linearly
+STUCK = 1e-8  # the same, above which a search that can go no further has met the end of the mean's range
 NOISE = 1e-12  # of a sum of log densities, relative: no step is judged by less
 
 
@@ -56,20 +57,20 @@ class Mode:
         return value if np.isfinite(value) else np.inf
 
     @cached_property
-    def observed(self) -> Factor:
+    def observed(self) -> Triangle:
         """Factor of the second derivatives by u."""
         return self.loadings.factor(self.response.observed)
 
     @cached_property
-    def expected(self) -> Factor:
+    def expected(self) -> Triangle:
         """Factor of their expectation."""
         return self.loadings.factor(self.response.expected)
 
-    def factor(self, weights: Weights) -> Factor:
+    def factor(self, weights: Weights) -> Triangle:
         """Return the factor of a definition."""
         return self.observed if weights == "observed" else self.expected
 
-    def fixed_covariance(self, weights: Array, factor: Factor) -> Array:
+    def fixed_covariance(self, weights: Array, factor: Triangle) -> Array:
         """Covariance of the fixed effects at given theta, ``(X'WX - X'WZL A^-1 L'Z'WX)^-1``."""
         x = self.loadings.pattern.design.x
         b = self.loadings.transposed @ (weights[:, None] * x)
@@ -115,25 +116,26 @@ class Search:
             mode = self._leap(beta, np.where(inside, mode.response.eta, eta))
         return mode
 
-    def climb(self, mode: Mode) -> Mode:
-        """Go on to the mode from a point of positive density."""
+    def climb(self, mode: Mode) -> Mode | None:
+        """Go on to the mode from a point of positive density, None where there is none inside the range of the mean."""
+        left = HALVINGS
         for _ in range(STEPS):
             weights, factor = mode.response.observed, mode.observed
             newton = factor.definite and self._definite(weights, factor)
             if not newton:
                 weights, factor = mode.response.expected, mode.expected
             if not factor.definite:
-                break
+                return None
             score = mode.response.score
             step = self._step(mode.u, score, weights, factor)
             decrement = step[1] @ (self._loadings.transposed @ score - mode.u) + step[0] @ (self._design.x.T @ score)
-            reached = self._along(mode, step)
-            if reached is None:
-                break
-            mode = reached
+            mode, spent = self._along(mode, step, left)
+            left -= spent
             if decrement <= (CLOSE if newton else CLOSER):
+                return mode
+            if not left:
                 break
-        return mode
+        return mode if decrement <= STUCK else None
 
     def stop_early(self, eta: Array, beta: Array, tolerance: float) -> tuple[Mode, Array] | None:
         """Iterate as lme4's PIRLS does, from given linear predictors until the penalized deviance hardly changes.
@@ -173,39 +175,37 @@ class Search:
         pull = near.score + near.expected * (eta - base.response.eta)
         return self._moved(base, self._step(base.u, pull, near.expected, factor), 1.0)
 
-    def _definite(self, weights: Array, factor: Factor) -> bool:
+    def _definite(self, weights: Array, factor: Triangle) -> bool:
         if not self._free:
             return True
         return bool(np.linalg.eigvalsh(self._schur(weights, factor)[1])[0] > 0)
 
-    def _schur(self, weights: Array, factor: Factor) -> tuple[Array, Array, Array]:
+    def _schur(self, weights: Array, factor: Triangle) -> tuple[Array, Array, Array]:
         wx = weights[:, None] * self._design.x
         b = self._loadings.transposed @ wx
         ab = factor.solve(b)
         return b, self._design.x.T @ wx - b.T @ ab, ab
 
-    def _step(self, u: Array, score: Array, weights: Array, factor: Factor) -> tuple[Array, Array]:
+    def _step(self, u: Array, score: Array, weights: Array, factor: Triangle) -> tuple[Array, Array]:
         """Return the step in beta and u."""
         pull = self._loadings.transposed @ score - u
         if not self._free:
             return np.zeros(self._design.x.shape[1]), factor.solve(pull)
         b, schur, ab = self._schur(weights, factor)
-        move: Array = np.linalg.lstsq(schur, self._design.x.T @ score - ab.T @ pull, rcond=1e-14)[0]
+        move: Array = np.linalg.lstsq(schur, self._design.x.T @ score - ab.T @ pull, rcond=1e-14)[0].astype(float)
         return move, factor.solve(pull - b @ move)
 
     def _moved(self, mode: Mode, step: tuple[Array, Array], size: float) -> Mode:
         return self.point(mode.beta + size * step[0], mode.u + size * step[1])
 
-    def _along(self, mode: Mode, step: tuple[Array, Array]) -> Mode | None:
-        """Return the first point along the step, halved as often as needed, that is not lower."""
-        limit = mode.half + NOISE * (1 + abs(mode.half)) if np.isfinite(mode.half) else np.finfo(float).max
-        size = 1.0
-        for _ in range(HALVINGS):
-            reached = self._moved(mode, step, size)
+    def _along(self, mode: Mode, step: tuple[Array, Array], most: int) -> tuple[Mode, int]:
+        """Return the first point along the step that is not lower, and how often the step was halved for it."""
+        limit = mode.half + NOISE * (1 + abs(mode.half))
+        for halvings in range(most):
+            reached = self._moved(mode, step, 0.5**halvings)
             if reached.half <= limit:
-                return reached
-            size /= 2
-        return None
+                return reached, halvings
+        return mode, most
 
 
 class Slopes(NamedTuple):

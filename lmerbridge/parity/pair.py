@@ -18,7 +18,7 @@ from lmerbridge.parity import align, sparse
 from lmerbridge.parity import criterion as criteria
 from lmerbridge.parity.joint import Joint
 from lmerbridge.parity.quantities import Comparer, QuantityRow
-from lmerbridge.parity.surface import Reading, Surface
+from lmerbridge.parity.surface import Attribution, Surface
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import AT_LIMIT, Code
 from lmerbridge.results import Array, Design, Fit, covariance
@@ -219,7 +219,7 @@ class Trial:
 
     def rounding_at(self, theta: Array, value: float) -> float:
         """How far two right values of the objective may lie apart at a point, where it has a value."""
-        lost = min(self.lost(theta) * abs(value), LOST)
+        lost = min(self.lost(theta) * abs(value), LOST) if self.reference.kind.criterion else 0.0
         between = min(BETWEEN, abs(value - self.objective(theta)))
         return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost, between)
 
@@ -238,7 +238,7 @@ class Trial:
         return float(min(*self.profile_values, *np.concatenate([*ends])))
 
     @cached_property
-    def reading(self) -> Reading:
+    def reading(self) -> Attribution:
         """The objective that the candidate's own criterion is of."""
         return self.objective.read(self.candidate, self.rounding)
 

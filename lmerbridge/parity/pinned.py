@@ -32,10 +32,13 @@ def sound_reference(trial: Trial) -> Ruling:
         figures = name | {"difference": off} | ({"constant": cause} if cause else {})
         return Ruling(Evidence(Code.REFERENCE_CRITERION, figures), Verdict.REFERENCE_FAULTY)
     define = DEFINITIONS[trial.reference.kind.objective]
-    over = {what: size for what, size in _beyond(trial, side).items() if not define(trial, side, what)}
-    if over:
+    found = {what: (size, define(trial, side, what)) for what, size in _beyond(trial, side).items()}
+    if over := {what: size for what, (size, entry) in found.items() if not entry}:
         return Ruling(Evidence(Code.REFERENCE_REPORT, name | {"differences": over}), Verdict.REFERENCE_FAULTY)
-    return Ruling(Evidence(Code.SOUND_REFERENCE, name), None, of_criteria("pirls_tolerance") if tight else ())
+    generalized_model = not trial.reference.kind.criterion
+    accounted = tuple((what, entry.name) for what, (_, entry) in found.items() if entry and generalized_model)
+    accounted += of_criteria("pirls_tolerance") if tight else ()
+    return Ruling(Evidence(Code.SOUND_REFERENCE, name), None, accounted)
 
 
 def same_report(trial: Trial) -> Ruling:

@@ -22,9 +22,10 @@ from lmerbridge.results import Fit
 
 MODELS = 5
 SMALL = (  # generalized models that are fitted in no time, various ones first
-    *("cbpp", "bacteria", "epil", "ome_slopes", "grouseticks_brood", "insurance", "epil_uncorrelated", "cbpp_rows"),
-    *("ome", "epil_rows", "respiratory", "insectsprays", "mmmec", "infert", "salamanders", "schizophrenia", "owls"),
-    *("mathachieve_high", "contraception_slopes", "mmmec_slopes", "grouseticks", "owls_nb", "epil_nb"),
+    *("cbpp", "bacteria", "epil", "insurance", "grouseticks_brood", "epil_uncorrelated", "cbpp_rows", "ome"),
+    *("insectsprays", "mmmec", "respiratory", "infert", "salamanders", "schizophrenia", "owls", "epil_rows"),
+    *("binary_slopes_1", "binary_slopes_2", "binary_slopes_3", "mathachieve_high", "owls_nb", "ome_slopes"),
+    *("mmmec_slopes", "epil_nb", "contraception_slopes"),
 )
 
 
@@ -179,8 +180,8 @@ def _of_generalized(fault: Fault) -> Fault:
 
 MOVED, COUNTED, PROBIT = attrgetter("moved"), attrgetter("counted"), attrgetter("by_probit")
 ALIKE = (  # what is the same fault of an engine of either kind
-    *("one row dropped", "every row twice", "group labels permuted", "the intercept left out"),
-    *("nested read as crossed", "theta times 1.1", "a parameter not counted", "n - p rows for n"),
+    *("one row dropped", "every row twice", "group labels permuted"),
+    *("theta times 1.1", "a parameter not counted", "n - p rows for n"),
     *("standard errors times 1.01", "covariances of estimates turned", "a NaN in vcov", "an SD reported as a variance"),
     *("a correlation's sign flipped", "an SD of slopes per ten units", "random effects swapped"),
     *("random effects shrunk", "a NaN in random effects", "random effects of no group", "noise in fitted values"),
@@ -196,7 +197,7 @@ GENERALIZED = (
             Fault("a wrong link", own.other_link, Verdict.OTHER_OBJECTIVE, "the link is"),
             Fault("cbind swapped", own.successes_swapped, Verdict.OTHER_OBJECTIVE, "failures are swapped"),
             Fault("weights forgotten", misfits.weights_ignored, Verdict.OTHER_OBJECTIVE, "are ignored", COUNTED),
-            Fault("weights twice", own.weights_squared, Verdict.OTHER_OBJECTIVE, "are squared", COUNTED),
+            Fault("weights twice", misfits.weights_squared, Verdict.OTHER_OBJECTIVE, "are squared", COUNTED),
             Fault("an offset dropped", misfits.offset_ignored, Verdict.OTHER_OBJECTIVE, "offset is ignored", MOVED),
             Fault("a level moved", misfits.level_moved, Verdict.OTHER_OBJECTIVE, "reports a criterion of"),
             Fault("sum contrasts", misfits.sum_contrasts, Verdict.OTHER_OBJECTIVE, "reports a criterion of"),
@@ -208,9 +209,9 @@ GENERALIZED = (
             Fault("linear predictors as means", own.means_on_link, Verdict.UNEXPLAINED, "fitted values"),
             Fault("means without groups", own.means_marginal, Verdict.UNEXPLAINED, "fitted values"),
             Fault("residuals y - mean", own.residuals_of_response, Verdict.UNEXPLAINED, "residuals"),
-            Fault("a saddle, generalized", own.saddle, Verdict.OTHER_OPTIMUM, "planted stopped"),
-            Fault("correlations at zero", own.correlation_fixed, Verdict.OTHER_OPTIMUM, "planted stopped"),
-            Fault("theta 1 % past the optimum", own.short_stop, Verdict.LOOSE_STOP, "planted stopped"),
+            Fault("a saddle, generalized", own.effect_left_out, Verdict.OTHER_OPTIMUM, "planted stopped"),
+            Fault("correlations at zero", own.correlations_left_out, Verdict.OTHER_OPTIMUM, "planted stopped"),
+            Fault("theta 1 % past the optimum", own.early_stop, Verdict.LOOSE_STOP, "planted stopped"),
             Fault("three digits", misreports.rounded, Verdict.OTHER_OBJECTIVE, "reports a criterion of"),
             Fault("an estimate that is NaN", misreports.not_a_number, Verdict.ENGINE_FAILED, "that is not a number"),
         )

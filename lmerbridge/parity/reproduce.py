@@ -62,7 +62,7 @@ class Exhibit(Protocol):
 
 
 @dataclass(frozen=True)
-class Call:
+class FitCall:
     """What a script fits: a formula, columns of the data by the names of arguments, and how factors are coded.
 
     A linear model has no family. That of a negative binomial model whose shape is estimated is ``negative.binomial``.
@@ -93,9 +93,9 @@ def python_code(case: Case, comparison: Exhibit) -> str:
     return _python_script(data, comparison, _call(case))
 
 
-def _call(case: Case) -> Call:
+def _call(case: Case) -> FitCall:
     given = [(name, column) for name, column in (("weights", case.weights), ("offset", case.offset)) if column]
-    return Call(case.formula, given, dict(case.contrasts), case.family, case.n_agq)
+    return FitCall(case.formula, given, dict(case.contrasts), case.family, case.n_agq)
 
 
 def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"], folder: str | Path = ".") -> Path:
@@ -138,7 +138,7 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
     coding = contrasts(spec.contrasts, formula, columns, np.arange(len(frame)))
     generalized = (_plain_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else ()
-    text = write(data, comparison, Call(formula.text, given, coding, *generalized))
+    text = write(data, comparison, FitCall(formula.text, given, coding, *generalized))
     write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
 
@@ -204,7 +204,7 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
             yield f"{column} = {convert}({column}, unit={unit!r})"
 
 
-def _r_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
+def _r_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
     more = "".join(f", {argument} = {column}" for argument, column in call.given)
     if call.coding:
         coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
@@ -219,14 +219,14 @@ def _r_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _r_linear(comparison: Exhibit, call: Call, more: str) -> tuple[str, str]:
+def _r_linear(comparison: Exhibit, call: FitCall, more: str) -> tuple[str, str]:
     """The criterion, and the fit."""
     kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
     fit = f"m <- lmer({call.formula}, d, REML = {str(comparison.reml).upper()}{more})"
     return f"{kind.criteria[comparison.reml]}(m)", fit
 
 
-def _r_generalized(call: Call, more: str) -> tuple[str, str]:
+def _r_generalized(call: FitCall, more: str) -> tuple[str, str]:
     """The same, PIRLS so tight that the criterion is that of the estimates."""
     nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
     control = ", control = glmerControl(tolPwrss = 1e-13)"
@@ -237,7 +237,7 @@ def _r_generalized(call: Call, more: str) -> tuple[str, str]:
     return "c(-2 * logLik(m))", f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})"
 
 
-def _point(comparison: Exhibit, call: Call) -> str:
+def _point(comparison: Exhibit, call: FitCall) -> str:
     """The candidate's theta, and its fixed effects beside it where they are searched for too."""
     theta = comparison.candidate_theta
     if call.family == SHAPELESS:  # the objective has lme4's shape in it
@@ -248,7 +248,7 @@ def _point(comparison: Exhibit, call: Call) -> str:
     return ", ".join(map(repr, (*theta, *fixed))) if fixed and all(map(math.isfinite, fixed)) else ""
 
 
-def _python_script(data: Sequence[str], comparison: Exhibit, call: Call) -> str:
+def _python_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
     more = f", family={call.family!r}" if call.family else f", reml={comparison.reml}"
     more += f", n_agq={call.n_agq}" if call.n_agq != 1 else ""
     more += "".join(f", {argument}={column!r}" for argument, column in call.given)

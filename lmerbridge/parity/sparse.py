@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import Bounds, minimize
 from scipy.sparse.linalg import SuperLU, splu
 
-from lmerbridge.parity.surface import Reading
+from lmerbridge.parity.surface import Attribution
 from lmerbridge.results import Array, Design, Fit, RandomTerm, covariance
 
 
@@ -75,9 +75,9 @@ class Objective:
         """Theta, in which everything else is profiled out."""
         return fit.theta
 
-    def read(self, fit: Fit, rounding: float) -> Reading:
+    def read(self, fit: Fit, rounding: float) -> Attribution:
         """Every answer is judged by this criterion: another method, or a constant, moves no gap."""
-        return Reading(self)
+        return Attribution(self)
 
     def __call__(self, theta: Array) -> float:
         """Value of the criterion, in deviance units."""

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lmerbridge.parity.chart import Point
+from lmerbridge.parity.chart import GlmmPoint
 from lmerbridge.parity.glmm import Glmm
 from lmerbridge.parity.information import PARAMETERS, derivatives
 from lmerbridge.results import Array, covariance
@@ -18,16 +18,16 @@ from lmerbridge.results import Array, covariance
 SIZE = 1e-3  # ndeps of stats::optimHess
 
 
-class Steps:
+class StepCovariance:
     """The covariance of the fixed effects by such differences.
 
     Parameters
     ----------
     model : Glmm
-    point : Point
+    point : GlmmPoint
     """
 
-    def __init__(self, model: Glmm, point: Point) -> None:
+    def __init__(self, model: Glmm, point: GlmmPoint) -> None:
         self._model, self._p, self._k = model, len(point.beta), len(point.theta)
         write, self._read = PARAMETERS["log sd, correlation"]
         widths = model.design.widths

@@ -48,7 +48,7 @@ class Surface(Protocol):
         """How much the criterion grows where what a point leaves out is given and not the best."""
         ...
 
-    def read(self, fit: Fit, rounding: float) -> Reading:
+    def read(self, fit: Fit, rounding: float) -> Attribution:
         """Find the objective that a candidate's criterion is of."""
         ...
 
@@ -62,7 +62,7 @@ class Surface(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Attribution:
     """The objective that a candidate's criterion is of.
 
     Attributes

@@ -45,7 +45,16 @@ class ToleranceProfile:
 
     def of(self, objective: str) -> ToleranceProfile:
         """Return the limits for a kind of model, by the name of its objective."""
-        return replace(self, pinned=self.pinned | self.generalized) if objective == "Joint" else self
+        if objective != "Joint":
+            return self
+        criteria = {kind: t for kind, t in self.generalized.items() if kind in self.quantities and t.measure == "abs"}
+        held = {kind: t for kind, t in self.generalized.items() if t.measure == "pinned"}
+        return replace(
+            self,
+            objective=self.generalized["objective"],
+            quantities=self.quantities | criteria,
+            pinned=self.pinned | held,
+        )
 
     def rows(self) -> tuple[tuple[str, str, float, str], ...]:
         """Quantity, measure, limit and reason of every limit, for a report."""
@@ -55,7 +64,10 @@ class ToleranceProfile:
         )
         compared = [(kind, t.measure, t.limit, t.reason) for kind, t in self.quantities.items()]
         held = [(f"pinned {kind}", t.measure, t.limit, t.reason) for kind, t in self.pinned.items()]
-        held += [(f"pinned {kind}, generalized", t.measure, t.limit, t.reason) for kind, t in self.generalized.items()]
+        held += [
+            (f"{'pinned ' * (t.measure == 'pinned')}{kind}, generalized", t.measure, t.limit, t.reason)
+            for kind, t in self.generalized.items()
+        ]
         objective = ("objective", self.objective.measure, self.objective.limit, self.objective.reason)
         return (*gap, objective, *compared, *held)
 
@@ -112,7 +124,12 @@ def _profile(name: str) -> ToleranceProfile:
             for kind in row["kinds"]
         },
         pinned=_pinned(data["pinned"], held),
-        generalized=_pinned(data["generalized"], held),
+        generalized=_pinned(data["generalized"], held)
+        | {
+            kind: Tolerance("abs", row["limit"] * max(compared, 1.0), row["reason"], objective["relative"])
+            for row in data["generalized_criterion"]
+            for kind in row["kinds"]
+        },
     )
 
 

@@ -27,7 +27,7 @@ from lmerbridge.report.headline import (
 from lmerbridge.report.heatmap import Heatmap, heatmap, plain
 from lmerbridge.report.ladder import Ladder, ladder
 from lmerbridge.report.outcome import GLYPHS, LEVELS, SEVERITY
-from lmerbridge.report.parts import TITLES, Part, part
+from lmerbridge.report.parts import TITLES, ModelPart, model_part
 from lmerbridge.report.wording import short
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Report:
         the same sentence, on whatever day they ran.
     sentence : str
         The lead, then the sentences of all engines under test and of the reference.
-    parts : tuple of Part
+    parts : tuple of ModelPart
         What there is of linear models, and of generalized ones.
     engines : tuple of Headline
         One for each engine under test and mode, the best first, those of generalized models after those of linear ones.
@@ -112,7 +112,7 @@ class Report:
     lead: str
     inputs: str
     sentence: str
-    parts: tuple[Part, ...]
+    parts: tuple[ModelPart, ...]
     engines: tuple[Headline, ...]
     cards: tuple[Card, ...]
     references: tuple[ReferenceLine, ...]
@@ -229,17 +229,23 @@ def describe(run: SuiteRun, digits: Iterable[DigitRow] = ()) -> Report:
 
 def _modes(results: Sequence[CaseResult], run: SuiteRun, model: Model, told_of: str) -> list[Mode]:
     """Describe each engine with each of its references, the best first."""
-    versions = dict(run.provenance)
+    versions = _versions(run)
     groups = _by(results, "candidate", "reference")
     return _best_first([(headline([r.comparison for r in rs], versions, model, told_of), rs) for rs in groups])
 
 
-def _part(run: SuiteRun, model: Model, modes: Sequence[Mode], several: bool) -> Part:
+def _versions(run: SuiteRun) -> dict[str, str]:
+    """Return versions by the names of packages, and of engines that have given a fit of any kind of model."""
+    fits = {r.comparison.candidate: r.comparison.candidate_fit for r in run.results if r.comparison.candidate_fit}
+    return dict(run.provenance) | {name: fit.provenance.version for name, fit in fits.items() if fit}
+
+
+def _part(run: SuiteRun, model: Model, modes: Sequence[Mode], several: bool) -> ModelPart:
     results = [result for _, each in modes for result in each]
     cases = [r for r in run.results if r.case.model == model]
     kinds = {r.case.kind for r in results}
     order = [name for r in run.results for name in (r.comparison.reference, r.comparison.candidate)]
-    return part(
+    return model_part(
         model,
         TITLES[model] * several,
         [(h, _heatmap(each), each) for h, each in modes],

@@ -165,7 +165,7 @@ def card(modes: Sequence[tuple[Headline, Sequence[CaseResult]]]) -> Card:
         max((h.light for h, _ in fitting), key=LIGHTS.index),
         tuple(h for (h, _), is_same in zip(fitting, alike, strict=True) if not is_same),
         _alike(same, len(first) > 1),
-        unfit([h for h, _ in modes if h.tally.unfit]) if fitting != modes else "",
+        unfit_sentence([h for h, _ in modes if h.tally.unfit]) if fitting != modes else "",
     )
 
 
@@ -179,7 +179,7 @@ def _alike(same: Sequence[Headline], several: bool) -> str:
     return " ".join(told)
 
 
-def unfit(headlines: Sequence[Headline]) -> str:
+def unfit_sentence(headlines: Sequence[Headline]) -> str:
     """Name the engines that refuse every model of a kind, or return ""."""
     told = []
     for model in dict.fromkeys(h.model for h in headlines):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmerbridge.parity import CaseResult, Rate
-from lmerbridge.report.headline import Headline, Model, ReferenceLine, unfit
+from lmerbridge.report.headline import Headline, Model, ReferenceLine, unfit_sentence
 from lmerbridge.report.heatmap import Heatmap
 from lmerbridge.report.ladder import Ladder
 
@@ -15,7 +15,7 @@ TITLES: dict[Model, str] = {"linear": "Linear models", "generalized": "Generaliz
 
 
 @dataclass(frozen=True)
-class Unfit:
+class Refuser:
     """An engine that refuses every model of a kind.
 
     Attributes
@@ -37,7 +37,7 @@ class Unfit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class ModelPart:
     """What a report says of one kind of model.
 
     Attributes
@@ -47,7 +47,7 @@ class Part:
         A heading, "" where the report has this part alone.
     engines : tuple of Headline
         Those that fit any model of the kind, the best first.
-    unfit : tuple of Unfit
+    unfit : tuple of Refuser
         The others; `none_of` names them in a sentence, which is "" where there are none.
     references : tuple of ReferenceLine
     heatmaps : tuple of Heatmap
@@ -59,7 +59,7 @@ class Part:
     model: Model
     title: str
     engines: tuple[Headline, ...]
-    unfit: tuple[Unfit, ...]
+    unfit: tuple[Refuser, ...]
     none_of: str
     references: tuple[ReferenceLine, ...]
     heatmaps: tuple[Heatmap, ...]
@@ -72,10 +72,10 @@ class Part:
         return list(zip(self.engines, self.heatmaps, strict=True))
 
 
-def unfit_engines(modes: Sequence[tuple[Headline, Sequence[CaseResult]]]) -> tuple[Unfit, ...]:
+def refusers(modes: Sequence[tuple[Headline, Sequence[CaseResult]]]) -> tuple[Refuser, ...]:
     """Describe the engines, given with their results, that refuse every model of a kind."""
     return tuple(
-        Unfit(results[0].comparison.candidate, h.engine, h.model, len(results), _most_frequent(results))
+        Refuser(results[0].comparison.candidate, h.engine, h.model, len(results), _most_frequent(results))
         for h, results in modes
         if h.tally.unfit
     )
@@ -86,23 +86,23 @@ def _most_frequent(results: Sequence[CaseResult]) -> str:
     return reason
 
 
-def part(
+def model_part(
     model: Model,
     title: str,
     modes: Sequence[tuple[Headline, Heatmap, Sequence[CaseResult]]],
     references: tuple[ReferenceLine, ...],
     ladder: Ladder | None,
     rates: tuple[tuple[Rate, str], ...],
-) -> Part:
+) -> ModelPart:
     """Describe a part, in which engines that fit none of its models are named and no more, if another fits one."""
     fitting = [mode for mode in modes if not mode[0].tally.unfit] or modes
     left = [(h, results) for h, _, results in modes if h.tally.unfit] if len(fitting) < len(modes) else []
-    return Part(
+    return ModelPart(
         model=model,
         title=title,
         engines=tuple(h for h, _, _ in fitting),
-        unfit=unfit_engines(left),
-        none_of=unfit([h for h, _ in left]),
+        unfit=refusers(left),
+        none_of=unfit_sentence([h for h, _ in left]),
         references=references,
         heatmaps=tuple(heatmap for _, heatmap, _ in fitting),
         ladder=ladder,

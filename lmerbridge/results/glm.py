@@ -143,7 +143,7 @@ class Response:
 
     @property
     def _natural_by_shape(self) -> Array:
-        return -links.power(self._mean + self.shape * links.one(self.eta), -1.0)
+        return -links.raise_to(self._mean + self.shape * links.one(self.eta), -1.0)
 
     @cached_property
     @np.errstate(all="ignore")
@@ -230,8 +230,8 @@ NATURAL: dict[str, Callable[[Response], Array]] = {
     "binomial": lambda r: r.log_mean - r.log_complement,
     "poisson": lambda r: r.log_mean,
     "negative.binomial": lambda r: r.log_mean - links.log(r._mean + r.shape * links.one(r.eta)),
-    "Gamma": lambda r: -links.power(r._mean, -1.0),
-    "inverse.gaussian": lambda r: -links.power(r._mean, -2.0) / 2,
+    "Gamma": lambda r: -links.raise_to(r._mean, -1.0),
+    "inverse.gaussian": lambda r: -links.raise_to(r._mean, -2.0) / 2,
     "gaussian": lambda r: r._mean,
 }
 

@@ -55,7 +55,7 @@ def log(v: Array) -> Array:
     return np.array([np.log(v[0]), first, second - first**2, third - 3 * first * second + 2 * first**3])
 
 
-def power(v: Array, exponent: float) -> Array:
+def raise_to(v: Array, exponent: float) -> Array:
     """Return a power of a positive function."""
     first, second, third = exponent * log(v)[1:]
     curves = np.array([np.ones_like(first), first, second + first**2, third + 3 * first * second + first**3])
@@ -118,6 +118,15 @@ def _cloglog(eta: Array) -> Array:
     return np.array([-np.expm1(-e), slope, slope * (1 - e), slope * (1 - 3 * e + e**2)])
 
 
+def _log_cloglog(eta: Array) -> Array:
+    inner = np.clip(eta, -STEEP, STEEP)
+    e = np.exp(inner)
+    first = e / np.expm1(e)
+    growth = 1 - e - first  # of the first derivative, relative
+    third = first * (growth**2 - e - first * growth)
+    return np.array([np.log(-np.expm1(-e)) + np.minimum(eta - inner, 0.0), first, first * growth, third])
+
+
 def _sqrt(eta: Array) -> Array:
     return np.array([eta**2, 2 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)])
 
@@ -130,10 +139,10 @@ MEANS: dict[str, Curve] = {
     "identity": _eta,
     "log": _exp,
     "sqrt": _sqrt,
-    "1/mu^2": lambda eta: power(_eta(eta), -0.5),
+    "1/mu^2": lambda eta: raise_to(_eta(eta), -0.5),
     "inverse": lambda eta: _inverse(_eta(eta)),
 }
-LOG_MEANS: dict[str, Curve] = {"logit": _log_logit, "probit": _log_probit, "log": _eta}
+LOG_MEANS: dict[str, Curve] = {"logit": _log_logit, "probit": _log_probit, "cloglog": _log_cloglog, "log": _eta}
 LINKS: dict[str, Curve] = {
     "logit": lambda mean: np.log(mean / (1 - mean)),
     "probit": ndtri,

@@ -11,9 +11,10 @@ model <- function(formula, data, family, ..., shape = NULL, tmb = family, lme4 =
   list(formula = as.formula(formula), data = data, family = family, args = list(...), shape = shape, tmb = tmb, lme4 = lme4)
 of_cbpp <- function(link) model("prop ~ period + (1 | herd)", cbpp, binomial(link), weights = quote(size))
 ticks <- function(right, ...) model(paste("TICKS ~", right), grouseticks, poisson(), ...)
+# Terms are in lme4's order, the most levels first, which is glmmTMB's order of them too.
 models <- list(
   logit = of_cbpp("logit"), probit = of_cbpp("probit"), cloglog = of_cbpp("cloglog"),
-  three_terms = ticks("YEAR + height + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)"),
+  three_terms = ticks("YEAR + height + (1 | INDEX) + (1 | BROOD) + (1 | LOCATION)"),
   slopes = ticks("YEAR + height + (height | LOCATION)"),
   offset = ticks("YEAR + offset(height / 2) + (1 | BROOD)"),
   root = model("TICKS ~ YEAR + (1 | BROOD)", grouseticks, poisson("sqrt")),
@@ -21,7 +22,7 @@ models <- list(
   contraception_slope = model("used ~ age + I(age^2) + urban + many + (urban | district)", Contraception, binomial()),
   verbagg = model("r2 ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)", VerbAgg, binomial()),
   bacteria = model("y ~ trt + I(week > 2) + (1 | ID)", bacteria, binomial()),
-  epil = model("y ~ lbase * trt + lage + V4 + (1 | subject) + (1 | row)", transform(epil, row = factor(seq_len(nrow(epil)))), poisson()),
+  epil = model("y ~ lbase * trt + lage + V4 + (1 | row) + (1 | subject)", transform(epil, row = factor(seq_len(nrow(epil)))), poisson()),
   negative_binomial = ticks("YEAR + (1 | BROOD)", shape = 3.3064, tmb = nbinom2()),
   gamma = model("Reaction ~ Days + (1 | Subject)", sleepstudy, Gamma("log"), lme4 = FALSE),
   gaussian_log = model("Reaction ~ Days + (1 | Subject)", sleepstudy, gaussian("log"), lme4 = FALSE)
@@ -62,7 +63,12 @@ of_theta <- function(theta, widths) {
   out
 }
 theta_of <- function(fit) unlist(lapply(VarCorr(fit)$cond, function(s) { t <- t(chol(s)); t[lower.tri(t, diag = TRUE)] }), use.names = FALSE)
-# The parameter of glmmTMB's dispersion: log of a shape, or of the standard deviation or variance that it stands for.
+# glmmTMB's sigma() of a Gamma or gaussian is the root of the dispersion.
+shape_of <- function(m, tmb) {
+  if (!is.null(m$shape)) return(m$shape)
+  if (!"betad" %in% names(tmb$fit$par)) return(NA)
+  sigma(tmb)^2
+}
 record <- function(m) {
   out <- list(formula = deparse1(m$formula), family = m$family$family, link = m$family$link)
   tmb <- quiet(do.call(glmmTMB, c(list(m$formula, m$data, m$tmb), m$args,
@@ -80,14 +86,14 @@ record <- function(m) {
     par[names(par) == "theta"] <- of_theta(p$theta, widths)
     2 * as.numeric(tmb$obj$fn(par))
   }
-  out$shape <- if (is.null(m$shape)) { if ("betad" %in% names(par)) sigma(tmb)^(if (family(tmb)$family %in% c("Gamma", "gaussian")) 2 else 1) else NA } else m$shape
+  out$shape <- shape_of(m, tmb)
   out$glmmTMB <- list(theta = I(theta), beta = I(beta), se = I(se), value = -2 * as.numeric(logLik(tmb)), at = I(vapply(points, at, 0)))
   if (m$lme4) {
     tight <- fit_tightly(m)
     f <- function_of(m, tight$tolerance)
     default <- quiet(do.call(glmer, c(list(m$formula, m$data, m$family), m$args)))
     value <- function(fit) list(theta = I(getME(fit, "theta")), beta = I(unname(fixef(fit))), value = -2 * as.numeric(logLik(fit)),
-      se = I(unname(sqrt(diag(as.matrix(vcov(fit, use.hessian = TRUE)))))), se_rx = I(unname(sqrt(diag(as.matrix(vcov(fit, use.hessian = FALSE)))))))
+      se_rx = I(unname(sqrt(diag(as.matrix(vcov(fit, use.hessian = FALSE)))))))
     out$tight <- c(value(tight$fit), tolerance = tight$tolerance, at = list(I(vapply(points, function(p) f(c(p$theta, p$beta)), 0))),
       list(modes = I(unlist(lapply(ranef(tight$fit, condVar = FALSE), function(r) r[[1]][1:5]), use.names = FALSE)), residuals = I(unname(residuals(tight$fit)[1:5]))))
     out$default <- value(default)
@@ -103,9 +109,8 @@ shaped <- quiet(glmmTMB(TICKS ~ YEAR + (1 | BROOD), grouseticks, nbinom2()))
 nb <- list(value = -2 * as.numeric(logLik(shaped)), shape = sigma(shaped), theta = I(theta_of(shaped)), beta = I(unname(fixef(shaped)$cond)),
   se = I(unname(sqrt(diag(vcov(shaped)$cond)))))
 Contraception <- Contraception[c("used", "age", "urban", "livch", "many", "district")]
-write_out <- list(
+writeLines(json(list(
   made_with = list(R = R.version.string, lme4 = as.character(packageVersion("lme4")), glmmTMB = as.character(packageVersion("glmmTMB"))),
   models = lapply(models, record), agq = agq, shaped = nb,
-  contraception = lapply(transform(Contraception, age = Contraception$age), function(x) I(if (is.factor(x)) as.character(x) else x))
-)
-writeLines(json(write_out), "glmm_objective.json")
+  contraception = lapply(Contraception, function(x) I(if (is.factor(x)) as.character(x) else x))
+)), "glmm_objective.json", useBytes = TRUE)

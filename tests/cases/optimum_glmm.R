@@ -5,7 +5,9 @@ suppressMessages(library(glmmTMB))
 optimum <- function(file, formula, family) {
   data <- read.csv(file, stringsAsFactors = TRUE)
   model <- glmmTMB(as.formula(formula), data, family = get(family)(), doFit = FALSE)
-  tmb <- fitTMB(model, doOptim = FALSE)
+  tmb <- with(model, TMB::MakeADFun(
+    data.tmb, parameters, map = mapArg, random = randomArg, DLL = "glmmTMB", silent = TRUE
+  ))
   lowest(tmb, names(tmb$par))
 }
 

@@ -171,6 +171,7 @@ WORDS = {  # what the reason says, one of them
 REMARKS = ("converged", "singular", "only_std_errors", "native")
 UNTOUCHED = {  # no number of the answer
     **dict.fromkeys(("engine", "formula", "provenance", "conditions", "kind"), "says where the numbers come from"),
+    "nb_theta": "is of a generalized model: see test_generalized",
     "dropped_terms": "names columns that are not in the answer",
     "covariance_given_theta": "stands beside the covariance, which is held",
     "_padded_rows": "is lmerbridge's own",

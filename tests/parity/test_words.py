@@ -52,6 +52,7 @@ SAID = [
         "or its columns differ; h has other levels in mine.",
     ),
     (Code.NO_THETA, NAMES, "mine returned a variance that is not a number."),
+    (Code.NO_ESTIMATE, NAMES, "mine returned a fixed effect or a shape that is not a number."),
     (Code.NO_CRITERION, NAMES, "mine returned a criterion that is not a number."),
     (Code.NO_VALUE, NAMES, "The common objective has no value at the answer of mine."),
     (

@@ -9,6 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.report import describe, html
+from tests.report.test_parts import generalized
 from tests.report.test_report import EXACT, comparison, pictured, result, run
 
 pytestmark = pytest.mark.slow
@@ -220,3 +221,50 @@ def test_the_table_of_engines_fits_a_telephone(opened):
     page = opened(viewport={"width": 400, "height": 900})
     inside = page.locator(".tally").evaluate("one => [one.scrollWidth, one.parentElement.clientWidth]")
     assert inside[0] <= inside[1]
+
+
+def both_kinds():
+    """The engines of `make report` on linear and generalized models, as many cards and rows as there are today."""
+    names = ("statsmodels", "statsmodels[shared]", "mixedlm", "interlace", "nlme", "glmmTMB", "mgcv", "glmm")
+    for name in (*names, "mixedlm-rs", "lme-python", "gpboost", "gpboost[cholesky]"):
+        for place in range(60):
+            verdict = (Verdict.SAME_OPTIMUM, Verdict.OTHER_OPTIMUM)[place % 7 == 0]
+            yield result(f"a_case_of_the_suite_{place}/REML", comparison(verdict, name, gap=92.4))
+        fits = name not in ("nlme", "mgcv", "mixedlm-rs", "statsmodels", "statsmodels[shared]")
+        for place in range(40):
+            verdict = (Verdict.OTHER_DEFINITION, Verdict.OTHER_OBJECTIVE)[place % 5 == 0]
+            yield generalized(f"another_case_{place}/Laplace", verdict if fits else Verdict.NOT_EXPRESSIBLE, name)
+
+
+@pytest.fixture(scope="module")
+def page_of_both(browser, tmp_path_factory):
+    path = tmp_path_factory.mktemp("both") / "parity.html"
+    path.write_text(html(describe(run(*both_kinds()))), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    yield page
+    page.close()
+
+
+def test_linear_and_generalized_models_print_on_two_pages_together(page_of_both):
+    pages = [len(re.findall(rb"/Type /Page\b", page_of_both.pdf(format=size))) for size in ("A4", "Letter")]
+    assert max(pages) <= 2
+
+
+@pytest.mark.parametrize("width", [400, 800, 1280])
+def test_both_tables_fit_the_screen_and_stand_beside_each_other_where_there_is_room(page_of_both, width):
+    page_of_both.set_viewport_size({"width": width, "height": 900})
+    assert page_of_both.evaluate("document.documentElement.scrollWidth") == width
+    tables = page_of_both.locator(".tally").evaluate_all(
+        "all => all.map(one => [one.getBoundingClientRect().top, one.scrollWidth - one.parentElement.clientWidth])"
+    )
+    assert [over for _, over in tables if over > 0] == []
+    assert (tables[0][0] == tables[1][0]) == (width == 1280)
+
+
+def test_a_card_names_the_kind_that_an_engine_does_not_fit(page_of_both):
+    assert "nlme 0.15.0 fits no generalized model." in page_of_both.locator(".engine[aria-label=nlme]").inner_text()
+    assert page_of_both.locator(".map").count() == 12 + 7
+    page_of_both.select_option("[name=engine]", "glmmTMB")
+    assert page_of_both.locator(".map:visible").count() == 2
+    page_of_both.click("[type=reset]")
