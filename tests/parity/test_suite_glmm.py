@@ -107,11 +107,10 @@ def test_lme4_with_tight_inner_iterations_fits_it(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["cbpp/AGQ9", "cbpp_proportion/Laplace", "counts_exposed_1/Laplace", "grouseticks_nb/Laplace"]
-)
-def test_the_scripts_of_a_case_fit_the_same_model(name):
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_the_scripts_of_a_case_fit_the_same_model(name, tmp_path):
     (case,) = cases.pick(name)
+    case.data().to_csv(tmp_path / f"{case.dataset}.csv", index=False)
     result = suite.run_here(case, find("mixedlm"))
     fit = result.comparison.reference_fit
     script = f"{result.r_code}\ncat('\\ncriterion', sprintf('%a', -2 * c(logLik(m))))"
