@@ -141,7 +141,8 @@ class Joint:
             held = parts._replace(shape=None) if by == "joint given shape" else parts
             return self._with_shape(parts).joint_covariance(*held)
         mode = self.model.mode(*parts)
-        return mode.fixed_covariance(getattr(mode.response, weights[1]), mode.factor(cast(Weights, weights[1])))
+        kind = cast(Weights, weights[1])
+        return mode.fixed_covariance(mode.response.weight(kind), mode.factor(kind))
 
     def _with_shape(self, parts: GlmmPoint) -> Glmm:
         """The log-likelihood with the shape of a point as that of its family."""
@@ -192,7 +193,8 @@ class Joint:
     @property
     def default(self) -> Array:
         """Random effects of the size of one in the linear predictor, and the fixed effects that suit them."""
-        return self._starts[0]
+        first: Array = self._starts[0]
+        return first
 
     @property
     def starts(self) -> Array:
