@@ -72,7 +72,10 @@ class Joint:
 
     @classmethod
     def of(cls, fit: Fit, design: Design, n_agq: int = 1) -> Joint:
-        """The criterion of a reference: the fixed effects of ``n_agq = 0`` are judged by Laplace's approximation."""
+        """The criterion of a reference, by whichever weights give its number; lme4's are the expected ones.
+
+        The fixed effects of ``n_agq = 0`` are judged by Laplace's approximation.
+        """
         kind = fit.kind
         estimated = kind.fit == SHAPED or bool(kind.scale(1.0))
         shape = fit.nb_theta if kind.family == "negative.binomial" else None
@@ -84,7 +87,9 @@ class Joint:
             estimated=estimated,
             saturated=fit.loglik.constant != 0,
         )
-        return replace(found, near=found.point(fit))
+        found = replace(found, near=found.point(fit))
+        off, other = (abs(each._value(found.near) - fit.criterion) for each in (found, found._turned))
+        return found._turned if other < LEFT * off and off > ROUNDING else found
 
     @cached_property
     def model(self) -> Glmm:
@@ -94,8 +99,15 @@ class Joint:
     def point(self, fit: Fit) -> Array:
         """Theta on the scale of the linear predictor, the fixed effects, and a shape or dispersion."""
         shape = [fit.sigma**2 if self.family.has_scale else fit.nb_theta] if self.estimated else []
-        scale = fit.sigma if self.family.has_scale else 1.0
-        return np.concatenate([fit.theta * scale, fit.beta, shape])
+        return np.concatenate([fit.theta * self.scale_of(fit), fit.beta, shape])
+
+    def scale_of(self, fit: Fit) -> float:
+        """What a fit's theta is times on the scale of the linear predictor: sigma where lme4 estimates a dispersion."""
+        if not self.family.has_scale:
+            return 1.0
+        factors = covariance.split(fit.theta, self.design.widths)
+        same = all(np.allclose(b.covariance, t @ t.T, rtol=1e-4) for b, t in zip(fit.varcorr, factors, strict=True))
+        return 1.0 if same else fit.sigma
 
     def parts(self, point: Array) -> GlmmPoint:
         """Theta, the fixed effects and the shape of a point."""
@@ -139,6 +151,8 @@ class Joint:
         weights = re.fullmatch("given theta, (.*)", by)
         if weights is None:
             held = parts._replace(shape=None) if by == "joint given shape" else parts
+            if held.shape is None and self.family.has_scale:
+                return np.full((len(parts.beta), len(parts.beta)), np.nan)
             return self._with_shape(parts).joint_covariance(*held)
         mode = self.model.mode(*parts)
         kind = cast(Weights, weights[1])
