@@ -6,7 +6,7 @@ TMB's, and adaptive quadrature. All constants of the densities are included.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -140,6 +140,30 @@ class Glmm:
         if mode is None:
             raise EngineFailed(UNDEFINED.format(self.family, point))
         return mode
+
+    @one_thread()
+    def profiled(self, theta: Array, beta: Array) -> float:
+        """Value that lme4 before 2.0 has for a family with a dispersion, by Laplace's approximation.
+
+        The modes are those of a dispersion of one, as is the log determinant; the densities have the mean deviance
+        for it. Two is added, for R's ``aic`` of these families counts the dispersion.
+
+        Parameters
+        ----------
+        theta : ndarray
+            lme4's, which are in units of the root of the dispersion in its ``VarCorr`` alone.
+        beta : ndarray
+
+        Returns
+        -------
+        float
+            In deviance units; minus twice lme4's ``logLik``.
+        """
+        mode = self._defined(_point(theta, beta, 1.0))[1]
+        response = mode.response
+        count = len(response.y) if self.family.name == "gaussian" else response.weights.sum()
+        density = replace(response, shape=float(response.deviance.sum() / count)).log_density.sum()
+        return float(mode.u @ mode.u - 2 * density + mode.factor("expected").log_det + 2)
 
     def stop(self, theta: Array, beta: Array, shape: float | None = None, *, tolerance: float = 1e-7) -> Mode | None:
         """Return where lme4's PIRLS stops, as `stop_early` has it, None where it fails."""

@@ -112,5 +112,6 @@ Contraception <- Contraception[c("used", "age", "urban", "livch", "many", "distr
 writeLines(json(list(
   made_with = list(R = R.version.string, lme4 = as.character(packageVersion("lme4")), glmmTMB = as.character(packageVersion("glmmTMB"))),
   models = lapply(models, record), agq = agq, shaped = nb,
-  contraception = lapply(Contraception, function(x) I(if (is.factor(x)) as.character(x) else x))
+  frames = lapply(list(contraception = Contraception, epil = models$epil$data[all.vars(models$epil$formula)]),
+    lapply, function(x) I(if (is.factor(x)) as.character(x) else x))
 )), "glmm_objective.json", useBytes = TRUE)

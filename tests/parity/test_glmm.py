@@ -11,11 +11,13 @@ from scipy.integrate import quad
 from scipy.optimize import minimize
 
 from lmerbridge import glmer, lmer, load_dataset
+from lmerbridge.bridge import lme4_version
 from lmerbridge.errors import EngineFailed, InvalidArgument
 from lmerbridge.parity.glmm import Glmm
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.results import Design, Family
 from lmerbridge.results.glm import Response
+from lmerbridge.setup.compat import parse_version
 from tests import generalized
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "glmm_objective.json").read_text())
@@ -34,7 +36,7 @@ def numbered(values):
 
 def frame(name):
     if name.startswith("contraception"):
-        data = pd.DataFrame(CASES["contraception"])
+        data = pd.DataFrame(CASES["frames"]["contraception"])
         return data.assign(
             district=numbered(data["district"]), **{c: data[c].astype("category") for c in ("urban", "livch")}
         )
@@ -44,8 +46,8 @@ def frame(name):
     if name in ("verbagg", "bacteria"):
         return load_dataset(*{"verbagg": ("VerbAgg", "lme4"), "bacteria": ("bacteria", "MASS")}[name])
     if name == "epil":
-        data = load_dataset("epil", "MASS")
-        return data.assign(row=numbered([str(i) for i in range(len(data))]))
+        data = pd.DataFrame(CASES["frames"]["epil"])  # MASS has changed them since
+        return data.assign(row=numbered(data["row"]), subject=numbered(data["subject"]))
     if name in ("gamma", "gaussian_log"):
         return load_dataset("sleepstudy")
     data = load_dataset("grouseticks")
@@ -404,3 +406,14 @@ def test_a_dispersion_must_be_given():
 def test_pirls_that_fails_reports_no_value():
     made, family = generalized.model(Family("poisson", "identity"), "intercepts", 1, base=2.0)
     assert Glmm(made, family).stop_early(np.array([0.5]), np.array([-9.0, 0.0]), eta=made.y + 1) == np.inf
+
+
+@pytest.mark.parametrize("family", [Family("Gamma", "log"), Family("Gamma"), Family("gaussian", "log")], ids=str)
+def test_lme4s_criterion_of_a_dispersion_is_computed(sleepstudy, family):
+    if parse_version(lme4_version()) >= (2,):
+        pytest.skip("lme4 2.0 has another")
+    fit = glmer("Reaction ~ Days + (1 | Subject)", sleepstudy, family)
+    ours = Glmm(fit.design(), family)
+    assert ours.profiled(fit.theta, fit.beta) == pytest.approx(fit.criterion, abs=1e-3)  # PIRLS stops at 1e-7 of 2000
+    joint = ours.optimum()[1]
+    assert abs(joint - fit.criterion) > 10  # another criterion altogether
