@@ -23,12 +23,12 @@ from lmerbridge.parity.definitions import named
 from lmerbridge.parity.early import DEFAULT, Early
 from lmerbridge.parity.glmm import Glmm, GlmmSolution
 from lmerbridge.parity.misreadings import other_designs
-from lmerbridge.parity.modes import Weights
 from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.steps import StepCovariance
 from lmerbridge.parity.surface import Attribution
 from lmerbridge.results import Array, Design, Family, Fit, covariance
 from lmerbridge.results.family import MADE
+from lmerbridge.results.glm import Weights
 
 NODES = (1, 2, 3, 5, 7, 9, 10, 11, 15, 20, 25)  # that a candidate may have used where it was asked for others
 BESIDE, NEAR = 1e-7, 0.05  # deviance units, and units of the linear predictor: no basin of its own
@@ -120,8 +120,9 @@ class Joint:
 
     def sd(self, point: Array) -> Array:
         """Standard deviation of each response given the random effects."""
-        sd: Array = self.model.mode(*self.parts(point)).response.sd
-        return np.where(sd > 0, sd, 1.0)
+        sd: Array = self.model.mode(*self.parts(point)).response.sd.copy()
+        sd[~(sd > 0)] = 1.0
+        return sd
 
     def errors(self, point: Array, by: str) -> Array:
         """Covariance of the fixed effects by a definition of standard errors, NaN where it has none.
@@ -140,7 +141,8 @@ class Joint:
             held = parts._replace(shape=None) if by == "joint given shape" else parts
             return self._with_shape(parts).joint_covariance(*held)
         mode = self.model.mode(*parts)
-        return mode.fixed_covariance(getattr(mode.response, weights[1]), mode.factor(cast(Weights, weights[1])))
+        kind = cast(Weights, weights[1])
+        return mode.fixed_covariance(mode.response.weight(kind), mode.factor(kind))
 
     def _with_shape(self, parts: GlmmPoint) -> Glmm:
         """The log-likelihood with the shape of a point as that of its family."""
@@ -191,7 +193,8 @@ class Joint:
     @property
     def default(self) -> Array:
         """Random effects of the size of one in the linear predictor, and the fixed effects that suit them."""
-        return self._starts[0]
+        first: Array = self._starts[0]
+        return first
 
     @property
     def starts(self) -> Array:
