@@ -31,14 +31,8 @@ class Interlace(PlainEngine):
         """Fit the model: see `lmerbridge.engines.PlainEngine`."""
         import interlace
 
-        result = interlace.fit(
-            _formula(model),
-            model.data,
-            random=model.bars,
-            method="REML" if model.spec.reml else "ML",
-            weights=model.weights,
-            offset=model.offset,
-        )
+        method = "REML" if model.spec.reml else "ML"
+        result = interlace.fit(_formula(model), model.data, method=method, **_given(model))
         keys = [f"g{i}_" for i in range(len(model.blocks))]
         return PlainEstimates(
             terms=list(result.fe_params.index),
@@ -61,8 +55,7 @@ class Interlace(PlainEngine):
         import interlace
 
         family = model.family if model.shape is None else interlace.NegativeBinomial2Family(model.shape)
-        given = {"random": model.bars, "nAGQ": model.nodes, "weights": model.weights, "offset": model.offset}
-        result = interlace.glmer(_formula(model), model.data, family, **given)
+        result = interlace.glmer(_formula(model), model.data, family, nAGQ=model.nodes, **_given(model))
         factors = split(result.theta, [block.width for block in model.blocks])
         return PlainEstimates(
             terms=list(result.fe_params.index),
@@ -76,6 +69,10 @@ class Interlace(PlainEngine):
             converged=bool(result.converged),
             optimizer="lbfgsb",
         )
+
+
+def _given(model: Plain) -> dict[str, Any]:
+    return {"random": model.bars, "weights": model.weights, "offset": model.offset}
 
 
 def _formula(model: Plain) -> str:
