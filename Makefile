@@ -10,7 +10,7 @@ setup: ## install R, its packages and .venv, where they are missing
 	@.ci/setup
 
 report: setup ## run the parity suite and write reports/
-	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
 
 check: ## ruff, mypy, and the tests that are not slow: a minute, for the while between two edits
 	.venv/bin/ruff check .

@@ -121,6 +121,7 @@ def _quantities(fit: Fit, numbers: Iterable[reference.KnownNumber]) -> dict[str,
     points = [n.quantity for n in numbers if kind_of(n.quantity) == "dev_at_theta"]
     return {
         **fit.quantities(),
+        "logLik_whole": fit.loglik + fit.loglik.constant,
         **_by_position("theta", fit.theta),
         **_by_position("fitted", fit.fitted_values),
         **_by_position("resid", fit.residual_values),

@@ -7,7 +7,7 @@ from collections import Counter
 import jsonschema
 import pytest
 
-from lmerbridge import Verdict
+from lmerbridge import Verdict, list_datasets
 from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import GlmerSpec
@@ -16,11 +16,20 @@ from lmerbridge.report import describe, json_text, schema_text
 from lmerbridge.results import read_family
 
 GENERALIZED = cases.generalized()
+SCRIPTED = ("cbpp/AGQ9", "cbpp_proportion/Laplace", "counts_exposed_1/Laplace", "grouseticks_nb/Laplace")
 REAL = [case for case in GENERALIZED if not case.kind]
 
 
 def model(case):
     return case.name.rpartition("/")[0]
+
+
+@pytest.fixture(autouse=True)
+def needs_its_data(request):
+    """Debian sid has now and then no glmmTMB that installs, whose data two models are about."""
+    case = getattr(request.node, "callspec", None) and request.node.callspec.params.get("case")
+    if case and case.package == "glmmTMB" and list_datasets("glmmTMB").empty:
+        pytest.skip("R has no glmmTMB here")
 
 
 def test_the_table_has_at_least_thirty_models_on_data_of_many_packages():
@@ -94,17 +103,19 @@ def test_lme4_with_tight_inner_iterations_fits_it(case):
     fit = fit_with(find(case.reference), case.spec())
     assert fit.nobs + fit.rows_dropped == len(case.data())
     assert fit.converged or "badly scaled" in case.features or case.dataset == "Contraception"
-    assert fit.singular == ("boundary" in case.features)
+    assert not fit.singular or "boundary" in case.features
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cbpp/AGQ9", "cbpp_proportion/Laplace", "owls/Laplace", "grouseticks_nb/Laplace"])
-def test_the_scripts_of_a_case_fit_the_same_model(name):
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_the_scripts_of_a_case_fit_the_same_model(name, tmp_path):
     (case,) = cases.pick(name)
+    case.data().to_csv(tmp_path / f"{case.dataset}.csv", index=False)
     result = suite.run_here(case, find("mixedlm"))
     fit = result.comparison.reference_fit
     script = f"{result.r_code}\ncat('\\ncriterion', sprintf('%a', -2 * c(logLik(m))))"
-    run = subprocess.run(["Rscript", "--vanilla", "-e", script], capture_output=True, text=True, check=True)
+    command = ["Rscript", "--vanilla", "-e", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     shown = float.fromhex(run.stdout.rpartition("criterion")[2].strip())
     assert shown == pytest.approx(fit.criterion, abs=1e-5)  # addresses are random there, and PIRLS has a memory
     assert f"family={case.family!r}" in result.python_code
@@ -119,19 +130,19 @@ def test_the_scripts_of_a_case_fit_the_same_model(name):
 @pytest.fixture(scope="module")
 def both():
     chosen = [*cases.pick("rail/*"), *cases.pick("insectsprays/Laplace")]
-    return list(suite.run_cases(chosen, ["glmmTMB", "statsmodels", "lme4"]))
+    return list(suite.run_cases(chosen, ["mixedlm", "statsmodels", "lme4"]))
 
 
 @pytest.mark.slow
 def test_each_case_has_its_own_reference_and_no_engine_is_judged_against_itself(both):
     told = [(r.case.name, r.comparison.reference, r.comparison.candidate) for group in both for r in group]
-    linear = [(f"rail/{m}", "lme4", name) for m in ("REML", "ML") for name in ("glmmTMB", "statsmodels")]
+    linear = [(f"rail/{m}", "lme4", name) for m in ("REML", "ML") for name in ("mixedlm", "statsmodels")]
     assert told == linear + [
-        ("insectsprays/Laplace", "lme4[tight]", name) for name in ("glmmTMB", "statsmodels", "lme4")
+        ("insectsprays/Laplace", "lme4[tight]", name) for name in ("mixedlm", "statsmodels", "lme4")
     ]
     verdicts = {r.comparison.candidate: r.comparison.verdict for r in both[-1]}
     assert verdicts["statsmodels"] is Verdict.NOT_EXPRESSIBLE
-    assert verdicts["glmmTMB"].agrees
+    assert verdicts["mixedlm"].agrees
 
 
 @pytest.mark.slow
@@ -147,7 +158,7 @@ def test_a_run_of_both_kinds_is_a_report_by_the_schema(both):
 @pytest.mark.slow
 def test_a_cache_keeps_results_by_the_reference_of_their_case(both, tmp_path):
     chosen = [*cases.pick("rail/ML"), *cases.pick("insectsprays/Laplace")]
-    first, again = (list(suite.run_cases(chosen, ["lme4", "glmmTMB"], cache=tmp_path)) for _ in range(2))
+    first, again = (list(suite.run_cases(chosen, ["lme4", "mixedlm"], cache=tmp_path)) for _ in range(2))
     assert [[r.key for r in group] for group in first] == [[r.key for r in group] for group in again]
     assert [r.comparison.verdict for group in first for r in group] == [
         r.comparison.verdict for group in again for r in group
