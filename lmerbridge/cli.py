@@ -39,9 +39,7 @@ CANDIDATES = ("statsmodels", "statsmodels[shared]")
 ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
 
 USUAL = "lme4, and lme4[tight] for generalized models"
-REFERENCE = typer.Option(
-    help="Engine judged against, such as recorded:FILE where there is no R.", show_default=USUAL
-)
+REFERENCE = typer.Option(help="Engine judged against, such as recorded:FILE where there is no R.", show_default=USUAL)
 FAMILY = typer.Option(help="Only the cases of distributions that match this glob: gaussian, binomial, poisson, ...")
 
 

@@ -19,6 +19,7 @@ from lmerbridge.results import Array, covariance
 
 JOINT = "joint"  # the definition of standard errors that a reference is expected to have
 PIRLS = "pirls_tolerance"
+SCATTER = 1e-4  # deviance units that inner iterations may leave here and there; more is another objective
 
 
 def differences(trial: Trial, side: Side) -> dict[str, float]:
@@ -32,7 +33,7 @@ def differences(trial: Trial, side: Side) -> dict[str, float]:
         "sigma": 0.0 if joint.family.has_scale else abs(fit.sigma - 1),
         "se": se_difference(fit.covariance, errors),
         "vcov": correlation_difference(fit.covariance, errors),
-        "varcorr": float(np.max([*block_differences(trial.design, fit)])),  # NaN where one is NaN
+        "varcorr": float(np.max([*block_differences(trial.design, fit, joint.scale_of(fit))])),  # NaN where one is NaN
         "logLik": abs(2 * float(fit.loglik) + fit.criterion),
         "df": 0.0 if counted else math.inf,
     } | _conditional(trial, side, held.fitted, held.modes, held.deviance_residuals)
@@ -57,7 +58,8 @@ def _conditional(
 
 def _mode_units(trial: Trial, side: Side) -> list[Array]:
     """Standard deviations of the random effects, none smaller than a zero's."""
-    factors = covariance.split(side.fit.theta * side.fit.sigma, trial.design.widths)
+    scale = _joint(trial, side).scale_of(side.fit)
+    factors = covariance.split(side.fit.theta * scale, trial.design.widths)
     return [
         np.maximum(np.linalg.norm(t, axis=1), ZERO_SD / rms(term))
         for t, term in zip(factors, trial.design.random, strict=True)
@@ -113,8 +115,9 @@ def _stopped_early(trial: Trial, side: Side, what: str) -> bool:
         joint = _joint(trial, side)
         early, held = joint.early(fit).covariance, _errors(trial, side, _definition_of_reference(trial))
         left, off, moved = size(fit.covariance, early), size(fit.covariance, held), size(early, held)
-        scatter = abs(fit.criterion - joint(joint.point(fit))) / STEP**2  # of second differences
-        moved = max(moved, scatter * float(np.max(np.diag(held))))
+        scatter = abs(fit.criterion - joint(joint.point(fit)))
+        if scatter <= SCATTER:  # of what second differences are made of
+            moved = max(moved, scatter / STEP**2 * float(np.max(np.diag(held))))
     elif what in ("fitted", "residuals", "ranef"):
         left, off, moved = _sizes_of_modes(trial, side, what)
     else:

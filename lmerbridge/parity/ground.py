@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.engines import find
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.joint import Joint
 from lmerbridge.results import Array, Design, Family, Fit
@@ -63,8 +63,9 @@ class Ground:
     @cached_property
     def by_probit(self) -> Ground | None:
         """The same binomial model with the link probit, for which Laplace's approximation has two definitions."""
-        binomial = self.spec.kind.family == "binomial"
-        return Ground(self.case, replace(self.spec, family=Family("binomial", "probit"))) if binomial else None
+        if not isinstance(self.spec, GlmerSpec) or self.spec.kind.family != "binomial":
+            return None
+        return Ground(self.case, replace(self.spec, family=Family("binomial", "probit")))
 
     @cached_property
     def joint(self) -> Joint:

@@ -23,12 +23,12 @@ from lmerbridge.parity.definitions import named
 from lmerbridge.parity.early import DEFAULT, Early
 from lmerbridge.parity.glmm import Glmm, GlmmSolution
 from lmerbridge.parity.misreadings import other_designs
-from lmerbridge.parity.modes import Weights
 from lmerbridge.parity.sparse import rms
 from lmerbridge.parity.steps import StepCovariance
 from lmerbridge.parity.surface import Attribution
 from lmerbridge.results import Array, Design, Family, Fit, covariance
 from lmerbridge.results.family import MADE
+from lmerbridge.results.glm import Weights
 
 NODES = (1, 2, 3, 5, 7, 9, 10, 11, 15, 20, 25)  # that a candidate may have used where it was asked for others
 BESIDE, NEAR = 1e-7, 0.05  # deviance units, and units of the linear predictor: no basin of its own
@@ -72,7 +72,10 @@ class Joint:
 
     @classmethod
     def of(cls, fit: Fit, design: Design, n_agq: int = 1) -> Joint:
-        """The criterion of a reference: the fixed effects of ``n_agq = 0`` are judged by Laplace's approximation."""
+        """The criterion of a reference, by whichever weights give its number; lme4's are the expected ones.
+
+        The fixed effects of ``n_agq = 0`` are judged by Laplace's approximation.
+        """
         kind = fit.kind
         estimated = kind.fit == SHAPED or bool(kind.scale(1.0))
         shape = fit.nb_theta if kind.family == "negative.binomial" else None
@@ -84,7 +87,9 @@ class Joint:
             estimated=estimated,
             saturated=fit.loglik.constant != 0,
         )
-        return replace(found, near=found.point(fit))
+        found = replace(found, near=found.point(fit))
+        off, other = (abs(each._value(found.near) - fit.criterion) for each in (found, found._turned))
+        return found._turned if other < LEFT * off and off > ROUNDING else found
 
     @cached_property
     def model(self) -> Glmm:
@@ -94,8 +99,15 @@ class Joint:
     def point(self, fit: Fit) -> Array:
         """Theta on the scale of the linear predictor, the fixed effects, and a shape or dispersion."""
         shape = [fit.sigma**2 if self.family.has_scale else fit.nb_theta] if self.estimated else []
-        scale = fit.sigma if self.family.has_scale else 1.0
-        return np.concatenate([fit.theta * scale, fit.beta, shape])
+        return np.concatenate([fit.theta * self.scale_of(fit), fit.beta, shape])
+
+    def scale_of(self, fit: Fit) -> float:
+        """What a fit's theta is times on the scale of the linear predictor: sigma where lme4 estimates a dispersion."""
+        if not self.family.has_scale:
+            return 1.0
+        factors = covariance.split(fit.theta, self.design.widths)
+        same = all(np.allclose(b.covariance, t @ t.T, rtol=1e-4) for b, t in zip(fit.varcorr, factors, strict=True))
+        return 1.0 if same else fit.sigma
 
     def parts(self, point: Array) -> GlmmPoint:
         """Theta, the fixed effects and the shape of a point."""
@@ -120,8 +132,9 @@ class Joint:
 
     def sd(self, point: Array) -> Array:
         """Standard deviation of each response given the random effects."""
-        sd: Array = self.model.mode(*self.parts(point)).response.sd
-        return np.where(sd > 0, sd, 1.0)
+        sd: Array = self.model.mode(*self.parts(point)).response.sd.copy()
+        sd[~(sd > 0)] = 1.0
+        return sd
 
     def errors(self, point: Array, by: str) -> Array:
         """Covariance of the fixed effects by a definition of standard errors, NaN where it has none.
@@ -138,9 +151,12 @@ class Joint:
         weights = re.fullmatch("given theta, (.*)", by)
         if weights is None:
             held = parts._replace(shape=None) if by == "joint given shape" else parts
+            if held.shape is None and self.family.has_scale:
+                return np.full((len(parts.beta), len(parts.beta)), np.nan)
             return self._with_shape(parts).joint_covariance(*held)
         mode = self.model.mode(*parts)
-        return mode.fixed_covariance(getattr(mode.response, weights[1]), mode.factor(cast(Weights, weights[1])))
+        kind = cast(Weights, weights[1])
+        return mode.fixed_covariance(mode.response.weight(kind), mode.factor(kind))
 
     def _with_shape(self, parts: GlmmPoint) -> Glmm:
         """The log-likelihood with the shape of a point as that of its family."""
@@ -191,7 +207,8 @@ class Joint:
     @property
     def default(self) -> Array:
         """Random effects of the size of one in the linear predictor, and the fixed effects that suit them."""
-        return self._starts[0]
+        first: Array = self._starts[0]
+        return first
 
     @property
     def starts(self) -> Array:

@@ -125,8 +125,11 @@ def _constrained(ground: Ground, thetas: NDArray[np.bool_]) -> Fit | None:
         point[free] = x * unit
         return point
 
-    start = np.where(free, joint.near, 0.0)[free] / unit
-    found = minimize(lambda x: joint(whole(x)), start, method="BFGS", options={"gtol": 1e-5})
+    def value(x: Array) -> float:
+        return joint(whole(x))
+
+    start: Array = joint.near[free] / unit
+    found = minimize(value, start, method="BFGS", options={"gtol": 1e-5})
     fit = fit_at_point(ground.sound, joint, whole(found.x))
     return fit if fit.criterion - ground.fit.criterion > WORSE else None
 

@@ -16,13 +16,17 @@ def largest(differences: Array) -> float:
     return float(np.max(np.abs(differences), initial=0.0))
 
 
-def block_differences(design: Design, fit: Fit) -> Iterator[float]:
-    """Reported covariances, SDs and correlations against ``sigma^2 T T'``, in SDs no smaller than a zero's."""
+def block_differences(design: Design, fit: Fit, scale: float | None = None) -> Iterator[float]:
+    """Reported covariances, SDs and correlations against ``sigma^2 T T'``, in SDs no smaller than a zero's.
+
+    ``scale`` stands for sigma where theta is of another scale.
+    """
+    sigma = fit.sigma if scale is None else scale
     factors = covariance.split(fit.theta, design.widths)
     yield abs(fit.varcorr.residual_sd / fit.sigma - 1)
     for term, t, block in zip(design.random, factors, fit.varcorr, strict=True):
-        right = fit.sigma**2 * t @ t.T
-        floor = ZERO_SD * fit.sigma / rms(term)
+        right = sigma**2 * t @ t.T
+        floor = ZERO_SD * sigma / rms(term)
         sd = np.maximum(np.sqrt(np.diag(right)), floor)
         yield float(np.max(np.abs(block.covariance - right) / np.outer(sd, sd)))
         yield float(np.max(np.abs(block.stddev - np.sqrt(np.diag(right))) / sd))

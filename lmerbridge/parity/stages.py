@@ -183,15 +183,15 @@ def same_objective(trial: Trial) -> Ruling:
     if abs(reported - common) <= trial.rounding and not trial.reading.cause:
         return Ruling(Evidence(Code.SAME_OBJECTIVE, name | {"difference": abs(reported - common)}))
     difference = reported - float(trial.profile_values[1])
+    constant = cause(trial)
     figures = {
         "reported": reported,
         "common": common,
         "difference": difference,
-        "constant": cause(trial),
+        "constant": constant,
         "method": _method(trial.reference),
     }
-    early = figures["constant"].startswith("pirls_tolerance")
-    accounted = of_criteria("pirls_tolerance") if early else ()
+    accounted = of_criteria("pirls_tolerance") if constant.startswith("pirls_tolerance") else ()
     return Ruling(Evidence(Code.OTHER_OBJECTIVE, name | figures), Verdict.OTHER_OBJECTIVE, accounted)
 
 

@@ -241,3 +241,14 @@ def test_another_shape_is_found(change, grouseticks):
     fit = find(TIGHT).fit(GlmerNbSpec(formula=TICKS, data=grouseticks))
     changed = replace(fit.numbers(), engine="mine", nb_theta=change(fit.nb_theta))
     assert not judge(Trial(fit, changed, (TIGHT, "mine"), tolerances.default())).verdict.agrees
+
+
+def test_a_family_with_a_dispersion_is_judged_against_glmm_tmb(sleepstudy):
+    """lme4's likelihood of a Gamma response is none: its criterion has no name, and its estimates are worse."""
+    model = "Reaction ~ Days + (1 | Subject)"
+    result = compare(model, sleepstudy, family="Gamma(log)", reference="glmmTMB", candidate="lme4")
+    assert (result.verdict, result.worse) == (Verdict.OTHER_OBJECTIVE, "lme4")
+    assert result.gap["glmmTMB"] < 1e-6
+    assert result.gap["lme4"] == pytest.approx(11.7, abs=0.05)
+    assert result.minimum == pytest.approx(2 * 883.578, abs=0.01)
+    assert "Held at its own theta, glmmTMB reports what the common code gives." in result.explain()
