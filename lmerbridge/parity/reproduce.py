@@ -303,13 +303,14 @@ def _r_data(case: Case, comparison: Exhibit) -> list[str]:
         load = [f'data("{case.dataset}", package = "{case.package}")', f"d <- as.data.frame({case.dataset})"]
     if case.rows:
         fit = comparison.reference_fit  # it knows the rows where there is no R to load the data
-        kept = (
-            f"d <- d[c({_ranges((fit.index + 1).to_list())}), ]"
-            if fit
-            else f"# the rows that pandas picks by {case.rows}"
-        )
-        load.append(kept)
+        load.append(f"d <- d[c({_rows(fit.index)}), ]" if fit else f"# the rows that pandas picks by {case.rows}")
     return load
+
+
+def _rows(index: pd.Index[Any]) -> str:
+    """Write the rows of a data set of R, by their names where they have some and else by their positions."""
+    named = not pd.api.types.is_integer_dtype(index.dtype)
+    return ", ".join(map(_r_text, index)) if named else _ranges((index + 1).to_list())
 
 
 def _ranges(positions: list[int]) -> str:

@@ -16,7 +16,7 @@ from lmerbridge.report import describe, json_text, schema_text
 from lmerbridge.results import read_family
 
 GENERALIZED = cases.generalized()
-SCRIPTED = ("cbpp/AGQ9", "cbpp_proportion/Laplace", "counts_exposed_1/Laplace", "grouseticks_nb/Laplace")
+SCRIPTED = ("cbpp/AGQ9", "cbpp_proportion/Laplace", "counts_exposed_1/Laplace", "respiratory/Laplace")
 REAL = [case for case in GENERALIZED if not case.kind]
 
 
