@@ -85,7 +85,6 @@ class Joint:
             near=np.empty(0),
             n_agq=max(n_agq, 1),
             estimated=estimated,
-            saturated=fit.loglik.constant != 0,
         )
         found = replace(found, near=found.point(fit))
         off, other = (abs(each._value(found.near) - fit.criterion) for each in (found, found._turned))

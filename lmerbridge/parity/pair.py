@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -21,7 +21,7 @@ from lmerbridge.parity.quantities import Comparer, QuantityRow
 from lmerbridge.parity.surface import Attribution, Surface
 from lmerbridge.parity.tolerances import ZERO_SD, ToleranceProfile
 from lmerbridge.parity.words import AT_LIMIT, Code
-from lmerbridge.results import Array, Design, Fit, covariance
+from lmerbridge.results import Array, Design, Fit, LogLik, covariance
 
 T = TypeVar("T")
 SURFACES: dict[str, type[Surface]] = {"Objective": sparse.Objective, "Joint": Joint}  # of a kind, by its name there
@@ -85,11 +85,11 @@ class Trial:
     ) -> None:
         if names[0] == names[1]:
             raise InvalidArgument(f"both engines are named {names[0]!r}; two different names are expected.")
-        self.reference, self.names, self.profile = reference, names, profile.of(reference.kind.objective)
+        self.reference, self.names, self.profile = whole(reference), names, profile.of(reference.kind.objective)
         self._shared = {} if shared is None else shared
         self.spec: Spec | None = spec or getattr(reference, "spec", None)
         self.design = self.once("design", lambda: _usable(reference, names[0]))
-        self.as_given = candidate
+        self.as_given = whole(candidate)
         self.other: Design | None = candidate.design()
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
@@ -323,6 +323,15 @@ class Trial:
             for block, term in zip(varcorr, self.design.random, strict=True)
             for name, unit in zip(varcorr.names_in(block), sparse.rms(term), strict=True)
         }
+
+
+def whole(fit: Fit) -> Fit:
+    """Return a fit with the whole log-likelihood, where it says which constant it leaves out: see `LogLik`."""
+    old = fit.loglik
+    if not (isinstance(old, LogLik) and old.constant):
+        return fit
+    loglik = LogLik(old + old.constant, old.df, old.nobs, old.reml)
+    return replace(fit, loglik=loglik, criterion=fit.criterion - 2 * old.constant)
 
 
 def _untold(fit: Fit, same_columns: bool) -> tuple[str, ...]:
