@@ -22,7 +22,7 @@ def cause(trial: Trial) -> str:
     sums of squares about zero lose, of a response whose mean is large. Of a generalized model the objective itself
     finds it: see `Joint.read`.
     """
-    if not trial.reference.kind.criterion:
+    if not trial.reference.kind.linear:
         return trial.reading.cause
     reported, common, rounding = trial.candidate.criterion, float(trial.profile_values[1]), 10 * trial.rounding
     found = {**dict(_constants(trial)), **dict(_other_models(trial))}

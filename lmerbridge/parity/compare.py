@@ -136,7 +136,7 @@ def _spec(family: str | Family | None, n_agq: int, reml: bool, **given: Any) -> 
 
 
 def _reference(spec: Spec) -> str:
-    generalized = not spec.kind.criterion
+    generalized = not spec.kind.linear
     if generalized and spec.kind.scale(1.0):
         raise InvalidArgument(NO_REFERENCE.format(family=spec.kind.family))
     return REFERENCES["generalized" if generalized else "linear"]

@@ -35,7 +35,7 @@ def _others(trial: Trial) -> Iterator[Native]:
     if not candidate.native:
         return
     ours, theirs = reference.quantities(), candidate.quantities()
-    if reference.kind.criterion:  # of a linear model alone
+    if reference.kind.linear:  # of a linear model alone
         ours |= trial.once("variances", lambda: variance_errors(trial.linear, reference))
         theirs |= variance_errors(trial.linear, candidate)
     for name, value in candidate.native.items():

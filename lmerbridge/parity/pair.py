@@ -219,7 +219,7 @@ class Trial:
 
     def rounding_at(self, theta: Array, value: float) -> float:
         """How far two right values of the objective may lie apart at a point, where it has a value."""
-        lost = min(self.lost(theta) * abs(value), LOST) if self.reference.kind.criterion else 0.0
+        lost = min(self.lost(theta) * abs(value), LOST) if self.reference.kind.linear else 0.0
         between = min(BETWEEN, abs(value - self.objective(theta)))
         return max(self.profile.objective.bound(value), 10 * self._noise_at(theta), lost, between)
 
@@ -347,7 +347,7 @@ def _usable(reference: Fit, name: str) -> Design:
         raise EngineFailed(f"{name} gives no design matrices, so it cannot be the reference.")
     if not np.all(design.weights > 0):
         raise EngineFailed("a weight is zero, and the likelihood of such a row is not defined; leave the row out.")
-    residual = reference.sigma if reference.kind.criterion else math.inf  # of a linear model alone it is one
+    residual = reference.sigma if reference.kind.linear else math.inf  # of a linear model alone it is one
     if not residual > PERFECT * float(np.abs(design.y).max()):
         raise EngineFailed("the model fits without residual, and its likelihood has no maximum to compare.")
     return design

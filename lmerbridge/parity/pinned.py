@@ -35,7 +35,7 @@ def sound_reference(trial: Trial) -> Ruling:
     found = {what: (size, define(trial, side, what)) for what, size in _beyond(trial, side).items()}
     if over := {what: size for what, (size, entry) in found.items() if not entry}:
         return Ruling(Evidence(Code.REFERENCE_REPORT, name | {"differences": over}), Verdict.REFERENCE_FAULTY)
-    generalized_model = not trial.reference.kind.criterion
+    generalized_model = not trial.reference.kind.linear
     accounted = tuple((what, entry.name) for what, (_, entry) in found.items() if entry and generalized_model)
     accounted += of_criteria("pirls_tolerance") if tight else ()
     return Ruling(Evidence(Code.SOUND_REFERENCE, name), None, accounted)

@@ -98,7 +98,7 @@ class Known:
 
 def family_of(kind: Kind) -> str:
     """Return the family and link of a generalized model, "" of a linear one."""
-    return "" if kind.criterion else f"{kind.family}({kind.link})"
+    return "" if kind.linear else f"{kind.family}({kind.link})"
 
 
 NOT_JUDGED = Judged(gap={}, worse=None, minimum=math.nan, noise=math.nan)
