@@ -17,6 +17,7 @@ from lmerbridge.parity.verdict import Ruling, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Array
 
+ERRORS = ("se", "vcov")
 TIGHT = 1e-4  # deviance units that lme4's inner iterations may leave of the reference's criterion, and no other cause
 
 
@@ -32,13 +33,19 @@ def sound_reference(trial: Trial) -> Ruling:
         figures = name | {"difference": off} | ({"constant": cause} if cause else {})
         return Ruling(Evidence(Code.REFERENCE_CRITERION, figures), Verdict.REFERENCE_FAULTY)
     define = DEFINITIONS[trial.reference.kind.objective]
-    found = {what: (size, define(trial, side, what)) for what, size in _beyond(trial, side).items()}
+    beyond = {what: size for what, size in _beyond(trial, side).items() if not _undefined(side, what, size)}
+    found = {what: (size, define(trial, side, what)) for what, size in beyond.items()}
     if over := {what: size for what, (size, entry) in found.items() if not entry}:
         return Ruling(Evidence(Code.REFERENCE_REPORT, name | {"differences": over}), Verdict.REFERENCE_FAULTY)
     generalized_model = not trial.reference.kind.linear
     accounted = tuple((what, entry.name) for what, (_, entry) in found.items() if entry and generalized_model)
     accounted += of_criteria("pirls_tolerance") if tight else ()
     return Ruling(Evidence(Code.SOUND_REFERENCE, name), None, accounted)
+
+
+def _undefined(side: Side, what: str, size: float) -> bool:
+    """Whether a difference in standard errors is NaN by the common code, which has none at a point off the optimum."""
+    return what in ERRORS and math.isnan(size) and bool(np.all(np.isfinite(side.fit.covariance)))
 
 
 def same_report(trial: Trial) -> Ruling:
