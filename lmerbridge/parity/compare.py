@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import (
     InputError,
@@ -126,7 +128,7 @@ def compare(
 
 def _spec(family: str | Family | None, n_agq: int, reml: bool, **given: Any) -> Spec:  # noqa: ANN401  # fields of a Spec
     """Return what is to be fitted: a linear model where no family is given."""
-    if family is None and n_agq != 1:
+    if family is None and not (isinstance(n_agq, int | np.integer) and n_agq == 1):
         raise InvalidArgument(f"n_agq is {n_agq!r} without a family; a linear model has an exact likelihood.")
     if family is None:
         return Spec(reml=reml, **given)
