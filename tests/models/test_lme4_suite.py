@@ -22,6 +22,7 @@ from lmerbridge.errors import (
     KnownDefectWarning,
     MissingValues,
     RankDeficientWarning,
+    RError,
     RWarning,
     SingularFitWarning,
     UnfitData,
@@ -363,8 +364,8 @@ def test_draws_by_which_random_effects_are_kept(gm2):
     pd.testing.assert_frame_equal(none, gm2.simulate(1, seed=101))
     pd.testing.assert_frame_equal(none, gm2.simulate(1, seed=101, use_u=False))
     assert kept.sum().sum() == none.sum().sum() == 842
-    assert kept.sum().tolist() == pytest.approx([95, 747], abs=6)  # crossed: the last digits of the fit vary
-    assert none.sum().tolist() == pytest.approx([109, 733], abs=6)
+    assert kept.sum().tolist() == [95, 747]
+    assert none.sum().tolist() == [109, 733]
     with pytest.raises(InvalidArgument):
         gm2.simulate(1, seed=101, use_u=True, re_form="~ (1 | herd)")
 
@@ -424,9 +425,9 @@ def test_predictions_of_one_row_in_several_frames(gm1, cbpp):
 
 @of("test-methods", 2)
 def test_cook_s_distances_of_rows_and_of_herds(gm1):
-    close(gm1.influence().cooks_distance().head(3), [0.0532998800033037, 0.0405931172763581, 0.252608337928438], 1e-3)
+    close(gm1.influence().cooks_distance().head(3), [0.0532998800033037, 0.0405931172763581, 0.252608337928438], 1e-6)
     herds = gm1.influence("herd").cooks_distance().head(3)
-    close(herds, [0.256630560723611, 0.00525856231971531, 0.103355658099396], 1e-3)
+    close(herds, [0.256630560723611, 0.00525856231971531, 0.103355658099396], 1e-6)
 
 
 @of("test-methods", 2)
@@ -572,7 +573,7 @@ def test_columns_that_depend_on_others():
     data = drawn(RANK)
     with pytest.warns(RankDeficientWarning, match="rank deficient"):
         glmer("z ~ x + y + (1 | r)", data, "binomial")
-    with pytest.raises(InputError, match="rank"):
+    with pytest.raises(RError, match="rank deficient"):
         glmer("z ~ x + y + (1 | r)", data, "binomial", control=GlmerControl(check_rank_x="stop.deficient"))
     assert glmer("z ~ x + y2 + (1 | r)", data, "binomial").nobs == 100
 
@@ -844,7 +845,7 @@ NEWER = "of lme4 2.0 or 2.1 alone: structures, autoscale, limits of the checks"
 ABSENT = "an argument or function that is not here: verbose, devFunOnly, getReCovs, options(), family=gaussian()"
 SCOPE = "names of R's environments that a formula or a call finds; here data are one frame"
 DISPERSION = "numbers of Gamma, inverse Gaussian and gaussian families that changed from version to version"
-STORED = "needs a fit stored by R, or a package or data set that is not installed"
+STORED = "needs a fit stored by R, or data of a package that these tests do not ask for, such as mlmRev"
 PLOTS = "R's plots and printed text; here matplotlib draws"
 OTHER = "of linear models or glm; they touch a generalized fit by a name alone"
 LEDGER = {  # file: assertions, held by other tests of this package, and reasons of the others

@@ -38,7 +38,6 @@ CODED = "C() takes a factor, and C(x) of numbers is to be C(factor(x)), or facto
 ROWS = "a matrix of contrasts is to have a row per level that the rows used have, in their order"
 SINGULAR = "a matrix of contrasts is to have columns that differ from each other and from a constant one"
 NODES = "more than one node is for a model with one random term of one column; n_agq=1 is for any"
-RANK = "columns of the fixed part depend on others, and check_rank_x='stop.deficient' refuses it; leave terms out"
 BETA = "start needs one finite number per fixed effect as beta, in the order of the columns of the fixed part"
 STARTING = "the link has no value at some responses, as a log at 0; begin elsewhere, with mustart= or etastart="
 PIRLS = (
@@ -64,7 +63,6 @@ REFUSALS: tuple[tuple[str, type[InputError], str], ...] = (  # R's error, ours, 
     (r"^NA/NaN/Inf in ", UnfitData, FINITE),
     (r"theta components|^starting value of 'par'|element in x0|^x0 contains|^objective in x0", InvalidArgument, THETA),
     (r"^incorrect number of fixef components", InvalidArgument, BETA),
-    (r"^the fixed-effects model matrix is column rank deficient", UnfitData, RANK),
     (r"^Downdated VtV is not positive definite", UnfitData, NOT_POSITIVE),
     (r"all\(weights >= 0\)", InvalidArgument, WEIGHTS),
     (r"^cannot find valid starting values", UnfitData, STARTING),
