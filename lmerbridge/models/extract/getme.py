@@ -146,7 +146,7 @@ def me_parts(fit: KeptFit) -> internals.MEParts:
     np.True_
     """
     absent = () if lme4_has("get_me_par") else internals.NEWER
-    absent = (*absent, *(() if fit.kind.objective else ("devfun",)))
+    absent = (*absent, *(() if fit.kind.linear else ("devfun",)))
     names: list[Any] = [f.name for f in fields(internals.MEParts) if f.name not in absent]
     return internals.MEParts(**{name: get_me(fit, name) for name in names})
 
@@ -167,7 +167,7 @@ def devfun(fit: KeptFit) -> internals.DevianceFunction:
     >>> round(deviance([1, 0, 0.2]), 3), round(deviance.optimum, 3)
     (1744.244, 1743.628)
     """
-    if not fit.kind.objective:
+    if not fit.kind.linear:
         raise InvalidArgument(f"{MEMORY}.")
     return internals.DevianceFunction(get_me(fit, "theta"), get_me(fit, "lower"), fit.criterion, fit.reml, fit)
 
