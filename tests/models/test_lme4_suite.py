@@ -39,6 +39,7 @@ pytestmark = [
 ]
 GM1 = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 STATED = Counter()
+NEW = lme4_version() in Range("2.1-0")  # ends its inner iterations better, and numbers of those before are rough
 TESTDATA = "system.file('testdata', '{}', package = 'lme4')"
 SIM = f"source({TESTDATA.format('lme-tst-funs.R')}, local = TRUE)"
 
@@ -51,6 +52,11 @@ def of(file, count):
         return test
 
     return told
+
+
+def rough(tolerance, new):
+    """The tolerance of a number that lme4 before 2.1-0 gave, and how far 2.1-0 lies from it."""
+    return new if NEW else tolerance
 
 
 def close(ours, theirs, tolerance=1.5e-8):
@@ -92,7 +98,7 @@ def sleep():
 def test_the_model_of_cbpp(gm1):
     close(gm1.beta, [-1.39854982537216, -0.992335519118859, -1.12867532780426, -1.58030423764517], 5e-4)
     close(gm1.varcorr["herd"].stddev ** 2, [0.41245527438386], 6e-4)
-    close(gm1.residual_deviance, 73.47428, 1e-5)
+    close(gm1.residual_deviance, 73.47428, rough(1e-5, 1e-4))
     assert gm1.sigma == 1
     close([*gm1.extract_aic()], [5, 194.052674598026], 1e-5)
     close(gm1.theta, [0.642226809144453], 6e-4)
@@ -176,7 +182,7 @@ def test_two_covariances_of_one_fit():
     close(fit.std_errors, fit.coefficients["std_error"])
     with pytest.warns(RWarning, match="finite-difference Hessian"):
         other = fit.vcov_of(use_hessian=False)
-    close(np.sqrt(np.diag(other)), [0.3840921, 0.3768747], 1e-7)
+    close(np.sqrt(np.diag(other)), [0.3840921, 0.3768747], rough(1e-7, 1e-4))
 
 
 @of("test-glmer", 4)
@@ -265,6 +271,8 @@ LINKS = {
 @pytest.mark.parametrize("family", LINKS)
 def test_means_and_slopes_of_every_link_are_those_of_stats(family, cbpp):
     for link in LINKS[family]:
+        if NEW and (family, link) == ("Gamma", "inverse"):  # of which that lme4 makes NaN
+            continue
         response = "ill" if family == "binomial" and link != "log" else "size"
         data = cbpp.assign(ill=cbpp["incidence"] > 0)
         if (family, link) == ("binomial", "log"):
@@ -425,9 +433,13 @@ def test_predictions_of_one_row_in_several_frames(gm1, cbpp):
 
 @of("test-methods", 2)
 def test_cook_s_distances_of_rows_and_of_herds(gm1):
-    close(gm1.influence().cooks_distance().head(3), [0.0532998800033037, 0.0405931172763581, 0.252608337928438], 1e-6)
+    close(
+        gm1.influence().cooks_distance().head(3),
+        [0.0532998800033037, 0.0405931172763581, 0.252608337928438],
+        rough(1e-6, 0.03),
+    )
     herds = gm1.influence("herd").cooks_distance().head(3)
-    close(herds, [0.256630560723611, 0.00525856231971531, 0.103355658099396], 1e-6)
+    close(herds, [0.256630560723611, 0.00525856231971531, 0.103355658099396], rough(1e-6, 0.03))
 
 
 @of("test-methods", 2)
@@ -448,7 +460,7 @@ def test_residuals_of_four_types(cbpp):
     }
     for name, ends in ranges.items():
         found = fit.resid(name)
-        close([found.min(), found.max()], ends, 2e-5)
+        close([found.min(), found.max()], ends, rough(2e-5, 1e-3))
     close(fit.update(control=GlmerControl(calc_derivs=False)).resid(), fit.resid())
     close(fit.resid(scaled=True), fit.resid())
     with pytest.raises(InvalidArgument, match="partial"):
@@ -520,7 +532,7 @@ def test_predictions_of_rows_seen_and_not(gm1, cbpp):
 def test_predictions_by_names_with_spaces_and_of_large_factors(cbpp):
     silly = cbpp.rename(columns={"period": "silly period"})
     fit = glmer("cbind(incidence, size - incidence) ~ `silly period` + (1 | herd)", silly, "binomial")
-    assert fit.predict().head(6).round(3).tolist() == [-0.809, -1.801, -1.937, -2.388, -1.697, -2.689]
+    assert np.allclose(fit.predict().head(6), [-0.809, -1.801, -1.937, -2.388, -1.697, -2.689], atol=rough(5e-4, 2e-3))
     close(fit.predict(silly), fit.predict())
     large = drawn("set.seed(101); N <- 5000; data.frame(y = rpois(N, 5), obs = as.factor(1:N))")
     rows = glmer("y ~ (1 | obs)", large, "poisson", control=GlmerControl(check_conv_singular="ignore"))
@@ -695,7 +707,8 @@ def test_counts_proportions_nodes_and_a_tighter_optimizer(gm1, cbpp):
     nodes = glmer(GM1, cbpp, "binomial", n_agq=25)
     assert nodes.coef["herd"].shape == (15, 4)
     close(nodes.beta, [-1.39922533406847, -0.991407294757321, -1.12782184600404, -1.57946627431248], 5e-4)
-    close(nodes.criterion, 100.010030538022, 1e-7)
+    left_out = 0.0 if NEW else 2 * nodes.loglik.constant
+    close(nodes.criterion - left_out, 183.96673809, 1e-7)  # 100.01003054 without the saturated model's
     close(nodes.residual_deviance, 73.373, 1e-5)
     control = GlmerControl(optimizer="bobyqa", tol_pwrss=1e-7, opt_ctrl={"rhobeg": 0.2, "rhoend": 2e-7})
     tight = glmer(GM1, cbpp, "binomial", control=control)
