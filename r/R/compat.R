@@ -59,4 +59,6 @@ check_conv <- function(..., nobs, ndim) {
 
 # Whether the log-likelihood of a generalized model is that of quadrature before 2.1-0, which leaves out the saturated
 # model's.
-lacks_saturated <- function(model) model@devcomp$dims[["nAGQ"]] > 1L && !lme4_since("2.1-0")
+lacks_saturated <- function(model) {
+  lme4::isGLMM(model) && model@devcomp$dims[["nAGQ"]] > 1L && !lme4_since("2.1-0")
+}
