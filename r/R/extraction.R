@@ -52,7 +52,7 @@ blocks_of <- function(whole, positions) {
 
 vcov_of <- function(handle, correlation, sigm = NULL, use_hessian = NULL) {
   model <- model_of(handle)
-  if (isTRUE(use_hessian) && NROW(model@optinfo$derivs$Hessian) <= length(model@theta)) {
+  if (isTRUE(use_hessian) && !has_hessian(model)) {
     refuse("use_hessian is True, and the fit has no Hessian: it was made with n_agq=0, or with calc_derivs=False")
   }
   found <- stats::vcov(model, correlation = correlation, sigm = if (is.null(sigm)) stats::sigma(model) else sigm,

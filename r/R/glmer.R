@@ -126,18 +126,23 @@ describe_glmer <- function(model) {
   described <- withCallingHandlers(describe_fit(model), warning = function(w) {
     fallback <<- fallback || grepl("falling back to var-cov estimated from RX", conditionMessage(w), fixed = TRUE)
   })
-  hessian <- NROW(model@optinfo$derivs$Hessian) > length(model@theta)
   errors <- sqrt(diag(matrix(described$covariance, length(described$beta))))
   c(described, list(
     p_values = 2 * stats::pnorm(abs(described$beta / errors), lower.tail = FALSE),
     linear_predictor = model@resp$eta,
     residual_deviance = sum(stats::residuals(model@resp, "deviance")^2), # deviance() has none under na.exclude
-    covariance_from = if (hessian && !fallback) "hessian" else "RX",
+    covariance_from = if (has_hessian(model) && !fallback) "hessian" else "RX",
     nb_theta = shape_of(model),
     constant = if (lacks_saturated(model)) saturated_loglik(model@resp) else 0,
-    residual_row = isTRUE(attr(lme4::VarCorr(model), "useSc"))
+    residual_row = has_dispersion(model@resp$family) && isTRUE(attr(lme4::VarCorr(model), "useSc"))
   ))
 }
+
+# Whether a family has a dispersion to estimate beside the mean.
+has_dispersion <- function(family) family$family %in% c("Gamma", "inverse.gaussian", "gaussian")
+
+# Whether the second derivatives of a fit are of its fixed effects too, as after nAGQ = 0 they are not.
+has_hessian <- function(model) NROW(model@optinfo$derivs$Hessian) > length(model@theta)
 
 # The shape of a negative binomial family, NaN of any other.
 shape_of <- function(model) {
@@ -148,7 +153,7 @@ shape_of <- function(model) {
 # The log-likelihood of the saturated model. Families with a dispersion have none.
 saturated_loglik <- function(resp) {
   family <- resp$family
-  if (family$family %in% c("Gamma", "inverse.gaussian", "gaussian")) return(NaN)
+  if (has_dispersion(family)) return(NaN)
   mean <- resp$y + (resp$y == 0) * .Machine$double.xmin # whose logarithm a negative binomial density takes
   -sum(family$aic(resp$y, resp$n, mean, resp$weights, 0)) / 2
 }
@@ -165,10 +170,10 @@ inverse_link <- function(handle, link) {
 # Refuse to draw from families with a dispersion before 2.0-1, where lme4 takes sigma for a shape (its issue 782), and
 # multiplies the variances of random effects by it (852).
 refuse_dispersion <- function(model, what) {
-  name <- stats::family(model)$family
-  if (!lme4_since("2.0-1") && name %in% c("Gamma", "inverse.gaussian", "gaussian")) {
-    refuse(what, " of a ", name, " model draws responses of another variance than the model's before lme4 2.0-1, whose ",
-           "sigma is not the dispersion of this family")
+  family <- stats::family(model)
+  if (!lme4_since("2.0-1") && has_dispersion(family)) {
+    refuse(what, " of a ", family$family, " model draws responses of another variance than the model's before lme4 ",
+           "2.0-1, whose sigma is not the dispersion of this family")
   }
 }
 
@@ -216,9 +221,7 @@ row_parts <- function(handle) {
 criterion_of_glm <- function(handle) {
   entry <- entry_of(handle)
   resp <- entry$model@resp
-  if (resp$family$family %in% c("Gamma", "inverse.gaussian", "gaussian") || isTRUE(entry$scope$.shape)) {
-    return(list(value = NaN))
-  }
+  if (has_dispersion(resp$family) || isTRUE(entry$scope$.shape)) return(list(value = NaN))
   fit <- stats::glm.fit(entry$model@pp$X, resp$y, resp$weights, offset = resp$offset, family = resp$family)
   list(value = resp$family$aic(resp$y, resp$n, fit$fitted.values, resp$weights, fit$deviance))
 }
