@@ -9,8 +9,8 @@ dataset <- function(name, package = NULL) {
 
 find_dataset <- function(name, package) {
   from <- if (is.null(package)) dataset_packages else match.arg(package, dataset_packages)
-  for (candidate in from[vapply(from, requireNamespace, TRUE, quietly = TRUE)]) {
-    data <- getNamespaceInfo(candidate, "lazydata")
+  for (candidate in from) {
+    data <- data_of(candidate)
     if (exists(name, envir = data, inherits = FALSE)) return(get(name, envir = data))
   }
   stop("no data set '", name, "' in ", paste(from, collapse = ", "), call. = FALSE)
@@ -18,13 +18,22 @@ find_dataset <- function(name, package) {
 
 # Name, package, title, rows and columns of each data set of the packages that dataset() can give.
 dataset_list <- function() {
-  from <- dataset_packages[vapply(dataset_packages, requireNamespace, TRUE, quietly = TRUE)]
-  found <- do.call(rbind, lapply(from, datasets_of))
+  found <- do.call(rbind, lapply(dataset_packages, datasets_of))
   structure(as.list(found), names = paste0("dataset.", names(found)))
 }
 
+# The data sets of a package as promises, none where it is not installed. The package's own code is not loaded: that of
+# some says something, and takes its time.
+data_of <- function(package) {
+  found <- new.env(parent = emptyenv())
+  stored <- file.path(system.file("data", package = package), "Rdata")
+  if (file.exists(paste0(stored, ".rdx"))) lazyLoad(stored, found)
+  found
+}
+
 datasets_of <- function(package) {
-  frames <- Filter(has_form, as.list(getNamespaceInfo(package, "lazydata")))
+  frames <- Filter(has_form, as.list(data_of(package)))
+  if (!length(frames)) return(NULL)
   names <- sort(names(frames), method = "radix")
   help <- utils::data(package = package)$results
   title <- help[match(names, sub(" .*", "", help[, "Item"])), "Title"]
