@@ -107,8 +107,8 @@ def compare(
     ('same_optimum', None)
     >>> formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     >>> result = compare(formula, load_dataset("cbpp"), family="binomial", candidate="lme4")
-    >>> str(result.verdict), result.cause.figures["constant"]
-    ('other_objective', 'pirls_tolerance 1e-07')
+    >>> result.reference, result.family
+    ('lme4[tight]', 'binomial(logit)')
     """
     spec = _spec(
         family,

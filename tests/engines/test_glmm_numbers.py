@@ -5,12 +5,15 @@ import math
 import numpy as np
 import pytest
 
+from lmerbridge.bridge.session import lme4_version
 from lmerbridge.parity.glmm import Glmm
 from lmerbridge.results import Family
+from lmerbridge.setup.compat import Range
 from tests.engines.glmms import fit_of, spec_of
 from tests.exact import bits_of, numbers, plain_numbers
 
 EXACT = "gpboost[cholesky]"
+MENDED = lme4_version() in Range("2.1-0")  # its inner iterations converge, and quadrature has all constants
 EXPECTED, OBSERVED = ("lme4[tight]", "mixedlm", "interlace"), ("glmmTMB", "glmm", EXACT)
 # Log-likelihoods by Laplace's approximation with expected and with observed second derivatives of the density, all
 # constants in them: the converged ones of lme4 and of glmmTMB, which an independent program in numpy has to 1e-8.
@@ -24,7 +27,7 @@ LOGLIK = {
     "gamma": (math.nan, -883.578336699),
 }
 NEAR = {  # how far an engine's log-likelihood may lie off
-    "lme4[tight]": 3e-7,  # Nelder and Mead's simplex ends where the likelihood has 8 digits
+    "lme4[tight]": 3e-6 if MENDED else 3e-7,  # Nelder and Mead's simplex ends where the likelihood has 8 digits
     "mixedlm": 1e-8,
     "interlace": 1e-8,
     "glmmTMB": 2e-7,  # nlminb ends where a relative 1e-10 is left
@@ -52,7 +55,7 @@ FITTED = [
     for engine in (*EXPECTED, *OBSERVED)
     if (model, engine) not in LACK
 ]
-DEFAULTS = {"logit": -92.026566390, "ticks": -890.271353493, "estimated shape": -889.972022921}  # what glmer reports
+DEFAULTS = {"logit": -92.026566390, "ticks": -890.271353493, "estimated shape": -889.972022921}  # by glmer before 2.1
 
 
 @pytest.mark.parametrize(("model", "engine"), FITTED)
@@ -80,16 +83,17 @@ def test_what_an_engine_reports_is_the_common_objective_at_its_own_estimates(mod
 
 
 @pytest.mark.parametrize(("model", "reported"), DEFAULTS.items())
-def test_glmer_by_default_reports_a_likelihood_that_its_estimates_do_not_have(model, reported):
+def test_glmer_by_default_reports_a_likelihood_that_its_estimates_do_not_have_before_lme4_2(model, reported):
     default, tight = fit_of(model, "lme4"), fit_of(model, "lme4[tight]")
-    assert float(default.loglik) == pytest.approx(reported, abs=1e-6)
-    assert float(tight.loglik) - float(default.loglik) > 1e-5
+    short = float(tight.loglik) - float(default.loglik)
+    assert short < 2e-5 if MENDED else (float(default.loglik), short > 1e-5) == (pytest.approx(reported, abs=1e-6), True)
     np.testing.assert_allclose(default.beta, tight.beta, atol=1e-3)
 
 
-def test_standard_errors_of_default_glmer_are_up_to_a_percent_too_small():
+def test_standard_errors_of_default_glmer_are_up_to_a_percent_too_small_before_lme4_2():
     default, tight, tmb = (fit_of("logit", engine).std_errors for engine in ("lme4", "lme4[tight]", "glmmTMB"))
-    assert tight / default - 1 == pytest.approx([0.0054, 0.0115, 0.0118, 0.0128], abs=1e-3)
+    small = np.zeros(4) if MENDED else np.array([0.0054, 0.0115, 0.0118, 0.0128])
+    np.testing.assert_allclose(tight / default - 1, small, atol=1e-5 if MENDED else 1e-3)
     np.testing.assert_allclose(tight, tmb, rtol=1e-5)
 
 
@@ -107,10 +111,10 @@ def test_tight_numbers_are_the_bits_of_glmer_with_the_tolerance_that_is_told(mod
     assert bits_of(numbers(fit)) == bits_of(plain)
 
 
-def test_by_quadrature_three_engines_have_one_optimum_and_lme4_leaves_a_constant_out():
+def test_by_quadrature_three_engines_have_one_optimum_and_lme4_left_a_constant_out():
     lme4 = fit_of("nine nodes", "lme4[tight]")
     assert float(lme4.loglik) + lme4.loglik.constant == pytest.approx(-91.983371796, abs=1e-6)
-    assert lme4.loglik.constant == pytest.approx(-41.97835377, abs=1e-8)
+    assert lme4.loglik.constant == pytest.approx(0 if MENDED else -41.97835377, abs=1e-8)
     for engine in ("mixedlm", "glmm"):
         assert float(fit_of("nine nodes", engine).loglik) == pytest.approx(-91.983371796, abs=1e-8)
     interlace = fit_of("nine nodes", "interlace")
