@@ -1,6 +1,12 @@
 # The differences between releases of lme4, each under a name. lmerbridge/setup/compat.py lists which release has what.
 
-lme4_since <- function(version) utils::packageVersion("lme4") >= version
+lme4_since <- local({
+  known <- list() # to ask takes a quarter of a millisecond
+  function(version) {
+    if (is.null(known[[version]])) known[[version]] <<- utils::packageVersion("lme4") >= version
+    known[[version]]
+  }
+})
 
 # The random terms of a formula, each written out as `columns | group`. The function moved to the package reformulas in
 # 1.1-36, and says so.
@@ -101,4 +107,10 @@ kinds_of <- function(terms) {
 # model's.
 lacks_saturated <- function(model) {
   lme4::isGLMM(model) && model@devcomp$dims[["nAGQ"]] > 1L && !lme4_since("2.1-0")
+}
+
+# Whether each gives all its columns one variance.
+homs_of <- function(terms) {
+  if (is.null(terms$reCovs)) return(FALSE)
+  vapply(terms$reCovs, function(structure) methods::.hasSlot(structure, "hom") && structure@hom, NA)
 }

@@ -44,9 +44,9 @@ devfun_parts <- function(devfun) environment(devfun)
 
 # The functions in C of which lme4 makes an evaluation of its objective, NULL where one has gone.
 objective_steps <- function() {
-  names <- c(setTheta = "merPredDsetTheta", updateDecomp = "merPredDupdateDecomp", updateRes = "merPredDupdateRes",
-             solve = "merPredDsolve", linPred = "merPredDlinPred", ldL2 = "merPredDldL2", ldRX2 = "merPredDldRX2",
-             sqrL = "merPredDsqrL", updateMu = "lm_updateMu", Laplace = "lmer_Laplace")
+  names <- c(.setTheta = "merPredDsetTheta", .updateDecomp = "merPredDupdateDecomp", .updateRes = "merPredDupdateRes",
+             .solve = "merPredDsolve", .linPred = "merPredDlinPred", .ldL2 = "merPredDldL2", .ldRX2 = "merPredDldRX2",
+             .sqrL = "merPredDsqrL", .updateMu = "lm_updateMu", .Laplace = "lmer_Laplace")
   if (all(vapply(names, exists, NA, lme4_namespace(), inherits = FALSE))) lapply(names, get, lme4_namespace())
 }
 

@@ -1,11 +1,11 @@
 # Fits of one model to many responses: what lme4::lmer does with each, with the formula read and the matrices made once.
 
 # Fit a model to each of some responses, given one after another with a value per row of the data. `name` is the column
-# of the response in the formula. A response that lacks values is fitted to the rows that are left. Without `theta` the
-# optimizer and its start are lmer's; else nlminb starts from `theta`. The numbers of a response do not depend on the
-# others.
-fit_many <- function(formula, data, name, response, ..., theta = NULL) {
-  plan <- plan_many(formula, data, name, ..., theta = theta)
+# of the response in the formula. A response that lacks values is fitted to the rows that are left. The optimizer and its
+# start are lmer's; where the fits need not be `exact`, nlminb starts from `theta`. The numbers of a response do not
+# depend on the others.
+fit_many <- function(formula, data, name, response, ...) {
+  plan <- plan_many(formula, data, name, ...)
   response <- matrix(response, nrow = nrow(data))
   found <- vector("list", ncol(response))
   lacking <- apply(is.na(response), 2L, function(missing) paste(which(missing), collapse = " "))
@@ -19,7 +19,7 @@ fit_many <- function(formula, data, name, response, ..., theta = NULL) {
 # One fit: its numbers and their shape, the conditions on the way, and the error where there is one.
 fit_response <- function(design, plan, response) {
   if (length(design$error)) return(design)
-  one <- if (is.null(plan$theta)) fit_as_lmer else fit_from
+  one <- if (plan$exact) fit_as_lmer else fit_quickly
   fitted <- attempt(one(design$value, plan, response[design$value$rows]))
   list(value = fitted$value, shape = design$value$shape, notes = c(design$notes, fitted$notes), error = fitted$error)
 }
@@ -44,16 +44,16 @@ attempt <- function(expr) {
 
 # What all fits share: the call of lmer, and what lmer makes of its arguments.
 plan_many <- function(formula, data, name, reml = TRUE, na_action = "omit", contrasts = NULL, start = NULL, control = NULL, allow = character(),
-                      theta = NULL) {
+                      exact = TRUE, theta = NULL) {
   scope <- open_scope(formula_scope(data, allow))
   call <- lmer_call(eval(str2lang(formula), scope), data, reml, na_action, contrasts, start, control)
   control <- if (is.null(call$control)) lme4::lmerControl() else eval(call$control, scope)
-  list(call = call, scope = scope, name = name, control = control, start = start, theta = theta)
+  list(call = call, scope = scope, name = name, control = control, start = start, exact = exact, theta = theta)
 }
 
 # The terms of the fixed part, the names of theta and the random terms of the rows that lack no predictor.
 describe_shape <- function(formula, data, name, ...) {
-  design <- design_of_rows(plan_many(formula, data, name, ...), numeric(nrow(data)))
+  design <- design_of_rows(plan_many(formula, data, name, ...), as.double(seq_len(nrow(data))))
   c(describe_shapes(list(design$shape)), list(rows = design$rows))
 }
 
@@ -69,7 +69,7 @@ design_of_rows <- function(plan, response) {
   design <- list(devfun = devfun, rho = devfun_parts(devfun), read = read, theta = theta,
                  rows = attr(read$fr, "row.names"))
   design$shape <- names_in(design)
-  if (length(plan$theta)) design$scale <- par_scale(model_at(design, list(par = theta, fval = 0, conv = 0)))
+  if (!plan$exact) design$scale <- par_scale(model_at(design, list(par = theta, fval = 0, conv = 0)))
   design
 }
 
@@ -83,7 +83,8 @@ names_in <- function(design) {
   list(term = colnames(design$read$X), dropped = names(attr(design$read$X, "col.dropped")), theta = names_of_theta(re),
        block = make.names(names(re$flist)[attr(re$flist, "assign")], unique = TRUE),
        group = names(re$flist)[attr(re$flist, "assign")], width = lengths(re$cnms, use.names = FALSE),
-       column = unlist(re$cnms, use.names = FALSE))
+       column = unlist(re$cnms, use.names = FALSE), kind = unname(rep_len(kinds_of(re), length(re$cnms))),
+       hom = rep_len(homs_of(re), length(re$cnms)))
 }
 
 # lme4's objective, evaluated by lme4's own steps less those that give the same in each evaluation: that of the weights
@@ -93,19 +94,20 @@ quick_objective <- function(devfun) {
   rho <- devfun_parts(devfun)
   step <- objective_steps()
   if (is.null(step)) return(devfun)
-  rho$.own <- c(step, list(
-    pp = rho$pp$ptr(), resp = rho$resp$ptr(), zero = numeric(length(rho$resp$y)), wtres = rho$resp$wtres,
-    theta = function(par) convert_by(rho$mkTheta, as.double(par))
-  ))
+  list2env(step, rho)
+  rho$.theta <- if (is.null(rho$mkTheta)) as.double else rho$mkTheta
+  rho$.pp <- rho$pp$ptr()
+  rho$.resp <- rho$resp$ptr()
+  rho$.zero <- numeric(length(rho$resp$y))
+  rho$.wtres <- rho$resp$wtres # lme4 writes into it
   quick <- function(par) {
-    own <- .own
-    .Call(own$setTheta, own$pp, own$theta(par))
-    .Call(own$updateDecomp, own$pp, NULL)
-    .Call(own$updateMu, own$resp, own$zero)
-    .Call(own$updateRes, own$pp, own$wtres)
-    .Call(own$solve, own$pp)
-    .Call(own$updateMu, own$resp, .Call(own$linPred, own$pp, 1))
-    .Call(own$Laplace, own$resp, .Call(own$ldL2, own$pp), .Call(own$ldRX2, own$pp), .Call(own$sqrL, own$pp, 1), NULL)
+    .Call(.setTheta, .pp, .theta(par))
+    .Call(.updateDecomp, .pp, NULL)
+    .Call(.updateMu, .resp, .zero)
+    .Call(.updateRes, .pp, .wtres)
+    .Call(.solve, .pp)
+    .Call(.updateMu, .resp, .Call(.linPred, .pp, 1))
+    .Call(.Laplace, .resp, .Call(.ldL2, .pp), .Call(.ldRX2, .pp), .Call(.sqrL, .pp, 1), NULL)
   }
   environment(quick) <- rho # where lme4 looks for what it works with
   begin <- to_par(devfun, rho$pp$theta + 0)
@@ -123,11 +125,12 @@ fit_as_lmer <- function(design, plan, response) {
   numbers_at(design, end, has_converged(list(opt = convergence_of(end), lme4 = conv)))
 }
 
-# Fit by nlminb from a theta, as the bootstrap does.
-fit_from <- function(design, plan, response) {
-  renew(design, response, plan$theta)
-  found <- minimum(design$devfun, to_par(design$devfun, plan$theta), design$scale)
-  numbers_at(design, list(par = found$par, fval = design$devfun(found$par)), found$converged)
+# Fit by nlminb from a theta, as the bootstrap does; from lmer's own where the rows have another number of parameters.
+fit_quickly <- function(design, plan, response) {
+  begin <- if (length(plan$theta) == length(design$theta)) plan$theta else design$theta
+  renew(design, response, begin)
+  found <- minimum(design$devfun, to_par(design$devfun, begin), design$scale)
+  numbers_at(design, list(par = found$par, fval = design$devfun(found$par), conv = 0), found$converged)
 }
 
 # Put a response into a design, and forget the one before.
@@ -192,7 +195,7 @@ describe_many <- function(found) {
   told <- lapply(found, function(fit) c(fit$notes, if (length(fit$error)) list(fit$error)))
   rows <- unlist(told, recursive = FALSE)
   field <- function(name) vapply(rows, `[[`, "", name, USE.NAMES = FALSE)
-  c(list(value = as.double(unlist(lapply(found[there], `[[`, "value"))), shape = shape), describe_shapes(shapes),
+  c(list(value = as.double(unlist(lapply(found[there], `[[`, "value"))), which = shape), describe_shapes(shapes),
     list(told.fit = rep(seq_along(found), lengths(told)), told.kind = field("kind"), told.text = field("text"),
          told.classes = field("classes"), told.call = field("call")))
 }
@@ -204,5 +207,6 @@ describe_shapes <- function(shapes) {
        shape.dropped_terms = count("dropped"), shape.dropped = as.character(all("dropped")),
        shape.thetas = count("theta"), shape.theta = as.character(all("theta")),
        shape.blocks = count("block"), shape.block = as.character(all("block")), shape.group = as.character(all("group")),
-       shape.width = as.integer(all("width")), shape.column = as.character(all("column")))
+       shape.width = as.integer(all("width")), shape.column = as.character(all("column")),
+       shape.kind = as.character(all("kind")), shape.hom = as.integer(all("hom")))
 }
