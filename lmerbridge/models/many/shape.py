@@ -84,15 +84,15 @@ class Shape:
 
     def split(self, values: Array) -> tuple[dict[str, Array], list[tuple[Array, Array, Array]]]:
         """Return the numbers of some fits by name, and of each block covariances, standard deviations, correlations."""
-        m, p, ntheta = len(values), len(self.terms), len(self.theta)
+        p, ntheta = len(self.terms), len(self.theta)
         widths = [len(block.terms) for block in self.blocks]
         sizes = [1, 1, 1, 1, ntheta, p, p * p, *(size for k in widths for size in (k * k, k, k * k))]
         parts = np.split(values, np.cumsum(sizes)[:-1], axis=1)
         named = dict(zip((*SCALARS, "theta", "beta", "covariance"), parts, strict=False))
         named |= {name: named[name][:, 0] for name in SCALARS}
-        named["covariance"] = named["covariance"].reshape(m, p, p)
+        named["covariance"] = _matrices(named["covariance"], p)
         own = zip(widths, parts[7::3], parts[8::3], parts[9::3], strict=True)
-        return named, [(cov.reshape(m, k, k), sd, cor.reshape(m, k, k)) for k, cov, sd, cor in own]
+        return named, [(_matrices(cov, k), sd, _matrices(cor, k)) for k, cov, sd, cor in own]
 
 
 def shapes_of(raw: Shapes) -> list[Shape]:
@@ -112,6 +112,11 @@ def shapes_of(raw: Shapes) -> list[Shape]:
         strict=True,
     )
     return [Shape(*part) for part in parts]
+
+
+def _matrices(values: Array, k: int) -> Array:
+    """Return rows of R's matrices, which run down columns, as matrices."""
+    return values.reshape(len(values), k, k).transpose(0, 2, 1)
 
 
 def _cut(blocks: tuple[CovarianceBlock, ...], counts: Integers) -> list[tuple[CovarianceBlock, ...]]:
