@@ -18,28 +18,31 @@ fit_many <- function(formula, data, name, response, ...) {
 
 # One fit: its numbers and their shape, the conditions on the way, and the error where there is one.
 fit_response <- function(design, plan, response) {
-  if (length(design$error)) return(design)
+  if (design$failed) return(design)
   one <- if (plan$exact) fit_as_lmer else fit_quickly
   fitted <- attempt(one(design$value, plan, response[design$value$rows]))
-  list(value = fitted$value, shape = design$value$shape, notes = c(design$notes, fitted$notes), error = fitted$error)
+  list(value = fitted$value, shape = design$value$shape, told = c(design$told, fitted$told), failed = fitted$failed)
 }
 
-# A value with the conditions on the way to it, each as a row; without the value where there is an error.
+# A value with the conditions on the way to it, as call_named() has them; without the value where there is an error.
 attempt <- function(expr) {
-  notes <- list()
-  note <- function(kind, condition) notes[[length(notes) + 1L]] <<- as_row(kind, condition)
-  value <- error <- NULL
+  notes <- new_notes()
+  value <- NULL
+  failed <- FALSE
   tryCatch(
     withCallingHandlers(value <- expr, warning = function(w) {
-      note("warning", w)
+      notes$note("warning", w)
       tryInvokeRestart("muffleWarning")
     }, message = function(m) {
-      note("message", m)
+      notes$note("message", m)
       tryInvokeRestart("muffleMessage")
     }),
-    error = function(e) error <<- as_row("error", e)
+    error = function(e) {
+      notes$note("error", e)
+      failed <<- TRUE
+    }
   )
-  list(value = value, notes = notes, error = error)
+  list(value = value, told = list(notes$described()), failed = failed)
 }
 
 # What all fits share: the call of lmer, and what lmer makes of its arguments.
@@ -188,16 +191,17 @@ estimates_of <- function(design, end, sigma) {
 # All fits as flat vectors: the numbers, one fit after another, the number of the shape of each, 0 where it failed; and
 # the conditions with the numbers of the fits they are of.
 describe_many <- function(found) {
-  there <- which(vapply(found, function(fit) length(fit$error) == 0L, NA))
+  there <- which(!vapply(found, `[[`, NA, "failed"))
   shapes <- unique(lapply(found[there], `[[`, "shape"))
   shape <- integer(length(found))
   shape[there] <- match(lapply(found[there], `[[`, "shape"), shapes)
-  told <- lapply(found, function(fit) c(fit$notes, if (length(fit$error)) list(fit$error)))
-  rows <- unlist(told, recursive = FALSE)
-  field <- function(name) vapply(rows, `[[`, "", name, USE.NAMES = FALSE)
+  told <- lapply(found, function(fit) Filter(length, fit$told))
+  field <- function(name) unlist(lapply(unlist(told, recursive = FALSE), `[[`, paste0("condition.", name)))
+  lengths_of <- function(rows) sum(vapply(rows, function(row) length(row$condition.kind), 1L))
   c(list(value = as.double(unlist(lapply(found[there], `[[`, "value"))), which = shape), describe_shapes(shapes),
-    list(told.fit = rep(seq_along(found), lengths(told)), told.kind = field("kind"), told.text = field("text"),
-         told.classes = field("classes"), told.call = field("call")))
+    list(told.fit = rep(seq_along(found), vapply(told, lengths_of, 1L)), told.kind = as.character(field("kind")),
+         told.text = as.character(field("text")), told.classes = as.character(field("classes")),
+         told.call = as.character(field("call")), told.count = as.integer(field("count"))))
 }
 
 describe_shapes <- function(shapes) {

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, time_limit
 from lmerbridge.errors import FormulaError, InvalidArgument, RError
-from lmerbridge.formula import Name, deparse
+from lmerbridge.formula import Name, deparse, parse
 from lmerbridge.inputs import (
     DoubleBar,
     FactorContrasts,
@@ -53,8 +53,8 @@ def refit_many(
     """Fit the model to each of many responses, the formula read and the matrices made once.
 
     Each number is the double that `lmer` gives for that response: lme4's own optimizer, from lme4's own start, of
-    lme4's own criterion. (`LmerFit.refit` starts elsewhere.) A response that lacks values is fitted to the rows that are
-    left, as by `lmer`; where many lack different ones, a design is made for each.
+    lme4's own criterion. (`LmerFit.refit` starts elsewhere.) A response that lacks values is fitted to the rows left,
+    as by `lmer`. Responses that lack the same values share a design, so that it costs more where each lacks others.
 
     Parameters
     ----------
@@ -140,7 +140,8 @@ def lmer_many(
     Parameters
     ----------
     formula : str
-        As in `lmer`. Its left side is a name that stands for each response, or nothing: ``"~ Days + (Days | Subject)"``.
+        As in `lmer`. Its left side is a name that stands for each response, or nothing, as in
+        ``"~ Days + (Days | Subject)"``.
     data : DataFrame
         The columns of the right side.
     responses : ndarray, DataFrame, mapping or sequence of str
@@ -204,23 +205,21 @@ def lmer_many(
 
 def _spec(formula: str, frame: pd.DataFrame, responses: object, arguments: Mapping[str, Any]) -> tuple[Spec, str]:
     """Return the model of a formula and a frame, with any response, and the name of that."""
-    columns = [responses] if isinstance(responses, str) else responses
-    own = columns if isinstance(columns, Sequence) and all(isinstance(name, str) for name in columns) else []
-    names = [name for name in frame.columns if name not in own]  # what a dot may stand for
     if formula.lstrip().startswith("~"):
         left = RESPONSE
         while left in frame.columns:
             left += "_"
         formula = f"{left} {formula}"
     spec = Spec(formula=formula, data=frame, **arguments)
-    left_side = spec.parsed.response
-    if not isinstance(left_side, Name):
+    written = parse(spec.formula, spec.functions, spec.own_values)
+    if not isinstance(written.response, Name):
         told = "a name that stands for each response, or nothing, is expected; transform the responses"
-        raise FormulaError(f"the left side of the formula is {deparse(left_side)}; {told}.")
-    used = [name for name in frame.columns if name in names or name in spec.parsed.variables]
+        raise FormulaError(f"the left side of the formula is {deparse(written.response)}; {told}.")
+    own = responses if isinstance(responses, Sequence) and not isinstance(responses, str) else ()
+    names = [name for name in frame.columns if name in written.variables or name not in own]  # a dot means no response
     dummy = np.arange(len(frame), dtype=np.float64)
-    spec = replace(spec, data=frame[used].assign(**{left_side.name: dummy}))
-    return with_response(replace(spec, formula=spec.parsed.text), dummy, None, None)[0], left_side.name
+    spec = replace(spec, data=frame[names].assign(**{written.response.name: dummy}))
+    return with_response(replace(spec, formula=spec.parsed.text), dummy, None, None)[0], written.response.name
 
 
 def _theta(spec: Spec, *, exact: bool) -> Array | None:

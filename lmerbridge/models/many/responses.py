@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
@@ -119,19 +119,35 @@ def _of_array(given: NDArray[Any], spread: Spread) -> Responses:
     if given.ndim != 2 or given.dtype.kind not in "fiub":
         told = f"has shape {given.shape} and dtype {given.dtype}; numbers with a column per response are expected"
         raise InvalidArgument(f"responses {told}.")
-    return Responses(pd.RangeIndex(given.shape[1]), lambda lo, hi: (spread(given[:, lo:hi].astype(np.float64)), {}))
+
+    def take(lo: int, hi: int) -> Block:
+        values, wrong = _finite(given[:, lo:hi].astype(np.float64), range(lo, hi))
+        return spread(values), wrong
+
+    return Responses(pd.RangeIndex(given.shape[1]), take)
 
 
 def _of_frame(table: pd.DataFrame, spread: Spread) -> Responses:
     def take(lo: int, hi: int) -> Block:
         part = table.iloc[:, lo:hi]
         if all(isinstance(dtype, np.dtype) and dtype.kind in PLAIN for dtype in part.dtypes):
-            return spread(part.to_numpy(np.float64)), {}
-        wrong: dict[int, str] = {}
+            values, wrong = _finite(part.to_numpy(np.float64), part.columns)
+            return spread(values), wrong
+        wrong = {}
         values = np.column_stack([_numbers(part.iloc[:, i], i, wrong) for i in range(part.shape[1])])
         return spread(values), wrong
 
     return Responses(table.columns, take)
+
+
+def _finite(values: Array, names: Iterable[Hashable]) -> Block:
+    """Return numbers, and of each column that holds an infinite one what is wrong."""
+    wrong: dict[int, str] = {}
+    infinite = np.flatnonzero(np.isinf(values).any(axis=0))
+    labels = list(names)
+    for i in map(int, infinite):
+        _numbers(pd.Series(values[:, i], name=labels[i]), i, wrong)
+    return values, wrong
 
 
 def _numbers(column: pd.Series, place: int, wrong: dict[int, str]) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from typing import Any, TypedDict
 
@@ -24,7 +25,6 @@ WORK = 1.0  # seconds of work in a block at least
 FIRST = 8  # responses that show how long a fit takes
 MOST = 2**23  # numbers in a block at most, 64 MB
 EMPTY = "has no value in any row that can be used; see why its values are missing"
-INFINITE = "holds an infinite number; a response must be finite"
 SHARED = "its rows give other terms than the rest, and several share a name; rename a column"
 
 
@@ -37,11 +37,15 @@ class Told:
     text: tuple[str, ...]
     classes: tuple[str, ...]
     call: tuple[str, ...]
+    count: Integers
 
 
 @dataclass(frozen=True)
 class ManyReply:
-    """The flat list of R's ``fit_many``: ``which`` is the number of the shape of each fit, from 1, 0 where it failed."""
+    """The flat list of R's ``fit_many``.
+
+    ``which`` is the number of the shape of each fit, from 1, 0 where it failed.
+    """
 
     value: Array
     which: Integers
@@ -119,7 +123,7 @@ def _refusal(plan: Plan, name: str, used: Array) -> str:
     there = used[~np.isnan(used)]
     if not len(there):
         return f"the response {name!r} {EMPTY}."
-    told = plan.spec.kind.check_response(there, plan.offset) if np.isfinite(there).all() else INFINITE
+    told = plan.spec.kind.check_response(there, plan.offset)
     return f"the response {name!r} {told}." if told else ""
 
 
@@ -160,15 +164,16 @@ def _read(plan: Plan, raw: ManyReply, sound: list[int], found: Fits) -> None:
         else:
             found.values[i] = placed
     told = raw.told
-    for number, *parts in zip(told.fit, told.kind, told.text, told.classes, told.call, strict=True):
+    for number, *parts in zip(told.fit, told.kind, told.text, told.classes, told.call, told.count, strict=True):
         i, condition = sound[number - 1], _condition(*parts)
         found.conditions[i] = (*found.conditions[i], condition)
         if condition.kind == "error":
             found.errors[i] = _in_our_words(plan, condition)
 
 
-def _condition(kind: Any, text: str, classes: str, call: str) -> Condition:  # noqa: ANN401  # one of three words
-    return Condition(kind, text, tuple(classes.split("\x1f")), call)
+@lru_cache(maxsize=1024)
+def _condition(kind: Any, text: str, classes: str, call: str, count: int) -> Condition:  # noqa: ANN401  # one of three words
+    return Condition(kind, text.rstrip("\n"), tuple(classes.split("\x1f")), call, int(count))
 
 
 def _in_our_words(plan: Plan, condition: Condition) -> str:
