@@ -57,6 +57,27 @@ own_point <- function(devfun, start) {
   if (lme4_since("2.0-1")) begin(start, rho, 0L) else begin(start, rho$pp)
 }
 
+# pbkrtest's function that draws likelihood ratios, which asks refit() and logLik().
+reference_with <- function(own) {
+  namespace <- asNamespace("pbkrtest")
+  fun <- get(".get_refdist_merMod", namespace)
+  environment(fun) <- list2env(own, parent = namespace)
+  fun
+}
+
+# Minimize as refit() does, from the theta that a deviance function holds, and check the end as it does.
+minimize_by <- function(optimizer, devfun, control, derivs) {
+  rho <- devfun_parts(devfun)
+  begin <- if (is.null(rho$mkPar)) rho$pp$theta else rho$mkPar(rho$pp$theta)
+  bounds <- c(list(lower = rho$lower), if (!is.null(rho$upper)) list(upper = rho$upper))
+  end <- do.call(get("optwrap", lme4_namespace()), c(
+    list(optimizer, devfun, begin), bounds, list(control = control$optCtrl, calc.derivs = derivs)
+  ))
+  check_conv(attr(end, "derivs"), end$par, ctrl = control$checkConv, lbound = rho$lower, ubound = rho$upper,
+             nobs = length(rho$resp$y), ndim = length(rho$lower))
+  end
+}
+
 # Whether lme4's call of an optimizer has an argument.
 optwrap_takes <- function(argument) argument %in% names(formals(get("optwrap", lme4_namespace())))
 
