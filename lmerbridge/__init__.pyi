@@ -19,6 +19,7 @@ from .models.infer.mundlak import mundlak_test as mundlak_test
 from .models.lmer import LmerFit as LmerFit
 from .models.lmer import lmer as lmer
 from .models.lmlist import lm_list as lm_list
+from .models.many.many import lmer_many as lmer_many
 from .models.nlmer import NlmerFit as NlmerFit
 from .models.nlmer import nlmer as nlmer
 from .models.tidy.table import model_table as model_table

@@ -16,7 +16,7 @@ VERBS = {
     "intervals": "confint profile devfun2 parameters",
     "means": "emmeans emtrends ref_grid joint_tests effect plot_effect",
     "predict": "predict simulate fixed_design scenarios",
-    "change": "update refit refit_ml all_fit remedies",
+    "change": "update refit refit_many refit_ml all_fit remedies",
     "diagnose": "resid hatvalues rstudent cooks_distance influence check simulated_residuals",
     "resample": "bootstrap interval_of power power_curve",
     "explain": "contributions",
@@ -34,7 +34,7 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
 OF_R = "spec left_out"
 EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit LmerRegressor NlmerControl
     NlmerFit Verdict code_levels compare compare_models data_template demean explain_formula glmer
-    glmer_nb group_summary hausman impute list_datasets lm_list lmer load_dataset model_table
+    glmer_nb group_summary hausman impute list_datasets lm_list lmer lmer_many load_dataset model_table
     mundlak_test nlmer parametrize_parity params_template plot_groups simulate_formula standardize
     time_limit to_marginaleffects"""
 

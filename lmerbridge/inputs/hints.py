@@ -78,7 +78,9 @@ ATTRIBUTES = {
 NO_DDF = "it is for linear models; coefficients have z tests, drop1(test='Chisq') and anova() likelihood ratios."
 NO_FUNCTION = "lme4's deviance function of such a model has no one value."
 NO_REML = "a generalized model has no REML; criterion is -2 log-likelihood."
+NO_MANY = "it keeps the design, which is 2 to 20 % of such a model's time; call refit(response) for each."
 OF_GLMER = ATTRIBUTES | {
+    "refit_many": NO_MANY,
     **dict.fromkeys(("pvalues", "p_value"), "p_values has them, coefficients the table."),
     "tvalues": "coefficients has the z values.",
     "scale": "a binomial or Poisson model has none; sigma is 1 there.",
@@ -105,6 +107,7 @@ OF_LINES = """
 augment contributions design effect fixed_design icc model_matrix model_terms offset plot_effect r2 scenarios vcov_full
 """
 OF_NLMER = ATTRIBUTES | {
+    "refit_many": "it is for linear models; call nlmer() for each response.",
     **dict.fromkeys(BROKEN.split(), NO_NLMER),
     **dict.fromkeys(OF_LINES.split(), NO_LINES),
     **dict.fromkeys(

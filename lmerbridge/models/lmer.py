@@ -26,6 +26,7 @@ from lmerbridge.models.extract import estimates, getme, matrices, objective, opt
 from lmerbridge.models.infer import anova, contrasts, modcomp, selection
 from lmerbridge.models.intervals import confint, parameters
 from lmerbridge.models.kept import KeptFit, fit_spec, notices_of
+from lmerbridge.models.many import many
 from lmerbridge.models.means import effect, emmeans
 from lmerbridge.models.predict import predict, rows, scenarios, simulate
 from lmerbridge.models.resample import bootstrap, interval_of, power
@@ -48,7 +49,7 @@ class LmerFit(KeptFit):
     intervals  confint, profile, devfun2, parameters
     means      emmeans, emtrends, ref_grid, joint_tests, effect, plot_effect
     predict    predict, simulate, fixed_design, scenarios
-    change     update, refit, refit_ml, all_fit, remedies
+    change     update, refit, refit_many, refit_ml, all_fit, remedies
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence, check,
                simulated_residuals
     resample   bootstrap, interval_of, power, power_curve
@@ -99,6 +100,7 @@ class LmerFit(KeptFit):
     # change
     refit = update.refit
     refit_ml = update.refit_ml
+    refit_many = many.refit_many
     update = update.update
     all_fit = all_fit.all_fit
     remedies = remedies.remedies

@@ -1,6 +1,12 @@
 # The differences between releases of lme4, each under a name. lmerbridge/setup/compat.py lists which release has what.
 
-lme4_since <- function(version) utils::packageVersion("lme4") >= version
+lme4_since <- local({
+  known <- list() # to ask takes a quarter of a millisecond
+  function(version) {
+    if (is.null(known[[version]])) known[[version]] <<- utils::packageVersion("lme4") >= version
+    known[[version]]
+  }
+})
 
 # The random terms of a formula, each written out as `columns | group`. The function moved to the package reformulas in
 # 1.1-36, and says so.
@@ -51,14 +57,60 @@ splines_through <- function(parameter, zeta) {
   list(forward = forward, backward = tryCatch(splines::backSpline(forward), error = identity))
 }
 
-# lme4::checkConv, which needs `nobs` and `ndim` from 1.1-38 on.
-check_conv <- function(..., nobs, ndim) {
+# lme4::checkConv, which needs `nobs` and `ndim` from 1.1-38 on, and takes upper bounds from 2.0-1 on.
+check_conv <- function(..., nobs, ndim, ubound = NULL) {
   newer <- if (lme4_since("1.1-38")) list(nobs = nobs, ndim = ndim)
-  do.call(lme4::checkConv, c(list(...), newer))
+  upper <- if (lme4_since("2.0-1") && !is.null(ubound)) list(ubound = ubound)
+  do.call(lme4::checkConv, c(list(...), newer, upper))
+}
+
+# Minimize an objective as lmer does. Where the control does not say whether derivatives are taken at the end, newer
+# releases decide by size.
+optimize_lmer <- function(devfun, control, start, nobs) {
+  if (!length(control$optimizer)) {
+    par <- own_point(devfun, start)
+    return(list(par = par, fval = devfun(par), conv = 1000, message = "no optimization"))
+  }
+  derivs <- list(calc.derivs = control$calc.derivs)
+  if (optwrap_takes("force.calc.derivs")) {
+    conv <- control$checkConv
+    small <- nobs < conv$check.conv.nobsmax && length(devfun_parts(devfun)$lower) < conv$check.conv.nparmax
+    derivs <- list(calc.derivs = if (is.null(control$calc.derivs)) small else control$calc.derivs,
+                   force.calc.derivs = isTRUE(control$calc.derivs))
+  }
+  do.call(lme4::optimizeLmer, c(
+    list(devfun, optimizer = control$optimizer, restart_edge = control$restart_edge,
+         boundary.tol = control$boundary.tol, control = control$optCtrl, verbose = 0L, start = start), derivs,
+    list(use.last.params = control$use.last.params)
+  ))
+}
+
+# The names of theta, and the kind of each random term's covariance, of what lme4 read of a formula.
+names_of_theta <- function(terms) {
+  name <- function(group, columns) {
+    square <- diag(length(columns))
+    at <- lower.tri(square, diag = TRUE)
+    column <- columns[col(square)[at]]
+    whose <- ifelse(square[at] == 1, column, paste(columns[row(square)[at]], column, sep = "."))
+    paste(group, whose, sep = ".")
+  }
+  found <- unlist(Map(name, names(terms$cnms), terms$cnms), use.names = FALSE)
+  if (length(found) == length(terms$theta)) found else paste0("theta", seq_along(terms$theta))
+}
+
+kinds_of <- function(terms) {
+  if (is.null(terms$reCovs)) return("us")
+  vapply(terms$reCovs, function(structure) sub("^Covariance[.]", "", class(structure)[1L]), "")
 }
 
 # Whether the log-likelihood of a generalized model is that of quadrature before 2.1-0, which leaves out the saturated
 # model's.
 lacks_saturated <- function(model) {
   lme4::isGLMM(model) && model@devcomp$dims[["nAGQ"]] > 1L && !lme4_since("2.1-0")
+}
+
+# Whether each gives all its columns one variance.
+homs_of <- function(terms) {
+  if (is.null(terms$reCovs)) return(FALSE)
+  vapply(terms$reCovs, function(structure) methods::.hasSlot(structure, "hom") && structure@hom, NA)
 }

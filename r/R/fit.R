@@ -60,13 +60,15 @@ keep_inexact <- function(handle, model, scope) {
 # Whether least squares on all columns leave no more of the response than rounding does. lme4's criterion then falls
 # without end, and each optimizer stops somewhere on the way. Other models than those of little residual are not tried,
 # nor those of many columns by the random ones, nor those that have a column per row.
-fits_exactly <- function(model, large = 5e6) {
-  root <- sqrt(model@resp$weights)
-  y <- (model@resp$y - model@resp$offset) * root
-  sizes <- c(stats::sigma(model), stats::sd(y), max(abs(y)))
+fits_exactly <- function(model) leaves_nothing(model@resp, model@pp, stats::sigma(model))
+
+leaves_nothing <- function(resp, pp, sigma, large = 5e6) {
+  root <- sqrt(resp$weights)
+  y <- (resp$y - resp$offset) * root
+  sizes <- c(sigma, stats::sd(y), max(abs(y)))
   if (!all(is.finite(sizes)) || sizes[1L] > 1e-4 * sizes[2L]) return(FALSE)
-  columns <- as.matrix(model@pp$X)
-  random <- Matrix::t(model@pp$Zt)
+  columns <- as.matrix(pp$X)
+  random <- Matrix::t(pp$Zt)
   if (length(y) * (ncol(columns) + ncol(random)) <= large) columns <- cbind(columns, as.matrix(random))
   decomposed <- qr(columns * root, tol = 1e-11)
   decomposed$rank < length(y) && max(abs(qr.resid(decomposed, y))) <= 256 * .Machine$double.eps * sizes[3L]

@@ -42,6 +42,48 @@ with_own <- function(fun, own) {
 # What lme4's deviance function works with: `lower`, `pp`, `resp`, and in some releases `upper`, `mkPar` and `mkTheta`.
 devfun_parts <- function(devfun) environment(devfun)
 
+# The functions in C of which lme4 makes an evaluation of its objective, NULL where one has gone.
+objective_steps <- function() {
+  names <- c(.setTheta = "merPredDsetTheta", .updateDecomp = "merPredDupdateDecomp", .updateRes = "merPredDupdateRes",
+             .solve = "merPredDsolve", .linPred = "merPredDlinPred", .ldL2 = "merPredDldL2", .ldRX2 = "merPredDldRX2",
+             .sqrL = "merPredDsqrL", .updateMu = "lm_updateMu", .Laplace = "lmer_Laplace")
+  if (all(vapply(names, exists, NA, lme4_namespace(), inherits = FALSE))) lapply(names, get, lme4_namespace())
+}
+
+# The point where lme4's optimizer would begin, for a deviance function that holds one already.
+own_point <- function(devfun, start) {
+  rho <- devfun_parts(devfun)
+  begin <- get("getStart", lme4_namespace())
+  if (lme4_since("2.0-1")) begin(start, rho, 0L) else begin(start, rho$pp)
+}
+
+# pbkrtest's function that draws likelihood ratios, which asks refit() and logLik().
+reference_with <- function(own) {
+  namespace <- asNamespace("pbkrtest")
+  fun <- get(".get_refdist_merMod", namespace)
+  environment(fun) <- list2env(own, parent = namespace)
+  fun
+}
+
+# Minimize as refit() does, from the theta that a deviance function holds, and check the end as it does.
+minimize_by <- function(optimizer, devfun, control, derivs) {
+  rho <- devfun_parts(devfun)
+  begin <- if (is.null(rho$mkPar)) rho$pp$theta else rho$mkPar(rho$pp$theta)
+  bounds <- c(list(lower = rho$lower), if (!is.null(rho$upper)) list(upper = rho$upper))
+  end <- do.call(get("optwrap", lme4_namespace()), c(
+    list(optimizer, devfun, begin), bounds, list(control = control$optCtrl, calc.derivs = derivs)
+  ))
+  check_conv(attr(end, "derivs"), end$par, ctrl = control$checkConv, lbound = rho$lower, ubound = rho$upper,
+             nobs = length(rho$resp$y), ndim = length(rho$lower))
+  end
+}
+
+# Whether lme4's call of an optimizer has an argument.
+optwrap_takes <- function(argument) argument %in% names(formals(get("optwrap", lme4_namespace())))
+
+# The code of an optimizer's end.
+convergence_of <- function(end) get("getConv", lme4_namespace())(end)
+
 # The covariance structure of each random term; NULL before 2.0-1. Its accessor is not exported before 2.0-6.
 structures_of <- function(model) attr(model, "reCovs")
 

@@ -42,7 +42,11 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   if (!ncol(small@pp$X)) refuse("pbkrtest's bootstrap wants a fixed effect in the smaller model, an intercept at least")
   models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(with_whole_call(entry_of(h)))))
   found <- tryCatch(
-    with_seed(seed, pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L)),
+    with_seed(seed, if (lme4::isLMM(large)) {
+      pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, ref = reference_of(models[[1L]], models[[2L]], nsim))
+    } else {
+      pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L)
+    }),
     error = function(e) {
       if (lme4::isLMM(large)) stop(e)
       refuse("pbkrtest ", written_version("pbkrtest"), " fails on generalized models (", conditionMessage(e),
@@ -53,6 +57,31 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   tests <- describe_tests(summary(found)$test, found)
   tests$text <- with_plain_response(tests$text, large)
   c(tests, list(reference = as.double(found$ref)))
+}
+
+# pbkrtest's simulated likelihood ratios, by its own function, to which a refit is that of kept_refit().
+reference_of <- function(large, small, nsim) {
+  by_ml <- function(model) if (lme4::isREML(model)) stats::update(model, REML = FALSE) else model
+  kept <- function(model) structure(model, .refit = kept_refit(model))
+  refit <- function(object, newresp, ...) attr(object, ".refit")(newresp)
+  loglik <- function(object, ...) if (is.numeric(object)) object else stats::logLik(object, ...)
+  draw <- reference_with(list(refit = refit, logLik = loglik))
+  structure(draw(kept(by_ml(large)), kept(by_ml(small)), nsim = nsim), class = "refdist")
+}
+
+# The log-likelihood of lme4's refit() of a linear model by ML, as a function of the response, with the deviance function
+# made once. refit() begins at the model's own theta, and takes no control but the optimizer's name.
+kept_refit <- function(model) {
+  optimizer <- model@optinfo$optimizer
+  if (!is.character(optimizer)) return(function(response) stats::logLik(lme4::refit(model, response)))
+  devfun <- quick_objective(stats::update(model, devFunOnly = TRUE))
+  design <- list(devfun = devfun, rho = devfun_parts(devfun))
+  theta <- model@theta + 0
+  function(response) {
+    renew(design, response, theta)
+    end <- minimize_by(optimizer, devfun, lme4::lmerControl(), derivs = !is.null(model@optinfo$derivs))
+    -end$fval / 2
+  }
 }
 
 free_parameters <- function(model) attr(stats::logLik(model), "df")

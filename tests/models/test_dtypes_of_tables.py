@@ -38,6 +38,7 @@ ARGUMENTS = {  # of the verbs that need some, or one call for each; others are c
     "varcorr_of": [{"sigma": 2.0}],
     "get_me": [{"name": "X"}],
     "bootstrap": [{"nsim": 2, "seed": 1}],
+    "refit_many": [{"responses": np.random.default_rng(1).normal(size=(len(FRAME), 2))}],
     "remedies": [{"optimizers": ["bobyqa"]}],
     "check": [{"seed": 1}],
     "simulated_residuals": [{"nsim": 20, "seed": 1}],

@@ -537,6 +537,7 @@ HINTS = {
     "devfun": "no one value",
     "contest": "for linear models",
     "refit_ml": "no REML",
+    "refit_many": "call refit",
     "deviance": "residual_deviance",
     "llf": "loglik has",
 }

@@ -43,6 +43,7 @@ VERBS = {
     "refit": lambda fit, data: fit.refit(fit.fitted + fit.residuals.to_numpy()[::-1]),
     "refit to the same": lambda fit, data: fit.refit(),
     "refit_ml": lambda fit, data: fit.refit_ml(),
+    "refit_many": lambda fit, data: fit.refit_many(fit.simulate(2, seed=1)),
     "bootstrap": lambda fit, data: fit.bootstrap(nsim=2, seed=1),
     "icc and r2": lambda fit, data: (fit.icc(by_group=True), fit.r2(), fit.varcorr.explain()),
     "interval_of": lambda fit, data: fit.interval_of(lambda each: each.predict(), nsim=2, seed=1),

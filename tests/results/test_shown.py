@@ -155,6 +155,7 @@ EXAMPLES = {  # one value of each class, and what its table has to show
     "AllFit": (lambda fit: fit.all_fit(["bobyqa"]), "bobyqa 10.467"),
     "Influence": (lambda fit: fit.influence("Subject", jobs=1), "308 Days"),
     "Bootstrap": (lambda fit: fit.bootstrap(nsim=3, seed=1), "Days"),
+    "ManyFits": (lambda fit: fit.refit_many(fit.simulate(2, seed=1)), "sim_1 std_error_Days"),
     "Replicates": (lambda fit: fit.bootstrap(nsim=3, seed=1).replicates, "sigma"),
     "PowerCurve": (lambda fit: fit.power_curve(lambda _: True, "Subject", [5], 2, seed=1), "conf_low"),
     "Power": (lambda fit: fit.power(lambda _: True, 2, seed=1), "100.0%"),

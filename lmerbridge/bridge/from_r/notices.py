@@ -91,6 +91,12 @@ def of_rows(dropped: int, total: int, missing: Mapping[str, int], functions: Seq
     )
 
 
+def of_fewer_rows(fewer: int, total: int) -> LmerBridgeWarning:
+    """Return the warning that some of many responses lack values."""
+    told = f"{fewer} of {total} responses {'lacks' if fewer == 1 else 'lack'} values"
+    return RowsLeftOutWarning(f"{told}; nobs tells the rows that each fit uses, and na_action says what is wanted.")
+
+
 def of_versions(r: str, rinterface: str) -> Iterator[LmerBridgeWarning]:
     """Yield a warning where rpy2 was not made for this R."""
     if not fits(r, rinterface):
