@@ -1,6 +1,7 @@
 """The suite's generalized models: the table, the data, the scripts, and a run of both kinds."""
 
 import json
+import math
 import subprocess
 from collections import Counter
 
@@ -12,8 +13,9 @@ from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import GlmerSpec
 from lmerbridge.parity import cases, ledger, suite
+from lmerbridge.parity.glmm import Glmm
 from lmerbridge.report import describe, json_text, schema_text
-from lmerbridge.results import read_family
+from lmerbridge.results import Family, read_family
 
 GENERALIZED = cases.generalized()
 SCRIPTED = ("cbpp/AGQ9", "cbpp_proportion/Laplace", "counts_exposed_1/Laplace", "respiratory/Laplace")
@@ -97,12 +99,19 @@ def test_a_case_has_the_spec_of_its_table(case):
     assert 0 < len(spec.data) <= 8000
 
 
+def left_by(fit, n_agq):
+    """How far a fit's -2 log-likelihood lies above the optimum that lies nearest."""
+    shape = None if math.isnan(fit.nb_theta) else fit.nb_theta
+    objective = Glmm(fit.design(), Family(fit.kind.family, fit.kind.link, shape), n_agq=n_agq)
+    return objective(fit.theta, fit.beta, shape) - objective.polish(fit.theta, fit.beta, shape)[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", GENERALIZED, ids=lambda case: case.name)
 def test_lme4_with_tight_inner_iterations_fits_it(case):
     fit = fit_with(find(case.reference), case.spec())
     assert fit.nobs + fit.rows_dropped == len(case.data())
-    assert fit.converged or "badly scaled" in case.features or case.dataset == "Contraception"
+    assert fit.converged or "badly scaled" in case.features or left_by(fit, case.n_agq) < 1e-3  # its check is of noise
     assert not fit.singular or "boundary" in case.features
 
 
