@@ -1,7 +1,7 @@
 """Other ways to fit a linear model beside R's lmer: ``python -m tests.bench.peers`` writes README's table.
 
 CPU time of each with all that it starts, by one thread, in turns with R. A package that is not installed or does not
-run is told with its reason. What its numbers are worth is read from ``reports/parity.json``, which ``make report`` writes.
+run is told with its reason. What its numbers are worth is read from ``reports/parity.json`` of the last report.
 """
 
 from __future__ import annotations
