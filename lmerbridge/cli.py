@@ -213,9 +213,10 @@ def parity(
         how: dict[str, Any] = {"timeout": timeout, "profile": profile, "cache": archive.default_folder(cache)}
         run = suite.run_cases(chosen, engines, reference=reference, jobs=jobs, **how)
         make_folder(out)
-        faults = _plant(profile) if planted else ()
+        faults = _plant(profile, jobs, backend) if planted else ()
         results = _finish(run, len(chosen), backend)
-        digits = _score(list(dict.fromkeys([reference or "lme4", *engines])), timeout) if exact else []
+        everyone = list(dict.fromkeys([reference or "lme4", *engines]))
+        digits = _score(everyone, timeout, jobs, backend) if exact else []
         with _status(f"writing {', '.join(wanted)}"):
             report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
             report = runs.since(older, report) if older else report
@@ -227,22 +228,25 @@ def parity(
     raise typer.Exit(report.exit_code)
 
 
-def _score(engines: list[str], timeout: float) -> list[DigitRow]:
+def _score(engines: list[str], timeout: float, jobs: int, backend: str | None) -> list[DigitRow]:
+    from lmerbridge import parallel
     from lmerbridge.parity import accuracy
 
-    with _status("fitting the data whose answers are known exactly"):
-        return accuracy.score(engines, timeout=timeout)
+    with _status("fitting the data whose answers are known exactly"), parallel.backend(backend):
+        return accuracy.score(engines, timeout=timeout, jobs=jobs)
 
 
-def _plant(profile: str) -> tuple[tuple[str, int, int], ...]:
+def _plant(profile: str, jobs: int, backend: str | None) -> tuple[tuple[str, int, int], ...]:
     """Plant every fault, print a line for each, and return how often each was planted and caught."""
+    from lmerbridge import parallel
     from lmerbridge.parity import planted
     from lmerbridge.parity import profile as limits
 
     caught: dict[str, list[bool]] = {}
-    with Progress(TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=errors) as progress:
+    columns = TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=errors) as progress, parallel.backend(backend):
         task = progress.add_task("planting", total=None)
-        for planting in planted.plantings(limits(profile)):
+        for planting in planted.plantings(limits(profile), jobs=jobs):
             progress.update(task, description=f"{planting.fault.name} in {planting.case.name}".ljust(64))
             caught.setdefault(planting.fault.name, []).append(planting.caught)
     found = tuple((name, len(each), sum(each)) for name, each in caught.items())

@@ -9,9 +9,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import InvalidArgument
@@ -38,7 +40,9 @@ class DigitRow(NamedTuple):
         return self.digits >= self.floor
 
 
-def score(engines: Sequence[str], cases: str = "*", timeout: float | None = None) -> list[DigitRow]:
+def score(
+    engines: Sequence[str], cases: str = "*", timeout: float | None = None, jobs: int | None = None
+) -> list[DigitRow]:
     """Hold engines against exact values: model by model, engine by engine, quantity by quantity.
 
     Parameters
@@ -49,6 +53,8 @@ def score(engines: Sequence[str], cases: str = "*", timeout: float | None = None
         Only the models whose names match this glob.
     timeout : float, optional
         Seconds that an engine may take for one model.
+    jobs : int, optional
+        Processes; by default one, or what `joblib.parallel_config` says.
 
     Returns
     -------
@@ -66,7 +72,8 @@ def score(engines: Sequence[str], cases: str = "*", timeout: float | None = None
     if not models:
         names = ", ".join(model.case for model in reference.models("exact"))
         raise InvalidArgument(f"no exact model matches {cases!r}; there are {names}.")
-    return [row for model in models for name in engines for row in _scores(model, name, timeout)]
+    calls = [delayed(_scores_of)(model, engines, timeout) for model in models]
+    return list(chain.from_iterable(Parallel(n_jobs=jobs)(calls)))
 
 
 def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
@@ -83,6 +90,10 @@ def lre(found: float, exact: float, digits: int = DOUBLE) -> float:
     if error == 0:
         return float(digits)
     return min(float(digits), -math.log10(error)) if math.isfinite(error) else math.nan
+
+
+def _scores_of(model: reference.KnownModel, engines: Sequence[str], timeout: float | None) -> list[DigitRow]:
+    return [row for name in engines for row in _scores(model, name, timeout)]
 
 
 def _scores(model: reference.KnownModel, engine: str, timeout: float | None) -> Iterator[DigitRow]:

@@ -7,6 +7,7 @@ the last weights but one. So its value, the second derivatives of it and the mod
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Early:
     def __init__(self, model: Glmm, theta: Array, beta: Array, shape: float | None, tolerance: float) -> None:
         self._model, self._theta, self._beta, self._shape, self._tolerance = model, theta, beta, shape, tolerance
 
-    @property
+    @cached_property
     def value(self) -> float:
         """The criterion, infinite where the iterations fail."""
         return self._at(np.concatenate([self._theta, self._beta]))
@@ -41,12 +42,12 @@ class Early:
         k = len(self._theta)
         return self._model.stop_early(x[:k], x[k:], self._shape, tolerance=self._tolerance)
 
-    @property
+    @cached_property
     def mode(self) -> Mode | None:
         """Where the iterations stop, None where they fail."""
         return self._model.stop(self._theta, self._beta, self._shape, tolerance=self._tolerance)
 
-    @property
+    @cached_property
     def covariance(self) -> Array:
         """Covariance of the fixed effects as lme4 has it: from second differences of the criterion."""
         hessian = second_differences(self._at, np.concatenate([self._theta, self._beta]))

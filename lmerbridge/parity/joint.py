@@ -144,6 +144,16 @@ class Joint:
         by : str
             ``borne_out_by`` of an entry of ``definitions.toml``.
         """
+        key = by, point.tobytes()
+        if key not in self._errors:
+            self._errors[key] = self._errors_by(by, point)
+        return self._errors[key]
+
+    @cached_property
+    def _errors(self) -> dict[tuple[str, bytes], Array]:
+        return {}
+
+    def _errors_by(self, by: str, point: Array) -> Array:
         parts = self.parts(point)
         if by == "joint, in steps":
             return StepCovariance(self._with_shape(parts), parts).covariance
@@ -238,7 +248,14 @@ class Joint:
 
     def early(self, fit: Fit) -> Early:
         """What lme4 makes of a fit's point."""
-        return Early(self.model, *self.parts(self.point(fit)), tolerance_of(fit))
+        key = tolerance_of(fit), self.point(fit).tobytes()
+        if key not in self._early:
+            self._early[key] = Early(self.model, *self.parts(self.point(fit)), key[0])
+        return self._early[key]
+
+    @cached_property
+    def _early(self) -> dict[tuple[float, bytes], Early]:
+        return {}
 
     def _stops_early(self, fit: Fit, off: float) -> bool:
         """Whether a criterion of lme4 is what its inner iterations leave where they stop, or they leave as much."""

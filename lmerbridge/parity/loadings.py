@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.sparse.csgraph import connected_components
 
 from lmerbridge.parity.sparse import splu_spd
 from lmerbridge.results import Array, Design, RandomTerm, covariance
@@ -68,6 +69,20 @@ class Pattern:
         self.pair_row = self.row[self.first]
         self.right, self.left = keys // self.q, keys % self.q
         self.columns = np.concatenate([[0], np.cumsum(np.bincount(self.right, minlength=self.q))])
+
+    @cached_property
+    def places(self) -> Places:
+        """For each random effect its place among those it has to do with, directly or through others.
+
+        A right-hand side can be one at all effects of a place at once: where they are apart the solutions are as well.
+        """
+        entries = sp.csr_array((np.ones(len(self.left)), (self.left, self.right)), shape=(self.q, self.q))
+        part = connected_components(entries, directed=False)[1]
+        order = np.argsort(part, kind="stable")
+        first = np.searchsorted(part[order], part[order])
+        places: Places = np.empty(self.q, dtype=np.intp)
+        places[order] = np.arange(self.q) - first
+        return places
 
     def at(self, theta: Array) -> Loadings:
         """Return the matrix at a theta."""
@@ -177,14 +192,15 @@ class Triangle:
             lower = dpotri(self._root, lower=1)[0]
             found: Array = lower[np.maximum(pattern.left, pattern.right), np.minimum(pattern.left, pattern.right)]
             return found
-        pieces = []
-        for first in range(0, q, SLAB):
-            last = min(first + SLAB, q)
-            unit = np.zeros((q, last - first))
-            unit[np.arange(first, last), np.arange(last - first)] = 1.0
-            place = slice(pattern.columns[first], pattern.columns[last])
-            pieces.append(self._lu.solve(unit)[pattern.left[place], pattern.right[place] - first])
-        return np.concatenate(pieces)
+        found = np.empty(len(pattern.right))
+        for first in range(0, int(pattern.places.max()) + 1, SLAB):
+            place = pattern.places - first
+            here = (place >= 0) & (place < SLAB)
+            unit = np.zeros((q, min(SLAB, int(place.max()) + 1)))
+            unit[here, place[here]] = 1.0
+            wanted = np.flatnonzero(here[pattern.right])
+            found[wanted] = self._lu.solve(unit)[pattern.left[wanted], place[pattern.right[wanted]]]
+        return found
 
 
 def _entries(term: RandomTerm, first: int) -> tuple[Places, Places, Array]:

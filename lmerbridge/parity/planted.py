@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from operator import attrgetter
+
+from joblib import Parallel, delayed
 
 from lmerbridge.parity import misfits, misreports
 from lmerbridge.parity import misfits_glmm as own
@@ -73,7 +76,7 @@ class Planting:
         return found.verdict is self.fault.verdict and self.fault.words in text and blamed
 
 
-def plantings(profile: ToleranceProfile, models: int = MODELS) -> Iterator[Planting]:
+def plantings(profile: ToleranceProfile, models: int = MODELS, jobs: int = 1) -> Iterator[Planting]:
     """Plant every fault in the first models of the suite that have a place for it, each on a data set of its own.
 
     Parameters
@@ -81,19 +84,37 @@ def plantings(profile: ToleranceProfile, models: int = MODELS) -> Iterator[Plant
     profile : ToleranceProfile
     models : int
         How many for each fault.
+    jobs : int
+        Processes: more than one plant the faults of linear and of generalized models side by side.
 
     Yields
     ------
     Planting
+        Those in linear models first.
     """
-    small = {case.name: case for case in generalized()}
-    grounds = {
-        "linear": [Ground(case) for case in _one_a_model(suite())],
-        "generalized": [Ground(small[f"{name}/Laplace"]) for name in SMALL],
-    }
-    for fault in FAULTS:
-        found = (p for ground in grounds[fault.among] if (p := plant(fault, ground, profile)))
-        yield from (p for p, _ in zip(found, range(models), strict=False))
+    kinds = [found for among in GROUNDS if (found := [fault for fault in FAULTS if fault.among == among])]
+    if jobs == 1:
+        yield from chain.from_iterable(_planted(faults, profile, models) for faults in kinds)
+        return
+    calls = [delayed(_all_planted)(faults, profile, models) for faults in kinds]
+    yield from chain.from_iterable(Parallel(n_jobs=jobs, return_as="generator")(calls))
+
+
+def _planted(faults: Sequence[Fault], profile: ToleranceProfile, models: int) -> Iterator[Planting]:
+    """Plant faults of one kind of model, whose fits they share."""
+    grounds = [Ground(case) for case in GROUNDS[faults[0].among]()]
+    for fault in faults:
+        found = (p for ground in grounds if (p := plant(fault, ground, profile)))
+        yield from islice(found, models)
+
+
+def _all_planted(faults: Sequence[Fault], profile: ToleranceProfile, models: int) -> list[Planting]:
+    return list(_planted(faults, profile, models))
+
+
+def _small() -> Iterator[Case]:
+    cases = {case.name: case for case in generalized()}
+    return (cases[f"{name}/Laplace"] for name in SMALL)
 
 
 def _one_a_model(cases: Sequence[Case]) -> Iterator[Case]:
@@ -101,6 +122,9 @@ def _one_a_model(cases: Sequence[Case]) -> Iterator[Case]:
     once = {(case.dataset, case.formula): i for i, case in reversed(list(enumerate(cases[::2])))}
     for i in sorted(once.values()):
         yield cases[2 * i + i % 2]
+
+
+GROUNDS: dict[str, Callable[[], Iterator[Case]]] = {"linear": lambda: _one_a_model(suite()), "generalized": _small}
 
 
 def plant(fault: Fault, ground: Ground, profile: ToleranceProfile) -> Planting | None:

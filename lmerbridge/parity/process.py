@@ -23,10 +23,12 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, NoReturn
 
 from lmerbridge.errors import EngineFailed, TimedOut, shorten
+from lmerbridge.setup.environment import FIXED
 
 SHOWN = 1 << 20  # bytes that one process may print
 LONGEST = 1 << 16  # bytes of an error that it may send
 CHUNK = 1 << 16  # bytes that a pipe holds
+ONE_THREAD = {name: "1" for name in FIXED if name.endswith("_NUM_THREADS")}  # as many would wait for each other
 HEARTBEAT = 1.0  # seconds after which a process that says nothing is looked at
 
 
@@ -47,6 +49,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=prints.fileno(),
                 stderr=subprocess.STDOUT,
+                env=os.environ | ONE_THREAD,
                 start_new_session=True,  # Ctrl-C is for the host, which kills it
             )
         self._owner = os.getpid()

@@ -53,8 +53,12 @@ def modules(names: Sequence[str]) -> list[ModuleType]:
 
 
 def measured(names: Sequence[str]) -> Iterator[Row]:
-    for module in track(modules(names), description="bench", console=Console(stderr=True)):
-        yield from module.rows()
+    """Yield the rows of modules, each shown when it comes: the bench takes long."""
+    shown = Console(stderr=True)
+    for module in track(modules(names), description="bench", console=shown):
+        for row in module.rows():
+            shown.print(line(row), markup=False, highlight=False)
+            yield row
 
 
 def main(report: Path, names: Sequence[str]) -> None:

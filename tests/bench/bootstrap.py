@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from lmerbridge import LmerFit, lmer, load_dataset
-from lmerbridge.models.kept import call_on
-from tests.bench.row import Row, medians, seconds
+from lmerbridge import lmer, load_dataset
+from tests.bench.cpu import Ratio, cpu_seconds, ratio
+from tests.bench.row import Row
+from tests.bench.rscript import Rscript
 
 NSIM = 200
 MODELS = {
@@ -20,20 +21,20 @@ def estimates(replicate):
     return [*replicate.beta, *replicate.theta, replicate.sigma]
 
 
-def compared(fit: LmerFit, repeats: int) -> list[float]:
-    """Median seconds of the facade, and of R, which tells them itself; each time of other replicates."""
-    seeds, theirs = count(1), count(1)
-    return medians(
-        repeats,
-        lambda: seconds(lambda: fit.bootstrap(estimates, NSIM, seed=next(seeds), progress=False)),
-        lambda: call_on(fit, "time_boot_mer", nsim=NSIM, seed=next(theirs))["seconds"][0],
-    )
+def compared(formula: str, name: str, repeats: int) -> Ratio:
+    """lme4's loop over the facade's, each time of other replicates."""
+    data, seeds, theirs = load_dataset(name), count(1), count(1)
+    fit = lmer(formula, data)
+    with Rscript(f"m <- lmer({formula}, d)", d=data) as r:
+        return ratio(
+            repeats,
+            lambda: r.seconds(f"boot(m, {NSIM}, {next(theirs)})"),
+            lambda: cpu_seconds(lambda: fit.bootstrap(estimates, NSIM, seed=next(seeds), progress=False)),
+        )
 
 
 def rows() -> Iterator[Row]:
     for name, (formula, bar) in MODELS.items():
-        fit = lmer(formula, load_dataset(name))
-        compared(fit, 1)
-        ours, in_r = compared(fit, 5)
-        detail = f"{ours / NSIM * 1e3:.2g} ms a replicate"
-        yield Row(f"{name}, bootMer / bootstrap, {NSIM} replicates", bar, in_r / ours, at_least=True, detail=detail)
+        found = compared(formula, name, 5)
+        detail = f"{found.theirs / NSIM * 1e3:.2g} ms per replicate"
+        yield Row(f"{name}, bootMer / bootstrap, {NSIM} replicates", bar, found.median, at_least=True, detail=detail)

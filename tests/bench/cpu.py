@@ -80,17 +80,17 @@ def of_process(pid: int) -> float:
 def _of_others() -> float:
     """CPU seconds of all processes below this one, with those that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ended.ru_utime + ended.ru_stime + sum(map(_with_its_ended, _below(os.getpid())))
+    return ended.ru_utime + ended.ru_stime + sum(map(with_its_ended, below(os.getpid())))
 
 
-def _with_its_ended(pid: int) -> float:
+def with_its_ended(pid: int) -> float:
     with suppress(OSError):  # it has ended in the meantime, and is counted as its parent's the next time
         ended = sum(map(int, _stat(pid)[13:15])) / TICKS
         return of_process(pid) + ended
     return 0.0
 
 
-def _below(root: int) -> Iterator[int]:
+def below(root: int) -> Iterator[int]:
     children = defaultdict(list)
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
         with suppress(OSError):

@@ -15,7 +15,9 @@ from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.formula import formula as formulas
 from lmerbridge.inputs.spec import Spec
+from tests.bench.cpu import Ratio, cpu_seconds, ratio
 from tests.bench.row import Row, medians, seconds
+from tests.bench.rscript import Rscript
 
 SLEEPSTUDY = "Reaction ~ Days + (Days | Subject)"
 LARGE = "y ~ x + (x | g)"
@@ -40,37 +42,31 @@ def face(formula, data):
     return tables, blocks, scalars, flags, fit.quantities(), str(fit)
 
 
-def inside_r(function, formula, columns):
-    """Ask R to do it to the same data, and to tell how long it took; only the seconds come back."""
-    return host.call(function, formula=formula, data=columns).values["seconds"][0]
-
-
-def compared(formula, data, repeats, warm):
-    """Median seconds of the facade, of R's accessors, and of the one call of R that the facade makes."""
-    columns = encode_table(data, formulas.parse(formula))
-    sides = (
-        lambda: seconds(lambda: face(formula, data)),
-        lambda: inside_r("time_face", formula, columns),
-        lambda: inside_r("time_call", formula, columns),
-    )
-    medians(warm, *sides)
-    return medians(repeats, *sides)
+def compared(formula, data, repeats, times) -> Ratio:
+    """The facade beside R alone and its accessors."""
+    with Rscript(d=data) as r:
+        theirs = f"face(lmer({formula}, d))"
+        return ratio(
+            repeats,
+            lambda: cpu_seconds(lambda: face(formula, data), times),
+            lambda: r.seconds(theirs, times),
+            warm=WARM if times > 1 else 2,
+        )
 
 
 def rows() -> Iterator[Row]:
-    ours, in_r, _ = compared(SLEEPSTUDY, load_dataset("sleepstudy"), repeats=200, warm=WARM)
-    yield Row("sleepstudy, fit and whole face / the same inside R", 1.10, ours / in_r)
-    ours, in_r, _ = compared(LARGE, large(), repeats=15, warm=2)
-    yield Row("30,000 rows, `(x \\| g)`, likewise", 1.03, ours / in_r)
+    small = compared(SLEEPSTUDY, load_dataset("sleepstudy"), repeats=40, times=5)
+    yield Row.of("sleepstudy, fit and whole face / the same in R", 1.10, small)
+    yield Row.of("30,000 rows, `(x \\| g)`, likewise", 1.03, compared(LARGE, large(), repeats=15, times=1))
     nothing = medians(2000, lambda: seconds(lambda: host.call("nothing")))[0]
-    yield Row("one call that does nothing", 0.2, nothing * 1e3, "ms")
+    yield Row("one call that does nothing, by the clock on the wall", 0.2, nothing * 1e3, "ms")
 
 
 def parts() -> dict[str, float]:
-    """Milliseconds of a sleepstudy fit with its whole face, by where they go."""
+    """Milliseconds of a sleepstudy fit with its whole face, by where they go, by the clock on the wall."""
     data = load_dataset("sleepstudy")
     spec = Spec(formula=SLEEPSTUDY, data=data)
-    ours, _, call = compared(SLEEPSTUDY, data, repeats=200, warm=WARM)
+    columns = encode_table(data, formulas.parse(SLEEPSTUDY))
     reply = host.call("fit_lmer", handle="parts", **arguments(spec)).values
     fit = lmer(SLEEPSTUDY, data)
 
@@ -78,8 +74,10 @@ def parts() -> dict[str, float]:
         fresh = fit.numbers()
         return fresh.fixef, fresh.vcov, fresh.coefficients, fresh.varcorr.frame, fresh.ranef, fresh.quantities()
 
-    encode, decode, pandas = medians(
+    ours, call, encode, decode, pandas = medians(
         200,
+        lambda: seconds(lambda: face(SLEEPSTUDY, data)),
+        lambda: host.call("time_call", formula=SLEEPSTUDY, data=columns).values["seconds"][0],
         lambda: seconds(lambda: arguments(spec)),
         lambda: seconds(lambda: replies.fit_fields(build(replies.FitReply, dict(reply)))),
         lambda: seconds(read),

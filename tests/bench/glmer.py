@@ -8,9 +8,9 @@ import pandas as pd
 
 from lmerbridge import glmer, load_dataset
 from lmerbridge.bridge import host
-from lmerbridge.bridge.to_r.columns import encode_table
-from lmerbridge.inputs import GlmerSpec
-from tests.bench.row import Row, medians, seconds
+from tests.bench.cpu import Ratio, cpu_seconds, ratio
+from tests.bench.row import Row
+from tests.bench.rscript import Rscript
 from tests.processes import frame_in_r
 
 MODELS = {  # formula, data set, family, repeats, and how many times R's own seconds are allowed
@@ -37,20 +37,21 @@ def face(formula: str, data: pd.DataFrame, family: str) -> object:
     return tables, scalars, fit.quantities(), str(fit)
 
 
+def compared(formula: str, data: pd.DataFrame, family: str, repeats: int) -> Ratio:
+    """The facade beside R alone and its accessors."""
+    with Rscript(d=data) as r:
+        theirs = f"face(glmer({formula}, d, {family}))"
+        return ratio(
+            repeats,
+            lambda: cpu_seconds(lambda: face(formula, data, family)),
+            lambda: r.seconds(theirs),
+            warm=2,
+        )
+
+
 def rows() -> Iterator[Row]:
     """Yield a row per model, of Contraception where R has the package mlmRev."""
     absent = set() if host.call("installed_packages", packages=["mlmRev"]).values["name"] else {"Contraception"}
     for name, (formula, dataset, family, repeats, bar) in MODELS.items():
-        if dataset in absent:
-            continue
-        data = frame(dataset)
-        spec = GlmerSpec(formula=formula, data=data, family=family)
-        columns = encode_table(data, spec.parsed, spec.kind)
-        given = {"formula": formula, "data": columns, "family": family}
-        ours, theirs = medians(
-            repeats,
-            lambda formula=formula, data=data, family=family: seconds(lambda: face(formula, data, family)),
-            lambda given=given: host.call("time_glmer_face", **given).values["seconds"][0],
-        )
-        detail = f"{ours * 1e3:.0f} ms against {theirs * 1e3:.0f} ms in R"
-        yield Row(f"glmer of {name}, over R's accessors", bar, ours / theirs, detail=detail)
+        if dataset not in absent:
+            yield Row.of(f"glmer of {name} / R's accessors", bar, compared(formula, frame(dataset), family, repeats))

@@ -12,18 +12,11 @@ import pandas as pd
 from lmerbridge.setup.environment import environment
 from tests.bench.cpu import of_process
 
-LOOP = """
-suppressPackageStartupMessages(library(lme4))
-input <- file("stdin", "r")
-while (length(line <- readLines(input, 1))) {
-  tryCatch({ eval(parse(text = line), globalenv()); cat("done\\n") },
-           error = function(e) cat("failed:", gsub("\\n", " ", conditionMessage(e)), "\\n"))
-}
-"""
+ALONE = Path(__file__).with_name("alone.R")
 
 
 class Rscript:
-    """An R with lme4 that evaluates what it is told and is asked for its CPU time.
+    """An R with lme4 that evaluates what it is told and is asked for its CPU time: it begins with ``alone.R``.
 
     Parameters
     ----------
@@ -40,10 +33,8 @@ class Rscript:
 
     def __init__(self, setup: str = "", **frames: pd.DataFrame) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        script = Path(self._folder.name, "loop.R")
-        script.write_text(LOOP)
         self._process = subprocess.Popen(
-            ["Rscript", "--vanilla", str(script)],
+            ["Rscript", "--vanilla", str(ALONE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
