@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv glmm mixedlm-rs lme-python gpboost 'gpboost[cholesky]' lme4
 
+export PYTHONDONTWRITEBYTECODE = # the tests start hundreds of Pythons: none of them compiles again what another has
+
 .PHONY: help setup report check test test-fresh test-sid test-trixie bench figures clean
 
 help: ## list these targets

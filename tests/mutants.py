@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import warnings
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from lmerbridge import compare
@@ -91,9 +91,15 @@ def mutants(document, number, seed, seal=lambda changed: changed):
             yield f"{i} {how} {path}", text.replace('"DEEP"', DEEP).encode()
 
 
+@cache
+def whole_recording(path):
+    """Return the recording that the others are held against, read once."""
+    return find(f"recorded:{path}")
+
+
 def read_recording(path):
     """Read all that a recording has, and hold its fits against those of the whole one beside it."""
-    engine, whole = (find(f"recorded:{file}") for file in (path, path.with_name("whole.json")))
+    engine, whole = find(f"recorded:{path}"), whole_recording(path.with_name("whole.json"))
     for place in engine.content["data"]:
         engine.load_dataset(*reversed(place.split("/")))
     for name in [name for model in whole.content["models"] for name in model["cases"]]:
