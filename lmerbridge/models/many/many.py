@@ -174,7 +174,7 @@ def lmer_many(
     >>> found.fixef.round(3)
               (Intercept)    Days
     reaction      251.405  10.467
-    speed           3.964  -0.109
+    speed           3.966  -0.111
     """
     frame = pandas_frame(data)
     arguments = {
