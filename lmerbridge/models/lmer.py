@@ -49,10 +49,11 @@ class LmerFit(KeptFit):
     intervals  confint, profile, devfun2, parameters
     means      emmeans, emtrends, ref_grid, joint_tests, effect, plot_effect
     predict    predict, simulate, fixed_design, scenarios
-    change     update, refit, refit_many, refit_ml, all_fit, remedies
+    change     update, refit, refit_ml, all_fit, remedies
     diagnose   resid, hatvalues, rstudent, cooks_distance, influence, check,
                simulated_residuals
     resample   bootstrap, interval_of, power, power_curve
+    many       refit_many
     explain    contributions
     tidy       tidy, glance, augment, plot_residuals, plot_qq, plot_ranef
     extract    coef, ranef_table, cond_var, fixef_with, vcov_of, vcov_full, varcorr_of, varcorr_text, re_pca, re_covs,
@@ -100,7 +101,6 @@ class LmerFit(KeptFit):
     # change
     refit = update.refit
     refit_ml = update.refit_ml
-    refit_many = many.refit_many
     update = update.update
     all_fit = all_fit.all_fit
     remedies = remedies.remedies
@@ -119,6 +119,9 @@ class LmerFit(KeptFit):
     interval_of = interval_of.interval_of
     power_curve = power.power_curve
     power = power.power
+
+    # many
+    refit_many = many.refit_many
 
     # explain
     contributions = contributions.contributions

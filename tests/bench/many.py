@@ -12,8 +12,8 @@ from tests.bench.cpu import Ratio, cpu_seconds, ratio
 from tests.bench.row import Row
 from tests.bench.rscript import Rscript
 
-MANY = 100
-NSIM = 30
+MANY = 400
+NSIM = 60
 SETUP = """
 quiet <- function(x) suppressWarnings(suppressMessages(x))
 many <- function() for (y in responses) { d$y <- y; quiet(lmer(y ~ x + (x | g), d)) }
@@ -43,7 +43,7 @@ def per_fit(data: pd.DataFrame, count: int) -> Ratio:
     fit = lmer("y ~ x + (x | g)", data)
     responses = fit.simulate(count, seed=1)
     with Rscript(SETUP, d=data, responses=responses) as r:
-        return ratio(7, lambda: cpu_seconds(lambda: fit.refit_many(responses)), lambda: r.seconds("many()"))
+        return ratio(5, lambda: cpu_seconds(lambda: fit.refit_many(responses)), lambda: r.seconds("many()"))
 
 
 def tested(data: pd.DataFrame) -> Ratio:
@@ -52,11 +52,11 @@ def tested(data: pd.DataFrame) -> Ratio:
     smaller = fit.update(". ~ . - x")
     with Rscript(TEST % NSIM, d=data) as r:
         return ratio(
-            7, lambda: cpu_seconds(lambda: fit.pb_modcomp(smaller, nsim=NSIM, seed=1)), lambda: r.seconds("test()")
+            5, lambda: cpu_seconds(lambda: fit.pb_modcomp(smaller, nsim=NSIM, seed=1)), lambda: r.seconds("test()")
         )
 
 
 def rows() -> Iterator[Row]:
     yield Row.of("many fits, exact, per fit / lmer, sleepstudy", 0.22, per_fit(sleepstudy(), MANY))
-    yield Row.of("many fits, exact, per fit / lmer, 2,000 rows", 0.45, per_fit(slopes(), MANY // 2))
+    yield Row.of("many fits, exact, per fit / lmer, 2,000 rows", 0.45, per_fit(slopes(), MANY // 4))
     yield Row.of("pb_modcomp / PBmodcomp, 2,000 rows", 0.3, tested(slopes()))

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from lmerbridge.bridge import Value, arguments, build, host, notices, refusals, time_limit
-from lmerbridge.errors import FormulaError, InvalidArgument, RError
+from lmerbridge.bridge import notices, time_limit
+from lmerbridge.errors import FormulaError, InvalidArgument
 from lmerbridge.formula import Name, deparse, parse
 from lmerbridge.inputs import (
     DoubleBar,
@@ -28,13 +29,9 @@ from lmerbridge.inputs import (
 )
 from lmerbridge.models.change.refit import with_response
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.models.many.parquet import ParquetFile
 from lmerbridge.models.many.responses import Given, Responses, read_responses
-from lmerbridge.models.many.result import ManyFits
-from lmerbridge.models.many.run import Fits, How, Plan, fit_blocks
-from lmerbridge.models.many.shape import Shapes, shapes_of
-from lmerbridge.parallel import progress_bar
-from lmerbridge.results import Array
+from lmerbridge.models.many.result import ManyFits, ParquetFile
+from lmerbridge.models.many.run import Fits, ManyPlan, fit_blocks, join_fits, plan_fits
 
 RESPONSE = "response"  # the name where a formula has none
 
@@ -99,17 +96,17 @@ def refit_many(
     >>> found = fit.refit_many(responses)
     >>> found.fixef.round(2)
            (Intercept)   Days
-    sim_1       253.33  10.23
-    sim_2       254.00  12.38
-    sim_3       242.02  12.83
+    sim_1       258.14   9.53
+    sim_2       257.06  12.01
+    sim_3       247.50  11.61
     >>> found.n_singular, found.n_failed
     (0, 0)
     """
     given = read_responses(responses, fit.spec.data.set_axis(fit.index), fit.rows)
     spec, (name,) = with_response(fit.spec, np.arange(len(fit.index), dtype=np.float64), None, None)
     with time_limit(timeout):
-        plan = _plan(spec, name, exact=exact, theta=None if exact else fit.theta)
-        return _run(plan, given, {"jobs": jobs, "backend": backend, "progress": progress}, parquet)
+        plan = plan_fits(spec, name, exact=exact, theta=None if exact else fit.theta)
+        return _run(plan, given, parquet, jobs=jobs, backend=backend, progress=progress)
 
 
 @check_signature
@@ -177,7 +174,7 @@ def lmer_many(
     >>> found.fixef.round(3)
               (Intercept)    Days
     reaction      251.405  10.467
-    speed           3.964  -0.109
+    speed           3.966  -0.111
     """
     frame = pandas_frame(data)
     arguments = {
@@ -195,12 +192,12 @@ def lmer_many(
     spec, name = _spec(formula, frame, responses, arguments)
     given = read_responses(responses, frame)
     with time_limit(timeout):
-        plan = _plan(spec, name, exact=exact, theta=_theta(spec, exact=exact))
+        plan = plan_fits(spec, name, exact=exact, theta=_theta(spec, exact=exact))
         dropped = len(spec.rows_in_subset()) - len(plan.rows)
         if spec.na_action is None and dropped:
             missing = spec.count_missing(spec.parsed.variables)
             notices.give([notices.of_rows(dropped, dropped + len(plan.rows), missing, spec.parsed.functions)])
-        return _run(plan, given, {"jobs": jobs, "backend": backend, "progress": progress}, parquet)
+        return _run(plan, given, parquet, jobs=jobs, backend=backend, progress=progress)
 
 
 def _spec(formula: str, frame: pd.DataFrame, responses: object, arguments: Mapping[str, Any]) -> tuple[Spec, str]:
@@ -222,7 +219,7 @@ def _spec(formula: str, frame: pd.DataFrame, responses: object, arguments: Mappi
     return with_response(replace(spec, formula=spec.parsed.text), dummy, None, None)[0], written.response.name
 
 
-def _theta(spec: Spec, *, exact: bool) -> Array | None:
+def _theta(spec: Spec, *, exact: bool) -> NDArray[np.float64] | None:
     """Return the theta from which nlminb is to start, where the fits need not be exact."""
     if exact:
         return None
@@ -236,52 +233,18 @@ def _theta(spec: Spec, *, exact: bool) -> Array | None:
     return None if start is None else np.asarray(start, np.float64)
 
 
-def _plan(spec: Spec, name: str, *, exact: bool, theta: Array | None) -> Plan:
-    """Return what all fits share, once R has read the formula and the frame."""
-    model: dict[str, Value] = {**arguments(spec), "name": name}
-    try:
-        reply = host.call("describe_shape", **model)
-    except RError as error:
-        ours = refusals.translate(error, spec)
-        if ours is None:
-            raise
-        raise ours.after(error.conditions) from error
-    values = dict(notices.values_of(reply))
-    rows = values.pop("rows").astype(np.int64) - 1
-    (shape,) = shapes_of(build(Shapes, {key.removeprefix("shape."): value for key, value in values.items()}))
-    start = spec.start.get("theta") if isinstance(spec.start, Mapping) else spec.start
-    if start is not None and len(start) != len(shape.theta):
-        told = f"{len(start)} numbers; {len(shape.theta)}, of {', '.join(shape.theta)}, are expected"
-        raise InvalidArgument(f"start has {told}.")
-    weights = spec.per_row("weights")
-    own = np.ones(len(rows)) if weights is None else weights.to_numpy(float)[rows]
-    return Plan(spec, model | {"exact": exact, "theta": theta}, shape, rows, own)
-
-
-def _run(plan: Plan, responses: Responses, how: How, parquet: str | PathLike[str] | None) -> ManyFits:
+def _run(plan: ManyPlan, responses: Responses, parquet: str | PathLike[str] | None, **how: Any) -> ManyFits:  # noqa: ANN401  # jobs, backend and progress
     """Fit to all responses, and write each block where a file is named."""
     kept: list[Fits] = []
-    exact = bool(plan.given["exact"])
-    of = (plan.spec.formula, bool(plan.spec.reml), exact)
+    of = (plan.spec.formula, bool(plan.spec.reml), bool(plan.given["exact"]))
     with ExitStack() as opened:
         file = None if parquet is None else opened.enter_context(ParquetFile(fspath(parquet)))
-        advance = opened.enter_context(progress_bar("fits", len(responses.names), how["progress"]))
-        for lo, fits in fit_blocks(plan, responses, how):
+        for lo, fits in fit_blocks(plan, responses.names, responses.take, **how):
             kept.append(fits)
             if file is not None:
                 names = responses.names[lo : lo + len(fits.errors)]
-                file.append(ManyFits.of(of, names, plan.shape, *_parts([fits])).frame)
-            advance(len(fits.errors))
-    found = ManyFits.of(of, responses.names, plan.shape, *_parts(kept))
+                file.append(ManyFits.of(of, names, plan.shape, *join_fits([fits])).frame)
+    found = ManyFits.of(of, responses.names, plan.shape, *join_fits(kept))
     if plan.spec.na_action is None and (fewer := int(((found.nobs < len(plan.rows)) & (found.nobs > 0)).sum())):
         notices.give([notices.of_fewer_rows(fewer, len(found))])
     return found
-
-
-def _parts(fits: Sequence[Fits]) -> tuple[Array, Any, list[str], list[Any]]:
-    return (
-        np.concatenate([each.values for each in fits]),
-        np.concatenate([each.nobs for each in fits]),
-        [error for each in fits for error in each.errors],
-        [conditions for each in fits for conditions in each.conditions],
-    )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lmerbridge.bridge import Logical, columns
 from lmerbridge.errors import InputError, InvalidArgument, amount
 from lmerbridge.inputs import Frame, pandas_frame
-from lmerbridge.results import LMM, Array
+
+Array: TypeAlias = NDArray[np.float64]
 
 Given: TypeAlias = Annotated[
     NDArray[Any] | Frame | Mapping[str, Any] | Sequence[str], "an array, a frame, or names of columns"
@@ -153,7 +154,7 @@ def _finite(values: Array, names: Iterable[Hashable]) -> Block:
 def _numbers(column: pd.Series, place: int, wrong: dict[int, str]) -> Array:
     """Return a column as doubles, all NaN where it is none, and say why."""
     try:
-        values = columns.encode_column(column, "response", LMM)
+        values = columns.encode_column(column, "response")
     except InputError as error:
         wrong[place] = str(error)
         return np.full(len(column), np.nan)

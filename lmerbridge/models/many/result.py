@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike, fspath, replace
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lmerbridge.errors import amount
+from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_methods
 from lmerbridge.models.intervals.parameters import places_of, random_parameters
-from lmerbridge.models.many.parquet import ParquetFile
 from lmerbridge.models.many.shape import Shape
 from lmerbridge.results import Array, Condition, VarCorr, labels, shown
+from lmerbridge.setup.extras import import_extra
 
 Conditions = tuple[Condition, ...]
 
@@ -231,3 +233,42 @@ class ManyFits:
 
     def __repr__(self) -> str:
         return f"<{', '.join(self._told())}: {self.formula}>"
+
+
+class ParquetFile:
+    """A file that has its name once all tables are in it: until then it is ``NAME.part``.
+
+    Parameters
+    ----------
+    path : str
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._arrow = import_extra("pyarrow", "arrow", "a Parquet file")
+        self._parquet = import_extra("pyarrow.parquet", "arrow", "a Parquet file")
+        self._writer: Any = None
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def append(self, frame: pd.DataFrame) -> None:
+        """Append a table as a group of rows, its index as text in a column ``response``."""
+        if not frame.columns.is_unique or "response" in frame.columns:
+            doubled = "response" if frame.columns.is_unique else frame.columns[frame.columns.duplicated()][0]
+            raise InvalidArgument(
+                f"two columns of the table would have the name {doubled!r}; rename a column of the data."
+            )
+        table = frame.assign(response=frame.index.map(str))[["response", *frame.columns]]
+        rows = self._arrow.Table.from_pandas(table, preserve_index=False)
+        if self._writer is None:
+            self._writer = self._parquet.ParquetWriter(f"{self._path}.part", rows.schema)
+        self._writer.write_table(rows.cast(self._writer.schema))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            if error is None:
+                replace(f"{self._path}.part", self._path)

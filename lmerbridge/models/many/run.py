@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import Any, TypedDict
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge import Value, build, current, host, pieces, refusals, time_limit
-from lmerbridge.errors import Condition, LmerBridgeError, RError, TimedOut, UnfitData, WorkerDied
+from lmerbridge.bridge import Value, arguments, build, current, host, notices, pieces, refusals, time_limit
+from lmerbridge.errors import Condition, InvalidArgument, LmerBridgeError, RError, TimedOut, UnfitData, WorkerDied
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import RESCALE, SATURATED
-from lmerbridge.models.many.responses import Responses
 from lmerbridge.models.many.shape import Integers, Shape, Shapes, shapes_of
-from lmerbridge.results import Array
+
+Array: TypeAlias = NDArray[np.float64]
+Take: TypeAlias = Callable[[int, int], tuple[Array, dict[int, str]]]
 
 WORK = 1.0  # seconds of work in a block at least
 FIRST = 8  # responses that show how long a fit takes
@@ -54,7 +56,7 @@ class ManyReply:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ManyPlan:
     """What all fits share.
 
     Attributes
@@ -83,14 +85,6 @@ class Plan:
         return self.spec.offset is not None or bool(self.spec.parsed.terms.offsets)
 
 
-class How(TypedDict):
-    """Where fits are computed, on which their numbers do not depend."""
-
-    jobs: int | None
-    backend: str | None
-    progress: bool | None
-
-
 @dataclass(frozen=True, eq=False)
 class Fits:
     """Some fits, a row of ``values`` each."""
@@ -106,8 +100,8 @@ class Fits:
         return cls(np.full((count, width), np.nan), np.zeros(count, np.int64), [""] * count, [()] * count)
 
 
-def fit_block(plan: Plan, names: Sequence[str], values: Array, wrong: Mapping[int, str], until: float) -> Fits:
-    """Fit to some responses, the columns of ``values``; what is wrong with one is told of it alone."""
+def fit_block(plan: ManyPlan, names: Sequence[str], values: Array, wrong: Mapping[int, str], until: float) -> Fits:
+    """Fit to some responses, the columns of ``values``, of which ``wrong`` tells what is known to be wrong."""
     found = Fits.none(len(names), len(plan.shape.keys))
     used = values[plan.rows]
     for i, name in enumerate(names):
@@ -118,7 +112,7 @@ def fit_block(plan: Plan, names: Sequence[str], values: Array, wrong: Mapping[in
     return found
 
 
-def _refusal(plan: Plan, name: str, used: Array) -> str:
+def _refusal(plan: ManyPlan, name: str, used: Array) -> str:
     """Return what is wrong with a response before it is fitted, as `lmer` tells it."""
     there = used[~np.isnan(used)]
     if not len(there):
@@ -127,7 +121,7 @@ def _refusal(plan: Plan, name: str, used: Array) -> str:
     return f"the response {name!r} {told}." if told else ""
 
 
-def _fit(plan: Plan, names: Sequence[str], values: Array, sound: list[int], found: Fits) -> None:
+def _fit(plan: ManyPlan, names: Sequence[str], values: Array, sound: list[int], found: Fits) -> None:
     """Have R fit to responses, by halves where it dies of them, so that one alone bears what it did."""
     if not sound:
         return
@@ -153,7 +147,7 @@ def _fit(plan: Plan, names: Sequence[str], values: Array, sound: list[int], foun
         found.values[i, :] = np.nan if found.errors[i] else found.values[i]
 
 
-def _read(plan: Plan, raw: ManyReply, sound: list[int], found: Fits) -> None:
+def _read(plan: ManyPlan, raw: ManyReply, sound: list[int], found: Fits) -> None:
     """Put the numbers of R's reply in their places."""
     shapes = shapes_of(raw.shape)
     fitted = [(i, shapes[number - 1]) for i, number in zip(sound, raw.which, strict=True) if number]
@@ -176,12 +170,12 @@ def _condition(kind: Any, text: str, classes: str, call: str, count: int) -> Con
     return Condition(kind, text.rstrip("\n"), tuple(classes.split("\x1f")), call, int(count))
 
 
-def _in_our_words(plan: Plan, condition: Condition) -> str:
+def _in_our_words(plan: ManyPlan, condition: Condition) -> str:
     error = RError(condition.text, condition.classes, condition.call)
     return str(refusals.translate(error, plan.spec) or error)
 
 
-def _fault(plan: Plan, numbers: dict[str, Any], response: Array, there: NDArray[np.bool_], name: str) -> str:
+def _fault(plan: ManyPlan, numbers: dict[str, Any], response: Array, there: NDArray[np.bool_], name: str) -> str:
     """Return why `lmer` would refuse a fit, or ""."""
     used = plan.weights[there]
     columns = int((~np.isnan(numbers["beta"])).sum())
@@ -196,26 +190,62 @@ def _fault(plan: Plan, numbers: dict[str, Any], response: Array, there: NDArray[
     return f"lme4 gave numbers that are not finite: {', '.join(wrong)}. {RESCALE}" if wrong else ""
 
 
-def fit_blocks(plan: Plan, responses: Responses, how: How) -> Iterator[tuple[int, Fits]]:
+def fit_blocks(
+    plan: ManyPlan, names: pd.Index, take: Take, jobs: int | None, backend: str | None, progress: bool | None
+) -> Iterator[tuple[int, Fits]]:
     """Yield the fits of one block of responses after another, each with the number of its first."""
     from joblib import Parallel, delayed, effective_n_jobs  # slow to load
 
-    total, until = len(responses.names), time.time() + current.get().remaining
+    total, until = len(names), time.time() + current.get().remaining
 
-    def block(lo: int, hi: int) -> tuple[Plan, list[str], Array, dict[int, str], float]:
-        return plan, list(map(str, responses.names[lo:hi])), *responses.take(lo, hi), until
+    def block(lo: int, hi: int) -> tuple[ManyPlan, list[str], Array, dict[int, str], float]:
+        return plan, list(map(str, names[lo:hi])), *take(lo, hi), until
 
-    began, first = time.perf_counter(), min(FIRST, total)
-    yield 0, fit_block(*block(0, first))
-    each = (time.perf_counter() - began) / first
-    with parallel.backend(how["backend"], how["jobs"]):
-        share = -(-(total - first) // effective_n_jobs(how["jobs"]))
+    with parallel.progress_bar("fits", total, progress) as advance, parallel.backend(backend, jobs):
+        began, first = time.perf_counter(), min(FIRST, total)
+        yield 0, fit_block(*block(0, first))
+        advance(first)
+        each = (time.perf_counter() - began) / first
+        share = -(-(total - first) // effective_n_jobs(jobs))
         size = max(1, min(round(WORK / each), MOST // max(1, len(plan.spec.data)), share))
         starts = range(first, total, size)
-        run = Parallel(n_jobs=how["jobs"], return_as="generator", batch_size=1)
+        run = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
         try:
-            yield from zip(
-                starts, run(delayed(fit_block)(*block(lo, min(lo + size, total))) for lo in starts), strict=True
-            )
+            tasks = (delayed(fit_block)(*block(lo, min(lo + size, total))) for lo in starts)
+            for lo, fits in zip(starts, run(tasks), strict=True):
+                yield lo, fits
+                advance(len(fits.errors))
         except TimedOut as error:
             raise current.get().error() from error  # not what was left of the limit when the block began
+
+
+def plan_fits(spec: Spec, name: str, *, exact: bool, theta: Array | None) -> ManyPlan:
+    """Return what all fits share, once R has read the formula and the frame."""
+    model: dict[str, Value] = {**arguments(spec), "name": name}
+    try:
+        reply = host.call("describe_shape", **model)
+    except RError as error:
+        ours = refusals.translate(error, spec)
+        if ours is None:
+            raise
+        raise ours.after(error.conditions) from error
+    values = dict(notices.values_of(reply))
+    rows = values.pop("rows").astype(np.int64) - 1
+    (shape,) = shapes_of(build(Shapes, {key.removeprefix("shape."): value for key, value in values.items()}))
+    start = spec.start.get("theta") if isinstance(spec.start, Mapping) else spec.start
+    if start is not None and len(start) != len(shape.theta):
+        told = f"{len(start)} numbers; {len(shape.theta)}, of {', '.join(shape.theta)}, are expected"
+        raise InvalidArgument(f"start has {told}.")
+    weights = spec.per_row("weights")
+    own = np.ones(len(rows)) if weights is None else weights.to_numpy(float)[rows]
+    return ManyPlan(spec, model | {"exact": exact, "theta": theta}, shape, rows, own)
+
+
+def join_fits(fits: Sequence[Fits]) -> tuple[Array, Any, list[str], list[Any]]:
+    """Return the numbers, rows used, errors and conditions of some fits."""
+    return (
+        np.concatenate([each.values for each in fits]),
+        np.concatenate([each.nobs for each in fits]),
+        [error for each in fits for error in each.errors],
+        [conditions for each in fits for conditions in each.conditions],
+    )
