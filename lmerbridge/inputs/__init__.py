@@ -24,9 +24,9 @@ from lmerbridge.inputs.types import as_typed
 __all__ = [
     "ALLOWED",
     "ATTRIBUTES",
+    "CROSSPRODUCT",
     "OF_GLMER",
     "OF_NLMER",
-    "CROSSPRODUCT",
     "OPTIMIZERS",
     "ApproximateDdf",
     "Ddf",

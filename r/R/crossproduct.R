@@ -22,7 +22,7 @@ attach(list(crossproduct = crossproduct), name = "lmerbridge optimizers", warn.c
 
 is_lmer_deviance <- function(fn, par) {
   parts <- devfun_parts(fn)
-  if (!is.environment(parts) || is.null(parts$lmer_Deviance) || !inherits(parts$resp, "lmerResp")) return(FALSE)
+  if (!inherits(parts, "environment") || is.null(parts$lmer_Deviance) || !inherits(parts$resp, "lmerResp")) return(FALSE)
   theta <- if (is.null(parts$mkTheta)) par else parts$mkTheta(par)
   length(theta) == length(parts$pp$theta) && identical(as.double(theta), as.double(par))
 }

@@ -14,7 +14,11 @@ from tests.bench.rscript import Rscript
 
 SLOPES = "y ~ x + (x | g)"
 CONTROL = LmerControl(optimizer="crossproduct")
-BARS = {"1e5 rows, `(x \\| g)`, 200 groups": 1 / 2.5, "InstEval, `(1 \\| s) + (1 \\| d)`": 1 / 1.8, "Chem97, `(x \\| g)`": 1.0}
+BARS = {
+    "1e5 rows, `(x \\| g)`, 200 groups": 1 / 2.5,
+    "InstEval, `(1 \\| s) + (1 \\| d)`": 1 / 1.8,
+    "Chem97, `(x \\| g)`": 1.0,
+}
 
 
 def slopes(rows=100_000, groups=200):

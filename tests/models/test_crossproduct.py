@@ -95,5 +95,5 @@ def test_what_it_is_not_for_is_refused(sleepstudy):
         glmer("Days ~ 1 + (1 | Subject)", sleepstudy, family="poisson", control={"optimizer": "crossproduct"})
     rng = np.random.default_rng(3)
     data = pd.DataFrame({"y": rng.normal(size=9000), "a": np.arange(9000) // 3, "b": rng.permutation(9000) // 4})
-    with pytest.raises(InvalidArgument, match="makes a dense matrix of the effects .* leave the optimizer out"):
+    with pytest.raises(InvalidArgument, match=r"makes a dense matrix of the effects .* leave the optimizer out"):
         lmer("y ~ 1 + (1 | a) + (1 | b)", data, control=CONTROL)

@@ -196,7 +196,7 @@ def _by_cross_products(spec: Spec) -> Mapping[str, Any]:
         raise InvalidArgument(f"{told} is for covariances without structure, and the formula has {have}; leave it out.")
     if given.get("optCtrl"):
         raise InvalidArgument(f"{told} has no options, and optCtrl is {given['optCtrl']!r}; leave that out.")
-    return {"calc.derivs": False} | given
+    return {"calc.derivs": False, **given}
 
 
 def _control(given: Mapping[str, Any], stages: int) -> dict[str, Value]:
