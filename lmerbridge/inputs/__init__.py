@@ -1,7 +1,7 @@
 """What a user hands in: a model's specification, its control and its data."""
 
 from lmerbridge.inputs.checks import ApproximateDdf, Ddf, as_numbers, draw_seed
-from lmerbridge.inputs.control import OPTIMIZERS, GlmerControl, LmerControl, NlmerControl
+from lmerbridge.inputs.control import CROSSPRODUCT, OPTIMIZERS, GlmerControl, LmerControl, NlmerControl
 from lmerbridge.inputs.documents import check_type, document, parse_json, words
 from lmerbridge.inputs.frames import Frame, pandas_frame
 from lmerbridge.inputs.glmerspec import GlmerNbSpec, GlmerSpec
@@ -24,6 +24,7 @@ from lmerbridge.inputs.types import as_typed
 __all__ = [
     "ALLOWED",
     "ATTRIBUTES",
+    "CROSSPRODUCT",
     "OF_GLMER",
     "OF_NLMER",
     "OPTIMIZERS",

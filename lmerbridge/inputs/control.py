@@ -17,6 +17,7 @@ ScaleAction = Literal["warning", "stop", "silent.rescale", "message+rescale", "w
 
 STAGES = 2  # of a fit by glmer or nlmer
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+CROSSPRODUCT = "crossproduct"  # ours, of linear models: r/R/crossproduct.R
 DOTTED = {  # where R's name is not ours with dots for underscores
     "restart_edge": "restart_edge",
     "sparse_x": "sparseX",
@@ -112,13 +113,17 @@ class LmerControl(MerControl):
     ----------
     optimizer : str or None
         ``"nloptwrap"``, ``"bobyqa"``, ``"Nelder_Mead"``, ``"nlminbwrap"``, ``"nmkbw"`` (R package dfoptim),
-        ``"optimx"`` (R package optimx); or ``"none"``, R's NULL: theta stays where it starts.
+        ``"optimx"`` (R package optimx); or ``"none"``, R's NULL: theta stays where it starts. ``"crossproduct"`` is
+        this package's own, quick on many rows: it knows the data by their cross products, has lme4's deviance function
+        confirm the theta that it finds, and leaves the decision to lme4's optimizer where that does not. It takes no
+        ``opt_ctrl``. ``fit.provenance`` tells what was found.
     restart_edge : bool or None
         Start again where theta ends on a bound.
     boundary_tol : float or None
         How near a bound theta is tried on it; 0 is not at all.
     calc_derivs : bool or None
-        Gradient and Hessian at the end, of which the convergence checks are made.
+        Gradient and Hessian at the end, of which the convergence checks are made. None is False of the optimizer
+        ``"crossproduct"``, which checks lme4's gradient itself.
     use_last_params : bool or None
         Keep the parameters evaluated last instead of the best.
     sparse_x, standardize_x : bool or None
@@ -150,7 +155,7 @@ class LmerControl(MerControl):
     {'optimizer': None, 'check.rankX': 'ignore', 'check.conv.hess': {'action': 'stop', 'tol': 0.0001}}
     """
 
-    optimizer: Optimizer | Literal["none"] | None = None
+    optimizer: Optimizer | Literal["none", "crossproduct"] | None = None  # type: ignore[assignment]  # one more
 
 
 @check_fields

@@ -36,7 +36,7 @@ from lmerbridge.errors import (
     SetupError,
     UnfitData,
 )
-from lmerbridge.inputs import ATTRIBUTES, RowVector, Spec, unknown_name
+from lmerbridge.inputs import ATTRIBUTES, CROSSPRODUCT, RowVector, Spec, unknown_name
 from lmerbridge.results import Fit, Provenance
 from lmerbridge.setup import packages
 
@@ -202,13 +202,14 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
         error.after(model.reply.conditions)
         raise
     facts = session_facts()
+    message = optimizer_message(model) if described.optimizer == CROSSPRODUCT else ""
     return of(
         engine="lme4",
         formula=spec.formula,
         index=spec.data.index,
         kind=spec.kind,
         conditions=model.reply.conditions,
-        provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items())),
+        provenance=Provenance("lme4", facts["lme4"], described.optimizer, tuple(facts.items()), message),
         spec=spec,
         _padded_rows=spec.padded_rows,
         _in_r=InR(remake or partial(rebuild, spec), model),
@@ -219,6 +220,11 @@ def fit_from_r(of: type[K], spec: Spec, model: host.RModel, remake: Callable[[],
             link=spec.kind.link,
         ),
     )
+
+
+def optimizer_message(model: host.RModel) -> str:
+    """Return what the optimizer of a model said at its end."""
+    return str(model.call("optinfo")["message"][0])
 
 
 def check_numbers(spec: Spec, described: replies.FitReply) -> None:

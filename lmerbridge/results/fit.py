@@ -31,12 +31,15 @@ class Provenance:
     optimizer : str
     versions : tuple of (name, version) pairs
         R, BLAS, platform and whatever else moves a last bit.
+    message : str
+        Of the optimizer ``"crossproduct"``, what lme4 says of the theta that it found.
     """
 
     engine: str
     version: str
     optimizer: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    message: str = ""
 
 
 class LogLik(float):

@@ -14,7 +14,7 @@ from lmerbridge.bridge.to_r import columns, fitness
 from lmerbridge.bridge.wire import Factor, Logical, Table, Value
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.formula import CONTRASTS, Formula
-from lmerbridge.inputs import OPTIMIZERS, FactorContrasts, Spec, Start, as_numbers
+from lmerbridge.inputs import CROSSPRODUCT, OPTIMIZERS, FactorContrasts, Spec, Start, as_numbers
 from lmerbridge.results import Array
 
 NEEDS = {
@@ -48,7 +48,7 @@ def arguments(spec: Spec) -> dict[str, Value]:
         "data": Table({**data.columns, **row_vectors(spec)}, data.rows),
         "na_action": spec.na_action or "omit",
         "contrasts": contrasts(spec.contrasts, formula, data.columns, spec.rows_in_subset()) or None,
-        "control": _control(spec.controls, spec.kind.stages) or None,
+        "control": _control(_by_cross_products(spec), spec.kind.stages) or None,
         "allow": spec.allow,
         **({} if "start" in spec.particulars else {"start": _start(spec.start, spec.kind.start)}),
         **spec.particulars,
@@ -185,13 +185,28 @@ def _vector(name: str, given: object) -> Array:
     return start
 
 
+def _by_cross_products(spec: Spec) -> Mapping[str, Any]:
+    """Return the control of a fit, and check that one by our own optimizer is of a model that it is for."""
+    given = spec.controls
+    if given.get("optimizer") != CROSSPRODUCT or spec.kind.stages > 1:
+        return given
+    told = f"control['optimizer'] is {CROSSPRODUCT!r}, which"
+    if structures := set(spec.parsed.structures) - {"us"}:
+        have = ", ".join(f"{name}()" for name in sorted(structures))
+        raise InvalidArgument(f"{told} is for covariances without structure, and the formula has {have}; leave it out.")
+    if given.get("optCtrl"):
+        raise InvalidArgument(f"{told} has no options, and optCtrl is {given['optCtrl']!r}; leave that out.")
+    return {"calc.derivs": False, **given}
+
+
 def _control(given: Mapping[str, Any], stages: int) -> dict[str, Value]:
     """Return arguments of ``lmerControl``, whose optimizer R would take for the name of any function."""
     optimizer = given.get("optimizer")
     named = [optimizer] if stages == 1 or isinstance(optimizer, str) else optimizer
-    right = isinstance(named, list | tuple) and len(named) <= stages and all(name in OPTIMIZERS for name in named)
+    names = (*OPTIMIZERS, CROSSPRODUCT) if stages == 1 else OPTIMIZERS
+    right = isinstance(named, list | tuple) and len(named) <= stages and all(name in names for name in named)
     if optimizer is not None and not right:
-        known = f"one of {', '.join(OPTIMIZERS)}" if stages == 1 else f"one or two of {', '.join(OPTIMIZERS)}"
+        known = f"one of {', '.join(names)}" if stages == 1 else f"one or two of {', '.join(names)}"
         raise InvalidArgument(f"control['optimizer'] is {optimizer!r}; None or {known} is expected.")
     for name in given.keys() & NEEDS.keys():
         if given[name] is not None:
