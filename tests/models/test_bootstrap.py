@@ -19,6 +19,7 @@ from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
 from lmerbridge.models.kept import model_of
 from lmerbridge.models.resample import bootci, refits
+from lmerbridge.models.resample.draws import Draws
 from lmerbridge.models.resample.refits import Refits
 from tests.chance import generator
 from tests.oracle import MODELS, fitted, plain, same_bits
@@ -346,7 +347,7 @@ def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     fit, nsim = pickle.loads(pickle.dumps(fitted("sleepstudy"))), 300
     model_of(fit)
     began = time.perf_counter()
-    refits.draw(fit, nsim=nsim, seed=SEED)
+    Draws(fit, nsim, SEED)[np.arange(nsim)]
     soon = 2 * (time.perf_counter() - began) + 0.3  # drawn, and some refitted
     if how == "Ctrl-C":
         threading.Timer(soon, os.kill, [os.getpid(), signal.SIGINT]).start()
