@@ -50,12 +50,11 @@ draw_semiparametric <- function(entry, n, numbers, ...) {
 refit_responses <- function(handle, response, theta) {
   entry <- entry_of(handle)
   warn_of_shape(entry, "bootMer()")
-  on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
   response <- matrix(response, nrow = length(entry$model@resp$y))
   one <- refit_by(entry, theta)
   refit <- function(i) {
     tryCatch(one(response[, i]), error = function(e) {
-      entry$scope$.devfun <- NULL # it does not recover from a point where it has no value
+      entry$scope$.devfun_of_refits <- NULL # it does not recover from a point where it has no value
       conditionMessage(e)
     })
   }
@@ -71,7 +70,17 @@ refit_responses <- function(handle, response, theta) {
 refit_by <- function(entry, theta) {
   if (lme4::isGLMM(entry$model)) return(function(response) refit_glmer(prediction_model(entry), response))
   scale <- par_scale(entry$model)
-  function(response) refit_one(deviance_function(entry), response, theta, scale)
+  function(response) refit_one(devfun_of_refits(entry), response, theta, scale)
+}
+
+# The deviance function whose response is set by each refit, kept for the next call. It is taken away from the model,
+# whose own has the model's response.
+devfun_of_refits <- function(entry) {
+  if (is.null(entry$scope$.devfun_of_refits)) {
+    entry$scope$.devfun_of_refits <- deviance_function(entry)
+    entry$scope$.devfun <- NULL
+  }
+  entry$scope$.devfun_of_refits
 }
 
 refit_one <- function(devfun, response, theta, scale) {

@@ -300,7 +300,10 @@ simulator <- function(numbers = NULL) {
                   allow.new.levels = allow_new_levels, ...)
     given$cluster.rand <- cluster_rand
     if (!is.null(numbers)) numbers$begin()
-    with_seed(seed, predict_or_refuse(do.call(simulateFun_with(own), given)))
+    callCC(function(take) { # lme4 takes longer to make a data frame of many responses than to draw them
+      own$as.data.frame <- function(x, ...) take(x)
+      with_seed(seed, predict_or_refuse(do.call(simulateFun_with(own), given)))
+    })
   }
   list(draw = draw, differs = function() differs, random = function() random)
 }
