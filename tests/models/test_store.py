@@ -159,7 +159,7 @@ SCRIPT = """
 import sys
 from lmerbridge import {function}, load_dataset
 from lmerbridge.models.resample import refits
-refits.WORK = 0.05, 0.05
+refits.WORK = 0.2, 0.2
 fit = {function}({formula!r}, load_dataset({data!r}), **{given!r})
 fit.bootstrap(nsim=int(sys.argv[1]), seed=20, store=sys.argv[2], jobs=int(sys.argv[3]), rng=sys.argv[4])
 """

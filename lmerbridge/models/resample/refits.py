@@ -24,7 +24,7 @@ from lmerbridge.results import Array
 
 WORK = 1.0, 8.0  # seconds of work in a chunk at least, as a process may have to start R first, and at most
 SHARE = 4  # chunks that each process has at least, where there is so much work, so that all end together
-FIRST = 8  # replicates that show how long one takes
+FIRST, AGAIN = 8, 32  # replicates that show how long one takes, and more where the first ones were slow to begin
 TRIES = 2
 
 Rows = NDArray[np.int64]
@@ -133,10 +133,12 @@ class Refits:
                 advance(len(chunk[0]))
 
             most = responses.block if isinstance(responses, Draws) else len(responses)
-            began, first = time.perf_counter(), self._first(min(FIRST, most))
-            add(refit_batch(shared, (first, responses[first]), theta, inf))
-            each = (time.perf_counter() - began) / len(first)
-            died = 0
+            each, died = inf, 0
+            for count in (FIRST, AGAIN):
+                if each == inf or (len(self.remaining) > 4 * AGAIN and each * FIRST < WORK[0]):
+                    began, first = time.perf_counter(), self._first(min(count, most))
+                    add(refit_batch(shared, (first, responses[first]), theta, inf))
+                    each = (time.perf_counter() - began) / len(first)
             while len(self.remaining):
                 left = self.remaining
                 try:
