@@ -18,8 +18,7 @@ from lmerbridge.inputs import check_methods, draw_seed
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
 from lmerbridge.models.predict.simulate import choose_re_form
-from lmerbridge.models.resample import bootci, refits
-from lmerbridge.models.resample.draws import Draws, Rng
+from lmerbridge.models.resample import bootci, draws, refits
 from lmerbridge.models.resample.replicates import (
     Replicates,
     Statistic,
@@ -206,7 +205,7 @@ def bootstrap(
     type: Kind = "parametric",
     use_u: bool = False,
     re_form: str | None = "~0",
-    rng: Rng = "bootMer",
+    rng: draws.Rng = "bootMer",
     store: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
     backend: str | None = None,
@@ -283,9 +282,9 @@ def bootstrap(
     with time_limit(timeout):
         common, response = refits.common(fit)
         t0 = pd.Series(dtype=float) if statistic is None else compute_statistic(statistic, original(common, response))
-        draws = Draws(fit, nsim, seed, rng, type=type, re_form=kept)
+        responses = draws.Draws(fit, nsim, seed, rng, type=type, re_form=kept)
         try:
-            found = refits.refit_all(fit, draws, store=held, jobs=jobs, backend=backend, progress=progress)
+            found = refits.refit_all(fit, responses, store=held, jobs=jobs, backend=backend, progress=progress)
         except (TimeoutError, KeyboardInterrupt) as error:
             error.add_note(_progress(fit, nsim, seed))
             raise
@@ -293,7 +292,7 @@ def bootstrap(
         t = common.parameters(found.beta, found.theta, found.sigma)
         t0 = common.parameters(fit.beta[None], fit.theta[None], np.array([fit.sigma])).iloc[0]
     else:
-        t = tabulate(statistic, t0, iterate_replicates(common, found, draws), nsim)
+        t = tabulate(statistic, t0, iterate_replicates(common, found, responses), nsim)
     return Bootstrap(t0.rename(None), t, found, seed, type, time.perf_counter() - began)
 
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.inputs import draw_seed
-from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array
+from lmerbridge.results import Array, Fit
 from lmerbridge.setup.extras import import_extra
 
 KEY = b"lmerbridge.bootstrap"  # of what a file says it is of
@@ -32,7 +31,7 @@ class Store:
     ----------
     path : path
         It is made where there is none.
-    fit : KeptFit
+    fit : Fit
     **call
         What else the numbers depend on, by argument of `bootstrap`. A seed of None is that of the store, or a new one.
 
@@ -44,7 +43,7 @@ class Store:
         pyarrow is not installed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fit: KeptFit, **call: Any) -> None:  # noqa: ANN401  # as JSON has it
+    def __init__(self, path: str | os.PathLike[str], fit: Fit, **call: Any) -> None:  # noqa: ANN401  # as JSON has it
         self._parquet = import_extra("pyarrow.parquet", "arrow", PURPOSE)
         self.path = _folder(path)
         self._names = _columns(len(fit.theta), len(fit.beta))
@@ -98,7 +97,7 @@ class Store:
             ) from error
 
 
-def fingerprint(fit: KeptFit) -> str:
+def fingerprint(fit: Fit) -> str:
     """Return a text that tells the numbers of a fit from those of any other."""
     parts = (fit.beta, fit.theta, fit.sigma, fit.criterion, fit.covariance, fit.fitted_values, fit.residual_values)
     digest = sha256(repr((fit.kind.name, fit.kind.family, fit.kind.link, fit.reml)).encode())
