@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lmerbridge.bridge.session import session_facts
-from tests.bench import bootstrap, fits, glmer, parity, starting, transfer, verdict
+from tests.bench import bootstrap, fits, glmer, long_bootstrap, parity, starting, transfer, verdict
 from tests.bench.row import Row
 
 PAGE = """# Bench
@@ -38,7 +38,7 @@ def line(row: Row) -> str:
 
 
 def main(report: Path) -> None:
-    sections = [verdict.rows(), starting.rows(), fits.rows(), glmer.rows(), bootstrap.rows(), transfer.rows()]
+    sections = [verdict.rows(), starting.rows(), fits.rows(), glmer.rows(), bootstrap.rows(), long_bootstrap.rows(), transfer.rows()]
     sections.append(parity.rows())
     rows = list(track(chain(*sections), description="bench", total=18, console=Console(stderr=True)))
     parts = [f"| {name} | {value:.2f} |" for name, value in fits.parts().items()]
