@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from contextvars import copy_context
+from typing import TypeVar
 
 from lmerbridge.errors import InvalidArgument
 
+T = TypeVar("T")
+
 DASK = "dask://"
+DEATHS = ("KilledWorker", "FutureCancelledError", "FuturesCancelledError")  # what dask raises where workers died
 LOCAL = ("loky", "threading", "sequential")  # joblib's, less the one that gives no result before the last
 
 
@@ -58,6 +64,33 @@ def _dask(address: str) -> Iterator[None]:
         raise InvalidArgument(f"{DASK}{address} cannot be reached: {error}") from error
     with client, parallel_config(backend="dask", client=client):
         yield
+
+
+@contextmanager
+def broadcast(value: object) -> Iterator[None]:
+    """Have a value that all tasks take sent once to each worker, where the tasks inside go to a dask cluster."""
+    from joblib import effective_n_jobs, parallel_config
+    from joblib.parallel import get_active_backend
+
+    client = getattr(get_active_backend()[0], "client", None)
+    if client is None:
+        yield
+        return
+    effective_n_jobs()  # waits for a worker
+    with parallel_config(backend="dask", client=client, scatter=[value]):
+        yield
+
+
+def in_context(items: Iterator[T]) -> Iterator[T]:
+    """Yield items that are made in the context of this call, whichever thread of joblib's asks for them."""
+    context, end = copy_context(), object()
+    while (item := context.run(next, items, end)) is not end:
+        yield item  # type: ignore[misc]  # not the end
+
+
+def is_process_death(error: Exception) -> bool:
+    """Whether a process of joblib's, loky's or dask's, ended before it answered."""
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ in DEATHS
 
 
 @contextmanager

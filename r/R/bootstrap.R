@@ -1,26 +1,48 @@
 # The bootstrap: simulated responses, and the model refitted to each of them.
 
-# Draw responses as lme4::bootMer does, one after another, over the rows used. `re_form` names the random effects that
-# keep their values. `parameters` may hold a beta, theta and sigma to simulate from.
-draw_responses <- function(handle, nsim, seed, type = "parametric", re_form = "~0", parameters = NULL) {
+# Draw `n` responses of the `total` that lme4::bootMer draws, one after another, over the rows used. `effects` and `errors`
+# are the states of the generator where this block begins, and in what is returned where it ends; the latter is NULL in
+# the first block.
+draw_block <- function(handle, n, total, effects, errors = NULL, ...) {
+  numbers <- generators(list(list(n = n, total = total, effects = effects, errors = errors)))
+  response <- draw_replicates(handle, n, numbers, ...)
+  end <- numbers$ends()[[1L]]
+  list(response = response, effects = end$effects, errors = end$errors)
+}
+
+# Draw responses, each from a stream of its own. `stream` is the state at the first, which the others follow.
+draw_streams <- function(handle, n, stream, ...) {
+  lanes <- vector("list", n)
+  for (i in seq_len(n)) {
+    lanes[[i]] <- list(n = 1L, total = 1L, effects = stream)
+    stream <- parallel::nextRNGStream(stream)
+  }
+  list(response = draw_replicates(handle, n, generators(lanes), ...))
+}
+
+# `re_form` names the random effects that keep their values. `parameters` may hold a beta, theta and sigma to simulate
+# from.
+draw_replicates <- function(handle, n, numbers, type = "parametric", re_form = "~0", parameters = NULL) {
   drawn <- switch(type, parametric = draw_parametric, semiparametric = draw_semiparametric)
-  list(response = as.vector(drawn(entry_of(handle), nsim, seed, re_form, parameters)))
+  as.vector(drawn(entry_of(handle), n, numbers, re_form, parameters))
 }
 
 # Draw by the model's own variances, as simulate_model() does.
-draw_parametric <- function(entry, nsim, seed, re_form, parameters) {
+draw_parametric <- function(entry, n, numbers, re_form, parameters) {
   by_kind <- if (lme4::isGLMM(entry$model)) draw_glmer else draw
-  by_kind(prediction_model(entry), nsim, seed, NULL, parameters, chosen_effects(re_form, entry$scope))
+  form <- chosen_effects(re_form, entry$scope)
+  by_kind(prediction_model(entry), n, NULL, NULL, parameters, form, numbers = numbers)
 }
 
 # Add residuals to the conditional means. They are drawn with replacement, and standardized where there are weights.
-draw_semiparametric <- function(entry, nsim, seed, ...) {
+draw_semiparametric <- function(entry, n, numbers, ...) {
   if (lme4::isGLMM(entry$model)) refuse("a semiparametric bootstrap adds residuals to means, which gives no counts")
   resp <- entry$model@resp
   root <- sqrt(resp$weights)
   residuals <- ((resp$y - resp$mu) * root)[root > 0]
   root[root == 0] <- 1
-  with_seed(seed, replicate(nsim, resp$mu + sample(residuals, length(resp$y), replace = TRUE) / root))
+  one <- function() resp$mu + sample(residuals, length(resp$y), replace = TRUE) / root
+  unlist(numbers$errors(function(lane) replicate(numbers$sizes[lane], one())))
 }
 
 # Refit a kept model to responses, one after another, starting at theta. The numbers of a response do not depend on
@@ -28,12 +50,11 @@ draw_semiparametric <- function(entry, nsim, seed, ...) {
 refit_responses <- function(handle, response, theta) {
   entry <- entry_of(handle)
   warn_of_shape(entry, "bootMer()")
-  on.exit(entry$scope$.devfun <- NULL) # its response is not the model's
   response <- matrix(response, nrow = length(entry$model@resp$y))
   one <- refit_by(entry, theta)
   refit <- function(i) {
     tryCatch(one(response[, i]), error = function(e) {
-      entry$scope$.devfun <- NULL # it does not recover from a point where it has no value
+      entry$scope$.devfun_of_refits <- NULL # it does not recover from a point where it has no value
       conditionMessage(e)
     })
   }
@@ -49,7 +70,17 @@ refit_responses <- function(handle, response, theta) {
 refit_by <- function(entry, theta) {
   if (lme4::isGLMM(entry$model)) return(function(response) refit_glmer(prediction_model(entry), response))
   scale <- par_scale(entry$model)
-  function(response) refit_one(deviance_function(entry), response, theta, scale)
+  function(response) refit_one(devfun_of_refits(entry), response, theta, scale)
+}
+
+# The deviance function whose response is set by each refit, kept for the next call. It is taken away from the model,
+# whose own has the model's response.
+devfun_of_refits <- function(entry) {
+  if (is.null(entry$scope$.devfun_of_refits)) {
+    entry$scope$.devfun_of_refits <- deviance_function(entry)
+    entry$scope$.devfun <- NULL
+  }
+  entry$scope$.devfun_of_refits
 }
 
 refit_one <- function(devfun, response, theta, scale) {

@@ -30,8 +30,11 @@ orig_levs_with <- function(frame) with_own(get("get.orig.levs", lme4_namespace()
 # coef() for a model, which asks ranef().
 coef_merMod <- function(own) with_own(utils::getS3method("coef", "merMod", envir = lme4_namespace()), own)
 
-# lme4::.simulateFun, which asks mkNewReTrms() and predict().
+# lme4::.simulateFun, which asks mkNewReTrms(), predict(), rnorm() and simfunList.
 simulateFun_with <- function(own) with_own(lme4::.simulateFun, own)
+
+# The functions by which simulate() draws responses, by family.
+family_simulators <- function() get("simfunList", lme4_namespace())
 
 # A copy of a function of lme4's that finds the functions in `own` before lme4's.
 with_own <- function(fun, own) {

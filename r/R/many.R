@@ -68,7 +68,8 @@ design_of_rows <- function(plan, response) {
   read <- eval(call, plan$scope)
   theta <- read$reTrms$theta + 0 # the deviance function writes into the vector that it is given
   parts <- c(read[names(read) != "formula"], list(start = plan$start, control = plan$control))
-  devfun <- quick_objective(do.call(lme4::mkLmerDevfun, parts))
+  devfun <- do.call(lme4::mkLmerDevfun, parts)
+  if (all(kinds_of(read$reTrms) == "us")) devfun <- quick_objective(devfun) # a structure may have no value, and spoil lme4's
   design <- list(devfun = devfun, rho = devfun_parts(devfun), read = read, theta = theta,
                  rows = attr(read$fr, "row.names"))
   design$shape <- names_in(design)

@@ -262,9 +262,9 @@ simulate_model <- function(handle, nsim, seed, newdata = NULL, re_form = NULL, a
 # the wrong term where two of a group share a name, and leaves weights out (its issue 386). The normal deviates are the
 # same. `differs` tells whether the numbers are others.
 draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
-                 cluster_rand = NULL, weights = NULL) {
+                 cluster_rand = NULL, weights = NULL, numbers = NULL) {
   if (is.null(weights) && is.null(newdata)) weights <- model@resp$weights
-  from <- simulator()
+  from <- simulator(numbers)
   simulated <- function(cond.sim) {
     unname(as.matrix(from$draw(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand,
                                cond.sim = cond.sim)))
@@ -281,23 +281,29 @@ draw <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0,
 }
 
 # lme4's simulate(), in which each term has effects of its own: `differs` tells whether any are other than lme4's, and
-# `random` whether any are drawn.
-simulator <- function() {
+# `random` whether any are drawn. Random numbers come from `numbers`, made by generators(), or after a seed.
+simulator <- function(numbers = NULL) {
   differs <- random <- FALSE
   note_difference <- function(effects, part) function(...) {
     found <- effects(...)
     theirs <- tryCatch(lme4::mkNewReTrms(...), error = function(e) NULL)
     differs <<- differs || is.null(theirs) || any(found[[part]] != theirs[[part]])
     random <<- random || part == "Lambdat"
+    if (part == "Lambdat" && !is.null(numbers)) numbers$expect_effects()
     found
   }
   own <- list(predict = predict_with(note_difference(kept_effects, "b")),
               mkNewReTrms = note_difference(new_effects, "Lambdat"))
+  own <- c(own, numbers$own)
   draw <- function(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand, ...) {
     given <- list(model, nsim, newdata = newdata, newparams = newparams, re.form = form,
                   allow.new.levels = allow_new_levels, ...)
     given$cluster.rand <- cluster_rand
-    with_seed(seed, predict_or_refuse(do.call(simulateFun_with(own), given)))
+    if (!is.null(numbers)) numbers$begin()
+    callCC(function(take) { # lme4 takes longer to make a data frame of many responses than to draw them
+      own$as.data.frame <- function(x, ...) take(x)
+      with_seed(seed, predict_or_refuse(do.call(simulateFun_with(own), given)))
+    })
   }
   list(draw = draw, differs = function() differs, random = function() random)
 }
@@ -305,14 +311,14 @@ simulator <- function() {
 # Draw responses of a generalized model as lme4's simulate() does, one after another, as numbers. `form` tells what these
 # stand for: `failures` beside the successes of cbind(), the `level`s of a factor.
 draw_glmer <- function(model, nsim, seed, newdata = NULL, newparams = NULL, form = ~0, allow_new_levels = FALSE,
-                       cluster_rand = NULL, weights = NULL) {
+                       cluster_rand = NULL, weights = NULL, numbers = NULL) {
   refuse_dispersion(model, "simulate()")
   two <- is.matrix(stats::model.response(model@frame))
   if (!is.null(newdata) && two && is.null(weights)) {
     refuse("the response has two columns, so new data need weights, the number of trials of each row")
   }
   if (is.null(weights)) weights <- if (is.null(newdata)) model@resp$weights else rep(1, nrow(newdata))
-  from <- simulator()
+  from <- simulator(numbers)
   drawn <- from$draw(model, nsim, seed, newdata, newparams, form, allow_new_levels, cluster_rand, weights = weights)
   values <- vapply(drawn, as_values, double(length(weights)))
   levels <- if (is.factor(drawn[[1L]])) levels(drawn[[1L]])

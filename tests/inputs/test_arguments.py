@@ -85,6 +85,7 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "rename_response": "nonsense",
     "run": "empty nonsense",
     "title": "empty nonsense",
+    "store": "None nonsense",
     "digits": "0",
     "model_table.statistic": "[] ()",
     "Contributions.plot_waterfall.row": "0 True",  # labels of rows

@@ -12,13 +12,14 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 import pytest
-from dask.distributed import LocalCluster
+from dask.distributed import Client, LocalCluster
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge.session import lme4_has
 from lmerbridge.errors import InvalidArgument, RWarning, TimedOut
 from lmerbridge.models.kept import model_of
 from lmerbridge.models.resample import bootci, refits
+from lmerbridge.models.resample.draws import Draws
 from lmerbridge.models.resample.refits import Refits
 from tests.chance import generator
 from tests.oracle import MODELS, fitted, plain, same_bits
@@ -273,6 +274,45 @@ def test_numbers_do_not_depend_on_jobs_or_backend(cluster):
         assert arrays(other.bootstrap(nsim=30, seed=SEED, **way)) == alone, way
 
 
+@pytest.mark.slow
+def test_streams_give_the_same_bytes_wherever_they_are_drawn(cluster):
+    fit = fitted("penicillin")
+    alone = arrays(pickle.loads(pickle.dumps(fit)).bootstrap(nsim=30, seed=SEED, rng="streams"))
+    address = cluster.scheduler_address.replace("tcp://", "dask://")
+    for way in ({"jobs": 2}, {"backend": address}):
+        other = pickle.loads(pickle.dumps(fit))
+        assert arrays(other.bootstrap(nsim=30, seed=SEED, rng="streams", **way)) == alone, way
+
+
+def workers(client):
+    return {each["pid"] for each in client.run(lambda: {"pid": os.getpid()}).values()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rng", ["bootMer", "streams"])
+def test_a_worker_of_a_cluster_that_is_killed_costs_nothing_and_the_fit_is_sent_once(rng, cluster, monkeypatch):
+    fit, nsim = pickle.loads(pickle.dumps(fitted("sleepstudy"))), 600
+    pickled = []
+    reduce = refits.SharedFit.__reduce__
+    monkeypatch.setattr(refits.SharedFit, "__reduce__", lambda self: pickled.append(1) or reduce(self))
+    monkeypatch.setattr(refits, "WORK", (0.05, 0.05))
+    keep, chunks = Refits._keep, []
+
+    def kept(self, chunk):
+        keep(self, chunk)
+        chunks.append(chunk)
+        if len(chunks) == 4:
+            os.kill(min(workers(client)), signal.SIGKILL)
+
+    monkeypatch.setattr(Refits, "_keep", kept)
+    with Client(cluster, set_as_default=False) as client:
+        boot = fit.bootstrap(nsim=nsim, seed=SEED, rng=rng, backend=cluster.scheduler_address.replace("tcp", "dask"))
+    assert boot.n_failed == 0
+    # Dask pickles it three times to name and send it, once more after a death that it does not mend; not for each task.
+    assert len(pickled) <= 6 < len(chunks)
+    assert arrays(boot) == arrays(pickle.loads(pickle.dumps(fit)).bootstrap(nsim=nsim, seed=SEED, rng=rng))
+
+
 def test_a_replicate_does_not_depend_on_those_before_it():
     fit = pickle.loads(pickle.dumps(fitted("orthodont")))
     responses = fit.bootstrap(lambda r: r.response, 12, seed=SEED).t.to_numpy()
@@ -346,7 +386,7 @@ def test_what_was_stopped_goes_on_where_it_was(how, jobs):
     fit, nsim = pickle.loads(pickle.dumps(fitted("sleepstudy"))), 300
     model_of(fit)
     began = time.perf_counter()
-    refits.draw(fit, nsim=nsim, seed=SEED)
+    Draws(fit, nsim, SEED)[np.arange(nsim)]
     soon = 2 * (time.perf_counter() - began) + 0.3  # drawn, and some refitted
     if how == "Ctrl-C":
         threading.Timer(soon, os.kill, [os.getpid(), signal.SIGINT]).start()
@@ -467,6 +507,7 @@ def test_progress_is_shown_where_it_is_asked_for(capsys, monkeypatch):
         ({"use_u": True, "re_form": "~ (1 | batch)"}, "use_u is True and re_form"),
         ({"re_form": "~ (1 | nosuch)"}, "re_form has the grouping factor 'nosuch'"),
         ({"backend": "nosuch"}, "the backend is 'nosuch'"),
+        ({"rng": "numpy"}, "rng is 'numpy'; one of 'bootMer', 'streams' is expected"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from lmerbridge.bridge import Value, notices, time_limit
+from lmerbridge.bridge import notices, time_limit
 from lmerbridge.drawing import COLOR, LINE, Panels, several_panels
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.inputs import check_methods, draw_seed
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.predict.effects import check_whole, read_effects
 from lmerbridge.models.predict.simulate import choose_re_form
-from lmerbridge.models.resample import bootci, refits
+from lmerbridge.models.resample import bootci, draws, refits
 from lmerbridge.models.resample.replicates import (
     Replicates,
     Statistic,
@@ -26,6 +27,7 @@ from lmerbridge.models.resample.replicates import (
     original,
     tabulate,
 )
+from lmerbridge.models.resample.store import Store
 from lmerbridge.results import shown
 
 if TYPE_CHECKING:
@@ -203,6 +205,8 @@ def bootstrap(
     type: Kind = "parametric",
     use_u: bool = False,
     re_form: str | None = "~0",
+    rng: draws.Rng = "bootMer",
+    store: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
     backend: str | None = None,
     progress: bool | None = None,
@@ -210,11 +214,12 @@ def bootstrap(
 ) -> Bootstrap:
     """Refit the model to simulated responses, and gather a statistic of each refit: R's ``bootMer``.
 
-    All responses are drawn first, as ``bootMer`` draws them: for the same seed they are R's, whatever the number of
-    jobs. lme4's objective is then minimized for each, from this fit's theta on (``nlminb``; where that stops near
-    zero or short of its aim, also ``bobyqa`` from a point off zero). It is free of what ``refit`` of a REML fit
-    gets wrong in lme4 1.1-8 to 1.1-32; and where the fit has weights, the errors of a row have the variance
-    ``sigma**2 / weight`` that the model gives them, which lme4's ``simulate`` forgets.
+    The responses are drawn in blocks, as ``bootMer`` draws them at once: for the same seed they are R's, whatever the
+    number of jobs, and memory does not grow with their number. lme4's objective is then minimized for each, from this
+    fit's theta on (``nlminb``; where that stops near zero or short of its aim, also ``bobyqa`` from a point off zero).
+    It is free of what ``refit`` of a REML fit gets wrong in lme4 1.1-8 to 1.1-32; and where the fit has weights, the
+    errors of a row have the variance ``sigma**2 / weight`` that the model gives them, which lme4's ``simulate``
+    forgets.
 
     Parameters
     ----------
@@ -231,6 +236,13 @@ def bootstrap(
         Keep the random effects as they are, all of them.
     re_form : str or None
         Which random effects to keep, as `simulate` has it: ``"~0"`` none, None all, ``"~ (1 | g)"`` these.
+    rng : {"bootMer", "streams"}
+        Random numbers of ``bootMer``, which this process draws and sends where they are refitted to; or a stream of
+        L'Ecuyer's generator per replicate, which is drawn where it is refitted to, so that nothing is sent. Replicate
+        i is then what ``simulate`` gives in R from the i-th ``nextRNGStream`` after ``set.seed``.
+    store : path, optional
+        A folder to which the refits are written as they are done, in Parquet. The same call goes on there after this
+        process or its computer was lost, and gives the same bytes. It needs pyarrow.
     jobs : int, optional
         Processes to compute in, -1 for one per core. Numbers do not depend on it. Each process has an R of its own.
         The default is one, or what `joblib.parallel_config` says.
@@ -248,6 +260,9 @@ def bootstrap(
     Raises
     ------
     InvalidArgument
+        Also where the store is of another fit or another call.
+    SetupError
+        There is a store, and pyarrow is not installed.
     TimedOut
         As after Ctrl-C, what is done is kept: the same call, with the seed that the error names, goes on from
         there. So does another statistic of the same replicates.
@@ -261,15 +276,15 @@ def bootstrap(
     statistic      42.0  -7.7       15.5
     """
     began = time.perf_counter()
-    seed = draw_seed(seed)
     kept = _effects_to_keep(fit, type, use_u, re_form)
+    held = Store(store, fit, seed=seed, nsim=nsim, rng=rng, type=type, re_form=kept) if store is not None else None
+    seed = draw_seed(seed) if held is None else held.seed
     with time_limit(timeout):
         common, response = refits.common(fit)
         t0 = pd.Series(dtype=float) if statistic is None else compute_statistic(statistic, original(common, response))
-        drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "type": type, "re_form": kept}
-        responses = refits.draw(fit, **drawn)
+        responses = draws.Draws(fit, nsim, seed, rng, type=type, re_form=kept)
         try:
-            found = refits.refit_all(fit, responses, drawn, jobs=jobs, backend=backend, progress=progress)
+            found = refits.refit_all(fit, responses, store=held, jobs=jobs, backend=backend, progress=progress)
         except (TimeoutError, KeyboardInterrupt) as error:
             error.add_note(_progress(fit, nsim, seed))
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -12,6 +13,7 @@ import pandas as pd
 from lmerbridge.errors import EngineFailed, InvalidArgument, amount
 from lmerbridge.models.kept import KeptFit
 from lmerbridge.models.resample.bootstrap import Bootstrap, bootstrap
+from lmerbridge.models.resample.draws import Rng
 from lmerbridge.models.resample.refitted import refitted
 from lmerbridge.results import shown
 
@@ -57,6 +59,8 @@ def interval_of(
     level: float = 0.95,
     method: Method = "percentile",
     seed: int | None = None,
+    rng: Rng = "bootMer",
+    store: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
     backend: str | None = None,
     progress: bool | None = None,
@@ -82,6 +86,8 @@ def interval_of(
         taken off.
     seed : int
         As for R's ``set.seed``. If it is not given, one is drawn; ``bootstrap.seed`` of the result tells it.
+    rng, store
+        As in `bootstrap`.
     jobs : int, optional
         Processes to refit in, -1 for one per core. Numbers do not depend on it.
     backend : str, optional
@@ -118,7 +124,14 @@ def interval_of(
     adjusted        0.72       0.07      0.62       0.82          99
     unadjusted      0.52       0.09      0.37       0.67          99
     """
-    how: dict[str, Any] = {"jobs": jobs, "backend": backend, "progress": progress, "timeout": timeout}
+    how: dict[str, Any] = {
+        "rng": rng,
+        "store": store,
+        "jobs": jobs,
+        "backend": backend,
+        "progress": progress,
+        "timeout": timeout,
+    }
     boot = bootstrap(fit, lambda replicate: _numbers(fun(refitted(replicate))), nsim, seed=seed, **how)
     if boot.n_failed == nsim:
         told = boot.failures["message"].iloc[0]

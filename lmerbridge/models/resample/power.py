@@ -16,13 +16,14 @@ from lmerbridge.inputs import check_methods, check_signature, draw_seed
 from lmerbridge.models.change.update import update
 from lmerbridge.models.kept import K, KeptFit, fit_spec
 from lmerbridge.models.resample import refits, replicates
+from lmerbridge.models.resample.draws import Draws
 from lmerbridge.results import Fit, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-from lmerbridge.bridge import Value, notices, time_limit
+from lmerbridge.bridge import notices, time_limit
 from lmerbridge.models.predict import effects
 from lmerbridge.models.resample.groups import resize
 from lmerbridge.results import Array
@@ -221,10 +222,10 @@ def power(
         given["sigma"] = fit.sigma
     given |= {name: value for name, value in {"sigma": sigma, "theta": theta}.items() if value is not None}
     seed = draw_seed(seed)
-    drawn: dict[str, Value] = {"nsim": nsim, "seed": seed, "parameters": effects.new_parameters(given, fit)}
     with time_limit(timeout):
         how: refits.How = {"jobs": jobs, "backend": backend, "progress": progress}
-        successes, failures = _count_rejections(_of_size(fit, groups or {}), test, drawn, alpha, df, how)
+        draws = Draws(_of_size(fit, groups or {}), nsim, seed, parameters=effects.new_parameters(given, fit))
+        successes, failures = _count_rejections(draws, test, alpha, df, how)
     return Power(successes, nsim - len(failures), seed, failures)
 
 
@@ -296,24 +297,21 @@ def _of_size(fit: K, groups: Mapping[str, int]) -> K:
     return sized
 
 
-def _count_rejections(
-    fit: KeptFit, test: Test, drawn: dict[str, Value], alpha: float, df: float, how: refits.How
-) -> tuple[int, pd.DataFrame]:
+def _count_rejections(draws: Draws, test: Test, alpha: float, df: float, how: refits.How) -> tuple[int, pd.DataFrame]:
     """Return how often the test rejects, and the refits that failed."""
     if isinstance(test, str) and "~" in test:
-        return _likelihood_ratio(fit, test, drawn, alpha, how)
+        return _likelihood_ratio(draws, test, alpha, how)
+    fit = draws.fit
     rule = wald(test, fit, alpha, df) if isinstance(test, str) else test
-    responses, start = refits.draw(fit, **drawn), _theta(drawn)
-    found = refits.refit_all(fit, responses, drawn, start, **how)
-    each = replicates.iterate_replicates(refits.common(fit)[0], found, responses)
+    found = refits.refit_all(fit, draws, _theta(draws), **how)
+    each = replicates.iterate_replicates(refits.common(fit)[0], found, draws)
     return sum(decide(rule, replicate) for replicate in each), found.failures
 
 
-def _likelihood_ratio(
-    fit: KeptFit, formula: str, drawn: dict[str, Value], alpha: float, how: refits.How
-) -> tuple[int, pd.DataFrame]:
+def _likelihood_ratio(draws: Draws, formula: str, alpha: float, how: refits.How) -> tuple[int, pd.DataFrame]:
     from scipy.special import chdtri  # slow to load
 
+    fit = draws.fit
     larger = fit_spec(type(fit), replace(fit.spec, reml=False)) if fit.reml else fit
     if larger is not fit:
         notices.give(notices.of_conditions(larger.conditions))
@@ -323,17 +321,16 @@ def _likelihood_ratio(
             f"the test names the model {smaller.formula}, with {smaller.npar} parameters on {smaller.nobs} rows; "
             f"one with fewer than {larger.npar} on the same {larger.nobs} rows is expected."
         )
-    responses = refits.draw(fit, **drawn)
-    one = refits.refit_all(larger, responses, drawn, _theta(drawn), **how)
-    other = refits.refit_all(smaller, responses, drawn, **how)
+    one = refits.refit_all(larger, draws, _theta(draws), **how)
+    other = refits.refit_all(smaller, draws, **how)
     failures = pd.concat([one.failures, other.failures]).drop_duplicates("replicate", ignore_index=True)
     limit = chdtri(larger.npar - smaller.npar, alpha)
     return int(np.sum(other.criterion - one.criterion > limit)), failures
 
 
-def _theta(drawn: dict[str, Value]) -> Array:
-    """Return the theta that the responses were simulated from, where a refit is to start."""
-    parameters: Any = drawn["parameters"]
+def _theta(draws: Draws) -> Array:
+    """Return the theta that the responses are simulated from, where a refit is to start."""
+    parameters: Any = draws.given["parameters"]
     theta: Array = parameters["theta"]
     return theta
 

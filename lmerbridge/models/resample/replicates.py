@@ -16,6 +16,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.models.change.update import refit
 from lmerbridge.models.intervals import parameters
 from lmerbridge.models.kept import KeptFit, call_on
+from lmerbridge.models.resample.draws import Draws
 from lmerbridge.results import Array, LogLik, VarCorr, labels, shown
 
 T = TypeVar("T")
@@ -140,7 +141,6 @@ class Replicate:
     """
 
     number: int | None
-    response: Array
     theta: Array
     sigma: float
     criterion: float
@@ -149,6 +149,12 @@ class Replicate:
     beta: Array = field(repr=False)
     covariance: Array = field(repr=False)
     common: Common = field(repr=False)
+    draws: Draws | Array = field(repr=False)
+
+    @property
+    def response(self) -> Array:
+        """What the model was refitted to, which is drawn again when it is asked for."""
+        return self.draws.one(int(self.number or 0)) if isinstance(self.draws, Draws) else self.draws
 
     @cached_property
     def fixef(self) -> pd.Series:
@@ -199,16 +205,15 @@ def original(common: Common, response: Array) -> Replicate:
     """Return the fit itself as a replicate."""
     fit = common.fit
     own = (fit.theta, fit.sigma, fit.criterion, fit.singular, fit.converged, fit.beta, fit.covariance)
-    return Replicate(None, response, *own, common)
+    return Replicate(None, *own, common, response)
 
 
-def iterate_replicates(common: Common, replicates: Replicates, responses: Array) -> Iterator[Replicate]:
+def iterate_replicates(common: Common, replicates: Replicates, draws: Draws) -> Iterator[Replicate]:
     """Yield the replicates that did not fail."""
     r = replicates
     for i in map(int, r.succeeded):
         yield Replicate(
             i,
-            responses[i],
             r.theta[i],
             float(r.sigma[i]),
             float(r.criterion[i]),
@@ -217,6 +222,7 @@ def iterate_replicates(common: Common, replicates: Replicates, responses: Array)
             r.beta[i],
             r.covariance[i],
             common,
+            draws,
         )
 
 

@@ -1,6 +1,7 @@
 test_that("lme4 has what it does not export", {
   expect_true(is.function(get0("pooledSD", lme4_namespace(), inherits = FALSE)))
   expect_true(is.function(refit_merMod()))
+  expect_true(all(c("binomial", "poisson", "negative.binomial") %in% names(family_simulators())))
   expect_identical(is.function(profile_splines()), lme4_since("2.1-0"))
   expect_named(splines_through(as.double(1:5), as.double(1:5)), c("forward", "backward"), ignore.order = TRUE)
 })
@@ -20,6 +21,8 @@ test_that("lme4's functions ask for what is replaced in a copy of them, and are 
   expect_error(simulateFun_with(list(mkNewReTrms = ask))(plain, re.form = form), "it asked")
   expect_error(predict_merMod(list(mkNewReTrms = ask))(plain, lme4::sleepstudy), "it asked")
   expect_error(simulateFun_with(list(predict = ask))(plain), "it asked")
+  expect_error(simulateFun_with(list(rnorm = ask))(plain), "it asked")
+  expect_error(simulateFun_with(list(as.data.frame = ask))(plain), "it asked")
   expect_error(coef_merMod(list(ranef = ask))(plain), "it asked")
   if (!lme4_since("1.1-33")) { # later its refit() needs no other isREML()
     expect_error(refit_merMod(list(isREML = ask))(plain, lme4::sleepstudy$Reaction), "it asked")
