@@ -168,7 +168,7 @@ numbers_at <- function(design, end, converged) {
   mean_square <- (rho$resp$wrss() + rho$pp$sqrL(1)) / n
   sigma <- sqrt(if (rho$resp$REML) mean_square * (n / (n - ncol(rho$pp$V))) else mean_square)
   if (leaves_nothing(rho$resp, rho$pp, sigma)) stop(errorCondition("exact fit", class = "lmerbridge_exact"))
-  c(end$fval, sigma, at_bound(design$devfun, to_par(design$devfun, rho$pp$theta + 0)), converged, rho$pp$theta + 0,
+  c(end$fval, sigma, at_bound(design$devfun, to_par(design$devfun, rho$pp$theta + 0)), converged, rho$pp$theta,
     estimates_of(design, end, sigma))
 }
 

