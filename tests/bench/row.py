@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
+from typing import Self
+
+from tests.bench.cpu import Ratio
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Row:
     unit: str = ""
     at_least: bool = False
     detail: str = ""
+
+    @classmethod
+    def of(cls, what: str, bar: float, ratio: Ratio) -> Self:
+        """Give what two sides took, by pairs."""
+        return cls(what, bar, ratio.median, detail=str(ratio))
 
     @property
     def met(self) -> bool:
