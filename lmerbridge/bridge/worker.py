@@ -123,6 +123,8 @@ def to_r(value: Value | Sexp) -> Sexp:
             return _data_frame(value)
         case Mapping():
             return _named_list(value)
+        case Flat():
+            raise ProtocolError("a packed list is R's answer, and none of its arguments")
     return _strings(value)
 
 

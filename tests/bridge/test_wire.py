@@ -87,7 +87,11 @@ def test_a_packed_list_arrives_as_its_elements_by_name(ends):
 
 def test_a_value_after_one_that_was_long_in_coming_is_not_waited_for_busily(ends, monkeypatch):
     polls = []
-    monkeypatch.setattr(Channel, "_comes_at_once", lambda self: polls.append(self))
+
+    def poll(channel):
+        polls.append(channel)
+
+    monkeypatch.setattr(Channel, "_comes_at_once", poll)
     with pytest.raises(TimeoutError):
         ends[0].receive(timeout=0.01)
     late = threading.Timer(10 * wire.AWAKE, ends[1].send, [1])
