@@ -61,9 +61,30 @@ class Table:
     rows: int
 
 
+@dataclass(frozen=True, eq=False)
+class Flat:
+    """R's flat list in few vectors, received as a mapping of names to vectors.
+
+    Attributes
+    ----------
+    names : sequence of str
+    kinds, sizes : ndarray of int32
+        Of each element its kind and its length: 1 for a part of the doubles, 2 of the integers, 3 of the texts, 0 for
+        the next of the others.
+    vectors : sequence
+        The doubles, the integers, the texts, each one after another, and the others.
+    """
+
+    names: Strings
+    kinds: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+    vectors: Sequence[Value]
+
+
 Strings: TypeAlias = Sequence[str | None]
 Value: TypeAlias = (
-    "bool | float | str | NDArray[Any] | Strings | Logical | Factor | ClassVector | Table | Mapping[str, Value] | None"
+    "bool | float | str | NDArray[Any] | Strings | Logical | Factor | ClassVector | Table | Flat | Mapping[str, Value]"
+    " | None"
 )
 Make: TypeAlias = Callable[[str, int], tuple[Any, memoryview]]  # dtype, length -> an array, and its memory to be filled
 
@@ -87,6 +108,9 @@ def pack(value: Value, arrays: list[NDArray[Any]]) -> object:
             return {"classed": at, "classes": list(value.classes), "attributes": dict(value.attributes)}
         case Table():
             return {"table": value.rows, "columns": pack(value.columns, arrays)}
+        case Flat():
+            parts = value.names, value.kinds, value.sizes, *value.vectors
+            return {"flat": [pack(part, arrays) for part in parts]}
         case Mapping():
             return {"list": [[name, pack(item, arrays)] for name, item in value.items()]}
         case list() | tuple() if all(item is None or isinstance(item, str) for item in value):
@@ -130,11 +154,27 @@ def unpack(header: object, arrays: Sequence[Any]) -> Value:
             return ClassVector(arrays[at], classes, attributes)
         case {"table": int(rows), "columns": {"list": list(items)}}:
             return Table({name: unpack(item, arrays) for name, item in items}, rows)
+        case {"flat": list(parts)}:
+            return _spread(*(unpack(part, arrays) for part in parts))
         case {"list": list(items)}:
             return {name: unpack(item, arrays) for name, item in items}
         case {"strings": int(count), "missing": list(missing), "at": int(at)}:
             return _unpack_strings(arrays, count, missing, at)
     raise ProtocolError(f"{header!r:.80} describes no value")
+
+
+def _spread(names: Any, kinds: Any, sizes: Any, *vectors: Any) -> dict[str, Value]:  # noqa: ANN401  # as received
+    """Return the elements of a flat list by their names."""
+    others, used = iter(vectors[3:]), [0, 0, 0]
+    found: dict[str, Value] = {}
+    for name, kind, size in zip(names, kinds.tolist(), sizes.tolist(), strict=True):
+        if kind:
+            start = used[kind - 1]
+            used[kind - 1] = end = start + size
+            found[name] = vectors[kind - 1][start:end]
+        else:
+            found[name] = next(others)
+    return found
 
 
 def _unpack_strings(arrays: Sequence[Any], strings: int, missing: Sequence[int], at: int) -> list[str | None]:
@@ -165,6 +205,7 @@ class Channel:
         self._socket = sock
         self.in_step = True
         self.sent, self.received = sent, 0
+        self._soon = True  # whether what came last came soon
 
     @property
     def idle(self) -> bool:
@@ -199,10 +240,12 @@ class Channel:
         make : callable
             Makes each array, and tells the memory it is to be received into.
         """
-        at_once = self._comes_at_once()
+        began = time.perf_counter()
+        at_once = self._soon and self._comes_at_once()
         self._limit(timeout)
         if not at_once:
             self._socket.recv(1, socket.MSG_PEEK)
+        self._soon = time.perf_counter() - began < AWAKE
         self.in_step = False
         number, body, shapes = self._header()
         arrays = [self._array(make, *shape) for shape in shapes]
@@ -219,7 +262,10 @@ class Channel:
         return number, body, shapes
 
     def _comes_at_once(self) -> bool:
-        """Poll for a moment, since a wake-up takes longer than a short call."""
+        """Poll for a moment, since a wake-up takes longer than a short call.
+
+        Where the value before was long in coming, this moment would be in vain.
+        """
         self._limit(inf)
         asleep = time.perf_counter() + AWAKE
         while time.perf_counter() < asleep:

@@ -18,7 +18,18 @@ import rpy2.rinterface as ri
 from rpy2.rinterface_lib import conversion, memorymanagement, openrlib
 from rpy2.rinterface_lib.sexp import NULL, Sexp, SexpVector
 
-from lmerbridge.bridge.wire import START, Channel, ClassVector, Factor, Logical, Strings, Table, Value, numpy_array
+from lmerbridge.bridge.wire import (
+    START,
+    Channel,
+    ClassVector,
+    Factor,
+    Flat,
+    Logical,
+    Strings,
+    Table,
+    Value,
+    numpy_array,
+)
 from lmerbridge.errors import ProtocolError
 from lmerbridge.setup import r_directory
 
@@ -50,10 +61,10 @@ class Caller:
         self._functions = {name: environment[name] for name in environment.keys()}  # noqa: SIM118  # R's, no dict
         kernel = blas_kernel(str(ri.evalr('extSoftVersion()[["BLAS"]]')[0]))
         ri.evalr("options")(**{"lmerbridge.kernel": ri.StrSexpVector([kernel])})
-        self._call = self._functions["call_named"]
+        self._call = self._functions["call_packed"]
 
     def __call__(self, function: str, arguments: Mapping[str, Value], released: Strings) -> ri.ListSexpVector:
-        """Call a function by name, through R's ``call_named``, which collects its conditions."""
+        """Call a function by name, through R's ``call_packed``, which collects its conditions."""
         return self._call(self._functions[function], _named_list(arguments), _strings(released) if released else NULL)
 
 
@@ -112,6 +123,8 @@ def to_r(value: Value | Sexp) -> Sexp:
             return _data_frame(value)
         case Mapping():
             return _named_list(value)
+        case Flat():
+            raise ProtocolError("a packed list is R's answer, and none of its arguments")
     return _strings(value)
 
 
@@ -199,8 +212,8 @@ def answer(call: Caller, request: Value) -> Value:
             result = call(function, arguments, released)
             if result.rid == NULL.rid:  # interrupted before or after its conditions were caught
                 return {"status": ["interrupt"]}
-            names = result.do_slot("names") if len(result) else ()  # .names asks R to evaluate names(), for 30 us
-            return {n: from_r(item) for n, item in zip(names, result, strict=True)}
+            names, kinds, sizes, *vectors = map(from_r, result)
+            return Flat(names, kinds, sizes, vectors)  # type: ignore[arg-type]  # as R's pack() makes them
     raise ProtocolError("a request names a function, its arguments and the models no longer needed")
 
 

@@ -334,7 +334,7 @@ def notices_of(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
 def _doubts_of_response(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
     """Yield a warning where the values of a plain response are not such as the kind of model is for."""
     name = fit.spec.parsed.response_name
-    if name is not None and (told := fit.kind.doubt_response(fit.spec.data[name].iloc[fit.rows].to_numpy())):
+    if name is not None and (told := fit.kind.doubt_response(fit.spec.data[name].to_numpy()[fit.rows])):
         yield BinaryResponseWarning(f"the response {name!r} {told}.")
 
 
@@ -362,4 +362,7 @@ def _row_vector(spec: Spec, argument: str) -> RowVector:
 
 def _columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return columns as they are now: pandas 3 copies one when somebody writes to it, pandas 2 has to at once."""
-    return pd.DataFrame({name: frame[name] for name in names}, frame.index, copy=pd.__version__ < "3")
+    at_once = pd.__version__ < "3"
+    if names == frame.columns.tolist():
+        return frame.copy(deep=at_once)
+    return pd.DataFrame({name: frame[name] for name in names}, frame.index, copy=at_once)

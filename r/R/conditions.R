@@ -92,3 +92,18 @@ describe_conditions <- function(rows, count) {
   list(condition.kind = field("kind"), condition.text = field("text"), condition.classes = field("classes"),
        condition.call = field("call"), condition.count = count)
 }
+
+# The same, packed.
+call_packed <- function(fun, args, released = NULL) pack(call_named(fun, args, released))
+
+packed_kinds <- c(double = 1L, integer = 2L, logical = 2L, character = 3L)
+
+# A flat list in few vectors, as each costs time where it is read: the names of its elements, their kinds and lengths; of
+# each kind the short elements, one after another; then those of kind 0, each by itself, that are long or have a class.
+pack <- function(flat, short = 1000L) {
+  size <- lengths(flat, use.names = FALSE)
+  kind <- packed_kinds[vapply(flat, typeof, "", USE.NAMES = FALSE)]
+  kind[is.na(kind) | size > short | vapply(flat, is.object, NA, USE.NAMES = FALSE)] <- 0L
+  each <- lapply(1:3, function(one) unlist(flat[kind == one], use.names = FALSE))
+  c(list(names(flat), unname(kind), size), each, unname(flat[kind == 0L]))
+}

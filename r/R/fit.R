@@ -82,7 +82,7 @@ describe_fit <- function(model) {
   c(list(
     terms = names(fixef),
     beta = unname(fixef),
-    covariance = as.vector(as.matrix(stats::vcov(model, correlation = FALSE))),
+    covariance = as.vector(fixed_covariance(model)),
     theta = model@theta,
     sigma = stats::sigma(model),
     loglik = as.numeric(loglik),
@@ -94,10 +94,27 @@ describe_fit <- function(model) {
     rows = attr(model@frame, "row.names"),
     rows_dropped = length(attr(model@frame, "na.action")),
     dropped_terms = names(attr(model@pp$X, "col.dropped")),
-    singular = lme4::isSingular(model),
+    singular = ends_singular(model),
     converged = has_converged(model@optinfo$conv),
     optimizer = c(model@optinfo$optimizer, "none")[1L]
-  ), describe_blocks(model), describe_structures(model), describe_modes(lme4::ranef(model, condVar = FALSE)))
+  ), describe_blocks(model), describe_structures(model), describe_own_modes(model))
+}
+
+# The covariance of the fixed effects. Of a linear model lme4's vcov() takes sigma^2 times the unscaled covariance, and
+# most of its time to see that this is positive definite. What is so beyond doubt is taken as it is. Of the rest, and of
+# the covariance that comes from second derivatives or of scaled columns, vcov() decides.
+fixed_covariance <- function(model, doubt = 1e-10) {
+  plain <- lme4::isLMM(model) && is.null(attr(model@pp$X, "scaled:scale")) &&
+    NROW(model@optinfo$derivs$Hessian) <= length(model@theta)
+  found <- if (plain) stats::sigma(model)^2 * model@pp$unsc()
+  root <- if (length(found)) tryCatch(diag(chol.default(found)), error = function(e) NULL)
+  if (length(root) && all(root^2 > doubt * diag(found))) found else as.matrix(stats::vcov(model, correlation = FALSE))
+}
+
+# lme4's isSingular().
+ends_singular <- function(model) {
+  if (!is.null(structures_of(model))) return(lme4::isSingular(model))
+  any(model@theta[model@lower == 0] < singular_tolerance())
 }
 
 has_converged <- function(conv) {
@@ -126,5 +143,25 @@ describe_modes <- function(modes) {
     group.level = unlist(lapply(modes, row.names), use.names = FALSE),
     group.term = unlist(lapply(modes, names), use.names = FALSE),
     group.mode = as.double(unlist(modes, use.names = FALSE))
+  )
+}
+
+# The same of lme4's own modes, cut from their vector as ranef() does, without its data frames.
+describe_own_modes <- function(model) {
+  levels <- lapply(model@flist, levels)
+  of <- attr(model@flist, "assign")
+  width <- lengths(model@cnms, use.names = FALSE)
+  each <- lengths(levels, use.names = FALSE)
+  if (any(each[of] * width != diff(model@Gp))) return(describe_modes(lme4::ranef(model, condVar = FALSE)))
+  by_term <- split(model@pp$b(1), rep.int(seq_along(width), diff(model@Gp)))
+  columns <- Map(function(modes, wide) if (wide > 1L) t(matrix(modes, wide)) else modes, by_term, width)
+  by_factor <- order(of)
+  list(
+    group.name = names(levels),
+    group.size = each,
+    group.width = vapply(seq_along(each), function(i) sum(width[of == i]), 1L),
+    group.level = unlist(levels, use.names = FALSE),
+    group.term = unlist(model@cnms[by_factor], use.names = FALSE),
+    group.mode = unlist(columns[by_factor], use.names = FALSE)
   )
 }

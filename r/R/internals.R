@@ -98,3 +98,6 @@ own_values_in <- function(model) {
   formula <- stats::formula(model)
   setdiff(intersect(names(values_offered), all.names(formula)), names(environment(formula)$data))
 }
+
+# The tolerance that lme4::isSingular() has where none is given.
+singular_tolerance <- function() eval(formals(lme4::isSingular)$tol, asNamespace("lme4"))

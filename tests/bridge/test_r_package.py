@@ -19,7 +19,8 @@ TOP_LEVEL = re.compile(r"^([\w.]+) <- ", re.MULTILINE)
 FUNCTION = re.compile(r"^([\w.]+) <- function\(", re.MULTILINE)
 CALLERS = {"call", "call_on", "ask", "keep", "keep_model"}  # what takes the name of an R function
 NO_CALL = {  # exported, though no call of this shape names it
-    "call_named": "the worker hands each call to it",
+    "call_named": "call_packed() does its work by it",
+    "call_packed": "the worker hands each call to it",
     "crossproduct": "lme4 finds its optimizers by name",
     "release": "call_named() does it before a call",
     "installed_facts": "the text of a script calls it",

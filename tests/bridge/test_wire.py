@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lmerbridge.bridge import wire
-from lmerbridge.bridge.wire import SMALL, Channel, ClassVector, Factor, Logical, Table
+from lmerbridge.bridge.wire import SMALL, Channel, ClassVector, Factor, Flat, Logical, Table
 from lmerbridge.errors import ProtocolError
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -74,6 +74,36 @@ def same(sent, got):
 @given(VALUES)
 def test_a_value_arrives_as_it_was_sent(ends, value):
     assert same(value, through(ends, value))
+
+
+def test_a_packed_list_arrives_as_its_elements_by_name(ends):
+    kinds, sizes = np.array([1, 3, 0, 1, 2, 1], np.int32), np.array([2, 2, 3, 0, 1, 1], np.int32)
+    doubles, others = np.array([-0.0, np.nan, 0.1]), [None, "x", "y"]
+    flat = Flat(list("abcdef"), kinds, sizes, [doubles, np.array([7], np.int32), ["å", None], others])
+    parts = {"a": doubles[:2], "b": ["å", None], "c": others, "d": doubles[:0], "e": np.array([7], np.int32)}
+    assert same(parts | {"f": doubles[2:]}, through(ends, flat))
+    assert through(ends, Flat([], kinds[:0], sizes[:0], [[], [], []])) == {}
+
+
+def test_a_value_after_one_that_was_long_in_coming_is_not_waited_for_busily(ends, monkeypatch):
+    polls = []
+
+    def poll(channel):
+        polls.append(channel)
+
+    monkeypatch.setattr(Channel, "_comes_at_once", poll)
+    with pytest.raises(TimeoutError):
+        ends[0].receive(timeout=0.01)
+    late = threading.Timer(10 * wire.AWAKE, ends[1].send, [1])
+    late.start()
+    ends[0].receive()
+    before = len(polls)
+    ends[1].send(2)
+    assert ends[0].receive() == 2  # what was sent
+    assert len(polls) == before
+    ends[1].send(3)
+    ends[0].receive()
+    assert len(polls) == before + 1  # since the value before came soon
 
 
 @pytest.mark.parametrize("size", [SMALL // 2, SMALL - 1, SMALL, 50 * SMALL + 1])

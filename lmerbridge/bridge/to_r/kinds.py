@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
+from pandas.api.types import infer_dtype
 
 from lmerbridge.errors import InputError, UnfitData, UnsupportedColumn
 
@@ -40,6 +41,7 @@ TYPES: tuple[tuple[tuple[type, ...], str], ...] = (  # of Python objects; the fi
 PLAIN_NUMBER = r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*"
 NUMBER = rf"{PLAIN_NUMBER}|\s*[-+]?[$€£]?\s*(?:\d{{1,3}}(?:[.,' ]\d{{3}})+|\d+)(?:[.,]\d+)?\s*[%€$£]?\s*"
 SAMPLE = 200  # values that are looked at before all are
+PLAIN_TEXT = frozenset((str, float, type(None), type(pd.NA)))  # of which infer_dtype sees a float that is a number
 INT64 = 2**63
 INEXACT = "it has integers beyond 2**53, which a double cannot hold; rescale it"
 ROUND = 'it has more digits than a double holds; round it with .astype("float64")'
@@ -177,11 +179,11 @@ def _with_values(series: pd.Series, values: Any) -> pd.Series:  # noqa: ANN401  
 
 
 def _objects(series: pd.Series) -> Typed:
+    if _is_plain_text(series):
+        return "text", series
     there = _present(series)
     present = series[there]
     types_there = set(map(type, present.to_numpy()))  # a Series is iterated much more slowly
-    if types_there == {str}:
-        return "text", _with_values(series, np.where(there, series.to_numpy(), np.nan))
     words = {cls: next((word for types, word in TYPES if issubclass(cls, types)), "") for cls in types_there}
     if not words:
         raise _refusal(series, "null")
@@ -195,6 +197,16 @@ def _objects(series: pd.Series) -> Typed:
         raise UnsupportedColumn(series.name, series.dtype, str(error) or OTHERWISE) from error
     places = np.where(there, np.cumsum(there) - 1, -1)
     return kind, _with_values(series, array.take(places, allow_fill=True))
+
+
+def _is_plain_text(series: pd.Series) -> bool:
+    """Whether each value is a `str` or missing, without a look at one after another in Python.
+
+    pandas sees what is no text at the speed of C, but takes a subclass for a `str`.
+    """
+    values = series.to_numpy()
+    types = set(map(type, values))
+    return types == {str} or (str in types <= PLAIN_TEXT and infer_dtype(values, skipna=True) == "string")
 
 
 def _present(series: pd.Series) -> NDArray[np.bool_]:

@@ -79,3 +79,31 @@ test_that("an error is the last condition, also where a warning has its text", {
   expect_identical(found$condition.kind, c("warning", "error"))
   expect_identical(found$condition.count, c(2L, 1L))
 })
+
+unpacked <- function(packed) {
+  used <- c(0L, 0L, 0L)
+  others <- packed[-(1:6)]
+  take <- function(kind, size) {
+    if (kind == 0L) {
+      first <- others[1L]
+      others <<- others[-1L]
+      return(first)
+    }
+    at <- used[kind] + seq_len(size)
+    used[kind] <<- used[kind] + size
+    list(packed[[3L + kind]][at])
+  }
+  stats::setNames(do.call(c, Map(take, packed[[2L]], packed[[3L]])), packed[[1L]])
+}
+
+test_that("a packed list has all elements: short ones by kind, long ones and those of a class by themselves", {
+  flat <- list(a = c(1, NA), b = "x", c = 3L, long = as.double(1:1001), d = c(u = TRUE, v = NA), none = NULL, e = character(),
+               f = factor(c("v", "u")), g = factor("w"), day = as.Date("2020-01-01"), h = -0, i = NA_character_, call = quote(x))
+  found <- pack(flat)
+  expect_identical(found[[2L]], c(1L, 3L, 2L, 0L, 2L, 0L, 3L, 0L, 0L, 0L, 1L, 3L, 0L))
+  bare <- flat
+  bare$d <- c(1L, NA)
+  expect_identical(unpacked(found), bare)
+  expect_identical(pack(list()), list(NULL, integer(), integer(), NULL, NULL, NULL))
+  expect_identical(call_packed(function(x) list(twice = 2 * x), list(x = 21)), pack(list(twice = 42)))
+})

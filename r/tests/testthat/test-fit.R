@@ -102,3 +102,36 @@ test_that("convergence needs the optimizer's word and lme4's", {
   expect_false(has_converged(list(opt = 1L, lme4 = list())))
   expect_false(has_converged(list(opt = NULL)))
 })
+
+test_that("covariance, modes and singularity are the doubles of lme4's own functions, warnings with them", {
+  data <- transform(lme4::sleepstudy, third = factor(rep(1:3, 60L)), w = rep(c(0.5, 2, 3), each = 60L), far = Days + 1e9)
+  quiet <- function(expr) suppressMessages(suppressWarnings(expr))
+  models <- quiet(list(
+    lme4::lmer(Reaction ~ Days + (Days | Subject), data),
+    lme4::lmer(Reaction ~ Days + I(2 * Days) + (1 | Subject), data, REML = FALSE),
+    lme4::lmer(Reaction ~ Days + (Days | Subject) + (third - 1 | Subject), data, weights = w, control = lme4::lmerControl(
+      check.nobs.vs.nRE = "ignore")),
+    lme4::lmer(Reaction ~ 0 + (Days || Subject), data),
+    lme4::lmer(Reaction ~ far + (1 | Subject), data),
+    lme4::lmer(diameter ~ 1 + (1 | plate) + (1 | sample), lme4::Penicillin),
+    lme4::lmer(strength ~ 1 + (1 | batch / cask), lme4::Pastes),
+    lme4::lmer(Yield ~ 1 + (1 | Batch), lme4::Dyestuff2),
+    lme4::glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), lme4::cbpp, stats::binomial())
+  ))
+  for (model in models) {
+    expect_identical(as.vector(fixed_covariance(model)), as.vector(as.matrix(stats::vcov(model, correlation = FALSE))))
+    expect_identical(describe_own_modes(model), describe_modes(lme4::ranef(model, condVar = FALSE)))
+    expect_identical(ends_singular(model), lme4::isSingular(model))
+  }
+})
+
+test_that("the covariance of scaled columns, and one that is hardly positive definite, are left to lme4", {
+  model <- lme4::lmer(Reaction ~ Days + (1 | Subject), lme4::sleepstudy)
+  named <- function(of) !is.null(dimnames(of)) # as that of vcov() is
+  expect_identical(c(named(fixed_covariance(model)), named(fixed_covariance(model, doubt = 2))), c(FALSE, TRUE))
+  if (lme4_since("2.0-1")) {
+    scaled <- lme4::lmer(Reaction ~ Days + (1 | Subject), lme4::sleepstudy, control = lme4::lmerControl(autoscale = TRUE))
+    expect_true(named(fixed_covariance(scaled)))
+    expect_identical(fixed_covariance(scaled), as.matrix(stats::vcov(scaled, correlation = FALSE)))
+  }
+})
