@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.formula import Name, Node, Terms, deparse
-from lmerbridge.results import Array
 from lmerbridge.translate.transform import Variable
 
 POLYNOMIALS = (".L", ".Q", ".C")
@@ -44,7 +43,7 @@ class Coded:
 
     text: str
     names: tuple[str, ...]
-    columns: Array
+    columns: NDArray[np.float64]
     order: NDArray[np.intp]
 
 

@@ -15,7 +15,6 @@ from lmerbridge.bridge.wire import Factor, Logical, Table, Value
 from lmerbridge.errors import InvalidArgument, amount
 from lmerbridge.formula import CONTRASTS, Formula
 from lmerbridge.inputs import CROSSPRODUCT, OPTIMIZERS, FactorContrasts, Spec, Start, as_numbers
-from lmerbridge.results import Array
 
 NEEDS = {
     "autoscale": "autoscale",
@@ -71,14 +70,14 @@ def row_vectors(spec: Spec) -> dict[str, Value]:
     return found
 
 
-def _numbers(argument: str, values: pd.Series) -> Array:
+def _numbers(argument: str, values: pd.Series) -> NDArray[np.float64]:
     numbers = columns.finite_doubles(values.rename(argument))
     if argument == "weights":
         check_weights(argument, numbers)
     return numbers
 
 
-def check_weights(argument: str, weights: Array) -> None:
+def check_weights(argument: str, weights: NDArray[np.float64]) -> None:
     """Check that weights are such as lme4 can fit with, NaN where a row lacks one."""
     if np.any(weights < 0) or not np.any(weights > 0):
         raise InvalidArgument(f"{argument} are negative in a row, or zero in all; numbers of at least 0 are expected.")
@@ -178,7 +177,7 @@ def _start(given: Start | None, known: Sequence[str]) -> Value:
     return {name: _vector(f"start[{name!r}]", value) for name, value in given.items()}
 
 
-def _vector(name: str, given: object) -> Array:
+def _vector(name: str, given: object) -> NDArray[np.float64]:
     start = as_numbers(given)
     if start.ndim != 1 or not np.isfinite(start).all():
         raise InvalidArgument(f"{name} is {given!r}; a sequence of finite numbers, one per theta, is expected.")

@@ -13,7 +13,6 @@ from lmerbridge.bridge import build, notices, object_from_r, time_limit
 from lmerbridge.errors import InvalidArgument, MissingColumns
 from lmerbridge.models.diagnose.influence import Influence, Refit, check_fixed
 from lmerbridge.models.kept import KeptFit, call_on
-from lmerbridge.results import Array
 
 ResidualType = Literal["response", "pearson", "working", "deviance"]
 
@@ -171,6 +170,6 @@ def _deletable(fit: KeptFit, groups: Sequence[str] | None) -> tuple[NDArray[np.i
     return codes, levels.set_names(list(groups))
 
 
-def _label_rows(fit: KeptFit, values: Array, name: str) -> pd.Series:
+def _label_rows(fit: KeptFit, values: NDArray[np.float64], name: str) -> pd.Series:
     """Label R's values by row, padded where ``na_action`` is "exclude"."""
     return pd.Series(values, index=fit.index.take(fit._output_rows), name=name)

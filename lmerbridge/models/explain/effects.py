@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from lmerbridge.formula import tree_names
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array
 
 BASE, INTERCEPT, OFFSET = "base", "(Intercept)", "(offset)"
 
@@ -34,7 +33,7 @@ class Effects:
     """
 
     table: pd.DataFrame
-    values: Array
+    values: NDArray[np.float64]
     intercept: float
     variables: tuple[tuple[str, ...], ...]
 

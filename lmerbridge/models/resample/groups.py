@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import KeptFit
-from lmerbridge.results import Array
 
 
 def resize(fit: KeptFit, along: str, size: int) -> Spec:
@@ -41,6 +40,6 @@ def resize(fit: KeptFit, along: str, size: int) -> Spec:
     return replace(fit.spec, data=longer, weights=weights, offset=offset, subset=None, na_action=None, start=None)
 
 
-def _take(fit: KeptFit, name: Literal["weights", "offset"], rows: NDArray[np.int64]) -> Array | None:
+def _take(fit: KeptFit, name: Literal["weights", "offset"], rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
     values = fit.spec.per_row(name)
     return None if values is None else values.to_numpy()[fit.rows][rows]
