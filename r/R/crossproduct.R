@@ -18,7 +18,14 @@ crossproduct <- function(fn, par, lower = -Inf, upper = Inf, control = list()) {
   found <- tryCatch(minimize_criterion(data, par, lower), error = function(e) NULL)
   settle_theta(found, fn, par, lower, upper)
 }
-attach(list(crossproduct = crossproduct), name = "lmerbridge optimizers", warn.conflicts = FALSE) # lme4 asks get()
+
+# Put an optimizer of ours where lme4's get() finds it, once a model is to be fitted by it or was.
+offer_optimizer <- function(name) {
+  place <- "lmerbridge optimizers"
+  if (identical(name, "crossproduct") && !place %in% search()) {
+    attach(list(crossproduct = crossproduct), name = place, warn.conflicts = FALSE)
+  }
+}
 
 is_lmer_deviance <- function(fn, par) {
   parts <- devfun_parts(fn)

@@ -34,6 +34,7 @@ control_call <- function(control, maker) {
     refuse("control has ", toString(dQuote(unknown, FALSE)), "; ", maker, " of the lme4 installed takes ",
            toString(known))
   }
+  offer_optimizer(control$optimizer)
   as.call(c(as.name(maker), control))
 }
 
@@ -108,7 +109,7 @@ fixed_covariance <- function(model, doubt = 1e-10) {
     NROW(model@optinfo$derivs$Hessian) <= length(model@theta)
   found <- if (plain) stats::sigma(model)^2 * model@pp$unsc()
   root <- if (length(found)) tryCatch(diag(chol.default(found)), error = function(e) NULL)
-  if (length(root) && all(root^2 > doubt * diag(found))) found else as.matrix(stats::vcov(model, correlation = FALSE))
+  if (length(root) && isTRUE(all(root^2 > doubt * diag(found)))) found else as.matrix(stats::vcov(model, correlation = FALSE))
 }
 
 # lme4's isSingular().

@@ -91,34 +91,6 @@ names_in <- function(design) {
        hom = rep_len(homs_of(re), length(re$cnms)))
 }
 
-# lme4's objective, evaluated by lme4's own steps less those that give the same in each evaluation: that of the weights
-# decomposes the matrices a second time. The values are lme4's to the last bit, which the first one is held to; where
-# it is not, or a step is not there, the objective stays as it is.
-quick_objective <- function(devfun) {
-  rho <- devfun_parts(devfun)
-  step <- objective_steps()
-  if (is.null(step)) return(devfun)
-  list2env(step, rho)
-  rho$.theta <- if (is.null(rho$mkTheta)) as.double else rho$mkTheta
-  rho$.pp <- rho$pp$ptr()
-  rho$.resp <- rho$resp$ptr()
-  rho$.zero <- numeric(length(rho$resp$y))
-  rho$.wtres <- rho$resp$wtres # lme4 writes into it
-  quick <- function(par) {
-    .Call(.setTheta, .pp, .theta(par))
-    .Call(.updateDecomp, .pp, NULL)
-    .Call(.updateMu, .resp, .zero)
-    .Call(.updateRes, .pp, .wtres)
-    .Call(.solve, .pp)
-    .Call(.updateMu, .resp, .Call(.linPred, .pp, 1))
-    .Call(.Laplace, .resp, .Call(.ldL2, .pp), .Call(.ldRX2, .pp), .Call(.sqrL, .pp, 1), NULL)
-  }
-  environment(quick) <- rho # where lme4 looks for what it works with
-  begin <- to_par(devfun, rho$pp$theta + 0)
-  same <- tryCatch(identical(quick(begin), devfun(begin)), error = function(e) FALSE)
-  if (same) quick else devfun
-}
-
 # Fit as lmer does, on a design that is there: by its optimizer from its start, with its checks of the end.
 fit_as_lmer <- function(design, plan, response) {
   renew(design, response, if (is.null(plan$start)) own_start(response, design) else design$theta)

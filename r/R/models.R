@@ -3,7 +3,10 @@
 
 models <- new.env(parent = emptyenv())
 
-keep <- function(handle, model, scope) assign(handle, list(model = model, scope = scope), envir = models)
+keep <- function(handle, model, scope) {
+  if (inherits(model, "merMod")) offer_optimizer(model@optinfo$optimizer)
+  assign(handle, list(model = model, scope = scope), envir = models)
+}
 
 entry_of <- function(handle) get(handle, envir = models, inherits = FALSE)
 

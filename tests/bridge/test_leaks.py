@@ -16,7 +16,7 @@ from tests.processes import FIT, PATIENCE, WORK, ends, left_in, run
 
 THREADS = 8
 FITS = 2000
-WARM = 400  # of them, until caches and heaps have their size
+WARM = 1000  # of them, until caches and heaps have their size
 MANY = f"""
 import gc, json, os, resource, threading, time, weakref
 import numpy

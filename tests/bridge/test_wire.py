@@ -94,7 +94,7 @@ def test_a_value_after_one_that_was_long_in_coming_is_not_waited_for_busily(ends
     monkeypatch.setattr(Channel, "_comes_at_once", poll)
     with pytest.raises(TimeoutError):
         ends[0].receive(timeout=0.01)
-    late = threading.Timer(10 * wire.AWAKE, ends[1].send, [1])
+    late = threading.Timer(0.5, ends[1].send, [1])
     late.start()
     ends[0].receive()
     before = len(polls)

@@ -86,6 +86,8 @@ MEANT = {  # values of WRONG that an argument, of any function or of one, may ha
     "run": "empty nonsense",
     "title": "empty nonsense",
     "store": "None nonsense",
+    "parquet": "None nonsense",
+    "ManyFits.to_parquet.path": "nonsense",
     "digits": "0",
     "model_table.statistic": "[] ()",
     "Contributions.plot_waterfall.row": "0 True",  # labels of rows

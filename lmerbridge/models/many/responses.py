@@ -68,6 +68,8 @@ def read_responses(given: Given, frame: pd.DataFrame, used: NDArray[np.int64] | 
 def _table(given: object, frame: pd.DataFrame) -> pd.DataFrame:
     """Return responses as a frame: names are columns of the model's own."""
     if isinstance(given, Mapping):
+        if alone := [name for name, values in given.items() if np.ndim(values) != 1]:
+            raise InvalidArgument(f"responses has no values by row under {alone[0]!r}; one per row is expected.")
         return pd.DataFrame(given, frame.index if not any(isinstance(v, pd.Series) for v in given.values()) else None)
     if isinstance(given, str):
         raise InvalidArgument(f"responses is {given!r}; a list of names of columns is expected, or the values.")

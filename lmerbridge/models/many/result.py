@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike, fspath, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -245,6 +246,8 @@ class ParquetFile:
     """
 
     def __init__(self, path: str) -> None:
+        if not Path(path).name or Path(path).is_dir() or not Path(path).parent.is_dir():
+            raise InvalidArgument(f"{path!r} is no place for a file; name one in a folder that is there.")
         self._path = path
         self._arrow = import_extra("pyarrow", "arrow", "a Parquet file")
         self._parquet = import_extra("pyarrow.parquet", "arrow", "a Parquet file")
