@@ -9,6 +9,7 @@ from .from_r.frame import frame_from_r as frame_from_r
 from .from_r.objects import object_from_r as object_from_r
 from .host import Reply as Reply
 from .limit import current as current
+from .limit import limit_until as limit_until
 from .limit import time_limit as time_limit
 from .session import lme4_has as lme4_has
 from .session import lme4_version as lme4_version

@@ -27,7 +27,8 @@ QUERY = 0xFFFFFFFF
 C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would then kill the process
 
 # R collects garbage a dozen times while it loads lme4 with a heap of its own. With a larger one it lets garbage lie: a
-# worker held 370 MB after small fits where it now holds 240, and 820 MB after fits of 30,000 rows where it holds 330.
+# worker held 370 MB after a hundred small fits where it now holds 240 (365 after a thousand), and 820 MB after fits of
+# 30,000 rows where it holds 330.
 HEAP = ("--min-nsize=2400k", "--min-vsize=128M")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
@@ -25,6 +25,11 @@ class Limit:
     def remaining(self) -> float:
         """Seconds that remain, never quite zero."""
         return max(1e-6, self.until - time.monotonic())
+
+    @property
+    def deadline(self) -> float:
+        """When it ends, by the clock that processes share."""
+        return time.time() + self.remaining
 
     def error(self) -> TimedOut:
         """Return the error of a call that took longer."""
@@ -64,3 +69,8 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         current.reset(token)
+
+
+def limit_until(deadline: float) -> AbstractContextManager[None]:
+    """Limit calls of R inside as `Limit.deadline` of another process says."""
+    return time_limit(None if deadline == inf else max(1e-3, deadline - time.time()))

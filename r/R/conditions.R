@@ -54,28 +54,28 @@ new_notes <- function(alike = 10L) {
   list(note = note, described = function() if (length(rows)) describe_conditions(rows, count))
 }
 
+# Evaluate an expression, and note its warnings and messages instead of giving them.
+quietly <- function(expr, notes) {
+  withCallingHandlers(expr, warning = function(w) {
+    notes$note("warning", w)
+    tryInvokeRestart("muffleWarning")
+  }, message = function(m) {
+    notes$note("message", m)
+    tryInvokeRestart("muffleMessage")
+  })
+}
+
 # Call a function of this package. Returns a flat list with the elements of the function's own flat list. Where the
 # function did not end well, `status` is "error" or "interrupt". Where there are conditions, the vectors
 # `condition.kind`, `.text`, `.classes`, `.call` and `.count` have one element per condition, in their order.
 call_named <- function(fun, args, released = NULL) {
   if (length(released)) release(released)
   notes <- new_notes()
-  note <- notes$note
   status <- NULL
   value <- tryCatch(
-    withCallingHandlers(
-      do.call(fun, args, quote = TRUE),
-      warning = function(w) {
-        note("warning", w)
-        tryInvokeRestart("muffleWarning")
-      },
-      message = function(m) {
-        note("message", m)
-        tryInvokeRestart("muffleMessage")
-      }
-    ),
+    quietly(do.call(fun, args, quote = TRUE), notes),
     error = function(e) {
-      note("error", e)
+      notes$note("error", e)
       status <<- "error"
       list()
     },

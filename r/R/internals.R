@@ -100,7 +100,7 @@ own_values_in <- function(model) {
 }
 
 # The tolerance that lme4::isSingular() has where none is given.
-singular_tolerance <- function() eval(formals(lme4::isSingular)$tol, asNamespace("lme4"))
+singular_tolerance <- function() eval(formals(lme4::isSingular)$tol, lme4_namespace())
 
 # lme4's objective, evaluated by lme4's own steps less those that give the same in each evaluation: that of the weights
 # decomposes the matrices a second time. The values are lme4's to the last bit, which the first one is held to; where

@@ -30,13 +30,7 @@ attempt <- function(expr) {
   value <- NULL
   failed <- FALSE
   tryCatch(
-    withCallingHandlers(value <- expr, warning = function(w) {
-      notes$note("warning", w)
-      tryInvokeRestart("muffleWarning")
-    }, message = function(m) {
-      notes$note("message", m)
-      tryInvokeRestart("muffleMessage")
-    }),
+    value <- quietly(expr, notes),
     error = function(e) {
       notes$note("error", e)
       failed <<- TRUE

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from math import inf
-
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge import build, current, time_limit
+from lmerbridge.bridge import build, current, limit_until
 from lmerbridge.errors import RError, TimedOut
 from lmerbridge.models.diagnose.influence import Refit, Without
 from lmerbridge.models.kept import KeptFit, model_of
@@ -30,7 +27,7 @@ def refit_without_each(
     """
     found: list[Without] = []
     with parallel.progress_bar("influence", n, progress) as advance, parallel.backend(backend, jobs):
-        processes, until = effective_n_jobs(jobs), time.time() + current.get().remaining
+        processes, until = effective_n_jobs(jobs), current.get().deadline
         pieces = np.array_split(np.arange(n), n if processes == 1 else min(n, PIECES * processes))
         run, shared = Parallel(n_jobs=jobs, return_as="generator", batch_size=1), SharedFit(fit)
         try:
@@ -46,7 +43,7 @@ def refit_without(shared: SharedFit, codes: Codes, deleted: NDArray[np.int64], u
     """Refit without each of some rows or levels, one after another."""
     used = np.zeros(len(codes), np.bool_)
     used[shared.fit.rows] = True
-    with time_limit(None if until == inf else max(1e-3, until - time.time())):
+    with limit_until(until):
         return [_refit(shared.fit, used & (codes != code)) for code in deleted]
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge import Value, arguments, build, current, host, notices, pieces, refusals, time_limit
+from lmerbridge.bridge import Value, arguments, build, current, host, limit_until, notices, pieces, refusals
 from lmerbridge.errors import Condition, InvalidArgument, LmerBridgeError, RError, TimedOut, UnfitData, WorkerDied
 from lmerbridge.inputs import Spec
 from lmerbridge.models.kept import RESCALE, SATURATED
@@ -107,7 +106,7 @@ def fit_block(plan: ManyPlan, names: Sequence[str], values: Array, wrong: Mappin
     for i, name in enumerate(names):
         found.errors[i] = wrong.get(i) or _refusal(plan, name, used[:, i])
     sound = [i for i, error in enumerate(found.errors) if not error]
-    with time_limit(None if until == inf else max(1e-3, until - time.time())):
+    with limit_until(until):
         _fit(plan, names, values, sound, found)
     return found
 
@@ -196,7 +195,7 @@ def fit_blocks(
     """Yield the fits of one block of responses after another, each with the number of its first."""
     from joblib import Parallel, delayed, effective_n_jobs  # slow to load
 
-    total, until = len(names), time.time() + current.get().remaining
+    total, until = len(names), current.get().deadline
 
     def block(lo: int, hi: int) -> tuple[ManyPlan, list[str], Array, dict[int, str], float]:
         return plan, list(map(str, names[lo:hi])), *take(lo, hi), until

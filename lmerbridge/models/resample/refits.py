@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmerbridge import parallel
-from lmerbridge.bridge import current, notices, time_limit
+from lmerbridge.bridge import current, limit_until, notices
 from lmerbridge.errors import LmerBridgeWarning, TimedOut, WorkerDied
 from lmerbridge.models.kept import KeptFit, call_on, once
 from lmerbridge.models.resample.draws import Draws
@@ -65,7 +65,7 @@ def refit_batch(shared: SharedFit, batch: Batch, theta: Array, until: float) -> 
     If R dies again, these refits have failed.
     """
     rows, given = batch
-    with time_limit(None if until == inf else max(1e-3, until - time.time())):
+    with limit_until(until):
         for _ in range(TRIES):
             try:
                 with notices.gather() as told:  # this may be another process
@@ -177,7 +177,7 @@ class Refits:
         from joblib import Parallel, delayed, effective_n_jobs  # slow to load
 
         size = _size(len(self.remaining), each, effective_n_jobs(jobs))
-        until = time.time() + current.get().remaining
+        until = current.get().deadline
         batches = parallel.in_context(_batches(self.remaining, responses, size))
         with parallel.broadcast(shared):
             run = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
