@@ -10,6 +10,7 @@ import numpy as np
 from lmerbridge.results import Array
 
 Slope: TypeAlias = Callable[[Array], tuple[float, Array]]
+Known: TypeAlias = Callable[[Array, float], bool]
 STEPS, HALVINGS, ESCAPES = 60, 25, 3
 NEAR = 1e-6  # expected descent below which only Newton's steps are taken, in deviance units
 NOISE = 1e-12  # of the value, relative: no step is judged by less
@@ -17,7 +18,7 @@ LONGEST = 5.0  # of a step, in the units of the parameters
 FLAT = 1e-8  # of the largest curvature: what is less is none
 
 
-def descend(function: Slope, start: Array) -> tuple[Array, float, Array]:
+def descend(function: Slope, start: Array, known: Known = lambda point, value: False) -> tuple[Array, float]:
     """Minimize a function from a start to rounding level.
 
     Parameters
@@ -26,20 +27,22 @@ def descend(function: Slope, start: Array) -> tuple[Array, float, Array]:
         Value, infinite where there is none, and gradient.
     start : ndarray, shape (k,)
         In units in which the function is about as curved in each direction.
+    known : function of a point and its value
+        Whether a minimum that is known lies beside the point, so that the last steps need not be taken.
 
     Returns
     -------
     point : ndarray, shape (k,)
     value : float
-    curvature : ndarray, shape (k, k)
-        Second derivatives there.
     """
     point, (value, gradient) = start, function(start)
     for _ in range(ESCAPES):
         point, value, gradient = _quasi_newton(function, point, value, gradient)
-        hessian = curvature(function, point)
+        if known(point, value):
+            return point, value
+        hessian = rough_curvature(function, point, gradient)
         if not np.isfinite(hessian).all():  # beside the edge of where the function is defined
-            return point, value, hessian
+            return point, value
         values, vectors = np.linalg.eigh(hessian)
         if values[0] > -FLAT * max(abs(values[-1]), 1e-8):
             break
@@ -49,7 +52,7 @@ def descend(function: Slope, start: Array) -> tuple[Array, float, Array]:
         if not best[1] < value:
             break
         point, value, gradient = best
-    return *_newton(function, point, value, gradient, hessian), hessian
+    return _newton(function, point, value, gradient, hessian)
 
 
 def curvature(function: Slope, point: Array, step: float = 1e-3) -> Array:
@@ -62,9 +65,17 @@ def curvature(function: Slope, point: Array, step: float = 1e-3) -> Array:
     return (rough + rough.T) / 2
 
 
+def rough_curvature(function: Slope, point: Array, gradient: Array) -> Array:
+    """Second derivatives by one step from the point in each direction."""
+    step = 1e-4
+    rough = np.array([(function(point + move)[1] - gradient) / step for move in step * np.eye(len(point))])
+    symmetric: Array = (rough + rough.T) / 2
+    return symmetric
+
+
 def _quasi_newton(function: Slope, point: Array, value: float, gradient: Array) -> tuple[Array, float, Array]:
     """Go down by BFGS, whose first matrix is the curvature at the start, until little is left."""
-    hessian = _positive(_rough(function, point, gradient))
+    hessian = _positive(rough_curvature(function, point, gradient))
     for _ in range(STEPS):
         step = -np.linalg.solve(hessian, gradient)
         step *= min(1.0, LONGEST / max(float(np.linalg.norm(step)), 1e-300))
@@ -95,13 +106,6 @@ def _newton(function: Slope, point: Array, value: float, gradient: Array, hessia
             break
         point, value, gradient, left = reached, new, slope, new_left
     return point, value
-
-
-def _rough(function: Slope, point: Array, gradient: Array) -> Array:
-    step = 1e-4
-    rough = np.array([(function(point + move)[1] - gradient) / step for move in step * np.eye(len(point))])
-    symmetric: Array = (rough + rough.T) / 2
-    return symmetric
 
 
 def _positive(hessian: Array) -> Array:

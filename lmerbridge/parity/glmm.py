@@ -6,14 +6,15 @@ TMB's, and adaptive quadrature. All constants of the densities are included.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from lmerbridge.errors import EngineFailed, InvalidArgument
 from lmerbridge.parity.chart import Chart, GlmmPoint
-from lmerbridge.parity.descent import NOISE, curvature, descend
+from lmerbridge.parity.descent import NOISE, curvature, descend, rough_curvature
 from lmerbridge.parity.loadings import Pattern
 from lmerbridge.parity.modes import Mode, Search, slopes
 from lmerbridge.parity.quadrature import Quadrature
@@ -230,7 +231,13 @@ class Glmm:
         return first.at(*point).eta
 
     @one_thread()
-    def polish(self, theta: Array, beta: Array, shape: float | None = None) -> tuple[GlmmPoint, float]:
+    def polish(
+        self,
+        theta: Array,
+        beta: Array,
+        shape: float | None = None,
+        known: Callable[[GlmmPoint], bool] = lambda point: False,
+    ) -> tuple[GlmmPoint, float]:
         """Minimize from a start to rounding level, jointly in theta, beta and a shape that is given.
 
         Parameters
@@ -238,6 +245,8 @@ class Glmm:
         theta, beta : ndarray
         shape : float, optional
             Where none is given, a negative binomial keeps the shape of its family.
+        known : function of a GlmmPoint
+            Whether a minimum that is known lies beside the point, so that the last steps need not be taken.
 
         Returns
         -------
@@ -254,7 +263,7 @@ class Glmm:
         if not self._value(*self._mode(begin)) < np.inf:
             raise EngineFailed(UNDEFINED.format(self.family, begin))
         chart = self._chart(begin)
-        x, value, _ = descend(chart.along(self._slope), chart.zero)
+        x, value = descend(chart.along(self._slope), chart.zero, lambda x, value: known(chart.point(x)))
         found = chart.point(x)
         point = found._replace(theta=self._settled(found, value))
         return point._replace(beta=self._defined(point)[1].beta), self._value(*self._mode(point))
@@ -292,9 +301,10 @@ class Glmm:
     @one_thread()
     def hessian(self, theta: Array, beta: Array, shape: float | None = None) -> Array:
         """Second derivatives of half the value by beta, theta and the logarithm of a shape that is given."""
-        chart = self._chart(_point(theta, beta, shape))
-        chart.rescale(curvature(chart.along(self._slope), chart.zero))
-        found = curvature(chart.along(self._slope), chart.zero, FINE)
+        point = _point(theta, beta, shape)
+        chart, slope = self._chart(point), partial(self._slope, begin=self._defined(point)[1])
+        chart.rescale(rough_curvature(along := chart.along(slope), chart.zero, along(chart.zero)[1]))
+        found = curvature(along, chart.zero, FINE)
         back = np.linalg.pinv(chart.units)
         return back.T @ found @ back / 2
 
@@ -327,9 +337,9 @@ class Glmm:
 
         return Search(self._pattern.at(point.theta), respond, free)
 
-    def _mode(self, point: GlmmPoint, free: bool = False) -> tuple[Search, Mode | None]:
+    def _mode(self, point: GlmmPoint, free: bool = False, begin: Mode | None = None) -> tuple[Search, Mode | None]:
         search = self._search(point, free or self.n_agq == 0)
-        mode = search.near(self._near, point.beta)
+        mode = search.point(point.beta, begin.u) if begin else search.near(self._near, point.beta)
         return search, search.climb(mode) if np.isfinite(mode.half) else None
 
     def _defined(self, point: GlmmPoint) -> tuple[Search, Mode]:
@@ -346,8 +356,8 @@ class Glmm:
         factor = mode.factor(self.weights)
         return 2 * mode.half + factor.log_det if factor.definite else np.inf
 
-    def _slope(self, point: GlmmPoint) -> tuple[float, Array]:
-        search, mode = self._mode(point)
+    def _slope(self, point: GlmmPoint, begin: Mode | None = None) -> tuple[float, Array]:
+        search, mode = self._mode(point, begin=begin)
         value = self._value(search, mode)
         if mode is None or not np.isfinite(value) or not mode.observed.definite:
             return value, np.full(len(point.beta) + len(point.theta) + self.shaped, np.nan)

@@ -31,7 +31,7 @@ from lmerbridge.results.family import MADE
 from lmerbridge.results.glm import Weights
 
 NODES = (1, 2, 3, 5, 7, 9, 10, 11, 15, 20, 25)  # that a candidate may have used where it was asked for others
-BESIDE, NEAR = 1e-7, 0.05  # deviance units, and units of the linear predictor: no basin of its own
+BESIDE, NEAR = 1e-6, 0.05  # deviance units, and units of the linear predictor: no basin of its own
 INNER = 1e-3  # in standard errors: fixed effects that are those of n_agq = 0
 PIRLS = named("pirls_tolerance")
 LEFT, ROUNDING = 0.2, 1e-6  # of a difference, and deviance units: the end of lme4's first stage has few digits
@@ -179,15 +179,26 @@ class Joint:
 
     def polish(self, start: Array) -> tuple[Array, float]:
         """Minimize from a start to rounding level; a start beside a known end leads there."""
-        value = self(start)
-        if math.isnan(value):
+        if math.isnan(value := self(start)):
             return start, value
-        for end, lowest in self._ends:
-            if abs(value - lowest) < BESIDE and np.max(np.abs(start - end) * self.scale) < NEAR:
-                return end, lowest
-        point = self._whole(self.model.polish(*self.parts(start))[0])
-        self._ends.append((point, self(point)))
+        if end := self._end_beside(start):
+            return end
+        found = self._whole(self.model.polish(*self.parts(start), known=self._leads_to_known)[0])
+        if end := self._end_beside(found):
+            return end
+        self._ends.append((found, self(found)))
         return self._ends[-1]
+
+    def _leads_to_known(self, parts: GlmmPoint) -> bool:
+        return self._end_beside(self._whole(parts)) is not None
+
+    def _end_beside(self, point: Array) -> tuple[Array, float] | None:
+        """Return the known end in whose basin a point lies, if there is one."""
+        value = self(point)
+        for end, lowest in self._ends:
+            if abs(value - lowest) < BESIDE and np.max(np.abs(point - end) * self.scale) < NEAR:
+                return end, lowest
+        return None
 
     @cached_property
     def _ends(self) -> list[tuple[Array, float]]:
