@@ -27,6 +27,7 @@ T = TypeVar("T")
 SURFACES: dict[str, type[Surface]] = {"Objective": sparse.Objective, "Joint": Joint}  # of a kind, by its name there
 LOST = 1e-4  # no more than this is forgiven to the rounding of a covariance near its boundary
 BETWEEN = 1e-2  # nor to the rounding of the objective itself: lme4's code and ours differ where x is in units of 1e+-6
+BESIDE, LEVEL = 0.01, 1e-6  # units of the linear predictor, and of the deviance: an answer in the basin of an end
 NEAR = 2.0  # times a limit: nlme's gap on carrots/ML is 7.2e-7 or 1.24e-6 by the processor, the limit 1e-6
 PERFECT = 1e-8  # a sigma this small beside the response is rounding, and the likelihood has no maximum
 
@@ -233,9 +234,13 @@ class Trial:
     @cached_property
     def minimum(self) -> float:
         """The lowest value found by either engine, or by a polish from them or from the criterion's own starts."""
-        known = np.array([self.objective.point(self.reference), *self.criterion.starts()])  # the same for every one
-        ends = (self.criterion.minima(starts)[1] for starts in (known, self.thetas[1:]))
-        return float(min(*self.profile_values, *np.concatenate([*ends])))
+        starts = np.array([self.objective.point(self.reference), *self.criterion.starts()])  # the same for every one
+        ends, lowest = self.criterion.minima(starts)
+        away = np.max(np.abs(ends - self.thetas[1]) * self.objective.scale, axis=1)
+        beside = (away < BESIDE) & (np.abs(lowest - self.profile_values[1]) < LEVEL)
+        if not beside.any():
+            lowest = np.append(lowest, self.criterion.minima(self.thetas[1:])[1])
+        return float(min(*self.profile_values, *lowest))
 
     @cached_property
     def reading(self) -> Attribution:

@@ -72,25 +72,32 @@ par_scale <- function(model) {
 # Returns the end points, one after another, and the values there.
 polish <- function(handle, theta) {
   with_objective(handle, function(devfun, model) {
-    starts <- lapply(each_point(theta, model), valid_par, devfun = devfun)
-    ends <- lapply(starts, polish_from, devfun, par_scale(model), lme4::getME(model, "lower"), upper_of(devfun))
+    polish_one <- polisher(devfun, par_scale(model), lme4::getME(model, "lower"), upper_of(devfun))
+    ends <- lapply(each_point(theta, model), function(point) polish_one(valid_par(devfun, point)))
     list(theta = unlist(lapply(ends, to_theta, devfun = devfun), use.names = FALSE),
          value = vapply(ends, devfun, 0, USE.NAMES = FALSE))
   })
 }
 
-# Minimize from one point. The end is never above the start, although bobyqa first moves a start that is close to a
-# bound.
-polish_from <- function(start, devfun, scale, lower, upper = Inf) {
-  start <- pmin(pmax(start, lower), upper)
-  best <- start * scale
-  for (radius in c(0.2, 0.02, 0.002)) {
-    found <- minqa::bobyqa(best, function(p) devfun(p / scale), lower = lower * scale, upper = upper * scale,
-                           control = list(rhobeg = radius, rhoend = 1e-9, maxfun = 5000L))
-    best <- found$par
+# A function that minimizes from one point. The end is never above the start, although bobyqa first moves a start that is
+# close to a bound. A search that comes beside an earlier end has no basin of its own, and ends there.
+polisher <- function(devfun, scale, lower, upper = Inf) {
+  objective <- function(p) devfun(p / scale)
+  search <- function(from, radius, to) {
+    minqa::bobyqa(from, objective, lower = lower * scale, upper = upper * scale,
+                  control = list(rhobeg = radius, rhoend = to, maxfun = 5000L))
   }
-  end <- best / scale
-  if (devfun(end) <= devfun(start)) end else start
+  ends <- list()
+  function(start) {
+    start <- pmin(pmax(start, lower), upper)
+    found <- search(start * scale, 0.2, 1e-4)
+    end <- Find(function(end) abs(end$fval - found$fval) < 1e-6 && max(abs(end$par - found$par)) < 0.01, ends)
+    if (is.null(end)) {
+      for (radius in c(0.02, 0.002)) found <- search(found$par, radius, 1e-9)
+      ends <<- c(ends, list(end <- found))
+    }
+    if (devfun(end$par / scale) <= devfun(start)) end$par / scale else start
+  }
 }
 
 # The upper bounds of the parameters, which correlations have. lme4 2.1 has no value at the bound of a cs() of three

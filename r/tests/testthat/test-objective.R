@@ -56,7 +56,7 @@ test_that("polish never ends above its start", {
 
 test_that("polish keeps a start that bobyqa leaves for the worse", {
   objective <- function(p) if (p == 1e-3) 0 else 1 + p
-  expect_identical(polish_from(1e-3, objective, scale = 1, lower = 0), 1e-3)
+  expect_identical(polisher(objective, scale = 1, lower = 0)(1e-3), 1e-3)
 })
 
 test_that("a start beyond a bound is moved to it", {
