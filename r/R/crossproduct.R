@@ -85,25 +85,53 @@ half_quadratic <- function(gradient, hessian) {
   sum(crossprod(spectrum$vectors, gradient)^2 / pmax(spectrum$values, least)) / 2
 }
 
-# Minimize by PORT's trust region. A parameter counts by what it moves: the root mean square of its column of Z. The
-# search keeps off the bounds, where the gradient is none whatever lies inside, and at its end those that are near are
-# tried. It ends where a step would gain less than `enough`, or where PORT does.
-minimize_criterion <- function(data, par, lower, near = 1e-4, enough = 1e-10) {
-  scale <- data$scale
-  least <- ifelse(lower == 0, near, -Inf)
+# Minimize by Newton's steps, and from where they do not do by PORT's trust region.
+minimize_criterion <- function(data, par, lower) {
   known <- NULL
   evaluations <- 0
-  at <- function(x) {
-    if (is.null(known) || !identical(known$x, x)) {
+  at <- function(theta) {
+    if (is.null(known) || !identical(known$theta, theta)) {
       evaluations <<- evaluations + 1
-      known <<- criterion_at(data, x / scale)
-      known$x <<- x
+      known <<- criterion_at(data, theta)
     }
     known
   }
-  deep <- function(x) {
-    point <- at(x)
+  deep <- function(theta) {
+    point <- at(theta)
     if (is.null(point$gradient)) add_slope(data, point)
+    point
+  }
+  steps <- step_by_step(deep, par, lower, data$scale)
+  end <- if (steps$settled) steps else search_region(at, deep, steps$par, lower, data$scale)
+  c(end[c("par", "hessian")], list(scale = data$scale, feval = evaluations))
+}
+
+# Newton's steps from lme4's start, while what the next one is to gain is a tenth of this one's at most. The end is
+# where, at that rate, a further step would gain less than `enough`. What has a bound is stepped along its logarithm,
+# by which the criterion is nearer to a parabola.
+step_by_step <- function(deep, par, lower, scale, near = 1e-4, enough = 1e-8) {
+  before <- Inf
+  repeat {
+    point <- deep(par)
+    step <- tryCatch(-solve(point$hessian, point$gradient), error = function(e) NA)
+    gain <- -sum(step * point$gradient) / 2
+    along <- ifelse(lower == 0, step / par, 0)
+    sure <- all(scale * par > near | lower != 0) && isTRUE(max(abs(along)) < 1) && isTRUE(gain <= 0.1 * before)
+    if (!sure) return(list(par = par, settled = FALSE))
+    par <- ifelse(lower == 0, par * exp(along), par + step)
+    rate <- if (is.finite(before)) gain / before else 1
+    if (gain * rate < enough) return(list(par = par, settled = TRUE, hessian = point$hessian))
+    before <- gain
+  }
+}
+
+# Minimize by PORT's trust region. A parameter counts by what it moves: the root mean square of its column of Z. The
+# search keeps off the bounds, where the gradient is none whatever lies inside, and at its end those that are near are
+# tried. It ends where a step would gain less than `enough`, or where PORT does.
+search_region <- function(at, deep, par, lower, scale, near = 1e-4, enough = 1e-10) {
+  least <- ifelse(lower == 0, near, -Inf)
+  slope <- function(x) {
+    point <- deep(x / scale)
     inside <- all(x > 2 * least)
     if (inside && half_quadratic(point$gradient / scale, point$hessian / tcrossprod(scale)) < enough) {
       stop(structure(class = c("settled", "error", "condition"), list(message = "settled", call = NULL, par = x)))
@@ -111,23 +139,22 @@ minimize_criterion <- function(data, par, lower, near = 1e-4, enough = 1e-10) {
     point
   }
   start <- pmax(par * scale, least)
-  first <- at(start)$value
+  first <- at(start / scale)$value
   end <- tryCatch(
-    stats::nlminb(start, function(x) at(x)$value - first, function(x) deep(x)$gradient / scale,
-                  function(x) deep(x)$hessian / tcrossprod(scale), lower = least,
+    stats::nlminb(start, function(x) at(x / scale)$value - first, function(x) slope(x)$gradient / scale,
+                  function(x) slope(x)$hessian / tcrossprod(scale), lower = least,
                   control = list(rel.tol = 1e-12, x.tol = 1e-9))$par,
     settled = function(e) e$par
   )
-  point <- at(end)
-  if (is.null(point$gradient)) add_slope(data, point)
-  list(par = at_bounds(end, which(lower == 0 & end < 2 * near), at, point$value) / scale, hessian = point$hessian,
-       scale = scale, feval = evaluations)
+  point <- deep(end / scale)
+  value <- function(x) at(x / scale)$value
+  list(par = at_bounds(end, which(lower == 0 & end < 2 * near), value, point$value) / scale, hessian = point$hessian)
 }
 
 # The point with those of its parameters at 0 that do not raise the criterion there.
-at_bounds <- function(x, near, at, value) {
+at_bounds <- function(x, near, value_at, value) {
   for (j in near) {
-    tried <- at(replace(x, j, 0))$value
+    tried <- value_at(replace(x, j, 0))
     if (isTRUE(tried <= value)) {
       x[j] <- 0
       value <- tried
