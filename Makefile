@@ -3,7 +3,7 @@ ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv 
 
 export PYTHONDONTWRITEBYTECODE = # the tests start hundreds of Pythons: none of them compiles again what another has
 
-.PHONY: help setup report check test test-fresh test-sid test-trixie bench figures clean
+.PHONY: help setup report check test test-full test-fresh test-sid test-trixie bench figures clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -26,6 +26,9 @@ test: setup ## ruff, mypy, pytest and testthat
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -n 2 --dist loadfile -rs
 	cd r && Rscript --vanilla tests/testthat.R
+
+test-full: export HYPOTHESIS_PROFILE = full
+test-full: test ## the same with all that random tests draw, of which a push draws a fifth
 
 test-fresh: ## run `make report` and `make test` on this commit in a clean Debian 12 (needs root)
 	@.ci/fresh report test

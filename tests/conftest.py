@@ -12,7 +12,7 @@ from tests.fits import fit_of
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what runs in its background
     signal.signal(signal.SIGINT, signal.default_int_handler)
-settings.load_profile("explore" if chance.EXPLORES else "ci")
+settings.load_profile(chance.PROFILE)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,4 +1,7 @@
-"""Nothing grows however many models are fitted, and nothing is left behind however Python ends."""
+"""Nothing grows however many models are fitted, and nothing is left behind however Python ends.
+
+On a push a fifth of the models is fitted, in which heaps do not yet have their size: these are weighed at night.
+"""
 
 import gc
 import json
@@ -12,11 +15,12 @@ import pytest
 from lmerbridge import lmer
 from lmerbridge.bridge import host
 from lmerbridge.errors import WorkerDied
+from tests.chance import FULL, amount
 from tests.processes import FIT, PATIENCE, WORK, ends, left_in, run
 
 THREADS = 8
-FITS = 2000
-WARM = 1000  # of them, until caches and heaps have their size
+FITS = amount(2000)
+WARM = FITS // 2  # until caches and heaps have their size
 MANY = f"""
 import gc, json, os, resource, threading, time, weakref
 import numpy
@@ -160,11 +164,12 @@ def test_fifty_workers_that_died_leave_no_open_file_and_no_folder(tmp_path, monk
 
 
 @pytest.mark.slow
-def test_two_thousand_fits_from_eight_threads_are_equal_and_nothing_grows(printed):
+def test_many_fits_from_eight_threads_are_equal_and_nothing_grows(printed):
     (different, warm, after), folder = printed["many"].result()
     assert different == 1
     for process in ("host", "worker"):
-        assert after.pop(process) < 1.1 * warm.pop(process)
+        now, before = after.pop(process), warm.pop(process)
+        assert now < 1.1 * before or not FULL
     assert after == warm
     assert warm["models in R"] == warm["temporary files"] == 0
     assert left_in(folder) == []

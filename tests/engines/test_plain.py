@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lmerbridge import Verdict, engines, load_dataset
@@ -23,6 +23,7 @@ from lmerbridge.inputs.glmerspec import GlmerNbSpec
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.setup.installation import ask_r
 from lmerbridge.translate.engine import FEATURES
+from tests.chance import examples
 
 EXACT = "gpboost[cholesky]"
 MODULES = {"glmm": "glmm", "mixedlm-rs": "mixedlm_rs", "lme-python": "lme_python", EXACT: "gpboost"}
@@ -321,7 +322,7 @@ def test_a_slope_bears_the_name_of_the_fixed_variable_that_it_is(small):
     assert bars("y ~ fb + (f | g)") == ["(1 + z0_1_ | g0_)"]  # a variable that is called as the column of a level
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1), min_size=2, unique=True))
 def test_texts_sort_as_the_levels_do_and_their_names_come_back(levels):
     levels = [level for level in levels if level.isprintable()]

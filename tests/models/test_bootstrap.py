@@ -284,6 +284,31 @@ def test_streams_give_the_same_bytes_wherever_they_are_drawn(cluster):
         assert arrays(other.bootstrap(nsim=30, seed=SEED, rng="streams", **way)) == alone, way
 
 
+@pytest.mark.slow
+def test_one_worker_of_a_cluster_gives_the_bytes_of_two(cluster, monkeypatch):
+    monkeypatch.setattr(refits, "WORK", (0.02, 0.02))  # several chunks for each
+    fit = fitted("sleepstudy")
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as single:
+        for rng in ("bootMer", "streams"):
+            one, two = (
+                arrays(pickle.loads(pickle.dumps(fit)).bootstrap(nsim=60, seed=SEED, rng=rng, backend=address))
+                for address in (c.scheduler_address.replace("tcp://", "dask://") for c in (single, cluster))
+            )
+            assert one == two, rng
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 16, 1000])
+@pytest.mark.parametrize("each", [1e-4, 4.1e-3, 5e-3, 0.7, 30.0])
+@pytest.mark.parametrize("count", [1, 3, 960, 99_960])
+def test_no_process_has_a_chunk_more_than_another_and_none_has_a_long_one(count, each, processes):
+    size = refits._size(count, each, processes)
+    chunks = -(-count // size)
+    most = -(-chunks // processes)
+    assert 1 <= size <= count
+    assert most * size < 1.02 * count / processes + most + 1
+    assert size == 1 or size * each <= max(refits.WORK) + each
+
+
 def workers(client):
     return {each["pid"] for each in client.run(lambda: {"pid": os.getpid()}).values()}
 

@@ -11,7 +11,7 @@ from scipy.stats import binom, norm
 
 from lmerbridge import lmer, load_dataset
 from lmerbridge.errors import InvalidArgument, LmerBridgeWarning, MissingColumns, MissingValues
-from tests.chance import generator
+from tests.chance import amount, generator
 
 HAND = json.loads((Path(__file__).parents[1] / "cases" / "prediction.json").read_text())  # by prediction.R beside it
 SLEEP = load_dataset("sleepstudy").assign(w=np.tile([1, 2, 0.5, 4], 45), h=np.tile(["p", "q", "r"], 60))
@@ -140,7 +140,7 @@ def simulated_errors(count):
 @pytest.mark.slow
 def test_limits_cover_at_their_level_in_simulated_data():
     """Theta is one of 60 groups, which costs half a percent of coverage."""
-    count = 200
+    count = amount(200)
     found = pd.DataFrame(simulated_errors(count), columns=["what", "z"])
     for level in LEVELS:
         hits = (found["z"].abs() <= norm.ppf((1 + level) / 2)).groupby(found["what"]).sum()

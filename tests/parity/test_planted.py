@@ -1,4 +1,7 @@
-"""A fault planted on purpose is caught under its own name, on five models; what has no fault is not flagged."""
+"""A fault planted on purpose is caught under its own name, on five models; what has no fault is not flagged.
+
+On a push it is planted in one model: `make report` plants it in five, and names any that is missed.
+"""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -12,7 +15,9 @@ from lmerbridge.parity.cases import suite
 from lmerbridge.parity.judge import judge
 from lmerbridge.parity.pair import Trial
 from lmerbridge.parity.verdict import Verdict
+from tests.chance import amount
 
+MODELS = amount(planted.MODELS)
 NAMES = [fault.name for fault in planted.FAULTS]
 CASE = next(case for case in suite() if case.name == "sleepstudy_two_thirds/REML")
 
@@ -21,7 +26,7 @@ CASE = next(case for case in suite() if case.name == "sleepstudy_two_thirds/REML
 def found():
     """Every planting of every fault."""
     by_fault = defaultdict(list)
-    for planting in planted.plantings(tolerances.default()):
+    for planting in planted.plantings(tolerances.default(), MODELS):
         by_fault[planting.fault.name].append(planting)
     return by_fault
 
@@ -33,9 +38,9 @@ def ground():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fault_is_caught_under_its_own_name_on_five_models(name, found):
+def test_a_fault_is_caught_under_its_own_name_on_each_model(name, found):
     plantings = found[name]
-    assert len({p.case.formula + p.case.dataset for p in plantings}) == planted.MODELS
+    assert len({p.case.formula + p.case.dataset for p in plantings}) == MODELS
     missed = {p.case.name: p.comparison.explain() for p in plantings if not p.caught}
     assert not missed
 

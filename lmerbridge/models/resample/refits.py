@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import cached_property, lru_cache
-from math import inf
+from math import ceil, inf
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -23,7 +23,7 @@ from lmerbridge.models.resample.store import Store
 from lmerbridge.results import Array
 
 WORK = 1.0, 8.0  # seconds of work in a chunk at least, as a process may have to start R first, and at most
-SHARE = 4  # chunks that each process has at least, where there is so much work, so that all end together
+SHARE = 8  # chunks that each process has at least, where there is so much work, so that all end together
 FIRST, AGAIN = 8, 32  # replicates that show how long one takes, and more where the first ones were slow to begin
 TRIES = 2
 
@@ -188,10 +188,14 @@ class Refits:
 
 
 def _size(count: int, each: float, processes: int) -> int:
-    """Return how many refits make a chunk, of so many that take so many seconds each."""
+    """Return how many refits make a chunk, of so many that take so many seconds each.
+
+    Each process has as many chunks as the others.
+    """
     least, most = WORK
     seconds = min(most, max(least, count * each / (SHARE * processes)))
-    return max(1, min(round(seconds / each), -(-count // processes)))
+    chunks_of_one = ceil(count * each / seconds / processes)
+    return -(-count // (chunks_of_one * processes))
 
 
 def _batches(rows: Rows, responses: Array | Draws, size: int) -> Iterator[Batch]:
