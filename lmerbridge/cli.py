@@ -1,4 +1,4 @@
-"""The command line: ``lmerbridge doctor | fit | parity | record | diff | schema``."""
+"""The command line: ``lmerbridge doctor | setup | fit | parity | record | diff | schema``."""
 
 from __future__ import annotations
 
@@ -61,15 +61,21 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="The same, for a program to read.")] = False,
 ) -> None:
     """Say what was found of R, lme4, rpy2, BLAS and locale, what is wrong, and the command that mends it."""
-    from lmerbridge.doctor import commands, examine, render
+    from lmerbridge.doctor import tell
 
-    diagnosis = examine()
-    if as_json:
-        typer.echo(json.dumps(diagnosis.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        console.print(render(diagnosis))
-        typer.echo(commands(diagnosis), nl=bool(commands(diagnosis)))
-    raise typer.Exit(0 if diagnosis.ok else 1)
+    raise typer.Exit(tell(as_json=as_json))
+
+
+@app.command()
+def setup(
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, and answer what is asked with yes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command, and run nothing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also mend what could be better.")] = False,
+) -> None:
+    """Show the one command that mends what doctor calls wrong, and run it."""
+    from lmerbridge.setup import set_up
+
+    raise typer.Exit(set_up(yes=yes, dry_run=dry_run, everything=everything))
 
 
 @app.command()

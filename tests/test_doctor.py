@@ -25,11 +25,10 @@ from lmerbridge.setup.checks import (
 
 NAMES = ["R", "lme4", "lmerTest", "pbkrtest", "emmeans", "BLAS", "locale", "rpy2-rinterface", "fit"]
 PROGRAM = """
-import json
-from rich.console import Console
+import json, sys
 from lmerbridge.doctor import examine, render
 diagnosis = examine()
-Console(stderr=True).print(render(diagnosis))
+print(render(diagnosis), file=sys.stderr)
 print(json.dumps(diagnosis.as_dict()))
 """
 LIBRARIES = [  # what extSoftVersion()[["BLAS"]] says, and whether it is an optimised one
