@@ -13,7 +13,7 @@ from typing import Literal
 from lmerbridge.errors import SetupError
 from lmerbridge.setup.compat import SUPPORTED, defects, fits, rinterface_requirement
 from lmerbridge.setup.installation import ask_r, find_program, rinterface_is_compiled, rinterface_version
-from lmerbridge.setup.packages import newest, remedy
+from lmerbridge.setup.packages import is_torn, newest, remedy
 
 OPTIONAL = {  # R package: what is missing without it
     "lmerTest": "no Satterthwaite degrees of freedom",
@@ -157,7 +157,8 @@ def lme4_check(found: str, error: str = "", library: str = "") -> Check:
     if found not in SUPPORTED["lme4"]:
         return Check("lme4", found, False, f"lme4 {SUPPORTED['lme4']} is expected", newest("lme4"))
     if error:
-        return Check("lme4", found, False, f"R cannot load it: {error}", newest("lme4", library=library))
+        mends = {"parts": ("lme4",)} if is_torn("lme4") else {"command": newest("lme4", library=library)}
+        return Check("lme4", found, False, f"R cannot load it: {error}", **mends)
     known = defects("lme4", found)
     problem = "; ".join(f"{defect.effect} (mended in {defect.versions.below})" for defect in known)
     return Check("lme4", found, True, problem, "" if all(d.worked_around for d in known) else newest("lme4"))
