@@ -16,7 +16,7 @@ setup-dev: # the same for the tests
 	@.ci/setup dev
 
 report: setup ## run the parity suite and write reports/
-	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --if-moved --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
 
 check: setup-dev ## ruff, mypy, and the tests that are not slow: a minute, for the while between two edits
 	.venv/bin/ruff check .

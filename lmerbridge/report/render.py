@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,8 +88,17 @@ def write(
         A format that is none of these, a folder with no template of these names, a template that cannot be filled, or
         a file that cannot be written: all files are then as they were.
     """
+    return write_texts(texts(report, formats, templates), directory)
+
+
+def texts(report: Report, formats: Iterable[str] = tuple(FORMATS), templates: Path | None = None) -> dict[str, str]:
+    """Return the texts that `write` writes, by the names of their files."""
     wanted = check_formats(formats, templates)
-    texts = {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
+    return {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
+
+
+def write_texts(texts: Mapping[str, str], directory: Path) -> list[Path]:
+    """Write texts to files of a folder, which is made if it does not exist: all of them or none."""
     make_folder(directory)
     return write_files({directory / name: text for name, text in texts.items()})
 
