@@ -8,19 +8,23 @@ export PYTHONDONTWRITEBYTECODE = # the tests start hundreds of Pythons: none of 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup: ## install R, its packages and .venv, where they are missing
+setup: ## install R, its packages and .venv with lmerbridge and the engines, where they are missing
 	@.ci/setup
 
-report: setup ## run the parity suite and write reports/
-	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+.PHONY: setup-dev
+setup-dev: # the same for the tests
+	@.ci/setup dev
 
-check: ## ruff, mypy, and the tests that are not slow: a minute, for the while between two edits
+report: setup ## run the parity suite and write reports/
+	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --if-moved --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+
+check: setup-dev ## ruff, mypy, and the tests that are not slow: a minute, for the while between two edits
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test: setup ## ruff, mypy, pytest and testthat
+test: setup-dev ## ruff, mypy, pytest and testthat
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -39,7 +43,7 @@ test-sid: ## run `make test` on this commit in Debian sid: the newest R, lme4 an
 test-trixie: ## the same in Debian 13
 	@.ci/fresh --suite trixie --keep test
 
-bench: setup ## time lmerbridge against R and pandas2ri, and write reports/bench.md
+bench: setup-dev ## time lmerbridge against R and pandas2ri, and write reports/bench.md
 	.venv/bin/python -m pip install -qq rpy2-robjects # pandas2ri, the other side of one ratio; nothing else needs it
 	.venv/bin/python -m tests.bench reports/bench.md
 

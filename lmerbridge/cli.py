@@ -1,4 +1,4 @@
-"""The command line: ``lmerbridge doctor | fit | parity | record | diff | schema``."""
+"""The command line: ``lmerbridge doctor | setup | fit | parity | record | diff | schema``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmerbridge.models import GlmerFit, LmerFit
-    from lmerbridge.parity import CaseResult, DigitRow
+    from lmerbridge.parity import CaseResult, DigitRow, SuiteRun
     from lmerbridge.report import Report
+    from lmerbridge.report.diff import Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,15 +62,21 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="The same, for a program to read.")] = False,
 ) -> None:
     """Say what was found of R, lme4, rpy2, BLAS and locale, what is wrong, and the command that mends it."""
-    from lmerbridge.doctor import commands, examine, render
+    from lmerbridge.doctor import tell
 
-    diagnosis = examine()
-    if as_json:
-        typer.echo(json.dumps(diagnosis.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        console.print(render(diagnosis))
-        typer.echo(commands(diagnosis), nl=bool(commands(diagnosis)))
-    raise typer.Exit(0 if diagnosis.ok else 1)
+    raise typer.Exit(tell(as_json=as_json))
+
+
+@app.command()
+def setup(
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, and answer what is asked with yes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command, and run nothing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also mend what could be better.")] = False,
+) -> None:
+    """Show the one command that mends what doctor calls wrong, and run it."""
+    from lmerbridge.setup import set_up
+
+    raise typer.Exit(set_up(yes=yes, dry_run=dry_run, everything=everything))
 
 
 @app.command()
@@ -183,6 +190,9 @@ def parity(
     since: Annotated[
         Path | None, typer.Option(help="parity.json of an older run: the report says what has changed.")
     ] = None,
+    if_moved: Annotated[
+        bool, typer.Option("--if-moved", help="Write only what says more than the files in --out, beyond rounding.")
+    ] = False,
     planted: Annotated[bool, typer.Option("--planted", help="Plant faults, and see that each is caught.")] = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="Also fit data whose answers are known exactly, and count right digits.")
@@ -201,7 +211,7 @@ def parity(
     """
     from lmerbridge.parity import archive, cases, suite
     from lmerbridge.parity import ledger as known
-    from lmerbridge.report import check_formats, describe, make_folder, write
+    from lmerbridge.report import check_formats, make_folder
     from lmerbridge.report import diff as runs
 
     with _exit_on_error():
@@ -215,17 +225,36 @@ def parity(
         make_folder(out)
         faults = _plant(profile, jobs, backend) if planted else ()
         results = _finish(run, len(chosen), backend)
-        everyone = list(dict.fromkeys([reference or "lme4", *engines]))
-        digits = _score(everyone, timeout, jobs, backend) if exact else []
-        with _status(f"writing {', '.join(wanted)}"):
-            report = describe(replace(suite.collect(results, asked, profile), planted=faults), digits)
-            report = runs.since(older, report) if older else report
-            paths = write(report, out, wanted, templates)
+        digits = _score([reference or "lme4", *engines], timeout, jobs, backend) if exact else []
+        report = _describe(replace(suite.collect(results, asked, profile), planted=faults), digits, older)
+        written = _write(report, out, wanted, templates, if_moved)
         _tell(report)
         if ledger:
             _tell_ledger(report, len(asked), len(entries))
-        _print("Written: " + ", ".join(str(path) for path in paths))
+        _print(written)
     raise typer.Exit(report.exit_code)
+
+
+def _describe(run: SuiteRun, digits: list[DigitRow], older: Run | None) -> Report:
+    from lmerbridge.report import describe
+    from lmerbridge.report.diff import since
+
+    with _status("describing what was found"):
+        report = describe(run, digits)
+        return since(older, report) if older else report
+
+
+def _write(report: Report, out: Path, formats: list[str], templates: Path | None, if_moved: bool) -> str:
+    """Write a report, and return what is to be told of its files."""
+    from lmerbridge.report import moves
+    from lmerbridge.report.render import texts, write_texts
+
+    with _status(f"writing {', '.join(formats)}"):
+        new = texts(report, formats, templates)
+        found = moves.moves(out, new) if if_moved else None
+        paths = [] if found is not None and not found else write_texts(new, out)
+    told = [str(found)] if found is not None else []
+    return "\n".join([*told, *(["Written: " + ", ".join(map(str, paths))] if paths else [])])
 
 
 def _score(engines: list[str], timeout: float, jobs: int, backend: str | None) -> list[DigitRow]:
@@ -233,7 +262,7 @@ def _score(engines: list[str], timeout: float, jobs: int, backend: str | None) -
     from lmerbridge.parity import accuracy
 
     with _status("fitting the data whose answers are known exactly"), parallel.backend(backend):
-        return accuracy.score(engines, timeout=timeout, jobs=jobs)
+        return accuracy.score(list(dict.fromkeys(engines)), timeout=timeout, jobs=jobs)
 
 
 def _plant(profile: str, jobs: int, backend: str | None) -> tuple[tuple[str, int, int], ...]:
@@ -322,7 +351,9 @@ def _show_progress(results: Iterable[tuple[CaseResult, ...]], total: int) -> Ite
 
 @contextmanager
 def _status(what: str) -> Iterator[None]:
-    """Say what is done after the cases, and for how long it has been."""
+    """Say what is done after the cases, and for how long it has been; at once where nothing moves on a screen."""
+    if not errors.is_terminal:
+        errors.print(f"{what} ...")
     with Progress(TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=errors) as progress:
         task = progress.add_task(what.ljust(64), total=1)
         yield

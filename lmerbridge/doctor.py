@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
-
-from rich.table import Table
-from rich.text import Text
 
 from lmerbridge.datasets import load_dataset
 from lmerbridge.errors import LmerBridgeError, SetupError
 from lmerbridge.models import lmer
 from lmerbridge.setup import Check, check_parts, mend, newest
+from lmerbridge.text import clean
 
-STYLE = {"ok": "green", "advice": "yellow", "wrong": "bold red"}
+STATUS = ("ok", "advice", "wrong")
+INDENT = " " * 8
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,32 @@ def fit_check(*, able: bool) -> Check:
     return Check("fit", f"sleepstudy's REML criterion is {fit.criterion:.3f}")
 
 
-def render(diagnosis: Diagnosis) -> Table:
-    """Return the diagnosis as a table for the terminal.
+def render(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as text, a check per line and what is to be remarked below it: no word is ever broken.
 
-    `commands` go below it, so that no cell breaks them.
+    `commands` go below it.
     """
-    table = Table("", "found", "", "remark", box=None, collapse_padding=True)
-    for column in table.columns:
-        column.overflow = "fold"
+    width = max(len(check.name) for check in diagnosis.checks)
+    lines = []
     for check in diagnosis.checks:
-        status = Text(check.status, style=STYLE[check.status])
-        table.add_row(Text(check.name), Text(check.found), status, Text(check.problem))
-    return table
+        lines.append(f"{check.status:8}{check.name:{width}}  {check.found}".rstrip())
+        lines += [f"{INDENT}{' ' * width}  {line}" for line in check.problem.splitlines()]
+    return clean("\n".join(lines))
 
 
 def commands(diagnosis: Diagnosis) -> str:
     """Return the shell command that mends all that is wrong, and that for what could be better, each under names."""
-    groups = [[check for check in diagnosis.checks if check.status == status and check.remedy] for status in STYLE]
+    groups = [[check for check in diagnosis.checks if check.status == status and check.remedy] for status in STATUS]
     return "\n".join(f"# {', '.join(check.name for check in group)}\n{mend(group)}" for group in groups[::-1] if group)
+
+
+def tell(*, as_json: bool = False) -> int:
+    """Print the diagnosis and the commands, and return the exit status: 1 where something must be mended."""
+    diagnosis = examine()
+    if as_json:
+        print(json.dumps(diagnosis.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(*filter(None, (render(diagnosis), commands(diagnosis))), sep="\n")
+    if not (as_json or diagnosis.ok):
+        print("# `lmerbridge setup` runs what mends it.")
+    return int(not diagnosis.ok)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, SetupError
 from lmerbridge.results import Array
 
 if TYPE_CHECKING:
@@ -23,6 +23,23 @@ LINE: dict[str, Any] = {"color": "0.45", "linewidth": 1}
 NAMED = 40  # names that have room on an axis
 
 
+def new_panels(rows: int, columns: int, size: tuple[float, float], *, shared: bool = False) -> Panels:
+    """Return the Axes of a new figure of pyplot's of a size in inches, row by row.
+
+    Raises
+    ------
+    SetupError
+        matplotlib is not installed.
+    """
+    try:
+        import matplotlib.pyplot as plt  # slow to load
+    except ModuleNotFoundError as error:
+        told = "a picture needs matplotlib, which is not installed: pip install 'lmerbridge[plot]'"
+        raise SetupError(told) from error
+    how: dict[str, Any] = {"squeeze": False, "sharex": shared, "sharey": shared, "layout": "constrained"}
+    return plt.subplots(rows, columns, figsize=size, **how)[1].ravel()  # type: ignore[no-any-return]  # numpy's object
+
+
 def one_panel(ax: Axes | None) -> Axes:
     """Return the Axes given, or those of a new figure of pyplot's."""
     return several_panels(None if ax is None else [ax], 1)[0]  # type: ignore[no-any-return]  # numpy's object
@@ -32,13 +49,11 @@ def panel_grid(axes: Sequence[Axes] | Panels | None, count: int, columns: int = 
     """Return the Axes given, as many as there are panels, or those of a new figure, several in a row."""
     if axes is not None:
         return several_panels(axes, count)
-    import matplotlib.pyplot as plt  # slow to load
-
     rows = -(-count // columns)
-    found = plt.subplots(rows, columns, squeeze=False, figsize=(4.2 * columns, 3.4 * rows), layout="constrained")[1]
-    for empty in found.ravel()[count:]:
+    found = new_panels(rows, columns, (4.2 * columns, 3.4 * rows))
+    for empty in found[count:]:
         empty.remove()
-    return found.ravel()[:count]
+    return found[:count]
 
 
 def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
@@ -50,9 +65,7 @@ def several_panels(axes: Sequence[Axes] | Panels | None, count: int) -> Panels:
         Another number of Axes than of panels.
     """
     if axes is None:
-        import matplotlib.pyplot as plt  # slow to load
-
-        return plt.subplots(1, count, squeeze=False, figsize=(4.2 * count + 0.6, 4), layout="constrained")[1].ravel()
+        return new_panels(1, count, (4.2 * count + 0.6, 4))
     from matplotlib.axes import Axes
 
     given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import copy_context
+from importlib.util import find_spec
 from typing import TypeVar
 
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, SetupError
 
 T = TypeVar("T")
 
@@ -95,11 +96,18 @@ def is_process_death(error: Exception) -> bool:
 
 @contextmanager
 def progress_bar(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar, by default only where standard error is a terminal.
+    """Show a progress bar, by default only where standard error is a terminal and rich is installed.
 
     It yields a function that takes the number of parts just done.
+
+    Raises
+    ------
+    SetupError
+        A bar is asked for, and rich is not installed.
     """
-    if progress is False or (progress is None and not sys.stderr.isatty()):
+    if progress and not find_spec("rich"):
+        raise SetupError("a progress bar needs rich, which is not installed: pip install 'lmerbridge[cli]'")
+    if progress is False or (progress is None and not (sys.stderr.isatty() and find_spec("rich"))):
         yield lambda done: None
         return
     from rich.console import Console

@@ -25,11 +25,10 @@ from lmerbridge.setup.checks import (
 
 NAMES = ["R", "lme4", "lmerTest", "pbkrtest", "emmeans", "BLAS", "locale", "rpy2-rinterface", "fit"]
 PROGRAM = """
-import json
-from rich.console import Console
+import json, sys
 from lmerbridge.doctor import examine, render
 diagnosis = examine()
-Console(stderr=True).print(render(diagnosis))
+print(render(diagnosis), file=sys.stderr)
 print(json.dumps(diagnosis.as_dict()))
 """
 LIBRARIES = [  # what extSoftVersion()[["BLAS"]] says, and whether it is an optimised one
@@ -140,6 +139,26 @@ def test_an_rpy2_that_does_not_fit_the_r_is_wrong_and_the_one_that_does_is_named
     assert check.status == "wrong"
     assert check.problem == f"rpy2-rinterface{wanted} is expected for R {r}"
     assert re.search(rf"pip install .*--no-cache-dir .*'rpy2-rinterface{re.escape(wanted)}'$", check.remedy)
+
+
+def test_where_there_is_no_pip_uv_compiles_rpy2(monkeypatch):
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    command = rpy2_check("4.2.2", "3.6.7", compiled=True).command
+    assert command.startswith(f"RPY2_CFFI_MODE=API uv pip install --python {sys.executable} --reinstall --no-deps ")
+
+
+def test_a_first_rpy2_brings_what_it_needs_and_another_is_installed_alone():
+    assert "--no-deps" in rpy2_check("4.2.2", "3.6.7", compiled=True).command
+    assert "--no-deps" not in rpy2_check("4.2.2", "", compiled=True).command
+    assert "--no-deps" not in rpy2_check(None, "", compiled=False).command
+
+
+def test_headers_that_are_missing_are_installed_before_rpy2_is_compiled(monkeypatch):
+    monkeypatch.setattr(checks.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert rpy2_check("4.2.2", "", compiled=False).parts == ()
+    assert rpy2_check("4.2.2", "", compiled=False, headers=False).parts == ("compiler",)
+    monkeypatch.setattr(checks.sysconfig, "get_path", lambda name: "/nowhere")
+    assert rpy2_check("4.2.2", "", compiled=False).parts == ("python-dev",)
 
 
 def test_an_rpy2_compiled_without_headers_needs_the_headers_first(monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def test_the_wheel_carries_every_module_r_source_template_and_table(wheel):
     top = {name.partition("/")[0] for name in inside}
     assert len(top) == 2
     assert "lmerbridge" in top  # and its dist-info
+
+
+@pytest.mark.slow
+def test_the_source_archive_holds_what_git_does_and_builds_the_same_wheel(wheel, tmp_path):
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (archive,), (other,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as ours, zipfile.ZipFile(other) as theirs:
+        assert {name: ours.read(name) for name in ours.namelist()} == {n: theirs.read(n) for n in theirs.namelist()}
+    with tarfile.open(archive) as packed:
+        inside = {name.partition("/")[2] for name in packed.getnames()}
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert {path for path in listed.stdout.splitlines() if (ROOT / path).exists()} <= inside  # none outside of git
+    assert {"tests/conftest.py", "r/tests/testthat.R", "reports/parity.json", ".github/CONTRIBUTING.md"} <= inside
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.bridge import ClassVector, Factor, columns, notices
-from lmerbridge.drawing import COLOR, LINE, POINTS, Panels, several_panels
+from lmerbridge.drawing import COLOR, LINE, POINTS, Panels, new_panels, several_panels
 from lmerbridge.errors import InvalidArgument, RowsLeftOutWarning, UnfitData, amount
 from lmerbridge.inputs import Frame, check_signature, pandas_frame
 from lmerbridge.prepare.columns import Array, RowGroups, check_columns, groups_of, numbers_of
@@ -165,13 +165,9 @@ def _draw_panels(axes: Any, groups: list[tuple[str, Array, Array]]) -> Panels:  
 
 def _grid(count: int) -> Panels:
     """Return the panels of a new figure, which share their axes."""
-    import matplotlib.pyplot as plt  # slow to load
-
     wide = ceil(sqrt(1.4 * count))
     size = (min(1.7 * wide, 14) + 0.6, 1.7 * ceil(count / wide) + 0.4)
-    panels = plt.subplots(
-        ceil(count / wide), wide, sharex=True, sharey=True, squeeze=False, figsize=size, layout="constrained"
-    )[1].ravel()
+    panels = new_panels(ceil(count / wide), wide, size, shared=True)
     for ax in panels[count:]:
         ax.remove()
     for ax in panels[max(0, count - wide) : count]:  # the lowest of each column

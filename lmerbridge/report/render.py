@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from jinja2 import (
@@ -20,7 +21,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
-from lmerbridge.errors import InvalidArgument
+from lmerbridge.errors import InvalidArgument, SetupError
 from lmerbridge.files import write_files
 from lmerbridge.inputs import check_signature
 from lmerbridge.report.description import Report
@@ -40,6 +41,7 @@ def html(report: Report, templates: Path | None = None) -> str:
         A folder whose files take the place of the templates of the same names; such a file may extend the one it
         replaces, as ``lmerbridge/parity.html.jinja``.
     """
+    _check_matplotlib()
     from lmerbridge.report.figures import pictures  # matplotlib is slow to load
 
     return _render("parity.html.jinja", templates, report=report, pictures=pictures(report))
@@ -86,8 +88,17 @@ def write(
         A format that is none of these, a folder with no template of these names, a template that cannot be filled, or
         a file that cannot be written: all files are then as they were.
     """
+    return write_texts(texts(report, formats, templates), directory)
+
+
+def texts(report: Report, formats: Iterable[str] = tuple(FORMATS), templates: Path | None = None) -> dict[str, str]:
+    """Return the texts that `write` writes, by the names of their files."""
     wanted = check_formats(formats, templates)
-    texts = {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
+    return {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
+
+
+def write_texts(texts: Mapping[str, str], directory: Path) -> list[Path]:
+    """Write texts to files of a folder, which is made if it does not exist: all of them or none."""
     make_folder(directory)
     return write_files({directory / name: text for name, text in texts.items()})
 
@@ -115,7 +126,17 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     wanted = list(dict.fromkeys(formats))
     if unknown := [f for f in wanted if f not in FORMATS]:
         raise InvalidArgument(f"formats has {unknown}; {', '.join(FORMATS)} are expected.")
+    if "html" in wanted:
+        _check_matplotlib()
     return wanted
+
+
+def _check_matplotlib() -> None:
+    if find_spec("matplotlib") is None:
+        raise SetupError(
+            "a report in HTML needs matplotlib, which is not installed: pip install 'lmerbridge[plot]'; "
+            "the formats md, json and junit do without."
+        )
 
 
 def _render(

@@ -16,4 +16,5 @@ from .installation import rinterface_is_compiled as rinterface_is_compiled
 from .installation import rinterface_version as rinterface_version
 from .packages import newest as newest
 from .packages import remedy as remedy
+from .shell import set_up as set_up
 from .sources import r_directory as r_directory

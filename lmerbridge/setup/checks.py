@@ -6,14 +6,17 @@ import os
 import shlex
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from lmerbridge.errors import SetupError
 from lmerbridge.setup.compat import SUPPORTED, defects, fits, rinterface_requirement
 from lmerbridge.setup.installation import ask_r, find_program, rinterface_is_compiled, rinterface_version
-from lmerbridge.setup.packages import newest, remedy
+from lmerbridge.setup.packages import is_torn, newest, remedy
 
 OPTIONAL = {  # R package: what is missing without it
     "lmerTest": "no Satterthwaite degrees of freedom",
@@ -93,7 +96,8 @@ def check_parts(*, load: bool = False) -> tuple[Check, ...]:
         facts = ask_r(["lme4", *OPTIONAL], ["lme4"] if load else [])
     except SetupError as error:
         return without_r(str(error))
-    rpy2 = rpy2_check(facts["R"], rinterface_version(), compiled=rinterface_is_compiled())
+    there = {"compiled": rinterface_is_compiled(), "headers": facts["headers"] == "TRUE"}
+    rpy2 = rpy2_check(facts["R"], rinterface_version(), **there)
     return (r_check(facts["R"], facts["home"]), *session_checks(facts), rpy2)
 
 
@@ -157,7 +161,8 @@ def lme4_check(found: str, error: str = "", library: str = "") -> Check:
     if found not in SUPPORTED["lme4"]:
         return Check("lme4", found, False, f"lme4 {SUPPORTED['lme4']} is expected", newest("lme4"))
     if error:
-        return Check("lme4", found, False, f"R cannot load it: {error}", newest("lme4", library=library))
+        mends = {"parts": ("lme4",)} if is_torn("lme4") else {"command": newest("lme4", library=library)}
+        return Check("lme4", found, False, f"R cannot load it: {error}", **mends)
     known = defects("lme4", found)
     problem = "; ".join(f"{defect.effect} (mended in {defect.versions.below})" for defect in known)
     return Check("lme4", found, True, problem, "" if all(d.worked_around for d in known) else newest("lme4"))
@@ -182,16 +187,18 @@ def locale_check(*, utf8: bool) -> Check:
     return Check("locale", "", False, "no C.UTF-8: R would garble names that are not ASCII", parts=("C.UTF-8",))
 
 
-def rpy2_check(r: str | None, found: str, *, compiled: bool) -> Check:
-    """Judge rpy2 against this R, the version of either empty or None for none."""
+def rpy2_check(r: str | None, found: str, *, compiled: bool, headers: bool = True) -> Check:
+    """Judge rpy2 against this R, the version of either empty or None for none, and whether R's headers are there."""
+    again = bool(found)
     if r is None or r not in SUPPORTED["R"]:
         problem = "it is compiled against R, which comes first"
-        return Check(RPY2, found, False, problem, compilation(), ("compiler",))
+        return Check(RPY2, found, False, problem, compilation(again=again), compiler(headers=False))
     wanted = rinterface_requirement(r)
+    command = compilation(wanted, again=again)
     if not found or not fits(r, found):
-        return Check(RPY2, found, False, f"{wanted} is expected for R {r}", compilation(wanted), compiler())
+        return Check(RPY2, found, False, f"{wanted} is expected for R {r}", command, compiler(headers=headers))
     if not compiled:
-        return Check(RPY2, found, False, "compiled without R's headers", compilation(wanted), ("compiler",))
+        return Check(RPY2, found, False, "compiled without R's headers", command, compiler(headers=False))
     return Check(RPY2, found)
 
 
@@ -200,17 +207,23 @@ def unloadable_rpy2(error: str) -> Check:
     return Check(RPY2, rinterface_version(), False, f"it does not load: {error}", compilation(), compiler())
 
 
-def compiler() -> tuple[str, ...]:
-    """Return the part that compiles, unless there is a compiler."""
-    return () if shutil.which("cc") and shutil.which("make") else ("compiler",)
+def compiler(*, headers: bool = True) -> tuple[str, ...]:
+    """Return the parts that compile against R, whose headers are there or not, and Python, unless they are there."""
+    r = headers and shutil.which("cc") and shutil.which("make")
+    python = Path(sysconfig.get_path("include"), "Python.h").exists()
+    return (*(() if r else ("compiler",)), *(() if python else ("python-dev",)))
 
 
-def compilation(requirement: str = "") -> str:
+def compilation(requirement: str = "", *, again: bool = True) -> str:
     """Return the command that compiles rpy2 for the R that is here, whatever pip has kept from another.
 
-    Without a requirement it is that of the R which is there when the command runs.
+    Without a requirement it is that of the R which is there when the command runs. Where there is one to install
+    again, what it needs is there too.
     """
     python = shlex.quote(sys.executable)
-    pip = f"RPY2_CFFI_MODE=API {python} -m pip install --force-reinstall --no-deps"
+    pip, anew, cache = f"{python} -m pip install", " --force-reinstall --no-deps", "--no-cache-dir"
+    if find_spec("pip") is None:  # as in an environment that uv made
+        pip, anew, cache = f"uv pip install --python {python}", " --reinstall --no-deps", "--no-cache"
     asked = f'"$({python} -m lmerbridge.setup.compat "$(Rscript -e \'cat(format(getRversion()))\')")"'
-    return f"{pip} --no-cache-dir --no-binary rpy2-rinterface {shlex.quote(requirement) if requirement else asked}"
+    wanted = shlex.quote(requirement) if requirement else asked
+    return f"RPY2_CFFI_MODE=API {pip}{anew if again else ''} {cache} --no-binary rpy2-rinterface {wanted}"

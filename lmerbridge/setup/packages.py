@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 MANAGERS = {  # the name of its program, and how it installs
     "apt": ("apt-get", "sudo apt-get install --no-install-recommends"),
@@ -44,7 +47,9 @@ SYSTEM = {  # part: what each manager calls it; Homebrew itself needs a compiler
 }
 
 COMPILERS = {"dnf": "R-core-devel gcc-c++ cmake", "brew": "cmake"}  # what CRAN's sources need
+OF_SOURCES = ["build-essential", "gfortran", "cmake"]  # the same where there is apt
 PREFIX = {"apt": "r-cran-", "conda": "r-"}
+LISTS, DPKG = Path("/var/lib/apt/lists"), Path("/var/lib/dpkg/info")  # what apt can install, and has
 SUDO = {"apt": "sudo ", "dnf": "sudo ", "brew": "", "conda": ""}  # whether R's library is the system's
 
 
@@ -105,7 +110,41 @@ def manager() -> str:
 
 def remedy(*parts: str) -> str:
     """Return the commands that install these parts on this machine, one per line."""
-    return "\n".join(map(_for_user, install_commands(manager(), parts)))
+    commands = _of_apt(parts) if manager() == "apt" else install_commands(manager(), parts)
+    return "\n".join(map(_for_user, commands))
+
+
+def _of_apt(parts: Sequence[str]) -> list[str]:
+    """Return the commands where there is apt: its lists first where it has none, as in a container.
+
+    An R that is not apt's sees none of its packages and has headers of its own.
+    """
+    foreign = has_foreign_r()
+    others = [part for part in parts if part not in SYSTEM] if foreign else []
+    wanted = package_names("apt", [part for part in parts if part not in others])
+    if others or (foreign and "compiler" in parts):
+        wanted = [name for name in wanted if name != "r-base-dev"] + OF_SOURCES
+    how = MANAGERS["apt"][1].replace("install", "install --reinstall" if any(map(is_torn, parts)) else "install", 1)
+    install = [f"{how} {shlex.join(dict.fromkeys(wanted))}"] if wanted else []
+    lists = ["sudo apt-get update"] if install and not any(LISTS.glob("*Packages*")) else []
+    return [*lists, *install, *([from_source("apt", others)] if others else [])]
+
+
+def has_foreign_r() -> bool:
+    """Return whether there is an R that apt did not install."""
+    home = os.environ.get("R_HOME")
+    if home is None and (program := shutil.which("R")):
+        with suppress(OSError, subprocess.SubprocessError):
+            asked = subprocess.run([program, "RHOME"], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+            home = asked.stdout.strip()
+    return bool(home) and home != "/usr/lib/R" and Path(str(home)).is_dir()
+
+
+def is_torn(package: str) -> bool:
+    """Return whether Debian's package of an R package is installed and lacks files that R needs."""
+    listing = DPKG / f"{PREFIX['apt']}{package.lower()}.list"
+    files = listing.read_text().splitlines() if listing.exists() else []
+    return not all(os.path.exists(file) for file in files if file.startswith("/usr/lib/R"))
 
 
 def newest(*packages: str, library: str = "") -> str:

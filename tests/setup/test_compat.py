@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lmerbridge.setup import compat
-from lmerbridge.setup.compat import DEFECTS, RINTERFACE, SUPPORTED, Range, defects, fits, parse_version
+from lmerbridge.setup.compat import DEFECTS, RINTERFACE, SUPPORTED, defects, fits, parse_version
 
 ROOT = Path(__file__).parents[2]
 LOADS = [  # R, rpy2-rinterface, whether it loads: bridge measurements
@@ -95,6 +95,8 @@ def test_the_oldest_versions_are_those_of_the_r_package():
 
 
 def test_every_rpy2_chosen_satisfies_what_the_package_itself_declares():
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    declared = next(d.removeprefix("rpy2-rinterface>=") for d in dependencies if d.startswith("rpy2-rinterface"))
-    assert all(rinterface.first in Range(declared) for rinterface in RINTERFACE.values())
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    declared = extras["r"][0].removeprefix("rpy2-rinterface>=")
+    newest = next(rinterface for r, rinterface in RINTERFACE.items() if r.below is None)
+    assert declared == newest.first  # pip takes the newest, which is for R from some version on
+    assert all(parse_version(rinterface.first) <= parse_version(declared) for rinterface in RINTERFACE.values())

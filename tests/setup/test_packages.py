@@ -66,3 +66,39 @@ def test_the_file_runs_alone_before_anything_is_installed():
 
 def test_conda_names_follow_its_own_spelling():
     assert package_names("conda", ["lmerTest"]) == ["r-lmertest"]
+
+
+@pytest.fixture
+def debian(monkeypatch, tmp_path):
+    """A machine with apt and nothing else, whose lists of packages are there."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "deb.debian.org_dists_trixie_main_Packages").touch()
+    for name, value in {"LISTS": tmp_path / "lists", "DPKG": tmp_path, "manager": lambda: "apt"}.items():
+        monkeypatch.setattr(packages, name, value)
+    monkeypatch.setattr(packages.os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("R_HOME", raising=False)
+    return tmp_path
+
+
+def test_a_container_without_lists_of_packages_fetches_them_first(debian):
+    assert packages.remedy("R") == "apt-get install --no-install-recommends r-base-core"
+    next((debian / "lists").iterdir()).unlink()
+    assert packages.remedy("R") == "apt-get update\napt-get install --no-install-recommends r-base-core"
+
+
+def test_a_package_whose_files_are_gone_is_installed_again(debian):
+    listing = debian / "r-cran-lme4.list"
+    for file, again in ((debian, ""), ("/usr/lib/R/nowhere", " --reinstall"), ("/usr/share/doc/nowhere", "")):
+        listing.write_text(f"/.\n{file}\n")
+        assert packages.remedy("lme4") == f"apt-get install{again} --no-install-recommends r-cran-lme4"
+
+
+def test_an_r_that_apt_did_not_install_takes_its_packages_from_cran(debian):
+    (debian / "R").write_text(f"#!/bin/sh\necho {debian}\n")
+    (debian / "R").chmod(0o755)
+    *install, cran = packages.remedy("lme4", "compiler").splitlines()
+    assert install == ["apt-get install --no-install-recommends libtirpc-dev build-essential gfortran cmake"]
+    assert cran.startswith('Rscript -e \'install.packages(c("lme4")')
+    (debian / "R").write_text("#!/bin/sh\nexit 1\n")
+    assert packages.remedy("lme4") == "apt-get install --no-install-recommends r-cran-lme4"
