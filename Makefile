@@ -3,7 +3,7 @@ ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv 
 
 export PYTHONDONTWRITEBYTECODE = # the tests start hundreds of Pythons: none of them compiles again what another has
 
-.PHONY: help setup report check test test-full test-fresh test-sid test-trixie bench figures clean
+.PHONY: help setup report check test test-full test-fresh test-sid test-trixie bench docs figures clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -47,8 +47,13 @@ bench: setup-dev ## time lmerbridge against R and pandas2ri, and write reports/b
 	.venv/bin/python -m pip install -qq rpy2-robjects # pandas2ri, the other side of one ratio; nothing else needs it
 	.venv/bin/python -m tests.bench reports/bench.md
 
+docs: setup ## make the site, docs/_build/html: every page runs, nothing is fetched, and a warning or a dead link fails it
+	@.venv/bin/python -c "import myst_nb, numpydoc, pydata_sphinx_theme" 2>/dev/null || .venv/bin/python -m pip install -q -e '.[docs]'
+	.venv/bin/python -m sphinx -j auto -n -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	.venv/bin/python -m tests.site docs/_build/html
+
 figures: ## print the figures of the house beside their limits: modules, imports, lengths, names
 	.venv/bin/python -m tests.figures
 
 clean: ## remove all that these targets made, except reports/
-	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf docs/_build docs/api .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -28,7 +28,7 @@ from lmerbridge.formula.terms import find_absent
 def read_change(
     text: str, formula: Formula, allow: Iterable[str] = (), *, split: bool = True, columns: Container[object] = ()
 ) -> tuple[Node, Node]:
-    """Read a change of a formula, such as ``". ~ . + x"``, in which ``.`` stands for what was there.
+    """Read a change of a formula, in which ``.`` stands for what was there.
 
     Parameters
     ----------
