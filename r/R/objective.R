@@ -3,7 +3,9 @@ deviance_function <- function(entry) {
   if (is.null(entry$scope$.devfun)) {
     call <- entry$model@call
     call$devFunOnly <- TRUE
-    entry$scope$.devfun <- eval(call, entry$scope)
+    devfun <- eval(call, entry$scope)
+    plain <- lme4::isLMM(entry$model) && all(describe_structures(entry$model)$structure.kind == "us")
+    entry$scope$.devfun <- if (plain) quick_objective(devfun) else devfun # a structure may have no value, and spoil it
   }
   entry$scope$.devfun
 }
