@@ -5,6 +5,7 @@ output written under it, which ``tests/test_pages.py`` holds, gives way to what 
 """
 
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 
 from jupyter_client import KernelManager
@@ -63,6 +64,14 @@ html_theme_options = {
 }
 
 
+def signature(app: Sphinx, what: str, name: str, thing: type, *rest: object) -> tuple[str, None] | None:
+    """Hide how a result is made: nobody but the package makes one."""
+    if what != "class" or not is_dataclass(thing) or name == "lmerbridge.Family":
+        return None
+    return ("", None) if thing.__module__.split(".")[1] in ("models", "prepare", "parity", "results") else None
+
+
 def setup(app: Sphinx) -> None:
     """Have each page read as `tests.pages` says."""
     app.connect("source-read", lambda app, name, text: text.__setitem__(0, site_page(name, text[0])))
+    app.connect("autodoc-process-signature", signature)
