@@ -43,9 +43,9 @@ describe_refit <- function(model) {
     terms = names(fixef),
     beta = unname(fixef),
     var_cov = variance_components(model),
-    vcov = as.vector(as.matrix(stats::vcov(model, correlation = FALSE))),
+    vcov = as.vector(fixed_covariance(model)),
     converged = info$conv$opt == 0 && length(info$warnings) == 0L,
-    singular = lme4::isSingular(model),
+    singular = ends_singular(model),
     function_evals = as.integer(info$feval)[1L]
   )
 }
