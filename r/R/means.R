@@ -115,7 +115,7 @@ describe_means <- function(grid, ...) {
   limits <- attr(table, "clNames")
   levels <- as.data.frame(table)[setdiff(names(grid@grid), c(grid@roles$responses, ".offset.", ".wgt."))]
   c(prefix_names("grid", describe_frame(levels)), list(
-    estimate_name = attr(table, "estName"), estimate = column(attr(table, "estName")), std_error = column("SE"),
+    estimate_name = attr(table, "estName"), back = identical(attr(table, "estName"), grid@misc$inv.lbl), estimate = column(attr(table, "estName")), std_error = column("SE"),
     df = column("df"), conf_low = column(limits[1L]), conf_high = column(limits[2L]),
     statistic = column("t.ratio", "z.ratio"), p_value = column("p.value"), notes = as.character(attr(table, "mesg"))
   ))

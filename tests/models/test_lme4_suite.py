@@ -2,11 +2,13 @@
 
 468 of their assertions touch such a fit. A test here tells by `of` how many it states, and of which file. `LEDGER` has,
 for each file, how many there are, how many other tests of this package hold, and why the others are not stated. All
-data that those tests draw are drawn by R itself, with their seeds.
+data that those tests draw are drawn by R itself, with their seeds. ``python -m tests.models.test_lme4_suite`` writes
+the table of it, ``tests/cases/lme4_tests.md``.
 """
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,8 @@ pytestmark = [
 ]
 GM1 = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 STATED = Counter()
+NAMES = defaultdict(list)  # of the tests that state them
+PAGE = Path(__file__).parents[1] / "cases" / "lme4_tests.md"
 NEW = lme4_version() in Range("2.1-0")  # ends its inner iterations better, and numbers of those before are rough
 TESTDATA = "system.file('testdata', '{}', package = 'lme4')"
 SIM = f"source({TESTDATA.format('lme-tst-funs.R')}, local = TRUE)"
@@ -49,6 +53,7 @@ def of(file, count):
 
     def told(test):
         STATED[file] += count
+        NAMES[file].append(test.__name__)
         return test
 
     return told
@@ -957,3 +962,44 @@ def test_each_assertion_of_lme4_is_stated_or_has_a_reason():
         assert STATED[file] + elsewhere + sum(reasons.values()) == whole, file
     assert sum(whole for whole, *_ in LEDGER.values()) == 468
     assert {*STATED} <= {*LEDGER}
+
+
+HEAD = """# Assertions of lme4 and pymer4 of generalized and nonlinear fits
+
+Written by `python -m tests.models.test_lme4_suite` from the ledger there; a test compares them. An assertion of lme4's
+own tests counts where it touches a fit of `glmer`, `glmer.nb` or `nlmer`. It is stated by a test of
+`tests/models/test_lme4_suite.py`, on the data of that test, or it has a reason. Tests of both versions of lme4 that are
+supported run it; what is of a later lme4 alone is a reason.
+
+| lme4's tests | touch such a fit | stated | by | not stated, with the reason |
+|---|--:|--:|---|---|
+"""
+PYMER4 = """
+pymer4's `test_glmer.py` (commit 0c0d419) has 31 `assert`, one of them of two conditions: 32. 30 are stated by
+`test_what_pymer4_asserts_of_glmer` and `test_what_pymer4_asserts_of_links_and_draws`, on drawn passengers in place of
+its titanic data; 2 ask for tables of great_tables, which are not made here.
+"""
+
+
+def page():
+    """The table of the ledger, with the tests that state each file's assertions."""
+    rows = []
+    for file, (whole, _, reasons) in LEDGER.items():
+        left = "; ".join(f"{count}: {reason}" for reason, count in reasons.items()) or "-"
+        names = ", ".join(f"`{name.removeprefix('test_')}`" for name in NAMES[file]) or "-"
+        rows.append(f"| {file} | {whole} | {STATED[file]} | {names} | {left} |\n")
+    whole, stated = sum(each for each, *_ in LEDGER.values()), sum(STATED.values())
+    left = Counter()
+    for _, _, reasons in LEDGER.values():
+        left.update(reasons)
+    sums = "; ".join(f"{count}: {reason}" for reason, count in left.most_common())
+    rows.append(f"| all | {whole} | {stated} | | {whole - stated}, of these {sums} |\n")
+    return HEAD + "".join(rows) + PYMER4
+
+
+def test_the_table_of_the_ledger_is_as_written():
+    assert PAGE.read_text("utf-8") == page()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

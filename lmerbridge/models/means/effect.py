@@ -43,7 +43,8 @@ class Effect:
         Those with a line for each of their values.
     frame : DataFrame
         One row per mean: the values of ``x`` and ``by``, ``estimate``, ``std_error``, ``df``, ``conf_low`` and
-        ``conf_high``, in the response's unit or on the scale of the link, as `emmeans` has them.
+        ``conf_high``, in the response's unit or on the scale of the link, as `emmeans` has them; of a generalized
+        model also ``scale``, which of them it is.
     points : DataFrame
         One row per row used: ``x``; the values of ``by`` whose line is the nearest; ``partial``, the line there plus
         the row's residual; and ``observed``, the response. Of a generalized model the residual is the working one, on
@@ -53,6 +54,8 @@ class Effect:
         Confidence level, between 0 and 1.
     response : str
         What is predicted, as the formula has it.
+    scale : str
+        What means and ``points`` are on, ``"link"`` or ``"response"``, as `EmmGrid` has it.
     """
 
     x: str
@@ -61,6 +64,7 @@ class Effect:
     points: pd.DataFrame = field(repr=False)
     level: float
     response: str
+    scale: str = "response"
 
     def __str__(self) -> str:
         return self.frame.to_string(index=False)
@@ -190,7 +194,7 @@ def effect(
         points["observed"] = objective.design(fit).y
     response = deparse(fit.spec.parsed.response)
     link = "" if fit.kind.linear or type == "response" else f"{fit.kind.link} of the mean of "
-    return Effect(x, by, found.frame, points, level, f"{link}{response}")
+    return Effect(x, by, found.frame, points, level, f"{link}{response}", found.scale)
 
 
 def plot_effect(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Step: TypeAlias = "Mapping[str, Value]"
 
 DDF, LIMITS, TESTS = "Degrees-of-freedom method: ", "Conf-level adjustment: ", "P value adjustment: "  # emmeans' notes
+ESTIMATES = ("estimate", "std_error", "df", "conf_low", "conf_high")  # columns
 
 
 @check_methods
@@ -49,8 +50,12 @@ class EmmGrid:
         What each row is: levels of factors, values of covariates, names of contrasts.
     frame : DataFrame
         The columns of ``grid``; ``estimate``, in the response's unit; ``std_error``; ``df``; and ``conf_low`` and
-        ``conf_high``. Its ``attrs`` hold ``level``, ``ddf`` and ``adjust``, how the limits are adjusted for the number
-        of rows.
+        ``conf_high``. Of a generalized model also ``scale``, where no predictor has that name. Its ``attrs`` hold
+        ``level``, ``ddf`` and ``adjust``, how the limits are adjusted for the number of rows.
+    scale : str
+        What the estimates are on: ``"link"``, the linear predictor, and differences on it; ``"response"``; ``"ratio"``
+        of two means or odds; or, after `regrid`, ``"log"`` or ``"logit"`` of means. A linear model has the same where
+        its response is transformed, as in ``log(y)``, and else ``"response"`` alone.
     estimate_name : str
         What emmeans calls the estimates: ``"emmean"``, ``"Days.trend"``, ``"estimate"``.
     linfct : DataFrame, shape (k, p)
@@ -73,6 +78,7 @@ class EmmGrid:
     level: float
     grid: pd.DataFrame
     frame: pd.DataFrame
+    scale: str
     estimate_name: str
     linfct: pd.DataFrame
     vcov: pd.DataFrame
@@ -91,8 +97,11 @@ class EmmGrid:
         found = reply.values
         grid, notes = _table(found, "grid."), tuple(found["notes"])
         ddf = _read_note(notes, DDF, "asymptotic")
-        limits = {name: found[name] for name in ("estimate", "std_error", "df", "conf_low", "conf_high")}
-        frame = pd.concat([grid, pd.DataFrame(limits)], axis=1)
+        limits = {name: found[name] for name in ESTIMATES}
+        if taken := [name for name in ESTIMATES if name in grid]:
+            raise InvalidArgument(f"{taken[0]!r} is a column of the table of means; rename it, and fit again.")
+        scale = _scale(fit, steps, found)
+        frame = pd.concat([grid, pd.DataFrame(limits), *_scale_column(fit, scale, grid)], axis=1)
         frame.attrs = {"level": level, "ddf": ddf, "adjust": _read_note(notes, LIMITS, "none")}
         rows, terms = pd.RangeIndex(len(grid)), pd.Index(found["term"])
         return cls(
@@ -101,6 +110,7 @@ class EmmGrid:
             level=level,
             grid=grid,
             frame=frame,
+            scale=scale,
             estimate_name=found["estimate_name"][0],
             linfct=pd.DataFrame(found["linfct"].reshape(len(rows), -1, order="F"), rows, terms),
             vcov=pd.DataFrame(found["vcov"].reshape(len(rows), -1, order="F"), rows, rows),
@@ -219,13 +229,15 @@ class EmmGrid:
         -------
         DataFrame
             The columns of `grid`; ``estimate``, ``std_error``, ``df``, ``null``, ``statistic`` (t; z where ``df`` is
-            infinite), ``p_value``, and by which methods it is: ``ddf`` and ``adjust``.
+            infinite), ``p_value``, and by which methods it is: ``ddf`` and ``adjust``. Where `frame` has ``scale``, it
+            is last: emmeans tests on the scale of the link, and ``null`` is on it, whatever the estimates are on.
         """
         found = self._summary(timeout, null=float(null), side=side, adjust=adjust, level=self.level)
         tests = {name: found[name] for name in ("estimate", "std_error", "df")} | {"null": null}
         tests |= {name: found[name] for name in ("statistic", "p_value")}
         methods = {"ddf": self.ddf, "adjust": _read_note(found["notes"], TESTS, "none")}
-        return pd.concat([self.grid, pd.DataFrame(tests | methods)], axis=1)
+        columns = [self.grid, pd.DataFrame(tests | methods), *_scale_column(self.fit, self.scale, self.grid)]
+        return pd.concat(columns, axis=1)
 
     def confint(
         self, level: float | None = None, *, adjust: Adjustment | None = None, timeout: float | None = None
@@ -300,6 +312,26 @@ def test_jointly(fit: KeptFit, steps: Sequence[Step], silent: int, by: Names, ti
     reply = ask(fit, "means_joint_tests", timeout=timeout, steps=_number_steps(steps), told=silent, by=list(by))
     note = pd.Series(reply.values["note"], dtype=str)
     return _table(reply.values, "table.").assign(ddf=reply.values["ddf"][0], note=note)
+
+
+def _scale(fit: KeptFit, steps: Sequence[Step], found: Mapping[str, Any]) -> str:
+    """Return what the estimates of a grid are on."""
+    if found["back"][0]:
+        return "ratio" if "ratio" in found["estimate_name"][0] else "response"
+    changes = [transform for step in steps if (transform := _new_scale(step)) not in ("none", "pass")]
+    transformed = not fit.kind.linear or fit.spec.parsed.response_name is None
+    return changes[-1] if changes else "link" if transformed else "response"
+
+
+def _new_scale(step: Step) -> str:
+    arguments = step["arguments"]
+    return str(arguments.get("transform", "none")) if isinstance(arguments, Mapping) else "none"
+
+
+def _scale_column(fit: KeptFit, scale: str, grid: pd.DataFrame) -> list[pd.Series]:
+    """Return a column that tells the scale, of a generalized model without a predictor of that name."""
+    told = not fit.kind.linear and "scale" not in grid
+    return [pd.Series(scale, grid.index, dtype=str, name="scale")] if told else []
 
 
 def _number_steps(steps: Sequence[Step]) -> dict[str, Value]:

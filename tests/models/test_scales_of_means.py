@@ -1,0 +1,98 @@
+"""Means of a model with two scales tell which of them each estimate is on, beside emmeans' numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmerbridge import glmer, lmer, load_dataset
+from lmerbridge.errors import InvalidArgument
+from tests.oracle import plain
+
+FORMULA = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+VERBS = {  # our call on the means; R's on `g`; the scale where they are on the link, and where on the response
+    "means": (lambda means: means, "g", "link", "response"),
+    "pairs": (lambda means: means.pairs(), "pairs(g)", "link", "ratio"),
+    "effects": (lambda means: means.contrast("eff"), 'contrast(g, "eff")', "link", "ratio"),
+    "regrid": (lambda means: means.regrid(), 'regrid(g, transform = "response")', "response", "response"),
+    "differences": (
+        lambda means: means.regrid().pairs(),
+        'pairs(regrid(g, transform = "response"))',
+        "response",
+        "response",
+    ),
+    "as they are": (lambda means: means.regrid("none"), 'regrid(g, transform = "none")', "link", "response"),
+}
+ESTIMATE = """local({
+  suppressMessages(attachNamespace("emmeans"))
+  on.exit(detach("package:emmeans"))
+  g <- emmeans(m, "%s", type = "%s")
+  s <- summary(%s, infer = TRUE)
+  as.vector(s[[attr(s, "estName")]])
+})"""
+
+
+@pytest.fixture(scope="module")
+def models():
+    cbpp, sleepstudy = load_dataset("cbpp"), load_dataset("sleepstudy")
+    sleepstudy = sleepstudy.assign(half=np.where(sleepstudy["Days"] > 4, "late", "early"))
+    return {
+        "logit": (glmer(FORMULA, cbpp, "binomial"), "period"),
+        "probit": (glmer(FORMULA, cbpp, "binomial(probit)"), "period"),
+        "log": (glmer("incidence ~ period + offset(log(size)) + (1 | herd)", cbpp, "poisson"), "period"),
+        "response": (lmer("log(Reaction) ~ half + (1 | Subject)", sleepstudy), "half"),
+    }
+
+
+@pytest.mark.parametrize("model", ["logit", "probit", "log", "response"])
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("type", ["link", "response"])
+def test_each_estimate_has_its_scale_and_emmeans_number(models, model, verb, type):
+    fit, factor = models[model]
+    ours, theirs, on_link, on_response = VERBS[verb]
+    expected = on_link if type == "link" else on_response
+    if expected == "ratio" and model == "probit":
+        expected = "link"  # differences of probits are no ratios: emmeans leaves them
+    found = ours(fit.emmeans(factor, type=type))
+    np.testing.assert_allclose(found.frame["estimate"], plain(fit, ESTIMATE % (factor, type, theirs)), rtol=1e-12)
+    assert found.scale == expected
+    for frame in (found.frame, found.confint(0.9), found.test()) if not fit.kind.linear else ():
+        assert frame["scale"].tolist() == [expected] * len(found.grid)
+
+
+def test_logs_of_means_and_trends_are_told(models):
+    fit, factor = models["probit"]
+    assert fit.emmeans(factor).regrid("log").scale == "log"
+    growing, _ = models["log"]
+    assert growing.ref_grid(type="response").frame["scale"].unique().tolist() == ["response"]
+    data = load_dataset("cbpp").assign(x=np.linspace(0, 1, 56))
+    slopes = glmer("cbind(incidence, size - incidence) ~ x + (1 | herd)", data, "binomial").emtrends("1", "x")
+    assert slopes.frame["scale"].tolist() == ["link"]
+
+
+@pytest.mark.parametrize("type", ["link", "response"])
+def test_an_effect_tells_its_scale(models, type):
+    fit, factor = models["logit"]
+    effect = fit.effect(factor, type=type)
+    assert effect.scale == type
+    assert effect.frame["scale"].unique().tolist() == [type]
+
+
+def test_a_linear_model_has_no_column_for_it():
+    fit = lmer("Reaction ~ Days + (1 | Subject)", load_dataset("sleepstudy"))
+    means = fit.emmeans("1")
+    assert means.scale == "response"
+    assert "scale" not in means.frame
+    assert "scale" not in means.test()
+    assert fit.effect("Days").scale == "response"
+
+
+def test_a_predictor_keeps_the_name_of_the_column_and_others_are_refused():
+    cbpp = load_dataset("cbpp")
+    fit = glmer(FORMULA.replace("period", "scale"), cbpp.rename(columns={"period": "scale"}), "binomial")
+    means = fit.emmeans("scale", type="response")
+    assert means.frame["scale"].tolist() == ["1", "2", "3", "4"]
+    assert means.scale == "response"
+    assert isinstance(means.test()["scale"], pd.Series)
+    taken = glmer(FORMULA.replace("period", "df"), cbpp.rename(columns={"period": "df"}), "binomial")
+    with pytest.raises(InvalidArgument, match="'df' is a column of the table of means; rename it"):
+        taken.emmeans("df")
