@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,10 +35,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # boxes leave no room for words
 )
 console = Console()
 errors = Console(stderr=True)
 CANDIDATES = ("statsmodels", "statsmodels[shared]")
+NAMES = sorted({entry.name for entry in entry_points(group="lmerbridge.engines")})
+ENGINES = fill(f"Engines: {', '.join(NAMES)}.", 76, break_on_hyphens=False, subsequent_indent="  ")
+OF_ENGINES = f"\b\n{ENGINES}\nAn option goes in brackets: lme4[bobyqa], statsmodels[lbfgs], gpboost[cholesky]."
 ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
 
 USUAL = "lme4, and lme4[tight] for generalized models"
@@ -61,7 +67,10 @@ def main(
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="The same, for a program to read.")] = False,
 ) -> None:
-    """Say what was found of R, lme4, rpy2, BLAS and locale, what is wrong, and the command that mends it."""
+    """Say what is wrong with R, lme4 or rpy2, and what mends it.
+
+    The exit status is 1 where something must be mended.
+    """
     from lmerbridge.doctor import tell
 
     raise typer.Exit(tell(as_json=as_json))
@@ -73,7 +82,7 @@ def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the command, and run nothing.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Also mend what could be better.")] = False,
 ) -> None:
-    """Show the one command that mends what doctor calls wrong, and run it."""
+    """Show the command that mends what doctor finds, and run it."""
     from lmerbridge.setup import set_up
 
     raise typer.Exit(set_up(yes=yes, dry_run=dry_run, everything=everything))
@@ -105,7 +114,7 @@ def fit(
     na: Annotated[list[str] | None, typer.Option(help="A mark of a missing value; may be given again.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Such as latin-1.", show_default="utf-8")] = None,
 ) -> None:
-    """Fit a model with lme4 and print R's own summary, or its estimates as a table."""
+    """Fit a model with lme4 and print its summary, or its estimates."""
     from lmerbridge.inputs import read_table
 
     with _exit_on_error(), warnings.catch_warnings(record=True) as notices:
@@ -169,7 +178,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], str]] = {
 }
 
 
-@app.command()
+@app.command(epilog=OF_ENGINES)
 def parity(
     engine: Annotated[list[str] | None, ENGINE] = None,
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",

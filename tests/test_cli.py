@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 
 from lmerbridge import doctor, lmer
 from lmerbridge.cli import app
+from lmerbridge.engines import names
 from lmerbridge.parity import planted
 from lmerbridge.parity.verdict import Verdict
+from lmerbridge.setup import shell
 
 KNOWN = """
 [[known]]
@@ -246,3 +249,52 @@ def test_doctor_says_what_it_found(run):
     done = run("doctor")
     assert done.returncode == 0, done.stdout
     assert "lme4" in done.stdout
+
+
+def test_help_names_the_engines_whole_the_defaults_and_a_sentence_per_command(run):
+    told = run("parity", "--help").stdout
+    for engine in names():
+        assert re.search(rf"[ :]{re.escape(engine)}[,.]", told), engine
+    assert "[default: (statsmodels and statsmodels[shared])]" in " ".join(told.split()).replace("- ", "-")
+    assert "<bool>" not in told
+    assert "..." not in run("--help").stdout.partition("Commands:")[2]  # no sentence is cut
+
+
+def test_setup_shows_what_it_would_run_and_runs_it_only_after_a_yes(monkeypatch, capfd):
+    broken = doctor.Check("lme4", "", False, "not installed", "echo it ran; exit 3")
+    note = doctor.Check("pbkrtest", "", True, "not installed", "echo a note")
+    monkeypatch.setattr(shell, "check_parts", lambda load: (broken, note))
+    monkeypatch.setattr(shell, "DOCTOR", [sys.executable, "-c", "print('doctor')"])
+    for options, status, told in (
+        (["--dry-run"], 1, "echo it ran; exit 3\n"),
+        ([], 1, "echo it ran; exit 3\nNothing was run; `lmerbridge setup --yes` runs it.\n"),
+        (["--yes"], 3, "echo it ran; exit 3\nit ran\nThe command ended with 3; above is what it said.\n"),
+        (["--all", "--dry-run"], 1, "echo it ran; exit 3 &&\necho a note\n"),
+    ):
+        done = CliRunner().invoke(app, ["setup", *options])
+        assert (done.exit_code, sorted((done.output + capfd.readouterr().out).splitlines())) == (
+            status,
+            sorted(told.splitlines()),
+        )
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("\n", 1), ("n\n", 1)])
+def test_setup_asks_at_a_terminal(answer, status, monkeypatch, capfd):
+    monkeypatch.setattr(shell, "check_parts", lambda load: (doctor.Check("R", "", False, "missing", "true"),))
+    monkeypatch.setattr(shell, "DOCTOR", [sys.executable, "-c", "print('looks again')"])
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert shell.set_up() == status
+    assert ("looks again" in capfd.readouterr().out) is (status == 0)
+
+
+def test_setup_of_a_machine_that_is_well_only_looks_again(monkeypatch, capfd):
+    monkeypatch.setattr(shell, "check_parts", lambda load: (doctor.Check("R", "4.5.0"),))
+    monkeypatch.setattr(shell, "DOCTOR", [sys.executable, "-c", "print('doctor')"])
+    assert (shell.set_up(yes=True), capfd.readouterr().out) == (0, "doctor\n")
+
+
+def test_a_variable_of_the_users_shell_is_left_to_the_user(monkeypatch, capfd):
+    monkeypatch.setattr(shell, "check_parts", lambda load: (doctor.Check("R", "", False, "no R", "unset R_HOME"),))
+    assert shell.set_up(yes=True) == 1
+    assert "your own shell" in capfd.readouterr().out
