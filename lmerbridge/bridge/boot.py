@@ -72,7 +72,7 @@ def start_r() -> None:
     embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", "--no-echo", *heap))
     ri.initr(interactive=False, _c_stack_limit=C_STACK)
     callbacks.consoleread = lambda prompt: ""
-    ri.evalr('options(warn = 1, warning.length = 8170, device = "pdf", browserNLdisabled = TRUE)')
+    ri.evalr('options(warn = 1, warning.length = 8170, device = "pdf", browserNLdisabled = TRUE, keep.source = FALSE)')
     ri.evalr('loadNamespace("lme4")')
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -222,12 +223,10 @@ def answer_requests(channel: Channel) -> None:
     signal.signal(signal.SIGINT, _interrupt)
     call = Caller()
     channel.send({}, number=START)
-    while True:
-        try:
-            request = channel.receive(make=make)
-        except EOFError:
-            return
-        channel.send(reply_to(call, request), number=channel.received)
+    with suppress(EOFError):
+        while True:  # no name holds a request: R's memory of its columns would lie beside that of the next one's
+            reply = reply_to(call, channel.receive(make=make))
+            channel.send(reply, number=channel.received)
 
 
 def reply_to(call: Caller, request: Value) -> Value:

@@ -10,11 +10,14 @@ import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from lmerbridge import lmer
 from lmerbridge.bridge import host
+from lmerbridge.bridge.wire import Table
 from lmerbridge.errors import WorkerDied
+from tests.bench.transfer import resident
 from tests.chance import FULL, amount
 from tests.processes import FIT, PATIENCE, WORK, ends, left_in, run
 
@@ -173,3 +176,14 @@ def test_many_fits_from_eight_threads_are_equal_and_nothing_grows(printed):
     assert after == warm
     assert warm["models in R"] == warm["temporary files"] == 0
     assert left_in(folder) == []
+
+
+def test_r_holds_the_columns_of_one_request_only():
+    sent = {"data": Table({"x": np.zeros(12_500_000)}, 12_500_000)}  # 100 MB
+    host.close()
+    host.call("collect")
+    pid = host.worker()._process.pid
+    before = resident(pid, "VmRSS")
+    for _ in range(4):
+        host.call("bytes_of", **sent)
+    assert resident(pid, "VmHWM") - before < 150e6
