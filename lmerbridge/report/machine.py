@@ -9,11 +9,10 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-from lmerbridge.parity import Evidence, Known, Line, Native, QuantityRow
+from lmerbridge.parity import Evidence, Known, Line, Native, QuantityRow, Tally
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
-from lmerbridge.report.tally import Tally
 from lmerbridge.text import clean_json
 
 SCHEMA = 2
