@@ -20,6 +20,7 @@ NEEDED = {  # digits that make a number right: what a paper prints; a variance i
     **dict.fromkeys(("logLik", "deviance", "REMLcrit"), 6.0),
 }
 ZERO = 4.0  # of a variance that is zero, over sigma squared: a standard deviation of a hundredth of sigma
+DECIMALS = 2  # of digits, which a reader compares
 LARGEST = 20_000  # rows
 
 
@@ -69,7 +70,7 @@ def score_model(source: str, model: reference.KnownModel, engines: Sequence[str]
         told = _ask(model, engine, timeout)
         known = told.quantities if isinstance(told, accuracy.Answer) else {}
         if source == "exact":
-            digits = [*accuracy.digit_rows(model, engine, known)]
+            digits = [*map(_rounded, accuracy.digit_rows(model, engine, known))]
             found.digits.extend(digits)
             right = all(suffices(row, exact) for row in digits)
         else:
@@ -100,9 +101,10 @@ def _row(block: str, model: reference.KnownModel, engine: str, found: accuracy.A
 def reproduces(found: Mapping[str, float], number: reference.KnownNumber) -> bool:
     """Whether an answer has a printed number to its last digit, or to so many digits as are needed."""
     value, kind = found.get(number.quantity, math.nan), kind_of(number.quantity)
-    if number.value == 0 and kind in ("var", "sd"):
-        over = found.get("sigma2" if kind == "var" else "sigma", math.nan)
-        return abs(value / over) <= 10 ** -(ZERO if kind == "var" else ZERO / 2)
+    power = {"var": 1.0, "sd": 0.5}.get(kind, 0.0)
+    size = found.get("sigma2", math.nan) ** power
+    if power and number.value <= size * 10 ** (-2 * ZERO * power):
+        return bool(abs(value) <= size * 10 ** (-ZERO * power))
     unit = 10.0 ** (math.floor(math.log10(abs(number.value))) + 1 - number.digits) if number.value else 0.0
     return abs(value - number.value) <= max(0.5 * unit * (1 + 1e-9), 10 ** -NEEDED[kind] * abs(number.value))
 
@@ -111,6 +113,10 @@ def suffices(digits: accuracy.DigitRow, exact: Mapping[str, float]) -> bool:
     """Whether the digits of an exact number are as many as are needed, or as its data can give."""
     needed = NEEDED[kind_of(digits.quantity)] if exact[digits.quantity] else ZERO
     return digits.digits >= min(needed, digits.floor)
+
+
+def _rounded(row: accuracy.DigitRow) -> accuracy.DigitRow:
+    return row._replace(digits=round(row.digits, DECIMALS))
 
 
 def _comparable(model: reference.KnownModel) -> list[reference.KnownNumber]:

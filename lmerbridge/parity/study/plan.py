@@ -70,3 +70,8 @@ class Plan:
     def picked(self, among: Iterable[Named], name: str = "name") -> list[Named]:
         """Return those whose name matches the pattern."""
         return [each for each in among if fnmatchcase(getattr(each, name), self.pattern)]
+
+    def covers(self, engines: Iterable[str]) -> bool:
+        """Whether nothing is left of an older study of these engines."""
+        whole = set(self.blocks) == set(BLOCKS) and self.pattern == "*"
+        return whole and set(engines) <= {*self.everyone, "lme4[tight]"}

@@ -45,7 +45,7 @@ def fit_blocks(plan: Plan, status: Status) -> Fits:
         doubts=tuple(chain.from_iterable(each.doubts for each in scores)),
         versions=versions,
         provenance=provenance,
-        suite=dict(plan.report["provenance"]) if plan.report and left else {},
+        suite=_suite_facts(plan.report) if plan.report and left else {},
     )
 
 
@@ -69,6 +69,12 @@ def report_versions(report: Mapping[str, Any]) -> dict[str, str]:
     """Return the versions of the engines that a ``parity.json`` tells of."""
     told = [each["engine"].rpartition(" ") for each in (*report["engines"], *report["references"])]
     return {name: version for name, _, version in told}
+
+
+def _suite_facts(report: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a report was made with, and how many planted faults its referee caught."""
+    counts = {f"faults {name}": str(sum(each[name] for each in report["planted"])) for name in ("planted", "caught")}
+    return dict(report["provenance"]) | counts
 
 
 def _left(plan: Plan, versions: Mapping[str, str], provenance: Mapping[str, str]) -> tuple[str, ...]:
