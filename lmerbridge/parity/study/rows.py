@@ -15,6 +15,7 @@ from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.parity.words import Code
 
 GAP_DIGITS = 3  # of a gap or a difference: what a reader compares, and what stays the same from run to run
+SMALL = 1e-4  # of the residual variance: a standard deviation of a hundredth of sigma
 NO_FIT = "gave no fit"
 CONVERGED = "said that it converged"
 
@@ -35,7 +36,7 @@ class Row:
         Deviance units above the best optimum known, or NaN.
     fixef, var : float
         Largest absolute difference of a fixed effect, and largest relative one of a variance, from the reference's; NaN
-        where they were not compared.
+        where they were not compared. A variance is as large as `SMALL` of the residual's at least, so that zeros compare.
     """
 
     block: str
@@ -67,10 +68,7 @@ def _worse(a: Row, b: Row) -> Row:
 def rows_of(comparison: Comparison, block: str, kind: str, case: str) -> Iterator[Row]:
     """Yield what a comparison says of the engine under test, then of the reference."""
     c = comparison
-    numbers = {
-        "fixef": _largest(row.abs for row in c.rows if row.quantity.startswith("fixef[")),
-        "var": _largest(row.rel for row in c.rows if row.quantity.startswith("var[")),
-    }
+    numbers = _differences({row.quantity: (row.reference, row.candidate) for row in c.rows})
     yield Row(block, kind, case, c.candidate, candidate_outcome(c), _converged(c.candidate_fit), _gap(c, 1), **numbers)
     yield Row(block, kind, case, c.reference, reference_outcome(c), _converged(c.reference_fit), _gap(c, 0))
 
@@ -121,11 +119,17 @@ def _evidence(found: Mapping[str, Any]) -> Evidence:
 
 
 def _quantities(columns: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the quantities with the two differences that a row keeps."""
-    triples = zip(columns["quantity"], columns["reference"], columns["candidate"], strict=True)
-    for name, *values in triples:
+    """Yield the quantities with the numbers of both engines, NaN where one has none."""
+    for name, *values in zip(columns["quantity"], columns["reference"], columns["candidate"], strict=True):
         a, b = (math.nan if value is None else value for value in values)
-        yield SimpleNamespace(quantity=name, abs=abs(b - a), rel=abs(b - a) / abs(a) if a else math.nan)
+        yield SimpleNamespace(quantity=name, reference=a, candidate=b)
+
+
+def _differences(pairs: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    least = SMALL * pairs.get("sigma2", (1.0, 1.0))[0]
+    fixed = [abs(b - a) for name, (a, b) in pairs.items() if name.startswith("fixef[")]
+    variances = [abs(b - a) / max(abs(a), least) for name, (a, b) in pairs.items() if name.startswith("var[")]
+    return {"fixef": _largest(fixed), "var": _largest(variances)}
 
 
 def _fit(said: list[str]) -> Any:  # noqa: ANN401  # as much of a fit as its outcome is read from

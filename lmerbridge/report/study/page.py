@@ -1,4 +1,4 @@
-"""The study as its readers meet it: title, sections, paragraphs with their numbers, tables, pictures."""
+"""The study as its readers meet it: title, sections, paragraphs with their numbers, tables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
-from markupsafe import Markup
-
-from lmerbridge.report.study import figures, tables
+from lmerbridge.report.study import tables
 from lmerbridge.report.wording import enumeration
 
 Told: TypeAlias = Mapping[str, Any]  # what study.json holds
@@ -41,7 +39,6 @@ class Section:
     text : tuple of str
         Paragraphs.
     tables : tuple of Table
-    pictures : tuple of (caption, Markup)
     claims : tuple of ClaimEntry
     """
 
@@ -49,7 +46,6 @@ class Section:
     title: str
     text: tuple[str, ...]
     tables: tuple[tables.Table, ...] = ()
-    pictures: tuple[tuple[str, Markup], ...] = ()
     claims: tuple[ClaimEntry, ...] = ()
 
 
@@ -103,12 +99,7 @@ def _blocks(told: Told, _: Told) -> dict[str, Any]:
 
 
 def _gaps(told: Told, _: Told) -> dict[str, Any]:
-    models = [model for model in tables.MODELS if any(row["model"] == model for row in told["gaps"])]
-    loose = told["limits"]["loose"]
-    return {
-        "tables": tuple(tables.gaps(told, model) for model in models),
-        "pictures": tuple((f"{tables.MODELS[m]}.", figures.draw_gaps(told, m, loose)) for m in models),
-    }
+    return {"tables": tuple(tables.gaps(told, model) for model in tables.models(told))}
 
 
 def _kinds(told: Told, _: Told) -> dict[str, Any]:
@@ -120,12 +111,8 @@ def _small(told: Told, _: Told) -> dict[str, Any]:
     return {"tables": (tables.convergence(told),) if found else ()}
 
 
-def _time(told: Told, times: Told) -> dict[str, Any]:
-    if not times["table"]:
-        return {}
-    picture = "Left the share right with its interval, right the time with its quartiles."
-    shown = [(picture, figures.draw_times(told, times))] if told["linear"] else []
-    return {"tables": (tables.times(times),), "pictures": tuple(shown)}
+def _time(_: Told, times: Told) -> dict[str, Any]:
+    return {"tables": (tables.times(times),) if times["table"] else ()}
 
 
 def _claims(told: Told, _: Told) -> dict[str, Any]:
@@ -172,7 +159,7 @@ def _values(told: Told, times: Told) -> dict[str, Any]:
         "intervals": sum(row["low"] is not None for name in ("linear", "counts", "gaps") for row in told[name]),
         "doubts": len(told["doubts"]),
         "silence_words": _silence(told["counts"]),
-        "floor": f"{figures.FLOOR:g}",
+        "floor": f"{tables.FLOOR:g}",
         "time_models": ", ".join(times["models"]),
         "planted": _planted(told["suite"]),
         "suite_words": _suite(told["suite"]),

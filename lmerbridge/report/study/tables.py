@@ -10,6 +10,7 @@ from lmerbridge.report.outcome import Level
 from lmerbridge.report.wording import short
 
 NONE = "·"
+FLOOR = 1e-9  # deviance units; what is below is noise
 OUTCOMES = {"right": "right", "otherwise": "other", "warned": "warned", "silent": "silent", "fails": "fails"}
 NO_ANSWER = {"refuses": "refuses", "unjudged": "not judged"}
 MARKS: dict[Level, str] = {"ok": "", "note": "", "bad": "✗ ", "missing": "", "na": ""}  # what colour says
@@ -112,6 +113,11 @@ def gaps(told: Mapping[str, Any], model: str) -> Table:
     ]
     limit = f"{told['limits']['loose']:g}"
     return table(f"{MODELS[model]}: quantiles of the gap in deviance units, and fits above {limit}.", head, rows)
+
+
+def models(told: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of model that there are gaps of."""
+    return [model for model in MODELS if any(row["model"] == model for row in told["gaps"])]
 
 
 def by_kind(told: Mapping[str, Any], block: str) -> Table:

@@ -41,7 +41,9 @@ def json_text(told: Mapping[str, Any]) -> str:
 
 def html(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
     """Return the study as one HTML file that fetches nothing."""
-    return render.fill("study.html.jinja", page=study_page(told, times))
+    from lmerbridge.report.study.figures import pictures  # matplotlib is slow to load
+
+    return render.fill("study.html.jinja", page=study_page(told, times), pictures=pictures(told, times))
 
 
 def markdown(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
