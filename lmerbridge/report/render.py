@@ -179,7 +179,7 @@ ADDRESS = re.compile(r"https://[^\s()<>]*[^\s()<>.,;]")
 def _inline(text: str) -> Markup:
     """Return a paragraph of our own for HTML: spans in backticks are code, in stars emphasis, addresses are links."""
     told = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
-    told = re.sub(r"\*(\w+)\*", r"<em>\1</em>", told)
+    told = re.sub(r"\*([\w ]+)\*", r"<em>\1</em>", told).replace(" %", "\u00a0%")
     return Markup(ADDRESS.sub(r'<a href="\g<0>">\g<0></a>', told))  # noqa: S704 - escaped above
 
 

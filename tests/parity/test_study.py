@@ -59,7 +59,7 @@ def test_what_is_read_from_a_report_counts_as_the_report_counted(parity):
 
 
 def test_a_result_and_what_a_report_tells_of_it_give_the_same_rows():
-    picked = [*cases.pick("dyestuff2/ML"), *cases.pick("sleepstudy_slopes/REML"), *cases.pick("small_slopes_1/ML")]
+    picked = [*cases.pick("dyestuff2/ML"), *cases.pick("small_slopes_1/ML")]
     results = [suite.run_case(case, ("statsmodels", "mgcv")) for case in picked]
     told = json.loads(json_text(describe(suite.collect(results))))
     ours = [

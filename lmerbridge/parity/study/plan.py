@@ -15,7 +15,7 @@ BLOCKS = {  # what each is made of
     "published": "numbers that other projects printed, of linear models",
     "exact": "linear models whose answers are known in closed form, to 20 digits",
     "real": "linear models of published data sets, by REML and by ML",
-    "simulated": "linear models of data drawn by eleven designs, by REML and by ML",
+    "simulated": "linear models of data drawn by several designs, by REML and by ML",
     "scales": "three linear models with response and covariate in other units, or far from zero, by REML or ML",
     "small": "few small groups, variances at zero, up to three slopes, by REML and ML",
     "glmm": "generalized models of published and of drawn data, by Laplace's approximation and by quadrature",

@@ -36,7 +36,7 @@ class Row:
         Deviance units above the best optimum known, or NaN.
     fixef, var : float
         Largest absolute difference of a fixed effect, and largest relative one of a variance, from the reference's; NaN
-        where they were not compared. A variance is as large as `SMALL` of the residual's at least, so that zeros compare.
+        where they were not compared. A variance counts as `SMALL` of the residual's at least, so that zeros compare.
     """
 
     block: str
