@@ -1,4 +1,4 @@
-"""The command line: ``lmerbridge doctor | setup | fit | parity | record | diff | schema``."""
+"""The command line: ``lmerbridge doctor | setup | fit | parity | study | record | diff | schema``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ CANDIDATES = ("statsmodels", "statsmodels[shared]")
 NAMES = sorted({entry.name for entry in entry_points(group="lmerbridge.engines")})
 ENGINES = fill(f"Engines: {', '.join(NAMES)}.", 76, break_on_hyphens=False, subsequent_indent="  ")
 OF_ENGINES = f"\b\n{ENGINES}\nAn option goes in brackets: lme4[bobyqa], statsmodels[lbfgs], gpboost[cholesky]."
+OUTCOMES = ("right", "otherwise", "warned", "silent", "fails", "refuses", "unjudged")
 ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
 
 USUAL = "lme4, and lme4[tight] for generalized models"
@@ -292,6 +293,43 @@ def _plant(profile: str, jobs: int, backend: str | None) -> tuple[tuple[str, int
         _print(f"{'✓' if c == n else '✗'} {name}: {c} of {n} caught")
     _print(f"{sum(n for _, n, _ in found)} planted, {sum(c for _, _, c in found)} caught.")
     return found
+
+
+@app.command()
+def study(
+    engine: Annotated[list[str] | None, ENGINE] = None,
+    block: Annotated[
+        list[str] | None, typer.Option(help="Only this block; may be given again.", show_default="all")
+    ] = None,
+    case: Annotated[str, typer.Option(help="Only the models whose name matches this glob.")] = "*",
+    out: Annotated[Path, typer.Option(help="Where the study goes, and where an older one stands.")] = Path("reports"),
+    report: Annotated[Path, typer.Option(help="The parity.json whose fits of the suite are not made again.")] = Path(
+        "reports/parity.json"
+    ),
+    jobs: Annotated[int, typer.Option(help="Processes, each with an R of its own.", min=1)] = 1,
+    timeout: Annotated[float, typer.Option(help="Seconds one engine may take on one model.", min=0.1)] = 120.0,
+    times: Annotated[bool, typer.Option(help="Take times; those of an older study stay otherwise.")] = True,
+    cache: Annotated[bool, typer.Option(help="Judge only what has changed since the last run.")] = True,
+) -> None:
+    """Study how accurate engines are: published, exact, real, drawn and hostile data, digits, gaps, times, claims.
+
+    What is not asked for stays as the study in the folder has it.
+    """
+    from lmerbridge.parity import archive
+    from lmerbridge.parity.study.plan import BLOCKS, Plan
+    from lmerbridge.report.study.make import make_study
+    from lmerbridge.report.study.write import NAMES, read_json
+
+    with _exit_on_error():
+        given: dict[str, Any] = {"jobs": jobs, "timeout": timeout, "cache": archive.default_folder(cache)}
+        blocks = tuple(block or BLOCKS)
+        plan = Plan(tuple(engine or CANDIDATES), blocks, case, read_json(report), **given)
+        told = make_study(plan, out, _status, with_times=times)
+        for row in told["counts"]:
+            if row["block"] in blocks and row["engine"] in plan.everyone:
+                counts = ", ".join(f"{name} {row[name]}" for name in OUTCOMES if row[name])
+                _print(f"{row['block']}, {row['engine']}: {counts}.")
+        _print("Written: " + ", ".join(str(out / name) for name in NAMES))
 
 
 @app.command()

@@ -241,11 +241,11 @@ def simulate_dataset(name: str) -> pd.DataFrame:
     codes = {"g": np.repeat(np.arange(plan.groups), plan.rows[0] + _below(bits, plan.groups, np.ptp(plan.rows) + 1))}
     n = len(codes["g"])
     codes |= {factor: _below(bits, n, plan.groups) for factor in ("h", "k")} | {"part": _below(bits, n, 3)}
-    x, w, o, y = _normal(bits, n), 4 ** _below(bits, n, 2), _below(bits, n, 3), _normal(bits, n)
+    x, w, o, y = draw_normal(bits, n), 4 ** _below(bits, n, 2), _below(bits, n, 3), draw_normal(bits, n)
     y = plan.noise * y / np.sqrt(w) + x / 2 + plan.mean
     for factor, sds in plan.sds.items():
         level = codes["g"] * 3 + codes["part"] if factor == "part" else codes[factor]
-        intercept, slope = (sd * _normal(bits, int(level.max()) + 1)[level] for sd in sds)
+        intercept, slope = (sd * draw_normal(bits, int(level.max()) + 1)[level] for sd in sds)
         y = y + intercept + slope * x
     units = (plan.unit, 1.0) if int(seed) % 2 else (1.0, plan.unit)
     numbers = {"x": x * units[0], "y": y * units[1], "w": w.astype(float), "o": o.astype(float)}
@@ -257,7 +257,7 @@ def simulate_dataset(name: str) -> pd.DataFrame:
 
 def _binary(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
     """Whether a normal variable about the linear predictor is positive."""
-    return {"y": (eta + _normal(bits, len(eta)) > 0).astype(float)}
+    return {"y": (eta + draw_normal(bits, len(eta)) > 0).astype(float)}
 
 
 def _trials(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
@@ -274,7 +274,7 @@ def _counts(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
 
 def _spread(bits: np.random.PCG64, eta: Numbers) -> dict[str, Numbers]:
     """Counts about means that vary as a gamma variable of shape 2 does."""
-    first, second, third, fourth = (_normal(bits, len(eta)) ** 2 for _ in range(4))
+    first, second, third, fourth = (draw_normal(bits, len(eta)) ** 2 for _ in range(4))
     return _events(bits, _power(eta) * ((first + second) + (third + fourth)) / 4)
 
 
@@ -298,8 +298,8 @@ def _below(bits: np.random.PCG64, n: int, end: int) -> NDArray[np.int64]:
     return (bits.random_raw(n) % np.uint64(end)).astype(np.int64)
 
 
-def _normal(bits: np.random.PCG64, n: int) -> NDArray[np.float64]:
-    """Sums of twelve numbers of 16 bits, which are as good as normal and exact."""
+def draw_normal(bits: np.random.PCG64, n: int) -> NDArray[np.float64]:
+    """Draw sums of twelve numbers of 16 bits, which are as good as normal and the same bits on every machine."""
     pieces = (bits.random_raw(3 * n).reshape(n, 3, 1) >> SIXTEENS) & np.uint64(0xFFFF)
     drawn: NDArray[np.float64] = (pieces.sum(axis=(1, 2)).astype(np.int64) - 6 * 0xFFFF) / 2**16
     return drawn

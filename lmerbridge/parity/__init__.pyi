@@ -8,6 +8,13 @@ from .evidence import Line as Line
 from .evidence import Native as Native
 from .ledger import Stale as Stale
 from .ledger import hold as hold
+from .outcomes import Outcome as Outcome
+from .outcomes import Tally as Tally
+from .outcomes import candidate_outcome as candidate_outcome
+from .outcomes import is_silent as is_silent
+from .outcomes import reference_at_fault as reference_at_fault
+from .outcomes import reference_tally as reference_tally
+from .outcomes import tally as tally
 from .quantities import QuantityRow as QuantityRow
 from .quantities import kind_of as kind_of
 from .rates import Rate as Rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
@@ -20,6 +20,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.models import LmerFit, fit_spec
 from lmerbridge.parity import align, process, quantities, reference
+from lmerbridge.parity.outcomes import is_silent
 from lmerbridge.results import Design, Fit
 
 DOUBLE = 15  # decimal digits that every double keeps
@@ -98,16 +99,21 @@ def _scores_of(model: reference.KnownModel, engines: Sequence[str], timeout: flo
 
 def _scores(model: reference.KnownModel, engine: str, timeout: float | None) -> Iterator[DigitRow]:
     try:
-        found = process.call_apart(_quantities, model, engine, seconds=timeout)
+        found = process.call_apart(answer, model, engine, seconds=timeout).quantities
     except Exception:  # an engine is anybody's code, and no number is its result
         found = {}
+    return digit_rows(model, engine, found)
+
+
+def digit_rows(model: reference.KnownModel, engine: str, found: Mapping[str, float]) -> Iterator[DigitRow]:
+    """Yield the right digits of each quantity that has a floor, NaN where an engine's quantities lack it."""
     for number in model.numbers:
         if quantities.kind_of(number.quantity) in _table()["floors"]:
             digits = _digits(number, found)
             yield DigitRow(model.case, engine, number.quantity, digits, _floor(model.case, number))
 
 
-def _digits(number: reference.KnownNumber, found: dict[str, float]) -> float:
+def _digits(number: reference.KnownNumber, found: Mapping[str, float]) -> float:
     value = found.get(number.quantity, math.nan)
     if number.value == 0:
         return lre(value / (found.get("sigma2") or math.nan), 0.0)
@@ -122,12 +128,21 @@ def _floor(case: str, number: reference.KnownNumber) -> float:
     return float(_table()["floors"][kind])
 
 
-def _quantities(model: reference.KnownModel, engine: str) -> dict[str, float]:
+class Answer(NamedTuple):
+    """What an engine says of a model of which numbers are known, in lme4's words."""
+
+    quantities: dict[str, float]
+    converged: bool
+    silent: bool
+
+
+def answer(model: reference.KnownModel, engine: str) -> Answer:
+    """Fit a linear model with an engine and say its numbers as lme4 would."""
     spec, lme4 = _lme4_fit(model)
     fitter, design = find(engine), lme4.design()
     fit = fit_with(fitter, replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
     told = align.restate(fit, design, [block.name for block in lme4.varcorr], _recoding(design, fit))
-    return told.quantities() if told else {}
+    return Answer(told.quantities() if told else {}, bool(fit.converged), is_silent(fit))
 
 
 def _recoding(design: Design, fit: Fit) -> align.Recoding:

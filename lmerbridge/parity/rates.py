@@ -66,8 +66,19 @@ def _reference_alone(c: Comparison) -> bool:
     return c.verdict is Verdict.OTHER_OPTIMUM and c.worse == c.reference
 
 
-def _rate(engine: str, kind: str, found: list[bool]) -> Rate:
+def interval(right: int, fits: int) -> tuple[float, float]:
+    """Return Wilson's interval at 95 % for a rate.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in interval(8, 10)]
+    [0.4902, 0.9433]
+    """
     from scipy.stats import binomtest
 
-    interval = binomtest(sum(found), len(found)).proportion_ci(LEVEL, "wilson")
-    return Rate(engine, kind, len(found), sum(found), float(interval.low), float(interval.high))
+    found = binomtest(right, fits).proportion_ci(LEVEL, "wilson")
+    return float(found.low), float(found.high)
+
+
+def _rate(engine: str, kind: str, found: list[bool]) -> Rate:
+    return Rate(engine, kind, len(found), sum(found), *interval(sum(found), len(found)))

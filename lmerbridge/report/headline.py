@@ -7,10 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lmerbridge.parity import CaseResult, Comparison, Verdict
+from lmerbridge.parity import (
+    CaseResult,
+    Comparison,
+    Tally,
+    Verdict,
+    candidate_outcome,
+    reference_at_fault,
+    reference_tally,
+    tally,
+)
 from lmerbridge.report.meaning import meaning
-from lmerbridge.report.outcome import GLYPHS, NOT_RECORDED, WORDS, Level, Words, fails, reference_at_fault, words_of
-from lmerbridge.report.tally import Tally, candidate_outcome, reference_tally, tally
+from lmerbridge.report.outcome import GLYPHS, NOT_RECORDED, WORDS, Level, Words, fails, words_of
 from lmerbridge.report.wording import count_phrase, enumeration
 from lmerbridge.results import Fit
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmerbridge.parity import AT_LIMIT, Comparison, QuantityRow, Verdict
-from lmerbridge.report.outcome import GLYPHS, Level, level, reference_at_fault, stage_level, words_of
+from lmerbridge.parity import AT_LIMIT, Comparison, QuantityRow, Verdict, reference_at_fault
+from lmerbridge.report.outcome import GLYPHS, Level, level, stage_level, words_of
 from lmerbridge.report.quantities import KINDS, column_of, in_tolerances, row_level, tooltip
 from lmerbridge.report.wording import short
 

@@ -9,11 +9,10 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-from lmerbridge.parity import Evidence, Known, Line, Native, QuantityRow
+from lmerbridge.parity import Evidence, Known, Line, Native, QuantityRow, Tally
 from lmerbridge.report.description import Report
 from lmerbridge.report.findings import Finding
 from lmerbridge.report.headline import Headline
-from lmerbridge.report.tally import Tally
 from lmerbridge.text import clean_json
 
 SCHEMA = 2
@@ -64,19 +63,19 @@ def json_text(report: Report) -> str:
         ],
         "provenance": [list(pair) for pair in report.provenance],
     }
-    return clean_json(_layout(data)) + "\n"
+    return clean_json(layout(data)) + "\n"
 
 
 LINES = 4  # containers deep; what lies deeper stands on one line, as a column or a piece of evidence does
 
 
-def _layout(value: Any, depth: int = 1) -> str:  # noqa: ANN401  # whatever JSON has
+def layout(value: Any, depth: int = 1) -> str:  # noqa: ANN401  # whatever JSON has
     """Return JSON in lines that a diff can tell apart, and no more of them than that."""
     if depth > LINES or not value or not isinstance(value, dict | list | tuple):
         return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     named = isinstance(value, dict)
     members = [(f"{json.dumps(name)}: ", value[name]) for name in sorted(value)] if named else [("", x) for x in value]
-    lines = [f"\n{' ' * depth}{name}{_layout(member, depth + 1)}" for name, member in members]
+    lines = [f"\n{' ' * depth}{name}{layout(member, depth + 1)}" for name, member in members]
     start, end = "{}" if named else "[]"
     return f"{start}{','.join(lines)}\n{' ' * (depth - 1)}{end}"
 

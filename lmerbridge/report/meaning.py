@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lmerbridge.parity import AT_LIMIT, Comparison, Verdict, title
-from lmerbridge.report.outcome import fails, reference_at_fault
-from lmerbridge.report.tally import is_silent
+from lmerbridge.parity import AT_LIMIT, Comparison, Verdict, is_silent, reference_at_fault, title
+from lmerbridge.report.outcome import fails
 from lmerbridge.report.wording import count_phrase, enumeration, short
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lmerbridge.parity import Comparison, Evidence, Verdict
+from lmerbridge.parity import Comparison, Evidence, Verdict, reference_at_fault
 
 Level = Literal["ok", "note", "bad", "missing", "na"]
 
@@ -50,12 +50,6 @@ SEVERITY = list(WORDS)
 def words_of(comparison: Comparison) -> Words:
     """Return how a verdict is told: a recording that lacks a model has not failed."""
     return NOT_RECORDED if comparison.cause.code == "not_recorded" else WORDS[comparison.verdict]
-
-
-def reference_at_fault(comparison: Comparison) -> bool:
-    """Whether it is the reference that failed or stopped short."""
-    blamed = comparison.verdict in (Verdict.OTHER_OPTIMUM, Verdict.ENGINE_FAILED)
-    return blamed and comparison.worse == comparison.reference
 
 
 def stage_level(evidence: Evidence, comparison: Comparison) -> Level:

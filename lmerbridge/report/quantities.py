@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lmerbridge.parity import Comparison, QuantityRow
-from lmerbridge.report.outcome import Level, reference_at_fault
+from lmerbridge.parity import Comparison, QuantityRow, reference_at_fault
+from lmerbridge.report.outcome import Level
 from lmerbridge.report.wording import pair, short
 
 KINDS = {  # the head of a quantity's name -> its column

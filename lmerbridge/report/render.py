@@ -139,6 +139,16 @@ def _check_matplotlib() -> None:
         )
 
 
+def fill(name: str, **values: object) -> str:
+    """Return a template of ours filled for HTML."""
+    return _render(name, None, None, **values)
+
+
+def fill_markdown(name: str, **values: object) -> str:
+    """Return a template of ours filled for Markdown."""
+    return _render(name, None, _markdown_text, **values)
+
+
 def _render(
     name: str, templates: Path | None, finalize: Callable[[object], object] | None = None, **values: object
 ) -> str:
@@ -164,7 +174,7 @@ def _environment(templates: Path | None = None, finalize: Callable[[object], obj
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"fence": _fence, "prose": _prose}
+    environment.filters |= {"fence": _fence, "prose": _prose, "inline": _inline, "inline_md": _inline_markdown}
     return environment
 
 
@@ -182,6 +192,21 @@ def _prose(text: str) -> Markup:
     """Return escaped text that does not break inside a number such as 3e-9."""
     unbroken = re.sub(r"[\d.]+e-\d+", r'<span class="number">\g<0></span>', str(escape(text)))
     return Markup(unbroken)  # noqa: S704 - escaped in the line above
+
+
+ADDRESS = re.compile(r"https://[^\s()<>]*[^\s()<>.,;]")
+
+
+def _inline(text: str) -> Markup:
+    """Return a paragraph of our own for HTML: spans in backticks are code, in stars emphasis, addresses are links."""
+    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    told = re.sub(r"\*([\w ]+)\*", r"<em>\1</em>", told).replace(" %", "\u00a0%")
+    return Markup(ADDRESS.sub(r'<a href="\g<0>">\g<0></a>', told))  # noqa: S704 - escaped above
+
+
+def _inline_markdown(text: str) -> Markup:
+    """Return a paragraph of our own for Markdown, which it is but for what HTML would take as a tag."""
+    return Markup(ADDRESS.sub(r"<\g<0>>", text.replace("<", "&lt;")))  # noqa: S704 - no tag is left
 
 
 def _markdown_text(value: object) -> Markup:

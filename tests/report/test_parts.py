@@ -9,10 +9,10 @@ import pytest
 
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Evidence
+from lmerbridge.parity.outcomes import candidate_outcome
 from lmerbridge.parity.verdict import Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.report import describe, html, json_text, junit, markdown, schema_text
-from lmerbridge.report.tally import candidate_outcome
 from tests.report.test_report import comparison, every_verdict, result, run
 
 REFUSED = "nlme has Gaussian responses only"

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from lmerbridge.parity import Comparison, Evidence, Verdict, profile
-from lmerbridge.report.outcome import NOT_RECORDED, reference_at_fault, words_of
+from lmerbridge.parity.evidence import Evidence
+from lmerbridge.parity.tolerances import default
+from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
 
 Outcome: TypeAlias = Literal[
@@ -92,6 +93,12 @@ def tally(outcomes: Iterable[Outcome]) -> Tally:
     return Tally(**Counter[str](outcomes))
 
 
+def reference_at_fault(comparison: Comparison) -> bool:
+    """Whether it is the reference that failed or stopped short."""
+    blamed = comparison.verdict in (Verdict.OTHER_OPTIMUM, Verdict.ENGINE_FAILED)
+    return blamed and comparison.worse == comparison.reference
+
+
 def candidate_outcome(comparison: Comparison) -> Outcome:
     """Return what a comparison says of the engine under test.
 
@@ -121,13 +128,13 @@ def _approximates(comparison: Comparison) -> bool:
 
 
 def _harmless(evidence: Evidence) -> bool:
-    near = evidence.code == "stopped_above" and evidence.figures["gap"] <= profile("default").loose
+    near = evidence.code == "stopped_above" and evidence.figures["gap"] <= default().loose
     return evidence.agrees or near or evidence.code == "defined_beyond"
 
 
 def reference_outcome(comparison: Comparison) -> Outcome:
     """Return what a comparison says of the reference, as `candidate_outcome` does of the other."""
-    if words_of(comparison) is NOT_RECORDED:
+    if comparison.cause.code == "not_recorded":
         return "unjudged"
     short = comparison.verdict is Verdict.BOTH_SHORT or reference_at_fault(comparison)
     if comparison.reference_fit is None:
