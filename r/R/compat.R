@@ -66,7 +66,7 @@ check_conv <- function(..., nobs, ndim, ubound = NULL) {
 
 # Minimize an objective as lmer does. Where the control does not say whether derivatives are taken at the end, newer
 # releases decide by size.
-optimize_lmer <- function(devfun, control, start, nobs) {
+optimize_lmer <- function(devfun, control, start, nobs, minimize = lme4::optimizeLmer) {
   if (!length(control$optimizer)) {
     par <- own_point(devfun, start)
     return(list(par = par, fval = devfun(par), conv = 1000, message = "no optimization"))
@@ -78,7 +78,7 @@ optimize_lmer <- function(devfun, control, start, nobs) {
     derivs <- list(calc.derivs = if (is.null(control$calc.derivs)) small else control$calc.derivs,
                    force.calc.derivs = isTRUE(control$calc.derivs))
   }
-  do.call(lme4::optimizeLmer, c(
+  do.call(minimize, c(
     list(devfun, optimizer = control$optimizer, restart_edge = control$restart_edge,
          boundary.tol = control$boundary.tol, control = control$optCtrl, verbose = 0L, start = start), derivs,
     list(use.last.params = control$use.last.params)

@@ -84,6 +84,38 @@ minimize_by <- function(optimizer, devfun, control, derivs) {
 # Whether lme4's call of an optimizer has an argument.
 optwrap_takes <- function(argument) argument %in% names(formals(get("optwrap", lme4_namespace())))
 
+# lme4::optimizeLmer, whose calls of nloptr prepare and check their object at the first of many fits alone: that takes
+# longer than a small design's evaluations. An R whose nloptr has no such function in C calls it as lme4 does.
+optimizeLmer_again <- function() {
+  entry <- get0("NLoptR_Optimize", asNamespace("nloptr"), inherits = FALSE) # not there before 2.1
+  if (is.null(entry)) entry <- tryCatch(getNativeSymbolInfo("NLoptR_Optimize", "nloptr"), error = function(e) NULL)
+  if (is.null(entry)) return(lme4::optimizeLmer)
+  wrap <- lme4::nloptwrap
+  environment(wrap) <- list2env(list(nloptr = nloptr_again(entry)), parent = environment(wrap))
+  own <- get("getOptfun", lme4_namespace())
+  getOptfun <- function(optimizer) if (identical(optimizer, "nloptwrap")) wrap else own(optimizer)
+  with_own(lme4::optimizeLmer, list(optwrap = with_own(get("optwrap", lme4_namespace()), list(getOptfun = getOptfun))))
+}
+
+# nloptr::nloptr for calls that differ in x0. Whatever its checks would say something of goes there.
+nloptr_again <- function(entry) {
+  given <- prepared <- NULL
+  whole <- function(...) {
+    noisy <- FALSE
+    found <- withCallingHandlers(nloptr::nloptr(...), warning = function(w) noisy <<- TRUE)
+    given <<- if (!noisy) list(...)[-1L]
+    prepared <<- found
+  }
+  function(x0, eval_f, lb, ub, opts) {
+    alike <- identical(given, list(eval_f = eval_f, lb = lb, ub = ub, opts = opts)) &&
+      isTRUE(all(x0 >= lb & x0 <= ub)) && length(x0) == length(prepared$x0) && !is.na(eval_f(x0))
+    if (!alike) return(whole(x0 = x0, eval_f = eval_f, lb = lb, ub = ub, opts = opts))
+    prepared$x0 <- x0
+    found <- .Call(entry, prepared)
+    if (found$status == 6L) whole(x0 = x0, eval_f = eval_f, lb = lb, ub = ub, opts = opts) else found # out of time
+  }
+}
+
 # The code of an optimizer's end.
 convergence_of <- function(end) get("getConv", lme4_namespace())(end)
 

@@ -65,7 +65,7 @@ design_of_rows <- function(plan, response) {
   devfun <- do.call(lme4::mkLmerDevfun, parts)
   if (all(kinds_of(read$reTrms) == "us")) devfun <- quick_objective(devfun) # a structure may have no value, and spoil lme4's
   design <- list(devfun = devfun, rho = devfun_parts(devfun), read = read, theta = theta,
-                 rows = attr(read$fr, "row.names"))
+                 rows = attr(read$fr, "row.names"), minimize = optimizeLmer_again())
   design$shape <- names_in(design)
   if (!plan$exact) design$scale <- par_scale(model_at(design, list(par = theta, fval = 0, conv = 0)))
   design
@@ -88,7 +88,7 @@ names_in <- function(design) {
 # Fit as lmer does, on a design that is there: by its optimizer from its start, with its checks of the end.
 fit_as_lmer <- function(design, plan, response) {
   renew(design, response, if (is.null(plan$start)) own_start(response, design) else design$theta)
-  end <- optimize_lmer(design$devfun, plan$control, plan$start, length(design$rows))
+  end <- optimize_lmer(design$devfun, plan$control, plan$start, length(design$rows), design$minimize)
   rho <- design$rho
   conv <- check_conv(attr(end, "derivs"), end$par, ctrl = plan$control$checkConv, lbound = rho$lower,
                      ubound = rho$upper, nobs = length(design$rows), ndim = length(rho$lower))

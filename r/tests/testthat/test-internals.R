@@ -50,3 +50,21 @@ test_that("emmeans' joint_tests() has a reduction of covariates by default", {
   expect_true(is.function(reduce))
   expect_length(reduce(c(1, 2, 4)), 2L)
 })
+
+test_that("nloptr's object is prepared once, and each end is lme4's own", {
+  devfun <- lme4::lmer(Reaction ~ Days + (Days | Subject), lme4::sleepstudy, devFunOnly = TRUE)
+  again <- optimizeLmer_again()
+  calls <- 0L
+  trace(nloptr::nloptr, function() calls <<- calls + 1L, print = FALSE, where = asNamespace("nloptr"))
+  on.exit(untrace(nloptr::nloptr, where = asNamespace("nloptr")))
+  for (begin in list(c(1, 0, 1), c(0.5, 0.1, 0.2), c(2, 0, 0))) {
+    start <- list(theta = begin)
+    found <- again(devfun, "nloptwrap", start = start)
+    before <- calls
+    expected <- lme4::optimizeLmer(devfun, "nloptwrap", start = start)
+    calls <- before
+    expect_identical(unclass(found)[c("par", "fval", "feval", "conv", "message")],
+                     unclass(expected)[c("par", "fval", "feval", "conv", "message")])
+  }
+  expect_equal(calls, 1L)
+})
