@@ -118,7 +118,7 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     return wanted
 
 
-def fill(name: str, **values: object) -> str:
+def fill_html(name: str, **values: object) -> str:
     """Return a template of ours filled for HTML."""
     return _render(name, None, None, **values)
 
