@@ -316,14 +316,14 @@ def study(
     What is not asked for stays as the study in the folder has it.
     """
     from lmerbridge.parity import archive
-    from lmerbridge.parity.study.plan import BLOCKS, Plan
+    from lmerbridge.parity.study.plan import BLOCKS, StudyPlan
     from lmerbridge.report.study.make import make_study
     from lmerbridge.report.study.write import NAMES, read_json
 
     with _exit_on_error():
         given: dict[str, Any] = {"jobs": jobs, "timeout": timeout, "cache": archive.default_folder(cache)}
         blocks = tuple(block or BLOCKS)
-        plan = Plan(tuple(engine or CANDIDATES), blocks, case, read_json(report), **given)
+        plan = StudyPlan(tuple(engine or CANDIDATES), blocks, case, read_json(report), **given)
         told = make_study(plan, out, _status, with_times=times)
         for row in told["counts"]:
             if row["block"] in blocks and row["engine"] in plan.everyone:

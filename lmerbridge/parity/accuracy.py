@@ -99,7 +99,7 @@ def _scores_of(model: reference.KnownModel, engines: Sequence[str], timeout: flo
 
 def _scores(model: reference.KnownModel, engine: str, timeout: float | None) -> Iterator[DigitRow]:
     try:
-        found = process.call_apart(answer, model, engine, seconds=timeout).quantities
+        found = process.call_apart(known_answer, model, engine, seconds=timeout).quantities
     except Exception:  # an engine is anybody's code, and no number is its result
         found = {}
     return digit_rows(model, engine, found)
@@ -128,7 +128,7 @@ def _floor(case: str, number: reference.KnownNumber) -> float:
     return float(_table()["floors"][kind])
 
 
-class Answer(NamedTuple):
+class KnownAnswer(NamedTuple):
     """What an engine says of a model of which numbers are known, in lme4's words."""
 
     quantities: dict[str, float]
@@ -136,13 +136,13 @@ class Answer(NamedTuple):
     silent: bool
 
 
-def answer(model: reference.KnownModel, engine: str) -> Answer:
+def known_answer(model: reference.KnownModel, engine: str) -> KnownAnswer:
     """Fit a linear model with an engine and say its numbers as lme4 would."""
     spec, lme4 = _lme4_fit(model)
     fitter, design = find(engine), lme4.design()
     fit = fit_with(fitter, replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
     told = align.restate(fit, design, [block.name for block in lme4.varcorr], _recoding(design, fit))
-    return Answer(told.quantities() if told else {}, bool(fit.converged), is_silent(fit))
+    return KnownAnswer(told.quantities() if told else {}, bool(fit.converged), is_silent(fit))
 
 
 def _recoding(design: Design, fit: Fit) -> align.Recoding:

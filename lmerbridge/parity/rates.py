@@ -66,12 +66,12 @@ def _reference_alone(c: Comparison) -> bool:
     return c.verdict is Verdict.OTHER_OPTIMUM and c.worse == c.reference
 
 
-def interval(right: int, fits: int) -> tuple[float, float]:
+def wilson_interval(right: int, fits: int) -> tuple[float, float]:
     """Return Wilson's interval at 95 % for a rate.
 
     Examples
     --------
-    >>> [round(end, 4) for end in interval(8, 10)]
+    >>> [round(end, 4) for end in wilson_interval(8, 10)]
     [0.4902, 0.9433]
     """
     from scipy.stats import binomtest
@@ -81,4 +81,4 @@ def interval(right: int, fits: int) -> tuple[float, float]:
 
 
 def _rate(engine: str, kind: str, found: list[bool]) -> Rate:
-    return Rate(engine, kind, len(found), sum(found), *interval(sum(found), len(found)))
+    return Rate(engine, kind, len(found), sum(found), *wilson_interval(sum(found), len(found)))

@@ -139,7 +139,7 @@ def _check_matplotlib() -> None:
         )
 
 
-def fill(name: str, **values: object) -> str:
+def fill_html(name: str, **values: object) -> str:
     """Return a template of ours filled for HTML."""
     return _render(name, None, None, **values)
 

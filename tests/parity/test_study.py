@@ -12,14 +12,14 @@ from lmerbridge import lmer, load_dataset
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity import cases, suite
 from lmerbridge.parity.accuracy import DigitRow
-from lmerbridge.parity.rates import interval
+from lmerbridge.parity.rates import wilson_interval
 from lmerbridge.parity.reference import KnownNumber
 from lmerbridge.parity.study import claims, counts, designs, known, rows
 from lmerbridge.parity.study.cpu import cpu_seconds
-from lmerbridge.parity.study.fits import Fits
-from lmerbridge.parity.study.plan import BLOCKS, Plan
+from lmerbridge.parity.study.fits import StudyFits
+from lmerbridge.parity.study.plan import BLOCKS, StudyPlan
 from lmerbridge.parity.study.run import report_versions
-from lmerbridge.parity.study.summary import fits_of, summary
+from lmerbridge.parity.study.summary import study_fits, study_summary
 from lmerbridge.parity.study.times import Time, time_table, times_of, times_summary
 from lmerbridge.report import describe, json_text
 from lmerbridge.report.study.make import make_study
@@ -82,7 +82,7 @@ def test_of_several_rows_of_one_fit_the_worst_stands():
 @pytest.mark.parametrize(("right", "fits"), [(0, 3), (3, 3), (8, 10), (167, 176), (1, 2)])
 def test_an_interval_is_wilsons(right, fits):
     # two programs of one closed form
-    assert interval(right, fits) == pytest.approx(proportion_confint(right, fits, method="wilson"), abs=1e-12)
+    assert wilson_interval(right, fits) == pytest.approx(proportion_confint(right, fits, method="wilson"), abs=1e-12)
 
 
 PRINTED = {  # quantity, printed, its digits, found, sigma squared: whether it is reproduced
@@ -143,7 +143,7 @@ def test_small_groups_are_drawn_as_their_kind_says():
 
 def test_quantiles_of_gaps_are_gaps_that_occur():
     gaps = [1e-9] * 9 + [3.0]
-    found = Fits(rows=tuple(rows.Row("real", "", str(i), "e", "right", True, gap) for i, gap in enumerate(gaps)))
+    found = StudyFits(rows=tuple(rows.Row("real", "", str(i), "e", "right", True, gap) for i, gap in enumerate(gaps)))
     (told,) = counts.gap_quantiles(found, 0.01)
     assert (told["q50"], told["q90"], told["largest"], told["above"], told["fits"]) == (1e-9, 1e-9, 3.0, 1, 10)
 
@@ -173,7 +173,7 @@ def test_a_claim_names_blocks_cases_and_a_place_that_there_are(claim):
     for case in cases.every_case():
         named.setdefault(rows.block_of(case.model, case.kind), []).append(case.name)
     assert set(claim.blocks) <= set(BLOCKS)
-    assert all(Plan((), pattern=claim.cases).picked([Named(n) for n in named[block]]) for block in claim.blocks)
+    assert all(StudyPlan((), pattern=claim.cases).picked([Named(n) for n in named[block]]) for block in claim.blocks)
     assert claim.where.startswith("https://")
     assert claim.read
     assert (claim.measure == "tolerance") == math.isfinite(claim.fixef)
@@ -193,7 +193,7 @@ def test_a_claim_of_a_tolerance_holds_where_both_differences_are_within():
         replace(row, case="c", fixef=2e-4),
         replace(row, case="d", fixef=math.nan),
     ]
-    (told,) = claims.measured(claim, Fits(rows=tuple(given)))
+    (told,) = claims.measure_claim(claim, StudyFits(rows=tuple(given)))
     assert (told["asked"], told["holds"], told["fits"]) == (3, 1, 4)
 
 
@@ -201,17 +201,17 @@ def test_a_claim_of_no_higher_criterion_is_asked_beside_lme4():
     claim = next(claim for claim in claims.claims() if claim.id == "glmm-likelihood")
     row = rows.Row("real", "", "a", "glmm", "right", True, 0.5)
     lme4 = [replace(row, engine="lme4", gap=0.5), replace(row, engine="lme4", case="b", gap=0.0)]
-    (told,) = claims.measured(claim, Fits(rows=(row, replace(row, case="b"), replace(row, case="c"), *lme4)))
+    (told,) = claims.measure_claim(claim, StudyFits(rows=(row, replace(row, case="b"), replace(row, case="c"), *lme4)))
     assert (told["asked"], told["holds"]) == (2, 1)
 
 
 def test_a_plan_with_an_unknown_block_is_refused():
     with pytest.raises(InvalidArgument, match=r"have \['hostile'\]; published"):
-        Plan(("nlme",), blocks=("hostile",))
+        StudyPlan(("nlme",), blocks=("hostile",))
 
 
 def test_a_small_study_is_made_made_again_and_mended_in_part(tmp_path):
-    plan = Plan(("nlme", "statsmodels"), pattern="*sleep*_ri_*")
+    plan = StudyPlan(("nlme", "statsmodels"), pattern="*sleep*_ri_*")
     told = make_study(plan, tmp_path, quiet)
     first = {name: (tmp_path / name).read_bytes() for name in NAMES}
     assert {row["block"] for row in told["counts"]} == {"published", "exact"}
@@ -222,14 +222,14 @@ def test_a_small_study_is_made_made_again_and_mended_in_part(tmp_path):
     assert again == told
     assert {name: (tmp_path / name).read_bytes() for name in NAMES} == first
 
-    part = make_study(Plan(("mixedlm",), ("exact",), "sleep_ri_ml"), tmp_path, quiet, with_times=False)
+    part = make_study(StudyPlan(("mixedlm",), ("exact",), "sleep_ri_ml"), tmp_path, quiet, with_times=False)
     kept = {(row["block"], row["engine"]): row for row in part["counts"]}
     assert kept["exact", "mixedlm"]["fits"] == 1
     assert [kept[row["block"], row["engine"]] for row in told["counts"]] == told["counts"]
 
 
 def test_a_study_of_another_lme4_is_not_added_to(tmp_path):
-    plan = Plan(("nlme",), ("exact",), "rail_ml")
+    plan = StudyPlan(("nlme",), ("exact",), "rail_ml")
     told = make_study(plan, tmp_path, quiet, with_times=False)
     told["provenance"]["lme4"] = "0.99"
     (tmp_path / NAMES[0]).write_text(json.dumps(told))
@@ -238,7 +238,7 @@ def test_a_study_of_another_lme4_is_not_added_to(tmp_path):
 
 
 def test_the_committed_study_is_counted_from_its_rows(committed):
-    again = summary(fits_of(committed))
+    again = study_summary(study_fits(committed))
     for name in ("engines", "blocks", "counts", "linear", "kinds", "gaps", "digits", "printed", "claims", "rows"):
         assert again[name] == committed[name], name
 

@@ -25,32 +25,32 @@ def times():
 
 
 def test_the_committed_pages_are_rendered_from_the_committed_numbers(told, times):
-    assert (REPORTS / "study.md").read_text() == write.markdown(told, times)
-    page = write.html(told, times)
+    assert (REPORTS / "study.md").read_text() == write.study_markdown(told, times)
+    page = write.study_html(told, times)
     # another matplotlib writes other paths
     assert SVG.sub("", (REPORTS / "study.html").read_text()) == SVG.sub("", page)
-    assert (REPORTS / "study.json").read_text() == write.json_text(told)
+    assert (REPORTS / "study.json").read_text() == write.study_json(told)
 
 
 def test_the_same_study_gives_the_same_bytes(told, times):
-    assert write.html(told, times) == write.html(told, times)
+    assert write.study_html(told, times) == write.study_html(told, times)
 
 
 def test_a_number_that_changes_in_the_json_changes_on_both_pages(told, times):
     changed = json.loads(json.dumps(told))
     changed["linear"][0]["silent"] = 987
-    for render in (write.markdown, write.html):
+    for render in (write.study_markdown, write.study_html):
         assert "987" not in render(told, times)
         assert "987" in render(changed, times)
 
 
 def test_no_placeholder_and_no_missing_number_is_left(told, times):
-    text = write.markdown(told, times)
+    text = write.study_markdown(told, times)
     assert not re.search(r"\{\w+\}|\bNone\b|\bnan\b|undefined", text)
 
 
 def test_a_link_within_the_page_leads_somewhere(told, times):
-    page = write.html(told, times)
+    page = write.study_html(told, times)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     assert not re.search(r'(?:src|href)="(?!#|https://)', page), "the page fetches nothing and names no file"
 
@@ -76,8 +76,8 @@ def test_a_study_without_times_has_no_section_of_times(told):
 def test_markup_in_a_name_is_text(told, times):
     changed = json.loads(json.dumps(told))
     changed["engines"][0]["version"] = "<script>1</script>|x"
-    assert "<script>1" not in write.html(changed, times)
-    assert "&lt;script&gt;1&lt;/script&gt;\\|x" in write.markdown(changed, times)
+    assert "<script>1" not in write.study_html(changed, times)
+    assert "&lt;script&gt;1&lt;/script&gt;\\|x" in write.study_markdown(changed, times)
 
 
 def test_a_file_that_is_no_json_is_named(tmp_path):

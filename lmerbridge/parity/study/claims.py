@@ -12,9 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
-from lmerbridge.parity.outcomes import tally
+from lmerbridge.parity import tally
 from lmerbridge.parity.study.counts import engine_order
-from lmerbridge.parity.study.fits import REFERENCES, Fits
+from lmerbridge.parity.study.fits import REFERENCES, StudyFits
 from lmerbridge.parity.study.rows import Row
 
 Measure: TypeAlias = Literal["outcomes", "tolerance", "not_above"]
@@ -58,7 +58,7 @@ def claims() -> tuple[Claim, ...]:
     return tuple(Claim(**entry | {name: tuple(entry[name]) for name in ("engines", "blocks")}) for entry in told)
 
 
-def measured(claim: Claim, fits: Fits) -> list[dict[str, Any]]:
+def measure_claim(claim: Claim, fits: StudyFits) -> list[dict[str, Any]]:
     """Measure a claim: a row for each engine that it is about and that has fits of its cases."""
     about = [row for row in fits.rows if row.block in claim.blocks and fnmatchcase(row.case, claim.cases)]
     names = [n for n in engine_order(fits) if any(fnmatchcase(n, glob) for glob in claim.engines)]

@@ -9,11 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lmerbridge.parity.accuracy import DigitRow
-from lmerbridge.parity.outcomes import Tally, tally
-from lmerbridge.parity.quantities import kind_of
-from lmerbridge.parity.rates import interval
-from lmerbridge.parity.study.fits import REFERENCES, Fits
+from lmerbridge.parity import DigitRow, Tally, kind_of, tally, wilson_interval
+from lmerbridge.parity.study.fits import REFERENCES, StudyFits
 from lmerbridge.parity.study.plan import BLOCKS
 from lmerbridge.parity.study.rows import Row
 
@@ -23,19 +20,19 @@ DECADES = 4  # a digit of a share or an interval's end that is kept: 1e-4
 Each = TypeVar("Each")
 
 
-def count_by_block(fits: Fits) -> list[dict[str, Any]]:
+def count_by_block(fits: StudyFits) -> list[dict[str, Any]]:
     """Count outcomes by block and engine, blocks and engines in the order of the study."""
     return [_count(rows, block=block, engine=engine) for (block, engine), rows in _by_engine(fits)]
 
 
-def count_linear(fits: Fits) -> list[dict[str, Any]]:
+def count_linear(fits: StudyFits) -> list[dict[str, Any]]:
     """Count outcomes of each engine over all linear blocks."""
     linear = [row for row in fits.rows if row.block != "glmm"]
     groups = _groups(linear, lambda row: row.engine)
     return [_count(groups[engine], engine=engine) for engine in engine_order(fits) if engine in groups]
 
 
-def count_by_kind(fits: Fits) -> list[dict[str, Any]]:
+def count_by_kind(fits: StudyFits) -> list[dict[str, Any]]:
     """Count outcomes by block, kind and engine, of the blocks that have kinds."""
     found = list[dict[str, Any]]()
     for (block, engine), rows in _by_engine(fits):
@@ -45,7 +42,7 @@ def count_by_kind(fits: Fits) -> list[dict[str, Any]]:
     return found
 
 
-def gap_quantiles(fits: Fits, limit: float) -> list[dict[str, Any]]:
+def gap_quantiles(fits: StudyFits, limit: float) -> list[dict[str, Any]]:
     """Return quantiles of the gaps of each engine, of linear and of generalized models, and the share above a limit."""
     found = list[dict[str, Any]]()
     for model in ("linear", "generalized"):
@@ -54,7 +51,7 @@ def gap_quantiles(fits: Fits, limit: float) -> list[dict[str, Any]]:
         for engine in (name for name in engine_order(fits) if name in groups):
             gaps = sorted(row.gap for row in groups[engine])
             above = sum(gap > limit for gap in gaps)
-            low, high = interval(above, len(gaps))
+            low, high = wilson_interval(above, len(gaps))
             quantiles = {name: _quantile(gaps, q) for name, q in QUANTILES.items()}
             found.append(
                 {"model": model, "engine": engine, "fits": len(gaps), "above": above}
@@ -80,7 +77,7 @@ def digit_quantiles(digits: Iterable[DigitRow], order: Sequence[str]) -> list[di
     return found
 
 
-def printed_by_engine(fits: Fits) -> list[dict[str, Any]]:
+def printed_by_engine(fits: StudyFits) -> list[dict[str, Any]]:
     """Count the printed numbers that each engine reproduces, of those of the models that it fits."""
     groups = _groups(fits.printed, lambda each: each.engine)
     return [
@@ -91,7 +88,7 @@ def printed_by_engine(fits: Fits) -> list[dict[str, Any]]:
     ]
 
 
-def engine_order(fits: Fits) -> list[str]:
+def engine_order(fits: StudyFits) -> list[str]:
     """Return the engines, the most often right of the linear models that it takes on first."""
     groups = _groups((row for row in fits.rows if row.block != "glmm"), lambda row: row.engine)
 
@@ -115,13 +112,13 @@ def share_right(counted: Tally) -> float:
 def _count(rows: Sequence[Row], **names: str) -> dict[str, Any]:
     counted = tally(row.outcome for row in rows)
     right, of = counted.right + counted.otherwise, taken(counted)
-    low, high = interval(right, of) if of else (math.nan, math.nan)
+    low, high = wilson_interval(right, of) if of else (math.nan, math.nan)
     ends = {"share": share_right(counted) if of else math.nan, "low": low, "high": high}
     said = sum(row.converged for row in rows)
     return names | asdict(counted) | {"fits": len(rows), "taken": of, "converged": said} | _shortened(ends)
 
 
-def _by_engine(fits: Fits) -> list[tuple[tuple[str, str], list[Row]]]:
+def _by_engine(fits: StudyFits) -> list[tuple[tuple[str, str], list[Row]]]:
     groups = _groups(fits.rows, lambda row: (row.block, row.engine))
     order = [(block, engine) for block in BLOCKS for engine in engine_order(fits)]
     return [(key, groups[key]) for key in order if key in groups]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeVar
 
-from lmerbridge.parity.accuracy import DigitRow
-from lmerbridge.parity.study.known import Doubt, Printed
+from lmerbridge.parity import DigitRow
+from lmerbridge.parity.study.known import Doubt, PrintedCount
 from lmerbridge.parity.study.rows import Row, worst
 
 REFERENCES = ("lme4", "lme4[tight]")  # of linear and of generalized models
@@ -16,14 +16,14 @@ Each = TypeVar("Each")
 
 
 @dataclass(frozen=True)
-class Fits:
+class StudyFits:
     """What was found.
 
     Attributes
     ----------
     rows : tuple of Row
     digits : tuple of DigitRow
-    printed : tuple of Printed
+    printed : tuple of PrintedCount
     doubts : tuple of Doubt
     versions : mapping of str to str
         Of the engines.
@@ -33,18 +33,18 @@ class Fits:
 
     rows: tuple[Row, ...] = ()
     digits: tuple[DigitRow, ...] = ()
-    printed: tuple[Printed, ...] = ()
+    printed: tuple[PrintedCount, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     suite: Mapping[str, str] = field(default_factory=dict)
 
-    def after(self, older: Fits) -> Fits:
+    def after(self, older: StudyFits) -> StudyFits:
         """Return these fits, and of an older study those that were not made again.
 
         A reference is judged beside every engine, so that the worst that was ever said of it stands.
         """
-        return Fits(
+        return StudyFits(
             rows=tuple(worst([*_kept(older.rows, self.rows), *self.rows])),
             digits=_updated(older.digits, self.digits, lambda d: (d.engine, d.case, d.quantity)),
             printed=_updated(older.printed, self.printed, lambda p: (p.engine, p.case)),

@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.models import LmerFit, fit_spec
-from lmerbridge.parity import accuracy, process, published, reference
-from lmerbridge.parity.outcomes import Outcome
-from lmerbridge.parity.quantities import kind_of
+from lmerbridge.parity import Outcome, accuracy, kind_of, process, published, reference
 from lmerbridge.parity.study.rows import Row
 
 NEEDED = {  # digits that make a number right: what a paper prints; a variance is known to half those of a criterion
@@ -24,7 +22,7 @@ DECIMALS = 2  # of digits, which a reader compares
 LARGEST = 20_000  # rows
 
 
-class Printed(NamedTuple):
+class PrintedCount(NamedTuple):
     """How many printed numbers of a model were compared, and how many of them an engine reproduces."""
 
     engine: str
@@ -48,7 +46,7 @@ class Scores:
 
     rows: list[Row] = field(default_factory=list)
     digits: list[accuracy.DigitRow] = field(default_factory=list)
-    printed: list[Printed] = field(default_factory=list)
+    printed: list[PrintedCount] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
 
 
@@ -68,22 +66,22 @@ def score_model(source: str, model: reference.KnownModel, engines: Sequence[str]
     numbers = [number for number in _comparable(model) if number.quantity not in doubted]
     for engine in engines if source == "exact" or numbers else ():
         told = _ask(model, engine, timeout)
-        known = told.quantities if isinstance(told, accuracy.Answer) else {}
+        known = told.quantities if isinstance(told, accuracy.KnownAnswer) else {}
         if source == "exact":
             digits = [*map(_rounded, accuracy.digit_rows(model, engine, known))]
             found.digits.extend(digits)
             right = all(suffices(row, exact) for row in digits)
         else:
             reproduced = sum(reproduces(known, number) for number in numbers)
-            found.printed.append(Printed(engine, model.case, len(numbers) if known else 0, reproduced))
+            found.printed.append(PrintedCount(engine, model.case, len(numbers) if known else 0, reproduced))
             right = reproduced == len(numbers)
         found.rows.append(_row(source, model, engine, told, right))
     return found
 
 
-def _ask(model: reference.KnownModel, engine: str, timeout: float | None) -> accuracy.Answer | Outcome:
+def _ask(model: reference.KnownModel, engine: str, timeout: float | None) -> accuracy.KnownAnswer | Outcome:
     try:
-        found: accuracy.Answer = process.call_apart(accuracy.answer, model, engine, seconds=timeout)
+        found: accuracy.KnownAnswer = process.call_apart(accuracy.known_answer, model, engine, seconds=timeout)
     except NotExpressible:
         return "refuses"
     except Exception:  # an engine is anybody's code, and its failure is a result
@@ -91,8 +89,10 @@ def _ask(model: reference.KnownModel, engine: str, timeout: float | None) -> acc
     return found if found.quantities else "fails"
 
 
-def _row(block: str, model: reference.KnownModel, engine: str, found: accuracy.Answer | Outcome, right: bool) -> Row:
-    if not isinstance(found, accuracy.Answer):
+def _row(
+    block: str, model: reference.KnownModel, engine: str, found: accuracy.KnownAnswer | Outcome, right: bool
+) -> Row:
+    if not isinstance(found, accuracy.KnownAnswer):
         return Row(block, "", model.case, engine, found, converged=False)
     outcome: Outcome = "right" if right else "silent" if found.silent else "warned"
     return Row(block, "", model.case, engine, outcome, found.converged)

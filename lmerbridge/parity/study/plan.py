@@ -27,7 +27,7 @@ Named = TypeVar("Named")
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What is to be fitted, and how.
 
     Attributes

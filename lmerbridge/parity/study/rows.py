@@ -8,11 +8,18 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from lmerbridge.parity.evidence import Evidence, Judged
-from lmerbridge.parity.outcomes import OUTCOMES, Outcome, candidate_outcome, reference_outcome
-from lmerbridge.parity.suite import CaseResult
-from lmerbridge.parity.verdict import Comparison, Verdict
-from lmerbridge.parity.words import Code
+from lmerbridge.parity import (
+    OUTCOMES,
+    CaseResult,
+    Code,
+    Comparison,
+    Evidence,
+    Judged,
+    Outcome,
+    Verdict,
+    candidate_outcome,
+    reference_outcome,
+)
 
 GAP_DIGITS = 3  # of a gap or a difference: what a reader compares, and what stays the same from run to run
 SMALL = 1e-4  # of the residual variance: a standard deviation of a hundredth of sigma

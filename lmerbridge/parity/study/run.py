@@ -1,4 +1,4 @@
-"""Fits the blocks of a plan: what a report has left is read, the rest is fitted."""
+"""StudyFits the blocks of a plan: what a report has left is read, the rest is fitted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import NotExpressible
 from lmerbridge.parity import cases, process, suite
 from lmerbridge.parity.study import designs, known, rows
-from lmerbridge.parity.study.fits import REFERENCES, Fits
-from lmerbridge.parity.study.plan import KNOWN, SUITE, Plan
+from lmerbridge.parity.study.fits import REFERENCES, StudyFits
+from lmerbridge.parity.study.plan import KNOWN, SUITE, StudyPlan
 
 Status: TypeAlias = Callable[[str], AbstractContextManager[None]]  # says what is done, for as long as it lasts
 ADDED = {"scales": designs.scales, "small": designs.small}
@@ -23,12 +23,12 @@ SAME = ("R", "lme4", "Matrix", "BLAS", "BLAS kernel", "Python", "numpy", "scipy"
 PROBES = ("dyestuff/ML", "dyestuff/REML", "cbpp/Laplace")  # models of which an engine fits one or another
 
 
-def fit_blocks(plan: Plan, status: Status) -> Fits:
+def fit_plan(plan: StudyPlan, status: Status) -> StudyFits:
     """Fit every block of a plan.
 
     Parameters
     ----------
-    plan : Plan
+    plan : StudyPlan
     status : callable
         Text -> a context in which that is being done.
     """
@@ -38,7 +38,7 @@ def fit_blocks(plan: Plan, status: Status) -> Fits:
     left = _left(plan, versions, provenance)
     found = [*_suite(plan, left, status), *_added(plan, status)]
     scores = [*_known(plan, status)]
-    return Fits(
+    return StudyFits(
         rows=tuple(rows.worst(chain(found, *(each.rows for each in scores)))),
         digits=tuple(chain.from_iterable(each.digits for each in scores)),
         printed=tuple(chain.from_iterable(each.printed for each in scores)),
@@ -77,7 +77,7 @@ def _suite_facts(report: Mapping[str, Any]) -> dict[str, str]:
     return dict(report["provenance"]) | counts
 
 
-def _left(plan: Plan, versions: Mapping[str, str], provenance: Mapping[str, str]) -> tuple[str, ...]:
+def _left(plan: StudyPlan, versions: Mapping[str, str], provenance: Mapping[str, str]) -> tuple[str, ...]:
     """Return the engines whose fits of the suite a report has left, made with what is installed here."""
     if plan.report is None or any(dict(plan.report["provenance"]).get(k) != provenance.get(k) for k in SAME):
         return ()
@@ -85,7 +85,7 @@ def _left(plan: Plan, versions: Mapping[str, str], provenance: Mapping[str, str]
     return tuple(name for name in plan.engines if told.get(name) == versions[name])
 
 
-def _suite(plan: Plan, left: Sequence[str], status: Status) -> Iterable[rows.Row]:
+def _suite(plan: StudyPlan, left: Sequence[str], status: Status) -> Iterable[rows.Row]:
     wanted = {block for block in plan.blocks if block in SUITE}
     if wanted and plan.report and left:
         named = {case.name for case in plan.picked(cases.every_case())}
@@ -98,13 +98,13 @@ def _suite(plan: Plan, left: Sequence[str], status: Status) -> Iterable[rows.Row
             yield from _judge(plan, asked, others)
 
 
-def _added(plan: Plan, status: Status) -> Iterable[rows.Row]:
+def _added(plan: StudyPlan, status: Status) -> Iterable[rows.Row]:
     for block in (block for block in plan.blocks if block in ADDED):
         with status(f"fitting the block {block}"):
             yield from _judge(plan, plan.picked(ADDED[block]()), plan.engines, block)
 
 
-def _judge(plan: Plan, asked: Sequence[cases.Case], engines: Sequence[str], block: str = "") -> list[rows.Row]:
+def _judge(plan: StudyPlan, asked: Sequence[cases.Case], engines: Sequence[str], block: str = "") -> list[rows.Row]:
     """Judge engines on cases of one block, or of those of the suite."""
     given: dict[str, Any] = {"jobs": plan.jobs, "timeout": plan.timeout, "cache": plan.cache}
     results = chain.from_iterable(suite.run_cases(asked, engines, **given))
@@ -112,7 +112,7 @@ def _judge(plan: Plan, asked: Sequence[cases.Case], engines: Sequence[str], bloc
     return [*chain.from_iterable(found)]
 
 
-def _known(plan: Plan, status: Status) -> Iterable[known.Scores]:
+def _known(plan: StudyPlan, status: Status) -> Iterable[known.Scores]:
     for source in (block for block in plan.blocks if block in KNOWN):
         models = plan.picked(known.known_models(source), "case")
         calls = [delayed(known.score_model)(source, model, plan.everyone, plan.timeout) for model in models]

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.parity.accuracy import DigitRow
+from lmerbridge.parity import DigitRow
 from lmerbridge.parity.study import counts, known, rows
-from lmerbridge.parity.study.claims import claims, measured
-from lmerbridge.parity.study.fits import Fits
+from lmerbridge.parity.study.claims import claims, measure_claim
+from lmerbridge.parity.study.fits import StudyFits
 from lmerbridge.parity.study.plan import BLOCKS
 from lmerbridge.parity.tolerances import default
 
@@ -19,7 +19,7 @@ SCHEMA = 1
 COLUMNS = ("case", "kind", "outcome", "converged", "gap", "fixef", "var")
 
 
-def summary(fits: Fits) -> dict[str, Any]:
+def study_summary(fits: StudyFits) -> dict[str, Any]:
     """Return everything that the study says, in numbers, texts, lists and tables of them; NaN is None.
 
     The same fits give the same object. ``rows``, ``digit_rows``, ``printed_rows`` and ``doubts`` are what was found,
@@ -42,14 +42,14 @@ def summary(fits: Fits) -> dict[str, Any]:
         "suite": dict(fits.suite),
         "rows": _rows(fits.rows, order),
         "digit_rows": _columns([row._asdict() for row in fits.digits], DigitRow._fields),
-        "printed_rows": _columns([row._asdict() for row in fits.printed], known.Printed._fields),
+        "printed_rows": _columns([row._asdict() for row in fits.printed], known.PrintedCount._fields),
         "doubts": [row._asdict() for row in fits.doubts],
     }
     plain: dict[str, Any] = _plain(found)
     return plain
 
 
-def fits_of(told: Mapping[str, Any]) -> Fits:
+def study_fits(told: Mapping[str, Any]) -> StudyFits:
     """Return the fits that a summary was made of.
 
     Raises
@@ -61,10 +61,10 @@ def fits_of(told: Mapping[str, Any]) -> Fits:
         raise InvalidArgument(
             f"the older study has the schema {told.get('schema')!r}; {SCHEMA} is expected: remove it."
         )
-    return Fits(
+    return StudyFits(
         rows=tuple(row for group in told["rows"] for row in _rows_of(group)),
         digits=tuple(DigitRow(*each) for each in _records(told["digit_rows"], DigitRow._fields)),
-        printed=tuple(known.Printed(*each) for each in _records(told["printed_rows"], known.Printed._fields)),
+        printed=tuple(known.PrintedCount(*each) for each in _records(told["printed_rows"], known.PrintedCount._fields)),
         doubts=tuple(known.Doubt(**{k: _number(v) for k, v in each.items()}) for each in told["doubts"]),
         versions={each["engine"]: each["version"] for each in told["engines"]},
         provenance=told["provenance"],
@@ -72,13 +72,13 @@ def fits_of(told: Mapping[str, Any]) -> Fits:
     )
 
 
-def _block(name: str, fits: Fits) -> dict[str, Any]:
+def _block(name: str, fits: StudyFits) -> dict[str, Any]:
     mine = {(row.case, row.kind) for row in fits.rows if row.block == name}
     return {"block": name, "made_of": BLOCKS[name], "fits": len(mine), "kinds": len({kind for _, kind in mine})}
 
 
-def _claim(claim: Any, fits: Fits) -> dict[str, Any]:  # noqa: ANN401  # a Claim, of whose class no name is needed
-    return asdict(claim) | {"measured": measured(claim, fits)}
+def _claim(claim: Any, fits: StudyFits) -> dict[str, Any]:  # noqa: ANN401  # a Claim, of whose class no name is needed
+    return asdict(claim) | {"measured": measure_claim(claim, fits)}
 
 
 def _limits() -> dict[str, float]:

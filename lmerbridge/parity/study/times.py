@@ -16,7 +16,7 @@ from lmerbridge.errors import SetupError
 from lmerbridge.inputs import Spec
 from lmerbridge.parity import cases, process
 from lmerbridge.parity.study.cpu import cpu_seconds
-from lmerbridge.parity.study.plan import REFERENCE, Plan
+from lmerbridge.parity.study.plan import REFERENCE, StudyPlan
 
 MODELS = (  # few rows and many, an intercept, slopes, crossed and nested factors; ML, which every engine has
     *("dyestuff/ML", "sleepstudy_slopes/ML", "penicillin/ML", "pastes_nested/ML"),
@@ -44,7 +44,7 @@ class Time:
     turns: int
 
 
-def take_times(plan: Plan) -> Iterator[list[Time]]:
+def take_times(plan: StudyPlan) -> Iterator[list[Time]]:
     """Yield the times of every engine, model by model: the engines take turns, and lme4 is one of them."""
     for case in plan.picked(cases.pick(name)[0] for name in MODELS):
         taken: dict[str, list[float]] = {name: [] for name in plan.everyone}

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lmerbridge.parity.study.summary import fits_of
+from lmerbridge.parity.study.summary import study_fits
 from lmerbridge.report import figures
 from lmerbridge.report.digits import digit_panels
-from lmerbridge.report.study.tables import FLOOR, MODELS, models
+from lmerbridge.report.study.tables import FLOOR, MODELS, models_with_gaps
 from lmerbridge.report.svg import BOTTOM, CANDIDATE, LINE, PAPER, REFERENCE, SOFT, canvas, style, svg
 from lmerbridge.report.wording import brief, short
 
@@ -24,16 +24,16 @@ LEFT = 1.5  # inches for names
 HIGH = 0.27  # inches of a line
 
 
-def pictures(told: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, list[tuple[str, Markup]]]:
+def study_pictures(told: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, list[tuple[str, Markup]]]:
     """Draw the pictures of a study: by section, each with its caption; the same study gives the same bytes."""
     loose = told["limits"]["loose"]
     shares = "Left the share right with its interval, right the time with its quartiles."
     drawn = [(shares, draw_times(told, times))] if times["table"] and told["linear"] else []
     return {
         "digits": [
-            (f"Correct digits of {p.kind}.", figures.draw_digits(p)) for p in digit_panels(fits_of(told).digits)
+            (f"Correct digits of {p.kind}.", figures.draw_digits(p)) for p in digit_panels(study_fits(told).digits)
         ],
-        "gaps": [(f"{MODELS[model]}.", draw_gaps(told, model, loose)) for model in models(told)],
+        "gaps": [(f"{MODELS[model]}.", draw_gaps(told, model, loose)) for model in models_with_gaps(told)],
         "time": drawn,
     }
 

@@ -8,20 +8,20 @@ from typing import Any
 
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.study.counts import engine_order
-from lmerbridge.parity.study.fits import Fits
-from lmerbridge.parity.study.plan import Plan
-from lmerbridge.parity.study.run import SAME, Status, fit_blocks
-from lmerbridge.parity.study.summary import fits_of, summary
+from lmerbridge.parity.study.fits import StudyFits
+from lmerbridge.parity.study.plan import StudyPlan
+from lmerbridge.parity.study.run import SAME, Status, fit_plan
+from lmerbridge.parity.study.summary import study_fits, study_summary
 from lmerbridge.parity.study.times import take_times, times_of, times_summary
 from lmerbridge.report.study.write import NAMES, read_json, write_study
 
 
-def make_study(plan: Plan, folder: Path, status: Status, *, with_times: bool = True) -> dict[str, Any]:
+def make_study(plan: StudyPlan, folder: Path, status: Status, *, with_times: bool = True) -> dict[str, Any]:
     """Make a study, or a part of the one in a folder anew, and write it there.
 
     Parameters
     ----------
-    plan : Plan
+    plan : StudyPlan
         What is fitted. The rest stays as ``study.json`` of the folder has it.
     folder : Path
     status : callable
@@ -40,11 +40,11 @@ def make_study(plan: Plan, folder: Path, status: Status, *, with_times: bool = T
         The older study is of another R or lme4, so that its rows and the new ones do not compare.
     """
     older = read_json(folder / NAMES[0])
-    fits = fit_blocks(plan, status)
+    fits = fit_plan(plan, status)
     if older is not None and not plan.covers({each["engine"] for each in older["engines"]}):
         _check(older, fits)
-        fits = fits.after(fits_of(older))
-    told = summary(fits)
+        fits = fits.after(study_fits(older))
+    told = study_summary(fits)
     order = engine_order(fits)
     times = read_json(folder / NAMES[1]) or {"models": [], "table": [], "times": []}
     if with_times:
@@ -56,7 +56,7 @@ def make_study(plan: Plan, folder: Path, status: Status, *, with_times: bool = T
     return told
 
 
-def _check(older: Mapping[str, Any], fits: Fits) -> None:
+def _check(older: Mapping[str, Any], fits: StudyFits) -> None:
     for name in SAME[:2]:
         was, here = older["provenance"].get(name), fits.provenance.get(name)
         if was != here:

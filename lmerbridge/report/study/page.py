@@ -25,7 +25,7 @@ class ClaimEntry:
     says: str
     read: str
     question: str
-    table: tables.Table
+    table: tables.TextTable
     commands: tuple[str, ...]
 
 
@@ -38,14 +38,14 @@ class Section:
     id, title : str
     text : tuple of str
         Paragraphs.
-    tables : tuple of Table
+    tables : tuple of TextTable
     claims : tuple of ClaimEntry
     """
 
     id: str
     title: str
     text: tuple[str, ...]
-    tables: tuple[tables.Table, ...] = ()
+    tables: tuple[tables.TextTable, ...] = ()
     claims: tuple[ClaimEntry, ...] = ()
 
 
@@ -65,7 +65,7 @@ def study_page(told: Told, times: Told) -> StudyPage:
     Parameters
     ----------
     told : mapping
-        What `lmerbridge.parity.study.summary.summary` gave.
+        What `lmerbridge.parity.study.summary.study_summary` gave.
     times : mapping
         ``table`` and ``models``, as ``study-times.json`` has them; the table is empty where no times were taken.
     """
@@ -94,12 +94,12 @@ def _section(entry: Told, told: Told, times: Told, values: Told) -> Section:
 
 
 def _blocks(told: Told, _: Told) -> dict[str, Any]:
-    printed = [tables.printed(told)] if told["printed"] else []
+    printed = [tables.printed_table(told)] if told["printed"] else []
     return {"tables": (tables.by_block(told), tables.by_outcome(told), *printed)}
 
 
 def _gaps(told: Told, _: Told) -> dict[str, Any]:
-    return {"tables": tuple(tables.gaps(told, model) for model in tables.models(told))}
+    return {"tables": tuple(tables.gaps_table(told, model) for model in tables.models_with_gaps(told))}
 
 
 def _kinds(told: Told, _: Told) -> dict[str, Any]:
@@ -108,11 +108,11 @@ def _kinds(told: Told, _: Told) -> dict[str, Any]:
 
 def _small(told: Told, _: Told) -> dict[str, Any]:
     found = any(row["block"] == "small" for row in told["counts"])
-    return {"tables": (tables.convergence(told),) if found else ()}
+    return {"tables": (tables.convergence_table(told),) if found else ()}
 
 
 def _time(_: Told, times: Told) -> dict[str, Any]:
-    return {"tables": (tables.times(times),) if times["table"] else ()}
+    return {"tables": (tables.times_table(times),) if times["table"] else ()}
 
 
 def _claims(told: Told, _: Told) -> dict[str, Any]:
@@ -123,7 +123,12 @@ def _claim(claim: Told) -> ClaimEntry:
     names = {name: claim[name] for name in ("by", "where", "says", "read")}
     commands = tuple(row["command"] for row in claim["measured"])
     question = QUESTIONS[claim["measure"]].format_map(claim)
-    return ClaimEntry(**names, question=question, table=tables.measured(claim), commands=commands)
+    return ClaimEntry(**names, question=question, table=tables.measured_table(claim), commands=commands)
+
+
+def _provenance(told: Told, _: Told) -> dict[str, Any]:
+    doubted = [tables.doubts_table(told)] if told["doubts"] else []
+    return {"tables": (tables.provenance_table(told["provenance"]), *doubted)}
 
 
 QUESTIONS = {
@@ -133,17 +138,20 @@ QUESTIONS = {
 }
 Contents: TypeAlias = Callable[[Told, Told], dict[str, Any]]
 CONTENTS: dict[str, Contents] = {
-    "summary": lambda told, _: {"tables": (tables.glance(told),) if told["linear"] else ()},
-    "methods": lambda told, _: {"tables": (tables.blocks(told),)},
+    "summary": lambda told, _: {"tables": (tables.glance_table(told),) if told["linear"] else ()},
+    "methods": lambda told, _: {"tables": (tables.blocks_table(told),)},
     "blocks": _blocks,
-    "digits": lambda told, _: {"tables": (tables.digits(told),) if told["digits"] else ()},
+    "digits": lambda told, _: {"tables": (tables.digits_table(told),) if told["digits"] else ()},
     "gaps": _gaps,
     "kinds": _kinds,
     "small": _small,
     "time": _time,
     "claims": _claims,
     "provenance": lambda told, _: {
-        "tables": (tables.provenance(told["provenance"]), *([tables.doubts(told)] if told["doubts"] else []))
+        "tables": (
+            tables.provenance_table(told["provenance"]),
+            *([tables.doubts_table(told)] if told["doubts"] else []),
+        )
     },
 }
 

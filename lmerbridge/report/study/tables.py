@@ -19,7 +19,7 @@ MODELS = {"linear": "Linear models", "generalized": "Generalized models"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """Text, and the level that gives it a colour, or ""."""
 
     text: str
@@ -27,7 +27,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table with a caption; the first cell of a row is its name.
 
     ``folded`` tables are opened by a click, ``numeric`` ones are set to the right.
@@ -35,18 +35,18 @@ class Table:
 
     caption: str
     head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     folded: bool = False
     numeric: bool = True
 
 
-def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[Cell | str]], **how: bool) -> Table:
+def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[TableCell | str]], **how: bool) -> TextTable:
     """Return a table of cells and texts."""
-    cells = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
-    return Table(caption, tuple(head), cells, **how)
+    cells = tuple(tuple(cell if isinstance(cell, TableCell) else TableCell(cell) for cell in row) for row in rows)
+    return TextTable(caption, tuple(head), cells, **how)
 
 
-def glance(told: Mapping[str, Any]) -> Table:
+def glance_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of all linear models."""
     versions = {each["engine"]: each["version"] for each in told["engines"]}
     head = ("engine", "version", "taken on", *OUTCOMES.values(), *NO_ANSWER.values(), "right, %", "95 %")
@@ -54,24 +54,24 @@ def glance(told: Mapping[str, Any]) -> Table:
         [row["engine"], versions[row["engine"]], str(row["taken"]), *_outcomes(row), percent(row), ends(row)]
         for row in told["linear"]
     ]
-    return table("Fits of linear models by outcome.", head, rows)
+    return table("StudyFits of linear models by outcome.", head, rows)
 
 
-def by_block(told: Mapping[str, Any]) -> Table:
+def by_block(told: Mapping[str, Any]) -> TextTable:
     """Return the table of engines by blocks."""
     blocks = [each["block"] for each in told["blocks"]]
     found = {(row["engine"], row["block"]): row for row in told["counts"]}
-    rows = [[Cell(name), *(_share(found.get((name, block))) for block in blocks)] for name in _engines(told)]
+    rows = [[TableCell(name), *(_share(found.get((name, block))) for block in blocks)] for name in _engines(told)]
     return table(f"Share right by block, in per cent. {MARKED}", ("engine", *blocks), rows)
 
 
-def blocks(told: Mapping[str, Any]) -> Table:
+def blocks_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of what the blocks are made of."""
     rows = [[each["block"], str(each["fits"]), each["made_of"]] for each in told["blocks"]]
     return table("Blocks.", ("block", "fits", "made of"), rows, numeric=False)
 
 
-def by_outcome(told: Mapping[str, Any]) -> Table:
+def by_outcome(told: Mapping[str, Any]) -> TextTable:
     """Return the table of all counts by block and engine."""
     head = ("block", "engine", "fits", "taken on", *OUTCOMES.values(), *NO_ANSWER.values(), "right, %", "95 %")
     rows = [
@@ -81,7 +81,7 @@ def by_outcome(told: Mapping[str, Any]) -> Table:
     return table("Every count.", head, rows, folded=True)
 
 
-def digits(told: Mapping[str, Any]) -> Table:
+def digits_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of digits by engine and kind of quantity."""
     head = ("engine", "quantity", "numbers", "given", "reach the floor", "worst", "lower quarter", "median")
     rows = [
@@ -92,7 +92,7 @@ def digits(told: Mapping[str, Any]) -> Table:
     return table("Digits that are right, of the numbers that were given.", head, rows, folded=True)
 
 
-def printed(told: Mapping[str, Any]) -> Table:
+def printed_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of printed numbers by engine."""
     rows = [
         [row["engine"], str(row["models"]), str(row["compared"]), str(row["reproduced"])] for row in told["printed"]
@@ -102,7 +102,7 @@ def printed(told: Mapping[str, Any]) -> Table:
     )
 
 
-def gaps(told: Mapping[str, Any], model: str) -> Table:
+def gaps_table(told: Mapping[str, Any], model: str) -> TextTable:
     """Return the table of the quantiles of gaps."""
     head = ("engine", "fits", "median", "90 %", "99 %", "largest", "above", "above, 95 %")
     names = ("q50", "q90", "q99", "largest")
@@ -115,22 +115,22 @@ def gaps(told: Mapping[str, Any], model: str) -> Table:
     return table(f"{MODELS[model]}: quantiles of the gap in deviance units, and fits above {limit}.", head, rows)
 
 
-def models(told: Mapping[str, Any]) -> list[str]:
+def models_with_gaps(told: Mapping[str, Any]) -> list[str]:
     """Return the kinds of model that there are gaps of."""
     return [model for model in MODELS if any(row["model"] == model for row in told["gaps"])]
 
 
-def by_kind(told: Mapping[str, Any], block: str) -> Table:
+def by_kind(told: Mapping[str, Any], block: str) -> TextTable:
     """Return the table of kinds by engines, for one block."""
     mine = [row for row in told["kinds"] if row["block"] == block]
     kinds = list(dict.fromkeys(row["kind"] for row in mine))
     engines = [name for name in _engines(told) if any(row["engine"] == name for row in mine)]
     found = {(row["kind"], row["engine"]): row for row in mine}
-    rows = [[Cell(kind.replace("_", " ")), *(_of(found.get((kind, name))) for name in engines)] for kind in kinds]
+    rows = [[TableCell(kind.replace("_", " ")), *(_of(found.get((kind, name))) for name in engines)] for kind in kinds]
     return table(f"Right of taken on, block {block}. {MARKED}", ("kind", *engines), rows)
 
 
-def convergence(told: Mapping[str, Any]) -> Table:
+def convergence_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of small groups: right beside what was said."""
     rows = [
         [row["engine"], str(row["taken"]), percent(row), ends(row), str(row["converged"]), _bad(row["silent"])]
@@ -141,18 +141,22 @@ def convergence(told: Mapping[str, Any]) -> Table:
     return table("Small groups: what is right, and what was said.", head, rows)
 
 
-def times(told: Mapping[str, Any]) -> Table:
+def times_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of times over lme4's."""
     quartiles = ("low", "median", "high")
     rows = [[row["engine"], str(row["models"]), *(_ratio(row[q]) for q in quartiles)] for row in told["table"]]
     return table("CPU time over lme4's.", ("engine", "models", "lower quarter", "median", "upper quarter"), rows)
 
 
-def measured(claim: Mapping[str, Any]) -> Table:
+def measured_table(claim: Mapping[str, Any]) -> TextTable:
     """Return the table of what was measured for one claim."""
     head = ("engine", "holds", "of", *OUTCOMES.values(), "refuses", "largest gap", "at")
     rows = [
-        [row["engine"], Cell(str(row["holds"]), _level(row["holds"], row["asked"], row["silent"])), str(row["asked"])]
+        [
+            row["engine"],
+            TableCell(str(row["holds"]), _level(row["holds"], row["asked"], row["silent"])),
+            str(row["asked"]),
+        ]
         + [str(row[name]) for name in (*OUTCOMES, "refuses")]
         + [_gap(row["gap"]), row["at"]]
         for row in claim["measured"]
@@ -160,12 +164,12 @@ def measured(claim: Mapping[str, Any]) -> Table:
     return table("", head, rows)
 
 
-def provenance(told: Mapping[str, str]) -> Table:
+def provenance_table(told: Mapping[str, str]) -> TextTable:
     """Return the table of versions."""
     return table("Versions.", ("", ""), [[name, str(told[name])] for name in sorted(told)], folded=True, numeric=False)
 
 
-def doubts(told: Mapping[str, Any]) -> Table:
+def doubts_table(told: Mapping[str, Any]) -> TextTable:
     """Return the table of printed numbers that lme4 does not give."""
     rows = [[row["case"], row["quantity"], f"{row['printed']:.8g}", f"{row['found']:.8g}"] for row in told["doubts"]]
     return table(
@@ -186,32 +190,36 @@ def ends(row: Mapping[str, Any]) -> str:
     return NONE if row["low"] is None else f"{100 * row['low']:.0f} to {100 * row['high']:.0f}"
 
 
+def _holds(row: Mapping[str, Any]) -> TableCell:
+    return TableCell(str(row["holds"]), _level(row["holds"], row["asked"], row["silent"]))
+
+
 def _engines(told: Mapping[str, Any]) -> Sequence[str]:
     return [each["engine"] for each in told["engines"]]
 
 
-def _outcomes(row: Mapping[str, Any]) -> list[Cell | str]:
+def _outcomes(row: Mapping[str, Any]) -> list[TableCell | str]:
     return [_bad(row[name]) if name == "silent" else str(row[name]) for name in (*OUTCOMES, *NO_ANSWER)]
 
 
-def _bad(number: int) -> Cell:
-    return Cell(str(number), "bad" if number else "")
+def _bad(number: int) -> TableCell:
+    return TableCell(str(number), "bad" if number else "")
 
 
-def _share(row: Mapping[str, Any] | None) -> Cell:
+def _share(row: Mapping[str, Any] | None) -> TableCell:
     if row is None or not row["taken"]:
-        return Cell(NONE, "na")
+        return TableCell(NONE, "na")
     right = row["right"] + row["otherwise"]
     level = _level(right, row["taken"], row["silent"])
-    return Cell(f"{MARKS[level]}{percent(row)} ({ends(row)}), {right}/{row['taken']}", level)
+    return TableCell(f"{MARKS[level]}{percent(row)} ({ends(row)}), {right}/{row['taken']}", level)
 
 
-def _of(row: Mapping[str, Any] | None) -> Cell:
+def _of(row: Mapping[str, Any] | None) -> TableCell:
     if row is None or not row["taken"]:
-        return Cell(NONE, "na")
+        return TableCell(NONE, "na")
     right = row["right"] + row["otherwise"]
     level = _level(right, row["taken"], row["silent"])
-    return Cell(f"{MARKS[level]}{right}/{row['taken']}", level)
+    return TableCell(f"{MARKS[level]}{right}/{row['taken']}", level)
 
 
 def _level(right: int, of: int, silent: int) -> Level:

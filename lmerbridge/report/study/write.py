@@ -23,30 +23,30 @@ def write_study(told: Mapping[str, Any], times: Mapping[str, Any], folder: Path)
     Parameters
     ----------
     told : mapping
-        What `lmerbridge.parity.study.summary.summary` gave.
+        What `lmerbridge.parity.study.summary.study_summary` gave.
     times : mapping
         ``times``, ``table`` and ``models``.
     folder : Path
         Made if it does not exist.
     """
-    texts = [json_text(told), json_text(times), markdown(told, times), html(told, times)]
+    texts = [study_json(told), study_json(times), study_markdown(told, times), study_html(told, times)]
     render.make_folder(folder)
     return write_files({folder / name: text for name, text in zip(NAMES, texts, strict=True)})
 
 
-def json_text(told: Mapping[str, Any]) -> str:
+def study_json(told: Mapping[str, Any]) -> str:
     """Return plain values as JSON, one line per row of a table."""
     return clean_json(machine.layout(told, DEPTH)) + "\n"
 
 
-def html(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
+def study_html(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
     """Return the study as one HTML file that fetches nothing."""
-    from lmerbridge.report.study.figures import pictures  # matplotlib is slow to load
+    from lmerbridge.report.study.figures import study_pictures  # matplotlib is slow to load
 
-    return render.fill("study.html.jinja", page=study_page(told, times), pictures=pictures(told, times))
+    return render.fill_html("study.html.jinja", page=study_page(told, times), pictures=study_pictures(told, times))
 
 
-def markdown(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
+def study_markdown(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
     """Return the study as GitHub's Markdown."""
     return render.fill_markdown("study.md.jinja", page=study_page(told, times))
 
