@@ -1,0 +1,149 @@
+"""The criterion of a small linear model with its gradient, and the lowest value from many starts, without R.
+
+Each random term is written in columns that are orthonormal over the rows, so that neither a scale nor a mean of a
+covariate makes the search harder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr
+from scipy.optimize import minimize
+
+from lmerbridge.results import Array, Design, covariance
+
+WORST = 1e10  # where a covariance is no longer positive definite by rounding
+PERFECT = 1e-14  # of the response's own sum of squares: the model fits without residual
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Profiled deviance or REML criterion of a design, as `lmerbridge.parity.sparse.Objective` has it.
+
+    Attributes
+    ----------
+    design : Design
+        ``x`` of full column rank.
+    reml : bool
+    """
+
+    design: Design
+    reml: bool
+
+    @cached_property
+    def _fixed(self) -> tuple[Array, Array, float]:
+        """Orthonormal columns of X, the response less its projection on them, of length 1, and what the criterion adds."""
+        root = np.sqrt(self.design.weights)
+        q, r = np.linalg.qr(self.design.x * root[:, None])
+        y = (self.design.y - self.design.offset) * root
+        rest = y - q @ (q.T @ y)
+        rest -= q @ (q.T @ rest)
+        size = max(float(np.linalg.norm(rest)), np.finfo(float).tiny)
+        constant = 2 * self.denominator * np.log(size) - 2 * np.log(root).sum()
+        return q, rest / size, float(constant + self.reml * 2 * np.log(np.abs(np.diag(r))).sum())
+
+    @cached_property
+    def _terms(self) -> list[tuple[Array, Array]]:
+        """Of each random term its columns by level, shape (levels, n, width), orthonormal, and what they are times."""
+        found, root, n = [], np.sqrt(self.design.weights), len(self.design.y)
+        for term in self.design.random:
+            columns = np.asarray(term.z.todense()).reshape(n, len(term.levels), term.width)
+            _, r = np.linalg.qr(columns.sum(axis=1))
+            r = r / np.sqrt(n)
+            z = np.linalg.solve(r.T, (columns * root[:, None, None]).reshape(-1, term.width).T).T
+            found.append((z.reshape(n, len(term.levels), term.width).transpose(1, 0, 2), r))
+        return found
+
+    @property
+    def denominator(self) -> int:
+        """What sigma squared is a mean of."""
+        n, p = self.design.x.shape
+        return int(n - p if self.reml else n)
+
+    def __call__(self, theta: Array) -> float:
+        """Value at lme4's theta."""
+        return self._slope(self.inward(theta))[0]
+
+    def inward(self, theta: Array) -> Array:
+        """Write lme4's theta for the orthonormal columns."""
+        pairs = zip(self._terms, covariance.split(np.asarray(theta, float), self.design.widths), strict=True)
+        return covariance.join([_lower(r @ factor) for (_, r), factor in pairs])
+
+    def outward(self, theta: Array) -> Array:
+        """Write a theta of the orthonormal columns as lme4's."""
+        pairs = zip(self._terms, covariance.split(theta, self.design.widths), strict=True)
+        return covariance.join([_lower(np.linalg.solve(r, factor)) for (_, r), factor in pairs])
+
+    def minimum(self) -> tuple[Array, float]:
+        """Return lme4's theta with the lowest value found from many starts, and the value."""
+        theta, value = min(map(self._descend, self._starts), key=lambda end: end[1])
+        return self.outward(theta), value
+
+    def descend(self, theta: Array) -> tuple[Array, float]:
+        """Return lme4's theta where a minimization from a theta ends, and the value."""
+        end, value = self._descend(self.inward(theta))
+        return self.outward(end), value
+
+    def _descend(self, start: Array) -> tuple[Array, float]:
+        bounds = [(0.0, None) if low else (None, None) for low in self._diagonal]
+        end = minimize(self._slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS)
+        return end.x, float(end.fun)
+
+    @cached_property
+    def lower(self) -> Array:
+        """Lower bounds of theta."""
+        return np.where(self._diagonal, 0.0, -np.inf)
+
+    @cached_property
+    def _diagonal(self) -> Array:
+        return covariance.join([np.eye(k) for k in self.design.widths]) > 0
+
+    @property
+    def _starts(self) -> list[Array]:
+        """Points to start from: effects of the residual's size, small and large ones, and nearly one effect."""
+        diagonal = self._diagonal.astype(float)
+        even = [diagonal, 0.1 * diagonal, 4.0 * diagonal]
+        leaning = [0.05 * diagonal + side * (1 - diagonal) for side in (-1.0, 1.0)]
+        last = [np.where(np.arange(len(diagonal)) % 2, 0.05, 1.0) * diagonal] * int(sum(self._diagonal) > 1)
+        return [*even, *leaning * int(not self._diagonal.all()), *last]
+
+    def _slope(self, theta: Array) -> tuple[float, Array]:
+        """Value and gradient at a theta of the orthonormal columns."""
+        (q, y, constant), m = self._fixed, self.denominator
+        factors = covariance.split(theta, self.design.widths)
+        v = np.eye(len(y))
+        for (z, _), factor in zip(self._terms, factors, strict=True):
+            half = z @ factor
+            v += np.tensordot(half, half, axes=((0, 2), (0, 2)))
+        try:
+            chol = cho_factor(v, lower=True, check_finite=False)
+            vq = cho_solve(chol, q, check_finite=False)
+            inner = cho_factor(q.T @ vq, lower=True, check_finite=False)
+        except LinAlgError:
+            return WORST, np.zeros_like(theta)
+        project = cho_solve(chol, np.eye(len(y)), check_finite=False)
+        shrunk = vq @ cho_solve(inner, vq.T, check_finite=False)
+        py = project @ y - shrunk @ y
+        rss = max(float(y @ py), PERFECT)
+        value = 2 * np.log(np.diag(chol[0])).sum() + constant + m * (1 + np.log(2 * np.pi * rss / m))
+        if self.reml:
+            value += 2 * np.log(np.diag(inner[0])).sum()
+            project = project - shrunk
+        project = project - (m / rss) * np.outer(py, py)
+        slopes = [
+            2 * np.einsum("lik,ij,ljm->km", z, project, z, optimize=True) @ factor
+            for (z, _), factor in zip(self._terms, factors, strict=True)
+        ]
+        return float(value), covariance.join([np.tril(s) for s in slopes])
+
+
+OPTIONS = {"maxiter": 200, "ftol": 1e-14, "gtol": 1e-7}
+
+
+def _lower(matrix: Array) -> Array:
+    """The lower triangular matrix with a diagonal not below zero that has the same product with its transpose."""
+    (upper,) = qr(matrix.T, mode="r", check_finite=False)
+    return np.tril(upper.T * np.where(np.diag(upper) < 0, -1.0, 1.0))
