@@ -16,6 +16,8 @@ from scipy.optimize import minimize
 from lmerbridge.results import Array, Design, covariance
 
 WORST = 1e10  # where a covariance is no longer positive definite by rounding
+OPTIONS = {"maxiter": 200, "ftol": 1e-14, "gtol": 1e-7}
+ESCAPES, AWAY, FALL = 4, 0.1, 1e-9  # how often, in units of the residual, and by how many deviance units at least
 PERFECT = 1e-14  # of the response's own sum of squares: the model fits without residual
 
 
@@ -87,9 +89,16 @@ class Dense:
         end, value = self._descend(self.inward(theta))
         return self.outward(end), value
 
-    def _descend(self, start: Array) -> tuple[Array, float]:
+    def _descend(self, point: Array) -> tuple[Array, float]:
+        """Minimize, and go on from a saddle, where a variance is zero and no gradient tells that the criterion falls."""
         bounds = [(0.0, None) if low else (None, None) for low in self._diagonal]
-        end = minimize(self._slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS)
+        for _ in range(ESCAPES):
+            end = minimize(self._slope, point, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS)
+            zeros = np.flatnonzero(self._diagonal & (end.x < AWAY))
+            sides = [np.where(np.arange(len(end.x)) == zero, AWAY, end.x) for zero in zeros]
+            point = min(sides, key=lambda side: self._slope(side)[0], default=end.x)
+            if not self._slope(point)[0] < end.fun - FALL:
+                break
         return end.x, float(end.fun)
 
     @cached_property
@@ -103,12 +112,12 @@ class Dense:
 
     @property
     def _starts(self) -> list[Array]:
-        """Points to start from: effects of the residual's size, small and large ones, and nearly one effect."""
+        """Points to start from: even effects of several sizes, nearly one effect, and one that is large."""
         diagonal = self._diagonal.astype(float)
-        even = [diagonal, 0.1 * diagonal, 4.0 * diagonal]
+        even = [size * diagonal for size in (1.0, 6.0)]
         leaning = [0.05 * diagonal + side * (1 - diagonal) for side in (-1.0, 1.0)]
-        last = [np.where(np.arange(len(diagonal)) % 2, 0.05, 1.0) * diagonal] * int(sum(self._diagonal) > 1)
-        return [*even, *leaning * int(not self._diagonal.all()), *last]
+        single = [0.2 * diagonal + 5.0 * one for one in np.diag(diagonal)[self._diagonal]]
+        return [*even, *leaning * int(not self._diagonal.all()), *single * int(len(single) > 1)]
 
     def _slope(self, theta: Array) -> tuple[float, Array]:
         """Value and gradient at a theta of the orthonormal columns."""
@@ -138,9 +147,6 @@ class Dense:
             for (z, _), factor in zip(self._terms, factors, strict=True)
         ]
         return float(value), covariance.join([np.tril(s) for s in slopes])
-
-
-OPTIONS = {"maxiter": 200, "ftol": 1e-14, "gtol": 1e-7}
 
 
 def _lower(matrix: Array) -> Array:

@@ -1,0 +1,179 @@
+"""What is wrong with an engine's answer to one model, first by a cheap reference, then by lme4 and plain R."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lmerbridge.engines import Engine, find, fit_with
+from lmerbridge.errors import LmerBridgeError, shorten
+from lmerbridge.inputs import Spec
+from lmerbridge.parity import tolerances
+from lmerbridge.parity.compare import judge_candidate
+from lmerbridge.parity.hunt.common import CheapTrial, Common
+from lmerbridge.parity.hunt.optimum import optimum
+from lmerbridge.parity.verdict import Comparison, Verdict
+from lmerbridge.parity.words import Code
+from lmerbridge.results import Fit
+
+PROFILE = "screening"  # only what might change a conclusion is a finding
+GAP = 0.1  # deviance units: what is less moves a z-value by 0.3 at most, and engines' own tolerances leave 1e-3
+CRITERION = 0.01  # deviance units between a criterion reported and the common one: rounding leaves 1e-3 at the worst
+REPORT = 0.01  # a hundredth of a standard error, of sigma, or of the number: rounding leaves 1e-4 at the worst
+SHARE, ROUNDING = 0.01, 1e-3  # of a gap, and deviance units: how near plain R's gap must be to it
+EXTREME = 12.0  # a linear predictor beyond it is on its way to infinity: outcomes are separated, and no optimum exists
+NOT_NUMBERS = (Code.NO_THETA, Code.NO_ESTIMATE, Code.NO_CRITERION, Code.NO_VALUE, Code.NOT_JUDGED, Code.SOME_MISSING)
+SHORT = (Verdict.OTHER_OPTIMUM, Verdict.BOTH_SHORT)
+NAMES = ("reference", "candidate")  # among the figures of an evidence
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Symptom:
+    """What is wrong with an engine's answer.
+
+    Attributes
+    ----------
+    oracle : str
+        ``gap``, ``objective``, ``model``, ``pinned``, ``nan``, ``crash``, or the name of a change.
+    verdict : str
+        Of the referee, "" where a change shows it.
+    what : tuple of str
+        Quantities that are wrong, or the error of a crash without its numbers.
+    size : float
+        Of the fault: deviance units of a gap or of a criterion, else in the unit of the limit; NaN where it has none.
+    silent : bool
+        Whether the engine says that it converged, and warns of nothing.
+    figures : mapping of str to float or str
+    comparison : Comparison or None
+    """
+
+    oracle: str
+    verdict: str = ""
+    what: tuple[str, ...] = ()
+    size: float = math.nan
+    silent: bool = False
+    figures: Mapping[str, float | str] = field(default_factory=dict)
+    comparison: Comparison | None = None
+
+    def repeats(self, other: Symptom) -> bool:
+        """Whether this is the behaviour of another symptom, and no less than half its size up to one."""
+        same = (self.oracle, self.verdict, self.silent) == (other.oracle, other.verdict, other.silent)
+        shared = not other.what or bool({*self.what} & {*other.what})
+        return same and shared and not self.size < min(other.size, 1.0) / 2
+
+
+def examine(engine: Engine, spec: Spec) -> Symptom | None:
+    """Say what is wrong with an engine's answer, by a cheap reference; None where nothing is, or it refuses the model."""
+    if not spec.kind.linear:
+        return _examine_by(engine, "lme4[tight]", spec)[0]
+    reference = Common().fit(spec)
+    return read(judge_candidate(spec, Common.name, reference, engine, _profile(), {}, CheapTrial))
+
+
+def _examine_by(engine: Engine, name: str, spec: Spec) -> tuple[Symptom | None, Comparison | None]:
+    reference = fit_with(find(name), spec)
+    if not spec.kind.linear and _is_extreme(reference):
+        return None, None
+    result = replace(judge_candidate(spec, name, reference, engine, _profile()), spec=spec)
+    return read(result), result
+
+
+def confirm(engine: Engine, reference: str, spec: Spec, found: Symptom) -> Symptom | None:
+    """Return what a reference and plain R say of a symptom, None where they do not bear it out."""
+    try:
+        seen, result = _examine_by(engine, reference, spec)
+        if result is None or seen is None or seen.oracle != found.oracle or seen.silent != found.silent:
+            return None
+        return _by_plain_r(spec, seen, result) if seen.oracle == "gap" else seen
+    except LmerBridgeError:  # the reference's own: nothing is known of the engine then
+        return None
+
+
+def _by_plain_r(spec: Spec, seen: Symptom, result: Comparison) -> Symptom | None:
+    """Hold a gap to the optimum that plain R finds from many starts."""
+    if result.reference_fit is None or result.candidate_fit is None:
+        return None
+    r = optimum(spec, result.candidate_theta, result.reference_fit.theta)
+    gap = r.at_point - r.best
+    if not (gap > GAP and abs(gap - seen.size) <= ROUNDING + SHARE * gap):
+        return None
+    figures = {"best_optimum": r.best, "criterion_at_point": r.at_point, "gap": gap}
+    return replace(seen, size=gap, figures=seen.figures | figures)
+
+
+def _profile() -> tolerances.ToleranceProfile:
+    return tolerances.profile(PROFILE)
+
+
+def _is_extreme(fit: Fit) -> bool:
+    means = fit.fitted_values
+    sides = (means, 1 - means) if fit.kind.family == "binomial" else (means,)
+    return bool(min(np.min(np.abs(side)) for side in sides) < math.exp(-EXTREME))
+
+
+def read(result: Comparison) -> Symptom | None:
+    """Say what a comparison blames on the candidate, None where it blames nothing, or the candidate refuses the model."""
+    gap, code = result.gap.get(result.candidate, math.nan), result.cause.code
+    if result.verdict is Verdict.ENGINE_FAILED:
+        return _failure(result)
+    if code is Code.OTHER_DATA or code is Code.OTHER_SPACE:
+        return _symptom(result, "model", tuple(k for k, value in result.cause.figures.items() if value and k not in NAMES))
+    if result.verdict is Verdict.OTHER_OBJECTIVE and abs(result.cause.figures["difference"]) > CRITERION:
+        constant = str(result.cause.figures["constant"])
+        return _symptom(result, "objective", (constant,) if constant else (), abs(result.cause.figures["difference"]))
+    if gap > GAP + 10 * result.noise and result.verdict is not Verdict.REFERENCE_FAULTY:
+        return _symptom(result, "gap", (), gap)
+    if code is Code.SOME_MISSING:
+        return _symptom(result, "nan", tuple(sorted({q.partition("[")[0] for q in result.cause.figures["quantities"]})))
+    if result.verdict in (Verdict.FAULTY_REPORT, Verdict.UNEXPLAINED):
+        sizes = result.cause.figures.get("differences", {})
+        beyond = {what: size for what, size in sizes.items() if not size <= REPORT}
+        return _symptom(result, "pinned", tuple(sorted(beyond)), max(beyond.values())) if beyond else None
+    return None
+
+
+def _failure(result: Comparison) -> Symptom:
+    message = str(result.cause.figures.get("message", ""))
+    oracle = "nan" if result.cause.code in NOT_NUMBERS else "crash"
+    return _symptom(result, oracle, (wording(message) or str(result.cause.code),))
+
+
+def _symptom(result: Comparison, oracle: str, what: tuple[str, ...], size: float = math.nan) -> Symptom:
+    fit = result.candidate_fit
+    figures: dict[str, float | str] = {"reason": result.reason}
+    if fit is not None:
+        figures |= {"criterion_reported": fit.criterion, "converged": str(bool(fit.converged))}
+    if math.isfinite(size):
+        figures |= {"gap" if oracle == "gap" else "difference": size}
+    return Symptom(
+        oracle=oracle,
+        verdict=str(result.verdict),
+        what=what,
+        size=size,
+        silent=fit is not None and bool(fit.converged) and all(said.kind == "message" for said in fit.conditions),
+        figures=figures,
+        comparison=result,
+    )
+
+
+def crash(message: str) -> Symptom:
+    """Return the symptom of an engine that ended its process, or never came back."""
+    failed = str(Verdict.ENGINE_FAILED)
+    return Symptom(oracle="crash", verdict=failed, what=(wording(message),), figures={"reason": shorten(message)})
+
+
+def wording(message: str) -> str:
+    """Return an error's first words without numbers and names, by which it is known again.
+
+    Examples
+    --------
+    >>> wording("glmm raised ValueError: shape (3, 4) and 'x7' differ.")
+    'ValueError: shape and differ'
+    """
+    line = message.partition("\n")[0].partition(" raised ")[2] or message.partition("\n")[0]
+    words = re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|[-+]?[\d.]+(?:e[-+]?\d+)?", " ", line)
+    return " ".join(words.split()[:8]).rstrip(" .,:;")
