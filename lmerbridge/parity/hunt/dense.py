@@ -11,7 +11,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr, solve
+from scipy.linalg import qr, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import minimize
 
 from lmerbridge.results import Array, Design, covariance
@@ -49,15 +50,15 @@ class Dense:
         return q, rest / size, float(constant + self.reml * 2 * np.log(np.abs(np.diag(r))).sum())
 
     @cached_property
-    def _terms(self) -> list[tuple[Array, Array]]:
-        """Of each random term its columns by level, shape (levels, n, width), orthonormal, and what they are times."""
+    def _terms(self) -> list[tuple[Array, Array, Array]]:
+        """Of each random term its columns, orthonormal, which pairs of rows share a level, and what the columns are times."""
         found, root, n = [], np.sqrt(self.design.weights), len(self.design.y)
         for term in self.design.random:
-            columns = np.asarray(term.z.todense()).reshape(n, len(term.levels), term.width)
-            _, r = np.linalg.qr(columns.sum(axis=1))
-            r = r / np.sqrt(n)
-            z = solve(r.T, (columns * root[:, None, None]).reshape(-1, term.width).T).T
-            found.append((z.reshape(n, len(term.levels), term.width).transpose(1, 0, 2), r))
+            by_level = np.asarray(term.z.todense()).reshape(n, len(term.levels), term.width)
+            columns, used = by_level.sum(axis=1), np.abs(by_level).max(axis=2) > 0
+            r = np.linalg.qr(columns)[1] / np.sqrt(n)
+            z = solve_triangular(r.T, (columns * root[:, None]).T, lower=True).T
+            found.append((z, (used @ used.T.astype(float)), r))
         return found
 
     @property
@@ -73,12 +74,12 @@ class Dense:
     def inward(self, theta: Array) -> Array:
         """Write lme4's theta for the orthonormal columns."""
         pairs = zip(self._terms, covariance.split(np.asarray(theta, float), self.design.widths), strict=True)
-        return covariance.join([_lower(r @ factor) for (_, r), factor in pairs])
+        return covariance.join([_lower(r @ factor) for (*_, r), factor in pairs])
 
     def outward(self, theta: Array) -> Array:
         """Write a theta of the orthonormal columns as lme4's."""
         pairs = zip(self._terms, covariance.split(theta, self.design.widths), strict=True)
-        return covariance.join([_lower(solve(r, factor)) for (_, r), factor in pairs])
+        return covariance.join([_lower(solve_triangular(r, factor)) for (*_, r), factor in pairs])
 
     def minimum(self) -> tuple[Array, float]:
         """Return lme4's theta with the lowest value found from many starts, and the value."""
@@ -124,30 +125,27 @@ class Dense:
         """Value and gradient at a theta of the orthonormal columns."""
         (q, y, constant), m = self._fixed, self.denominator
         factors = covariance.split(theta, self.design.widths)
-        v = np.eye(len(y))
-        for (z, _), factor in zip(self._terms, factors, strict=True):
-            half = z @ factor
-            v += np.tensordot(half, half, axes=((0, 2), (0, 2)))
-        try:
-            chol = cho_factor(v, lower=True, check_finite=False)
-            vq = cho_solve(chol, q, check_finite=False)
-            inner = cho_factor(q.T @ vq, lower=True, check_finite=False)
-        except LinAlgError:
+        halves = [z @ factor for (z, *_), factor in zip(self._terms, factors, strict=True)]
+        v = np.eye(len(y)) + sum((half @ half.T) * same for half, (_, same, _) in zip(halves, self._terms, strict=True))
+        root, failed = dpotrf(v, lower=1)
+        if failed:
             return WORST, np.zeros_like(theta)
-        project = cho_solve(chol, np.eye(len(y)), check_finite=False)
-        shrunk = vq @ cho_solve(inner, vq.T, check_finite=False)
+        half = np.tril(dpotri(root, lower=1)[0])
+        project = half + half.T - np.diag(np.diag(half))
+        vq = project @ q
+        inner, failed = dpotrf(q.T @ vq, lower=1)
+        if failed:
+            return WORST, np.zeros_like(theta)
+        shrunk = vq @ dpotrs(inner, vq.T, lower=1)[0]
         py = project @ y - shrunk @ y
         rss = max(float(y @ py), PERFECT)
-        value = 2 * np.log(np.diag(chol[0])).sum() + constant + m * (1 + np.log(2 * np.pi * rss / m))
+        value = 2 * np.log(np.diag(root)).sum() + constant + m * (1 + np.log(2 * np.pi * rss / m))
         if self.reml:
-            value += 2 * np.log(np.diag(inner[0])).sum()
-            project = project - shrunk
-        project = project - (m / rss) * np.outer(py, py)
-        slopes = [
-            2 * np.einsum("lik,ij,ljm->km", z, project, z, optimize=True) @ factor
-            for (z, _), factor in zip(self._terms, factors, strict=True)
-        ]
-        return float(value), covariance.join([np.tril(s) for s in slopes])
+            value += 2 * np.log(np.diag(inner)).sum()
+            project -= shrunk
+        project -= (m / rss) * np.outer(py, py)
+        slopes = [2 * z.T @ (project * same) @ half for half, (z, same, _) in zip(halves, self._terms, strict=True)]
+        return float(value), covariance.join(slopes)
 
 
 def _lower(matrix: Array) -> Array:

@@ -89,7 +89,7 @@ def examine(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
     """
     result = _cheap(engine, spec) if spec.kind.linear else _by(engine, TIGHT, spec)
     found = None if result is None else read(result)
-    if found or not change or result is None or result.candidate_fit is None:
+    if found or not change or result is None:
         return found
     return _changed(engine, spec, change, result)
 
@@ -97,7 +97,7 @@ def examine(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
 def _cheap(engine: Engine, spec: Spec) -> Comparison | None:
     try:
         reference = Common().fit(spec)
-    except LmerBridgeError:  # of the cheap reference: nothing is known of the engine then
+    except (LmerBridgeError, ArithmeticError, ValueError):  # the cheap reference's: nothing is known of the engine then
         return None
     return judge_candidate(spec, Common.name, reference, engine, _profile(), {}, CheapTrial)
 
@@ -116,15 +116,18 @@ def _by(engine: Engine, name: str, spec: Spec) -> Comparison | None:
 def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Symptom | None:
     """Say where the answer to a changed model is not what the change makes of an answer that is right."""
     change, before = CHANGES[name], result.candidate_fit
+    if before is None or not change.applies(spec):
+        return None
+    changed = change(spec)
     try:
-        after = fit_with(engine, change(spec))
+        after = fit_with(engine, changed)
     except (NotExpressible, InputError):
         return None
     except Exception as error:  # an engine is anybody's code, and its failure is a result
         told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
         return replace(crash(told), oracle=name, figures={"change": change.words, "reason": shorten(told)})
-    beyond = change.differences(before, after) if before else {}
-    if not beyond or before is None:
+    beyond = change.differences(before, after)
+    if not beyond:
         return None
     return Symptom(
         oracle=name,
@@ -178,7 +181,7 @@ def _is_invariant(spec: Spec, name: str, reference: str) -> bool:
         if reference and spec.kind.linear:
             lowest = [optimum(m, f.theta, f.theta).best for m, f in ((spec, before), (change(spec), after))]
             before, after = (replace(f, criterion=best) for f, best in zip((before, after), lowest, strict=True))
-    except LmerBridgeError:
+    except (LmerBridgeError, ArithmeticError, ValueError):
         return False
     return abs(after.criterion - before.criterion - change.shift(before)) <= CRITERION
 

@@ -92,11 +92,10 @@ def screen(target: Target, index: int) -> Hit | None:
     if target.over:
         return None
     spec = draw(target.seed, index, target.families)
-    name = [*CHANGES][index % len(CHANGES)]
-    change = name if CHANGES[name].applies(spec) else ""
+    change = [*CHANGES][index % len(CHANGES)]
     found = ask(target, spec, change)
     found = None if found and target.silent and not found.silent else found
-    return Hit(index, spec, found, key(found, spec) if found else "", 1 + (found is None and bool(change)))
+    return Hit(index, spec, found, key(found, spec) if found else "", 1 + (found is None))
 
 
 def ask(target: Target, spec: Spec, change: str = "") -> Symptom | None:
@@ -108,16 +107,17 @@ def ask(target: Target, spec: Spec, change: str = "") -> Symptom | None:
     return found
 
 
-def investigate(target: Target, hit: Hit) -> tuple[Finding | None, int]:
+def investigate(target: Target, hit: Hit, most: float = inf) -> tuple[Finding | None, int]:
     """Shrink what a design showed, and have it confirmed; None where nobody else sees it.
 
-    What is no longer seen when it is small is told of the design as it was drawn.
+    What is no longer seen when it is small is told of the design as it was drawn. `most` bounds the fits of shrinking.
     """
     assert hit.symptom is not None  # noqa: S101  # only such hits come here
     change = hit.symptom.oracle if hit.symptom.oracle in CHANGES else ""
-    shrinker = Shrinker(hit.spec, hit.symptom, lambda spec: None if target.over else ask(target, spec, change), MOST)
+    asks = int(min(MOST, most / (1 + bool(change))))
+    shrinker = Shrinker(hit.spec, hit.symptom, lambda spec: None if target.over else ask(target, spec, change), asks)
     shrinker.run()
-    fits = hit.fits + (MOST - shrinker.left) * (1 + bool(change))
+    fits = hit.fits + (asks - shrinker.left) * (1 + bool(change))
     for spec, found in ((shrinker.spec, shrinker.found), (hit.spec, hit.symptom)):
         try:
             seen: Symptom | None = call_apart(_confirm, target, spec, found, seconds=SECONDS)

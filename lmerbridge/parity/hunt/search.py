@@ -176,12 +176,13 @@ class Search:
         while not self.over:
             calls = [delayed(screen)(self.target, index) for index in range(self.next, self.next + ROUND)]
             for hit in _parallel(jobs)(calls):
-                if hit is None or self.over:
+                if hit is None or self.fits >= self.most:
                     break
                 self._note(hit)
                 advance(1)
             chosen = self._choose()
-            results = _parallel(jobs)([delayed(investigate)(self.target, hit) for hit in chosen])
+            most = self.most - self.fits
+            results = _parallel(jobs)([delayed(investigate)(self.target, hit, most) for hit in chosen])
             for hit, (finding, fits) in zip(chosen, results, strict=True):
                 self._keep(hit, finding, fits)
 

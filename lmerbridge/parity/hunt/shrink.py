@@ -41,7 +41,7 @@ class Shrinker:
     """
 
     def __init__(self, spec: Spec, found: Symptom, ask: Ask, most: int) -> None:
-        self.spec, self.found, self.left = spec, found, most
+        self.spec, self.found, self.left = spec, found, most - 1
         self._first, self._ask, self._known = found, ask, {_text(spec)}
 
     def run(self) -> None:
@@ -51,7 +51,7 @@ class Shrinker:
         while self.left > 0 and before != (before := _text(self.spec)):
             for step in steps:
                 step()
-        self.left = max(self.left, 1)
+        self.left += 1  # kept for this
         self._take(_named(self.spec))
 
     def _take(self, spec: Spec) -> bool:

@@ -85,7 +85,7 @@ def is_sound(spec: Spec) -> bool:
     enough = n >= p + SPARE and all(len(b.levels) >= LEVELS and len(b.levels) * b.width < n for b in model.blocks)
     if not enough or np.linalg.matrix_rank(x / np.linalg.norm(x, axis=0)) < p:
         return False
-    return _residual(model, x) > PERFECT if spec.kind.linear else spec.data["y"].nunique() > 1
+    return spec.data["y"].nunique() > 1 and (not spec.kind.linear or _residual(model, x) > PERFECT)
 
 
 def moving(data: pd.DataFrame, name: str) -> int:
