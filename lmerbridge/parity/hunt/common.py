@@ -43,7 +43,7 @@ class Common(PlainEngine):
 
 
 class CheapTrial(Trial):
-    """Two fits before the referee, whose common objective is minimized from the two alone: the reference had many starts."""
+    """Two fits, whose common objective is minimized from the two alone: the reference had many starts."""
 
     def _common(self) -> DenseCriterion:
         return DenseCriterion(Dense(self.design, self.reference.reml))

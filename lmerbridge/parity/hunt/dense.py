@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr, solve
 from scipy.optimize import minimize
 
 from lmerbridge.results import Array, Design, covariance
@@ -37,7 +38,7 @@ class Dense:
 
     @cached_property
     def _fixed(self) -> tuple[Array, Array, float]:
-        """Orthonormal columns of X, the response less its projection on them, of length 1, and what the criterion adds."""
+        """Orthonormal columns of X, what they leave of the response, of length 1, and what the criterion adds."""
         root = np.sqrt(self.design.weights)
         q, r = np.linalg.qr(self.design.x * root[:, None])
         y = (self.design.y - self.design.offset) * root
@@ -55,7 +56,7 @@ class Dense:
             columns = np.asarray(term.z.todense()).reshape(n, len(term.levels), term.width)
             _, r = np.linalg.qr(columns.sum(axis=1))
             r = r / np.sqrt(n)
-            z = np.linalg.solve(r.T, (columns * root[:, None, None]).reshape(-1, term.width).T).T
+            z = solve(r.T, (columns * root[:, None, None]).reshape(-1, term.width).T).T
             found.append((z.reshape(n, len(term.levels), term.width).transpose(1, 0, 2), r))
         return found
 
@@ -77,7 +78,7 @@ class Dense:
     def outward(self, theta: Array) -> Array:
         """Write a theta of the orthonormal columns as lme4's."""
         pairs = zip(self._terms, covariance.split(theta, self.design.widths), strict=True)
-        return covariance.join([_lower(np.linalg.solve(r, factor)) for (_, r), factor in pairs])
+        return covariance.join([_lower(solve(r, factor)) for (_, r), factor in pairs])
 
     def minimum(self) -> tuple[Array, float]:
         """Return lme4's theta with the lowest value found from many starts, and the value."""
@@ -90,10 +91,10 @@ class Dense:
         return self.outward(end), value
 
     def _descend(self, point: Array) -> tuple[Array, float]:
-        """Minimize, and go on from a saddle, where a variance is zero and no gradient tells that the criterion falls."""
+        """Minimize, and go on from a saddle: where a variance is zero no gradient tells that the criterion falls."""
         bounds = [(0.0, None) if low else (None, None) for low in self._diagonal]
         for _ in range(ESCAPES):
-            end = minimize(self._slope, point, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS)
+            end = minimize(self._slope, point, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS)  # type: ignore[call-overload]  # the stubs want literal options
             zeros = np.flatnonzero(self._diagonal & (end.x < AWAY))
             sides = [np.where(np.arange(len(end.x)) == zero, AWAY, end.x) for zero in zeros]
             point = min(sides, key=lambda side: self._slope(side)[0], default=end.x)
@@ -107,8 +108,8 @@ class Dense:
         return np.where(self._diagonal, 0.0, -np.inf)
 
     @cached_property
-    def _diagonal(self) -> Array:
-        return covariance.join([np.eye(k) for k in self.design.widths]) > 0
+    def _diagonal(self) -> NDArray[np.bool_]:
+        return np.asarray(covariance.join([np.eye(k) for k in self.design.widths]) > 0)
 
     @property
     def _starts(self) -> list[Array]:

@@ -53,7 +53,7 @@ class Change:
             ``criterion`` in deviance units alone, where the answers are two stops; else ``beta`` in standard errors,
             and ``se`` and ``sigma`` relative. It is empty where all that may be compared is the same.
         """
-        apart = abs(after.criterion - before.criterion - self._shift(before))
+        apart = abs(after.criterion - before.criterion - self.shift(before))
         if not apart <= DEVIANCE:
             return {"criterion": apart}
         if not apart <= NEAR or set(before.terms) != set(after.terms):
@@ -71,7 +71,7 @@ class Change:
         largest = {what: float(np.max(size, initial=0.0)) for what, size in sizes.items()}
         return {what: size for what, size in largest.items() if not size <= LIMIT}
 
-    def _shift(self, before: Fit) -> float:
+    def shift(self, before: Fit) -> float:
         """What the change adds to the criterion."""
         if not before.kind.linear:
             return 0.0

@@ -53,6 +53,7 @@ linear_optimum <- function(model) {
 
 # A deviance function that is large where lme4's stops with an error.
 safe <- function(deviance) {
+  force(deviance)
   function(point) {
     value <- tryCatch(deviance(point), error = function(e) NA)
     if (is.finite(value)) value else 1e10

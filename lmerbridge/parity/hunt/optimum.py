@@ -12,7 +12,6 @@ import pandas as pd
 
 from lmerbridge.errors import RError, shorten
 from lmerbridge.inputs import Spec
-
 from lmerbridge.setup.environment import environment
 from lmerbridge.setup.installation import find_rscript
 

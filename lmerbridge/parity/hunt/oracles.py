@@ -10,24 +10,30 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lmerbridge.engines import Engine, find, fit_with
-from lmerbridge.errors import LmerBridgeError, shorten
+from lmerbridge.errors import InputError, LmerBridgeError, NotExpressible, shorten
 from lmerbridge.inputs import Spec
 from lmerbridge.parity import tolerances
 from lmerbridge.parity.compare import judge_candidate
 from lmerbridge.parity.hunt.common import CheapTrial, Common
+from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.parity.hunt.optimum import optimum
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
+TIGHT = "lme4[tight]"
 PROFILE = "screening"  # only what might change a conclusion is a finding
 GAP = 0.1  # deviance units: what is less moves a z-value by 0.3 at most, and engines' own tolerances leave 1e-3
 CRITERION = 0.01  # deviance units between a criterion reported and the common one: rounding leaves 1e-3 at the worst
 REPORT = 0.01  # a hundredth of a standard error, of sigma, or of the number: rounding leaves 1e-4 at the worst
 SHARE, ROUNDING = 0.01, 1e-3  # of a gap, and deviance units: how near plain R's gap must be to it
 EXTREME = 12.0  # a linear predictor beyond it is on its way to infinity: outcomes are separated, and no optimum exists
-NOT_NUMBERS = (Code.NO_THETA, Code.NO_ESTIMATE, Code.NO_CRITERION, Code.NO_VALUE, Code.NOT_JUDGED, Code.SOME_MISSING)
-SHORT = (Verdict.OTHER_OPTIMUM, Verdict.BOTH_SHORT)
+NOT_NUMBERS = (
+    Code.NO_THETA,
+    Code.NO_ESTIMATE,
+    Code.NO_CRITERION,
+    Code.NO_VALUE,
+)
 NAMES = ("reference", "candidate")  # among the figures of an evidence
 
 
@@ -66,43 +72,115 @@ class Symptom:
         return same and shared and not self.size < min(other.size, 1.0) / 2
 
 
-def examine(engine: Engine, spec: Spec) -> Symptom | None:
-    """Say what is wrong with an engine's answer, by a cheap reference; None where nothing is, or it refuses the model."""
-    if not spec.kind.linear:
-        return _examine_by(engine, "lme4[tight]", spec)[0]
-    reference = Common().fit(spec)
-    return read(judge_candidate(spec, Common.name, reference, engine, _profile(), {}, CheapTrial))
+def examine(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
+    """Say what is wrong with an engine's answer, by a cheap reference and without R for a linear model.
+
+    Parameters
+    ----------
+    engine : Engine
+    spec : Spec
+    change : str
+        A name of `CHANGES`, to be tried where nothing else is wrong.
+
+    Returns
+    -------
+    Symptom or None
+        None where nothing is wrong, or the engine refuses the model.
+    """
+    result = _cheap(engine, spec) if spec.kind.linear else _by(engine, TIGHT, spec)
+    found = None if result is None else read(result)
+    if found or not change or result is None or result.candidate_fit is None:
+        return found
+    return _changed(engine, spec, change, result)
 
 
-def _examine_by(engine: Engine, name: str, spec: Spec) -> tuple[Symptom | None, Comparison | None]:
-    reference = fit_with(find(name), spec)
+def _cheap(engine: Engine, spec: Spec) -> Comparison | None:
+    try:
+        reference = Common().fit(spec)
+    except LmerBridgeError:  # of the cheap reference: nothing is known of the engine then
+        return None
+    return judge_candidate(spec, Common.name, reference, engine, _profile(), {}, CheapTrial)
+
+
+def _by(engine: Engine, name: str, spec: Spec) -> Comparison | None:
+    """Judge an engine by a reference, None where the reference has no answer to hold it to."""
+    try:
+        reference = fit_with(find(name), spec)
+    except LmerBridgeError:
+        return None
     if not spec.kind.linear and _is_extreme(reference):
-        return None, None
-    result = replace(judge_candidate(spec, name, reference, engine, _profile()), spec=spec)
-    return read(result), result
+        return None
+    return replace(judge_candidate(spec, name, reference, engine, _profile()), spec=spec)
+
+
+def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Symptom | None:
+    """Say where the answer to a changed model is not what the change makes of an answer that is right."""
+    change, before = CHANGES[name], result.candidate_fit
+    try:
+        after = fit_with(engine, change(spec))
+    except (NotExpressible, InputError):
+        return None
+    except Exception as error:  # an engine is anybody's code, and its failure is a result
+        told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
+        return replace(crash(told), oracle=name, figures={"change": change.words, "reason": shorten(told)})
+    beyond = change.differences(before, after) if before else {}
+    if not beyond or before is None:
+        return None
+    return Symptom(
+        oracle=name,
+        what=tuple(sorted(beyond)),
+        size=max(beyond.values()),
+        silent=is_silent(before) and is_silent(after),
+        figures={
+            "change": change.words,
+            "difference": max(beyond.values()),
+            "criterion_before": before.criterion,
+            "criterion_after": after.criterion,
+        },
+        comparison=replace(result, spec=spec),
+    )
 
 
 def confirm(engine: Engine, reference: str, spec: Spec, found: Symptom) -> Symptom | None:
-    """Return what a reference and plain R say of a symptom, None where they do not bear it out."""
-    try:
-        seen, result = _examine_by(engine, reference, spec)
-        if result is None or seen is None or seen.oracle != found.oracle or seen.silent != found.silent:
-            return None
-        return _by_plain_r(spec, seen, result) if seen.oracle == "gap" else seen
-    except LmerBridgeError:  # the reference's own: nothing is known of the engine then
+    """Return what a reference and plain R say of a symptom, None where they do not bear it out.
+
+    Without a reference it is the cheap one that says it again.
+    """
+    change = found.oracle if found.oracle in CHANGES else ""
+    if change:
+        seen = examine(engine, spec, change)
+        return seen if seen and seen.repeats(found) and _is_invariant(spec, change, reference) else None
+    result = _by(engine, reference, spec) if reference else _cheap(engine, spec)
+    seen = None if result is None else read(result)
+    if result is None or seen is None or (seen.oracle, seen.silent) != (found.oracle, found.silent):
         return None
+    seen = replace(seen, comparison=replace(result, spec=spec))
+    return _by_plain_r(spec, seen, result) if seen.oracle == "gap" and reference and spec.kind.linear else seen
 
 
 def _by_plain_r(spec: Spec, seen: Symptom, result: Comparison) -> Symptom | None:
     """Hold a gap to the optimum that plain R finds from many starts."""
-    if result.reference_fit is None or result.candidate_fit is None:
+    if result.reference_fit is None:
         return None
     r = optimum(spec, result.candidate_theta, result.reference_fit.theta)
     gap = r.at_point - r.best
     if not (gap > GAP and abs(gap - seen.size) <= ROUNDING + SHARE * gap):
         return None
     figures = {"best_optimum": r.best, "criterion_at_point": r.at_point, "gap": gap}
-    return replace(seen, size=gap, figures=seen.figures | figures)
+    return replace(seen, size=gap, figures={**seen.figures, **figures})
+
+
+def _is_invariant(spec: Spec, name: str, reference: str) -> bool:
+    """Whether the best answers, by plain R where there is a reference, are what the change makes of each other."""
+    change = CHANGES[name]
+    try:
+        before, after = (Common().fit(model) for model in (spec, change(spec)))
+        if reference and spec.kind.linear:
+            lowest = [optimum(m, f.theta, f.theta).best for m, f in ((spec, before), (change(spec), after))]
+            before, after = (replace(f, criterion=best) for f, best in zip((before, after), lowest, strict=True))
+    except LmerBridgeError:
+        return False
+    return abs(after.criterion - before.criterion - change.shift(before)) <= CRITERION
 
 
 def _profile() -> tolerances.ToleranceProfile:
@@ -116,12 +194,14 @@ def _is_extreme(fit: Fit) -> bool:
 
 
 def read(result: Comparison) -> Symptom | None:
-    """Say what a comparison blames on the candidate, None where it blames nothing, or the candidate refuses the model."""
+    """Say what a comparison blames on the candidate, None where that is nothing, or it refuses the model."""
     gap, code = result.gap.get(result.candidate, math.nan), result.cause.code
     if result.verdict is Verdict.ENGINE_FAILED:
         return _failure(result)
     if code is Code.OTHER_DATA or code is Code.OTHER_SPACE:
-        return _symptom(result, "model", tuple(k for k, value in result.cause.figures.items() if value and k not in NAMES))
+        return _symptom(
+            result, "model", tuple(k for k, value in result.cause.figures.items() if value and k not in NAMES)
+        )
     if result.verdict is Verdict.OTHER_OBJECTIVE and abs(result.cause.figures["difference"]) > CRITERION:
         constant = str(result.cause.figures["constant"])
         return _symptom(result, "objective", (constant,) if constant else (), abs(result.cause.figures["difference"]))
@@ -136,7 +216,10 @@ def read(result: Comparison) -> Symptom | None:
     return None
 
 
-def _failure(result: Comparison) -> Symptom:
+def _failure(result: Comparison) -> Symptom | None:
+    """Say how an engine failed; a judgement that failed says nothing of it."""
+    if result.cause.code in (Code.NOT_JUDGED, Code.STRUCTURED):
+        return None
     message = str(result.cause.figures.get("message", ""))
     oracle = "nan" if result.cause.code in NOT_NUMBERS else "crash"
     return _symptom(result, oracle, (wording(message) or str(result.cause.code),))
@@ -154,10 +237,15 @@ def _symptom(result: Comparison, oracle: str, what: tuple[str, ...], size: float
         verdict=str(result.verdict),
         what=what,
         size=size,
-        silent=fit is not None and bool(fit.converged) and all(said.kind == "message" for said in fit.conditions),
+        silent=fit is not None and is_silent(fit),
         figures=figures,
         comparison=result,
     )
+
+
+def is_silent(fit: Fit) -> bool:
+    """Whether a fit claims to have converged and warns of nothing."""
+    return bool(fit.converged) and all(said.kind == "message" for said in fit.conditions)
 
 
 def crash(message: str) -> Symptom:

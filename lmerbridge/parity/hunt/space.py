@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument, LmerBridgeError
+from lmerbridge.formula import tree_names
 from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.results import Array
 from lmerbridge.translate import Plain
@@ -67,11 +68,13 @@ def draw(seed: int, index: int, families: Sequence[str] = ("gaussian",)) -> Spec
 def is_sound(spec: Spec) -> bool:
     """Whether the model is one that nobody refuses or dismisses.
 
-    No column is a combination of others, each grouping factor has three levels, and there are more rows than fixed
-    effects and than random effects of a term. Weights are above zero, and the response varies.
+    No column is a combination of others, each grouping factor has three levels, covariates vary within three groups,
+    and there are more rows than fixed effects and than random effects of a term. No effects fit without residual.
     """
-    groups = {node.name for bar in spec.parsed.random for node in bar.group}  # type: ignore[attr-defined]  # our grammar has columns only
+    groups = {name for bar in spec.parsed.random for node in bar.group for name in tree_names(node)}
     if len(spec.data) < LEVELS or any(spec.data[name].nunique() < LEVELS for name in groups - {"h"}):
+        return False
+    if any(moving(spec.data, name) < LEVELS for name in ("", "x", "z") if name in {"", *spec.data}):
         return False
     try:
         model = Plain(spec)
@@ -79,10 +82,16 @@ def is_sound(spec: Spec) -> bool:
     except LmerBridgeError:
         return False
     n, p = x.shape
-    enough = n >= p + SPARE and all(LEVELS <= len(b.levels) and len(b.levels) * b.width < n for b in model.blocks)
+    enough = n >= p + SPARE and all(len(b.levels) >= LEVELS and len(b.levels) * b.width < n for b in model.blocks)
     if not enough or np.linalg.matrix_rank(x / np.linalg.norm(x, axis=0)) < p:
         return False
     return _residual(model, x) > PERFECT if spec.kind.linear else spec.data["y"].nunique() > 1
+
+
+def moving(data: pd.DataFrame, name: str) -> int:
+    """In how many groups a covariate varies, or there are two rows where none is named."""
+    groups = data.groupby("g" if "g" in data else "h")
+    return int(((groups[name].nunique() if name else groups.size()) > 1).sum())
 
 
 def _residual(model: Plain, x: Array) -> float:
@@ -155,9 +164,9 @@ def _response(rng: np.random.Generator, family: str, eta: Array, whole: bool) ->
     n = len(eta)
     if family == "gaussian":
         y = eta + rng.normal(size=n) * 10 ** rng.uniform(-1, 1)
-        y = np.round(y * 5 / np.std(y)) if whole else y
-        return {"y": _measure(rng, y, whole)}
-    eta = np.clip((eta - eta.mean()) / max(float(np.std(eta)), 1.0) * rng.uniform(0.3, 1.5) + rng.uniform(-0.5, 1), -5, 5)
+        return {"y": _measure(rng, np.round(y * 5 / float(np.std(y))) if whole else y, whole)}
+    spread = max(float(np.std(eta)), 1.0) / rng.uniform(0.3, 1.5)
+    eta = np.clip((eta - eta.mean()) / spread + rng.uniform(-0.5, 1), -5, 5)
     if family == "poisson":
         return {"y": rng.poisson(np.exp(eta)).astype(float)}
     trials = rng.integers(2, 11, n) if rng.random() < 0.5 else np.ones(n, dtype=int)

@@ -1,0 +1,167 @@
+"""Questions to an engine in a process of its own, which it may end or hang in."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from math import inf
+
+from lmerbridge.engines import Engine, find
+from lmerbridge.errors import EngineFailed, TimedOut
+from lmerbridge.inputs import Spec
+from lmerbridge.parity.hunt import oracles
+from lmerbridge.parity.hunt.finding import Finding
+from lmerbridge.parity.hunt.invariance import CHANGES
+from lmerbridge.parity.hunt.key import key
+from lmerbridge.parity.hunt.oracles import Symptom
+from lmerbridge.parity.hunt.shrink import Shrinker
+from lmerbridge.parity.hunt.space import draw
+from lmerbridge.parity.process import call_apart
+
+SECONDS = 60.0  # that a fit of at most 80 rows, its judgement included, may take
+MOST = 150  # questions to shrink one finding
+
+
+@dataclass(frozen=True)
+class Target:
+    """The engine that is hunted, and how.
+
+    Attributes
+    ----------
+    engine : str or bytes
+        Its name, or itself as a pickle.
+    reference : str
+    seed : int
+    families : tuple of str
+    silent : bool
+        Whether only what it says nothing of counts.
+    until : float
+        The time at which nothing new begins, infinite where there is none.
+    """
+
+    engine: str | bytes
+    reference: str
+    seed: int
+    families: tuple[str, ...]
+    silent: bool = False
+    until: float = inf
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return time.time() >= self.until
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """What a design showed.
+
+    Attributes
+    ----------
+    index : int
+    spec : Spec
+    symptom : Symptom or None
+    key : str
+        Of the symptom as it is.
+    fits : int
+    """
+
+    index: int
+    spec: Spec
+    symptom: Symptom | None
+    key: str
+    fits: int
+
+
+def handle_of(engine: str | Engine) -> str | bytes:
+    """Return an engine's name, or an engine in a form that another process reads, wherever its class is defined."""
+    if isinstance(engine, str):
+        return engine
+    try:
+        cloudpickle = import_module("cloudpickle")
+    except ModuleNotFoundError:  # before joblib 1.6, which has one inside
+        cloudpickle = import_module("joblib.externals.cloudpickle")
+    return bytes(cloudpickle.dumps(engine))
+
+
+def screen(target: Target, index: int) -> Hit | None:
+    """Draw a design and say what is wrong with the engine's answer, None where the time is up."""
+    if target.over:
+        return None
+    spec = draw(target.seed, index, target.families)
+    name = [*CHANGES][index % len(CHANGES)]
+    change = name if CHANGES[name].applies(spec) else ""
+    found = ask(target, spec, change)
+    found = None if found and target.silent and not found.silent else found
+    return Hit(index, spec, found, key(found, spec) if found else "", 1 + (found is None and bool(change)))
+
+
+def ask(target: Target, spec: Spec, change: str = "") -> Symptom | None:
+    """Say what is wrong with the engine's answer: see `oracles.examine`."""
+    try:
+        found: Symptom | None = call_apart(_examine, target.engine, spec, change, seconds=SECONDS)
+    except (EngineFailed, TimedOut) as error:
+        return oracles.crash(str(error))
+    return found
+
+
+def investigate(target: Target, hit: Hit) -> tuple[Finding | None, int]:
+    """Shrink what a design showed, and have it confirmed; None where nobody else sees it.
+
+    What is no longer seen when it is small is told of the design as it was drawn.
+    """
+    assert hit.symptom is not None  # noqa: S101  # only such hits come here
+    change = hit.symptom.oracle if hit.symptom.oracle in CHANGES else ""
+    shrinker = Shrinker(hit.spec, hit.symptom, lambda spec: None if target.over else ask(target, spec, change), MOST)
+    shrinker.run()
+    fits = hit.fits + (MOST - shrinker.left) * (1 + bool(change))
+    for spec, found in ((shrinker.spec, shrinker.found), (hit.spec, hit.symptom)):
+        try:
+            seen: Symptom | None = call_apart(_confirm, target, spec, found, seconds=SECONDS)
+        except (EngineFailed, TimedOut) as error:
+            seen = oracles.crash(str(error)) if found.oracle == "crash" else None
+        fits += 2
+        if seen is not None:
+            return _finding(target, replace(hit, spec=spec), seen, fits), fits
+    return None, fits
+
+
+def _finding(target: Target, hit: Hit, seen: Symptom, fits: int) -> Finding:
+    fit = seen.comparison.candidate_fit if seen.comparison else None
+    return Finding(
+        engine=_name(target.engine),
+        version=fit.provenance.version if fit else "",
+        reference="" if seen.oracle in CHANGES else target.reference,
+        oracle=seen.oracle,
+        key=key(seen, hit.spec),
+        spec=hit.spec,
+        silent=seen.silent,
+        figures=seen.figures,
+        comparison=seen.comparison,
+        seed=target.seed,
+        index=hit.index,
+        fits=fits,
+    )
+
+
+def _name(handle: str | bytes) -> str:
+    return handle if isinstance(handle, str) else _engine(handle).name
+
+
+@lru_cache(maxsize=4)
+def _engine(handle: str | bytes) -> Engine:
+    if isinstance(handle, str):
+        return find(handle)
+    engine: Engine = pickle.loads(handle)  # noqa: S301  # our own process wrote it
+    return engine
+
+
+def _examine(handle: str | bytes, spec: Spec, change: str) -> Symptom | None:
+    return oracles.examine(_engine(handle), spec, change)
+
+
+def _confirm(target: Target, spec: Spec, found: Symptom) -> Symptom | None:
+    return oracles.confirm(_engine(target.engine), target.reference, spec, found)
