@@ -47,9 +47,7 @@ class Written:
     @property
     def terms(self) -> list[Term]:
         """Random terms in lme4's order."""
-        return [
-            Term(tuple(map(self._expression, block.columns.T)), self._group(block)) for block in self.plain.blocks
-        ]
+        return [Term(tuple(map(self._expression, block.columns.T)), self._group(block)) for block in self.plain.blocks]
 
     @cached_property
     def groups(self) -> list[str]:
