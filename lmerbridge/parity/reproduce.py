@@ -16,7 +16,7 @@ from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.inputs import GlmerSpec, Spec
-from lmerbridge.parity.cases import REFERENCES, Case
+from lmerbridge.parity.cases import FILE, REFERENCES, Case
 from lmerbridge.parity.quantities import QuantityRow
 from lmerbridge.results import LMM, Family, Fit, Kind, read_family
 
@@ -83,7 +83,13 @@ def r_code(case: Case, comparison: Exhibit) -> str:
 def python_code(case: Case, comparison: Exhibit) -> str:
     """The same comparison through this package."""
     place = f"load_dataset({case.dataset!r}, {case.package!r})"
-    if comparison.reference.startswith(RECORDED):
+    if case.package == FILE:
+        data = [
+            "import pandas as pd",
+            "from lmerbridge import compare",
+            f"data = pd.read_csv({Path(case.dataset).name!r})",
+        ]
+    elif comparison.reference.startswith(RECORDED):
         data = ["from lmerbridge import compare", "from lmerbridge.engines import find", ""]
         data.append(f"data = find({comparison.reference!r}).{place}")
     else:
@@ -309,6 +315,8 @@ def _r_data(case: Case, comparison: Exhibit) -> list[str]:
     """
     if case.package == "statsmodels":
         load = [f'd <- read.csv("{case.dataset}.csv")  # statsmodels/regression/tests/results/{case.dataset}.csv']
+    elif case.package == FILE:
+        load = [f"d <- read.csv({_r_text(Path(case.dataset).name)}, stringsAsFactors = TRUE)"]
     elif case.package == "lmerbridge":
         load = [
             f'd <- read.csv("{case.dataset}.csv", stringsAsFactors = TRUE)  # written in Python by',

@@ -14,9 +14,10 @@ import pandas as pd
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.inputs import GlmerSpec, Spec
+from lmerbridge.parity.cases import FILE, read_data
 from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.letter import letter, title
-from lmerbridge.parity.hunt.scripts import CHANGED, DATA, TEXTS, Shown, python_script, r_script
+from lmerbridge.parity.hunt.letter import letter, subject
+from lmerbridge.parity.hunt.scripts import CHANGED, DATA, Shown, python_script, r_script
 
 CASE = "case.toml"
 TOLD = ("engine", "version", "reference", "oracle", "key", "silent", "seed", "index", "fits")
@@ -27,7 +28,7 @@ def engine_folder(out: Path, engine: str) -> Path:
     return out / re.sub(r"[^\w.\[\]-]+", "_", engine)
 
 
-def write(finding: Finding, out: Path) -> Path:
+def write_finding(finding: Finding, out: Path) -> Path:
     """Write a finding to its folder, all files or none: the same finding the same bytes.
 
     Parameters
@@ -47,15 +48,15 @@ def write(finding: Finding, out: Path) -> Path:
         It cannot be written.
     """
     folder = engine_folder(out, finding.engine) / finding.key
-    texts = {folder / name: text for name, text in files(finding).items()}
-    make(folder)
+    texts = {folder / name: text for name, text in texts_of(finding).items()}
+    make_place(folder)
     write_files(texts)
     return folder
 
 
-def files(finding: Finding) -> dict[str, str]:
+def texts_of(finding: Finding) -> dict[str, str]:
     """Return the texts of a finding's files by name."""
-    shown = Shown(finding, title(finding))
+    shown = Shown(finding, subject(finding))
     changed = {CHANGED: shown.changed.data.to_csv(index=False)} if shown.changed else {}
     in_r = r_script(shown)
     return {
@@ -68,7 +69,7 @@ def files(finding: Finding) -> dict[str, str]:
     }
 
 
-def make(folder: Path) -> None:
+def make_place(folder: Path) -> None:
     """Make a folder and those above it.
 
     Raises
@@ -85,7 +86,7 @@ def make(folder: Path) -> None:
 def _case(finding: Finding) -> str:
     """A case as the suite has them, and behind it what was found."""
     spec = finding.spec
-    model: dict[str, Any] = {"name": finding.key, "dataset": DATA, "package": "file", "formula": spec.formula}
+    model: dict[str, Any] = {"name": finding.key, "dataset": DATA, "package": FILE, "formula": spec.formula}
     model |= {} if not spec.kind.linear else {"reml": bool(spec.reml)}
     model |= {name: column for name in ("weights", "offset") if (column := getattr(spec, name))}
     model |= {} if spec.kind.linear else {"family": spec.kind.family}
@@ -109,7 +110,7 @@ def _toml(value: Any) -> str:  # noqa: ANN401  # text, a number, or a list or ta
     return json.dumps(value, ensure_ascii=False)
 
 
-def read(folder: Path) -> Finding:
+def read_finding(folder: Path) -> Finding:
     """Read a finding back, without its comparison.
 
     Raises
@@ -126,12 +127,6 @@ def read(folder: Path) -> Finding:
         raise InvalidArgument(f"{told}; name another folder, or delete it.") from error
 
 
-def read_data(path: Path) -> pd.DataFrame:
-    """Read the data of a finding, every double as it was."""
-    table = pd.read_csv(path, dtype=str)
-    return table.astype(dict.fromkeys((name for name in table if name not in TEXTS), float))
-
-
 def _spec(model: Mapping[str, Any], data: pd.DataFrame) -> Spec:
     given = {name: model[name] for name in ("formula", "weights", "offset", "contrasts") if name in model}
     if "family" in model:
@@ -139,7 +134,7 @@ def _spec(model: Mapping[str, Any], data: pd.DataFrame) -> Spec:
     return Spec(data=data, reml=model["reml"], **given)
 
 
-def read_all(out: Path, engine: str) -> Iterator[Finding]:
+def read_findings(out: Path, engine: str) -> Iterator[Finding]:
     """Read the findings of an engine, by key."""
     for path in sorted(engine_folder(out, engine).glob(f"*/{CASE}")):
-        yield read(path.parent)
+        yield read_finding(path.parent)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.scripts import Shown, render
+from lmerbridge.parity.hunt.scripts import Shown, fill_template
 from lmerbridge.parity.words import TERMS
 
 CLAIM = {True: "says that it converged, and warns of nothing", False: "warns, or does not say that it converged"}
 CHANGED = "One answer follows from the other, and no fit is needed to know it."
 
 
-def title(finding: Finding) -> str:
+def subject(finding: Finding) -> str:
     """Return one line that says what an engine does."""
     who, size = f"{finding.engine} {finding.version}".rstrip(), _size(finding)
     silent = " and says nothing" if finding.silent else ""
@@ -72,7 +72,7 @@ def letter(shown: Shown, *, in_r: bool) -> str:
         "criterion": _criterion(shown),
         "data": spec.data.to_csv(index=False),
     }
-    return render("finding.md.jinja", **given)
+    return fill_template("finding.md.jinja", **given)
 
 
 def _criterion(shown: Shown) -> str:

@@ -142,12 +142,12 @@ def hunt(
     name = engine if isinstance(engine, str) else engine.name
     place = folder.engine_folder(Path(out), name)
     before = _check(Log(engine=name, version=version_of(engine), **options), place / LOG)
-    known = {finding.key: finding for finding in folder.read_all(Path(out), name)}
+    known = {finding.key: finding for finding in folder.read_findings(Path(out), name)}
 
     def save(so_far: Hunt) -> None:
         for finding in so_far.findings:
             if known.get(finding.key) is not finding:
-                folder.write(finding, Path(out))
+                folder.write_finding(finding, Path(out))
                 known[finding.key] = finding
         write_log(before.after(so_far), place)
 
@@ -191,7 +191,7 @@ def read_log(path: Path) -> Log:
 
 def write_log(log: Log, place: Path) -> None:
     """Write ``hunt.json`` into the folder of an engine."""
-    folder.make(place)
+    folder.make_place(place)
     write_files({place / LOG: json.dumps(asdict(log), indent=1, ensure_ascii=False) + "\n"})
 
 

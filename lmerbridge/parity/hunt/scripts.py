@@ -93,7 +93,7 @@ def _environment() -> Environment:
     return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)  # noqa: S701  # no HTML
 
 
-def render(template: str, **given: Any) -> str:  # noqa: ANN401  # what a template prints
+def fill_template(template: str, **given: Any) -> str:  # noqa: ANN401  # what a template prints
     """Fill in a template of findings."""
     return _environment().get_template(template).render(given)
 
@@ -122,7 +122,7 @@ def python_script(shown: Shown) -> str:
         "stopped": shown.relative(stopped),
         "said": _said(stopped) if stopped else {},
     }
-    return render("reproduce.py.jinja", **given | native | _change(shown))
+    return fill_template("reproduce.py.jinja", **given | native | _change(shown))
 
 
 def r_script(shown: Shown) -> str:
@@ -143,7 +143,7 @@ def r_script(shown: Shown) -> str:
         "point": _vector(shown.stopped) if shown.kind == "stop" else "",
         "changed_fit": "\n".join(changed),
     }
-    return render("reproduce.R.jinja", **given | _change(shown))
+    return fill_template("reproduce.R.jinja", **given | _change(shown))
 
 
 def _in_r(shown: Shown) -> list[str]:
