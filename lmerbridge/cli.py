@@ -258,8 +258,8 @@ def _plant(profile: str, jobs: int, backend: str | None) -> tuple[tuple[str, int
     return found
 
 
-@app.command()
-def hunt(
+@app.command("hunt")
+def hunt_faults(
     engine: Annotated[str, typer.Option(help="Engine that is hunted.")],
     out: Annotated[Path, typer.Option(help="A folder; each finding becomes a folder ENGINE/KEY in it.")],
     reference: Annotated[

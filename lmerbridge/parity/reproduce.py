@@ -146,7 +146,7 @@ def r_fit(spec: Spec, file: str) -> tuple[list[str], str]:
     """
     given = [(name, column) for name in ("weights", "offset") if isinstance(column := getattr(spec, name), str)]
     columns = _columns(spec, spec.data, [column for _, column in given])
-    columns = {name: columns[name] for name in spec.data}
+    columns = {name: columns[name] for name in map(str, spec.data)}
     fit, criterion = _r_model(LMM, bool(spec.reml), _call_of(spec, columns, given))
     return ["library(lme4)", *_r_columns(columns, file), fit], criterion
 

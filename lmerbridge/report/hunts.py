@@ -11,7 +11,7 @@ from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.parity.hunt.folder import engine_folder, read_findings
 from lmerbridge.parity.hunt.resume import LOG, Log, read_log
 from lmerbridge.parity.hunt.search import Hunt
-from lmerbridge.report.render import fill
+from lmerbridge.report.render import fill_page
 
 HEAD = ("key", "model", "rows", "size", "silent", "designs")
 
@@ -118,6 +118,6 @@ def write_overview(out: Path) -> list[Path]:
     hunts = read_hunts(out)
     lead = f"{sum(len(h.findings) for h in hunts)} behaviours of {len(hunts)} engines found by search"
     texts = {
-        out / f"index.{ending}": fill(f"hunts.{ending}.jinja", hunts=hunts, lead=lead) for ending in ("md", "html")
+        out / f"index.{ending}": fill_page(f"hunts.{ending}.jinja", hunts=hunts, lead=lead) for ending in ("md", "html")
     }
     return write_files(texts)

@@ -118,7 +118,7 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     return wanted
 
 
-def fill(name: str, **values: object) -> str:
+def fill_page(name: str, **values: object) -> str:
     """Return a template of this package filled, one whose name has ``.md`` in it as Markdown."""
     return _render(name, None, _markdown_text if ".md" in name else None, **values)
 

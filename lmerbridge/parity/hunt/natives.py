@@ -32,28 +32,36 @@ TIGHT = (
 
 
 @dataclass(frozen=True)
-class Name:
+class EngineName:
     """An engine's name: its package, and the option in brackets."""
 
     package: str
     option: str
 
     @classmethod
-    def of(cls, engine: str) -> Name:
+    def of(cls, engine: str) -> EngineName:
         """Take a name such as ``gpboost[cholesky]`` apart."""
         package, _, option = engine.partition("[")
         return cls(package, option.rstrip("]").replace("shared", ""))
 
 
-def facts(engine: Name, model: Written) -> dict[str, Any]:
-    """Return what the template of an engine in Python prints."""
+def facts(engine: EngineName, model: Written, *, optional: bool) -> dict[str, Any]:
+    """Return what the template of an engine in Python prints.
+
+    Weights are ``optional`` where the changed data alone have some.
+    """
     spec = model.spec
     kinds = {name: CONTRASTS.get(kind, kind) for name, kind in model.contrasts.items()}
-    columns = {"weights": spec.weights, "offset": spec.offset}
-    given = "".join(f', {name}=data["{column}"]' for name, column in columns.items() if column)
+    columns = {"weights": spec.weights or ("w" if optional else None), "offset": spec.offset}
+    given = "".join(
+        f', {name}=data.get("{column}")' if optional and name == "weights" else f', {name}=data["{column}"]'
+        for name, column in columns.items()
+        if column
+    )
     own = {
         "native": f"engines/{engine.package}.py.jinja",
         "option": engine.option,
+        "optional": optional,
         "formula": model.formula,
         "fixed": model.fixed,
         "formulaic": model.fixed_coded("C({}, {})"),
@@ -86,7 +94,7 @@ def _nesting(model: Written) -> dict[str, Any]:
     return {"outer": found.outer, "inner": list(found.inner), "cells": whole}
 
 
-def r_call(engine: Name, model: Written) -> list[str]:
+def r_call(engine: EngineName, model: Written) -> list[str]:
     """Return lines of R that fit a linear model with another package than by ``m``, and print what it says."""
     spec = model.spec
     reml = str(bool(spec.reml)).upper()
@@ -103,7 +111,8 @@ def r_call(engine: Name, model: Written) -> list[str]:
     fixed = {"mgcv": "coef(e)[seq_len(e$nsdf)]", "glmmTMB": "glmmTMB::fixef(e)$cond", "nlme": "nlme::fixef(e)"}
     return [
         *lines,
-        f'cat("its -2 log-likelihood ", format({criterion}), "\\n")',
+        f"criterion <- {criterion}",
+        'cat("its -2 log-likelihood ", format(criterion), "\\n")',
         f'cat("its fixed effects ", format({fixed.get(engine.package, "fixef(e)")}), "\\n")',
         f'cat("its sigma ", format({"sqrt(e$reml.scale)" if mgcv else "sigma(e)"}), "\\n")',
     ]

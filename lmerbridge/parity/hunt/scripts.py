@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -44,9 +45,9 @@ class Shown:
         return Written(self.finding.spec)
 
     @property
-    def name(self) -> natives.Name:
+    def name(self) -> natives.EngineName:
         """The engine's name in parts."""
-        return natives.Name.of(self.finding.engine)
+        return natives.EngineName.of(self.finding.engine)
 
     @property
     def kind(self) -> str:
@@ -103,7 +104,8 @@ def python_script(shown: Shown) -> str:
     finding, written, package = shown.finding, shown.written, shown.package
     spec, stopped = finding.spec, shown.stopped
     needed = ["numpy", "pandas", *([f"{package} {finding.version}".rstrip()] if package else [])]
-    native = natives.facts(shown.name, written) if package else {}
+    optional = finding.oracle == "double_weights" and spec.weights is None
+    native = natives.facts(shown.name, written, optional=optional) if package else {}
     given = {
         "title": shown.title,
         "needs": f"Needs {', '.join(needed)}.",
@@ -114,7 +116,7 @@ def python_script(shown: Shown) -> str:
         "fixed_columns": written.fixed_columns,
         "terms": written.terms,
         "offset": spec.offset is not None,
-        "weights": spec.weights is not None or finding.oracle == "double_weights",
+        "weights": spec.weights is not None or optional,
         "native": "",
         "named": "",
         "named_columns": False,
@@ -130,14 +132,15 @@ def r_script(shown: Shown) -> str:
     finding = shown.finding
     fit, criterion = r_fit(finding.spec, DATA)
     changed = r_fit(shown.changed, CHANGED)[0][1:] if shown.changed else []
-    native = _in_r(shown)
+    native, changed_native = (_in_r(shown, spec) for spec in (finding.spec, shown.changed))
     given = {
         "title": shown.title,
         "needs": f"lme4{f' and {shown.name.package}' if native and shown.name.package != 'lme4' else ''}",
         "engine": finding.engine,
         "fit": "\n".join(fit),
         "criterion": criterion,
-        "native": "\n".join(f"  {line}" for line in native),
+        "native": _indented(native),
+        "changed_native": _indented(changed_native),
         "own": "getME(m, 'theta')" if finding.spec.kind.linear else "c(getME(m, 'theta'), fixef(m))",
         "better": _vector(shown.better),
         "point": _vector(shown.stopped) if shown.kind == "stop" else "",
@@ -146,12 +149,16 @@ def r_script(shown: Shown) -> str:
     return fill_template("reproduce.R.jinja", **given | _change(shown))
 
 
-def _in_r(shown: Shown) -> list[str]:
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def _in_r(shown: Shown, spec: Spec | None) -> list[str]:
     """The call of an engine in R, none of another and where none is short."""
-    if shown.name.package not in natives.R or not shown.finding.spec.kind.linear:
+    if spec is None or shown.name.package not in natives.R or not spec.kind.linear:
         return []
     try:
-        return natives.r_call(shown.name, shown.written)
+        return natives.r_call(shown.name, Written(spec))
     except NotExpressible:
         return []
 
@@ -168,6 +175,7 @@ def _change(shown: Shown) -> dict[str, Any]:
         "units": units,
         "slopes_at": [i for i, term in enumerate(better.terms) if term != "(Intercept)"],
         "sigma_unit": change.response * math.sqrt(change.weight),
+        "better_changed": shown.relative(Common().fit(shown.changed)) if shown.changed and better.kind.linear else [],
     }
 
 
