@@ -118,6 +118,11 @@ def check_formats(formats: Iterable[str], templates: Path | None = None) -> list
     return wanted
 
 
+def fill_page(name: str, **values: object) -> str:
+    """Return a template of this package filled, one whose name has ``.md`` in it as Markdown."""
+    return _render(name, None, _markdown_text if ".md" in name else None, **values)
+
+
 def _render(
     name: str, templates: Path | None, finalize: Callable[[object], object] | None = None, **values: object
 ) -> str:

@@ -148,11 +148,12 @@ def _finding(target: Target, hit: Hit, seen: Symptom, fits: int) -> Finding:
 
 
 def _name(handle: str | bytes) -> str:
-    return handle if isinstance(handle, str) else _engine(handle).name
+    return handle if isinstance(handle, str) else engine_of(handle).name
 
 
 @lru_cache(maxsize=4)
-def _engine(handle: str | bytes) -> Engine:
+def engine_of(handle: str | bytes) -> Engine:
+    """Return the engine of a handle."""
     if isinstance(handle, str):
         return find(handle)
     engine: Engine = pickle.loads(handle)  # noqa: S301  # our own process wrote it
@@ -160,8 +161,8 @@ def _engine(handle: str | bytes) -> Engine:
 
 
 def _examine(handle: str | bytes, spec: Spec, change: str) -> Symptom | None:
-    return oracles.examine(_engine(handle), spec, change)
+    return oracles.examine(engine_of(handle), spec, change)
 
 
 def _confirm(target: Target, spec: Spec, found: Symptom) -> Symptom | None:
-    return oracles.confirm(_engine(target.engine), target.reference, spec, found)
+    return oracles.confirm(engine_of(target.engine), target.reference, spec, found)

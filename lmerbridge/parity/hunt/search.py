@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import inf
 from typing import Any, TypeVar
 
@@ -44,8 +45,8 @@ class Hunt:
     seconds : float
     unconfirmed : int
         Symptoms that lme4 or plain R did not bear out: nothing is claimed of them.
-    left : int
-        Other symptoms that there was no time to look into.
+    waiting : tuple of int
+        Designs that showed other symptoms, which there was no time to look into.
     """
 
     findings: tuple[Finding, ...]
@@ -59,7 +60,7 @@ class Hunt:
     fits: int
     seconds: float
     unconfirmed: int = 0
-    left: int = 0
+    waiting: tuple[int, ...] = ()
 
 
 def hunt(
@@ -75,7 +76,9 @@ def hunt(
     backend: str | None = None,
     known: Collection[Finding] = (),
     first: int = 0,
+    again: Sequence[int] = (),
     progress: bool | None = None,
+    save: Callable[[Hunt], None] = lambda hunt: None,
 ) -> Hunt:
     """Search for small data sets on which an engine is wrong.
 
@@ -99,8 +102,12 @@ def hunt(
         Of an earlier hunt, which is gone on with: one gives way only to a smaller one of its key.
     first : int
         The design to begin with.
+    again : sequence of int
+        Designs before it that an earlier hunt left waiting: they come first.
     progress : bool, optional
         Whether to show a bar of the designs; by default where standard error is a terminal.
+    save : function of a Hunt
+        Called with what there is after each design and each finding.
 
     Returns
     -------
@@ -118,23 +125,27 @@ def hunt(
     until = inf if limit is None else began + limit
     target = Target(handle_of(engine), reference, seed, tuple(families), silent, until)
     search = Search(target, inf if fits is None else fits, {finding.key: finding for finding in known}, first)
+
+    def told() -> Hunt:
+        findings = tuple(search.found.values())
+        return Hunt(
+            findings=findings,
+            counts={f.key: search.counts[f.key] for f in findings},
+            engine=name,
+            version=next((f.version for f in findings if f.version), ""),
+            reference=reference,
+            seed=seed,
+            families=tuple(families),
+            designs=search.next - first,
+            fits=search.fits,
+            seconds=time.time() - began,
+            unconfirmed=search.unconfirmed,
+            waiting=search.unseen,
+        )
+
     with joblib_backend(backend, jobs), progress_bar(f"hunting {name}", None, progress) as advance:
-        search.run(jobs, advance)
-    findings = tuple(search.found.values())
-    return Hunt(
-        findings=findings,
-        counts={f.key: search.counts[f.key] for f in findings},
-        engine=name,
-        version=next((f.version for f in findings if f.version), ""),
-        reference=reference,
-        seed=seed,
-        families=tuple(families),
-        designs=search.next - first,
-        fits=search.fits,
-        seconds=time.time() - began,
-        unconfirmed=search.unconfirmed,
-        left=len(search.waiting),
-    )
+        search.run(jobs, again, advance, lambda: save(told()))
+    return told()
 
 
 def _check(engine: str | Engine, reference: str, name: str) -> None:
@@ -163,7 +174,9 @@ class Search:
         self.counts: Counter[str] = Counter()
         self.waiting: dict[str, list[Hit]] = {}  # by the key of what the designs showed
         self.fits = self.unconfirmed = 0
-        self._became: dict[str, str] = {}  # the key of a symptom, and that of its finding
+        self._became = {key: key for key in found}  # the key of a symptom, and that of its finding
+        self._again: set[int] = set()
+        self._at_work: list[Hit] = []
         self._looked: Counter[tuple[Any, ...]] = Counter()
 
     @property
@@ -171,23 +184,39 @@ class Search:
         """Whether the hunt ends."""
         return self.target.over or self.fits >= self.most
 
-    def run(self, jobs: int, advance: Callable[[int], None]) -> None:
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """Designs with symptoms that nobody has looked into yet."""
+        hits = [hit for alike in (*self.waiting.values(), self._at_work) for hit in alike]
+        return tuple(sorted({hit.index for hit in hits} | self._again))
+
+    def run(self, jobs: int, again: Sequence[int], advance: Callable[[int], None], save: Callable[[], None]) -> None:
         """Screen a round of designs, look into some of what they showed, and so on."""
+        self._again = {*again}
+        rounds = [again] if again else []
         while not self.over:
-            calls = [delayed(screen)(self.target, index) for index in range(self.next, self.next + ROUND)]
-            for hit in _parallel(jobs)(calls):
-                if hit is None or self.fits >= self.most:
-                    break
-                self._note(hit)
-                advance(1)
-            chosen = self._choose()
-            most = self.most - self.fits
-            results = _parallel(jobs)([delayed(investigate)(self.target, hit, most) for hit in chosen])
-            for hit, (finding, fits) in zip(chosen, results, strict=True):
-                self._keep(hit, finding, fits)
+            indices = rounds.pop() if rounds else range(self.next, self.next + ROUND)
+            wanted = takewhile(lambda _: self.fits < self.most, indices)
+            hits = _parallel(jobs)(delayed(screen)(self.target, index) for index in wanted)
+            for hit in hits:  # to the end: joblib warns of one that is left
+                if hit and self.fits < self.most:
+                    self._note(hit)
+                    advance(1)
+                    save()
+            self._look(jobs, save)
+
+    def _look(self, jobs: int, save: Callable[[], None]) -> None:
+        chosen = self._choose()
+        self._at_work = [hit for hits in chosen for hit in hits]
+        calls = [delayed(investigate)(self.target, hits[0], self.most - self.fits) for hits in chosen]
+        for hits, (finding, fits) in zip(chosen, _parallel(jobs)(calls), strict=True):
+            self._keep(hits, finding, fits)
+            self._at_work = [hit for hit in self._at_work if hit not in hits]
+            save()
 
     def _note(self, hit: Hit) -> None:
-        self.next, self.fits = hit.index + 1, self.fits + hit.fits
+        self.next, self.fits = max(self.next, hit.index + 1), self.fits + hit.fits
+        self._again.discard(hit.index)
         if not hit.key:
             return
         if hit.key in self._became:
@@ -195,33 +224,31 @@ class Search:
         else:
             self.waiting.setdefault(hit.key, []).append(hit)
 
-    def _choose(self) -> list[Hit]:
+    def _choose(self) -> list[list[Hit]]:
         """The next symptoms to look into: those whose like were looked into least."""
-        chosen = list[Hit]()
+        chosen: list[list[Hit]] = []
         while self.waiting and len(chosen) < BATCH and not self.over:
             name = min(self.waiting, key=lambda k: (self._looked[_kind(self.waiting[k][0])], self.waiting[k][0].index))
             hits = self.waiting.pop(name)
             self._looked[_kind(hits[0])] += 1
             self._became[name] = ""
-            self.counts[f"={name}"] = len(hits)
-            chosen.append(hits[0])
+            chosen.append(hits)
         return chosen
 
-    def _keep(self, hit: Hit, finding: Finding | None, fits: int) -> None:
+    def _keep(self, hits: Sequence[Hit], finding: Finding | None, fits: int) -> None:
         self.fits += fits
-        alike = self.counts.pop(f"={hit.key}")
         if finding is None:
             self.unconfirmed += 1
             return
-        self._became[hit.key] = finding.key
-        self.counts[finding.key] += alike
+        self._became[hits[0].key] = finding.key
+        self.counts[finding.key] += len(hits)
         old = self.found.get(finding.key)
         if old is None or _size(finding) < _size(old):
             self.found[finding.key] = finding
 
 
 def _parallel(jobs: int) -> Parallel:
-    return Parallel(n_jobs=jobs, batch_size=1)
+    return Parallel(n_jobs=jobs, batch_size=1, return_as="generator")
 
 
 def _kind(hit: Hit) -> tuple[Any, ...]:

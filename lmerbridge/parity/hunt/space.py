@@ -83,7 +83,7 @@ def is_sound(spec: Spec) -> bool:
         return False
     n, p = x.shape
     enough = n >= p + SPARE and all(len(b.levels) >= LEVELS and len(b.levels) * b.width < n for b in model.blocks)
-    if not enough or np.linalg.matrix_rank(x / np.linalg.norm(x, axis=0)) < p:
+    if not enough or not x.any(axis=0).all() or np.linalg.matrix_rank(x / np.linalg.norm(x, axis=0)) < p:
         return False
     return spec.data["y"].nunique() > 1 and (not spec.kind.linear or _residual(model, x) > PERFECT)
 
