@@ -24,6 +24,8 @@ from .models.nlmer import NlmerFit as NlmerFit
 from .models.nlmer import nlmer as nlmer
 from .models.tidy.table import model_table as model_table
 from .parity.compare import compare as compare
+from .parity.hunt.resume import hunt as hunt
+from .parity.hunt.search import Hunt as Hunt
 from .parity.verdict import Comparison as Comparison
 from .parity.verdict import Verdict as Verdict
 from .plugin import parametrize_parity as parametrize_parity

@@ -1,4 +1,4 @@
-"""The command line: ``lmerbridge doctor | setup | fit | parity | study | record | diff | schema``."""
+"""The command line: ``lmerbridge doctor | setup | fit | parity | hunt | study | record | diff | schema``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import entry_points
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+from rich.text import Text
 
 from lmerbridge import __version__
 from lmerbridge.errors import InvalidArgument, LmerBridgeError, LmerBridgeWarning
@@ -48,6 +50,9 @@ ENGINE = typer.Option(help="Engine under test; may be given again.", show_defaul
 
 USUAL = "lme4, and lme4[tight] for generalized models"
 REFERENCE = typer.Option(help="Engine judged against, such as recorded:FILE where there is no R.", show_default=USUAL)
+BACKEND = typer.Option(
+    help="Where cases run: dask://HOST:PORT, or one of joblib's: loky, threading, sequential.", show_default="loky"
+)
 FAMILY = typer.Option(help="Only the cases of distributions that match this glob: gaussian, binomial, poisson, ...")
 
 
@@ -183,6 +188,9 @@ TABLES: dict[str, Callable[[pd.DataFrame], str]] = {
 def parity(
     engine: Annotated[list[str] | None, ENGINE] = None,
     case: Annotated[str, typer.Option(help="Only the cases whose name matches this glob.")] = "*",
+    cases_of: Annotated[
+        Path | None, typer.Option("--cases", help="A case.toml, or a folder of them, in the place of the suite.")
+    ] = None,
     family: Annotated[str, FAMILY] = "*",
     reference: Annotated[str | None, REFERENCE] = None,
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports"),
@@ -207,13 +215,7 @@ def parity(
     exact: Annotated[
         bool, typer.Option("--exact", help="Also fit data whose answers are known exactly, and count right digits.")
     ] = False,
-    backend: Annotated[
-        str | None,
-        typer.Option(
-            help="Where cases run: dask://HOST:PORT, or one of joblib's: loky, threading, sequential.",
-            show_default="loky",
-        ),
-    ] = None,
+    backend: Annotated[str | None, BACKEND] = None,
 ) -> None:
     """Judge engines on the suite and write a report.
 
@@ -226,7 +228,7 @@ def parity(
 
     with _exit_on_error():
         wanted = check_formats(formats.split(","), templates)
-        engines, chosen = tuple(engine or CANDIDATES), cases.pick(case, family)
+        engines, chosen = tuple(engine or CANDIDATES), cases.pick(case, family, cases_of)
         entries = known.load_ledger(ledger) if ledger else ()
         asked = known.select(entries, [c.name for c in chosen], engines)
         older = runs.load_run(since) if since else None
@@ -293,6 +295,44 @@ def _plant(profile: str, jobs: int, backend: str | None) -> tuple[tuple[str, int
         _print(f"{'✓' if c == n else '✗'} {name}: {c} of {n} caught")
     _print(f"{sum(n for _, n, _ in found)} planted, {sum(c for _, _, c in found)} caught.")
     return found
+
+
+@app.command("hunt")
+def hunt_faults(
+    engine: Annotated[str, typer.Option(help="Engine that is hunted.")],
+    out: Annotated[Path, typer.Option(help="A folder; each finding becomes a folder ENGINE/KEY in it.")],
+    reference: Annotated[
+        str, typer.Option(help='Engine that confirms a finding, beside plain R; "" asks neither, and needs no R.')
+    ] = "lme4",
+    seconds: Annotated[
+        float | None, typer.Option(help="When the search ends.", min=0, show_default="60, without --fits")
+    ] = None,
+    fits: Annotated[int | None, typer.Option(help="The same, by fits of the engine.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Of the designs that are drawn.", min=0)] = 1,
+    silent: Annotated[bool, typer.Option("--silent", help="Only what the engine says nothing of.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="gaussian, binomial or poisson; may be given again.", show_default="gaussian"),
+    ] = None,
+    backend: Annotated[str | None, BACKEND] = None,
+) -> None:
+    """Search for small data on which an engine is wrong, and write a bug report of each.
+
+    A hunt of the same engine, version and seed is gone on with. The exit status is 1 if something was found, 0 if
+    nothing was, 2 if nothing was tried.
+    """
+    from lmerbridge.parity.hunt.resume import hunt as search
+    from lmerbridge.report import hunts
+
+    with _exit_on_error():
+        how: dict[str, Any] = {"seconds": seconds, "fits": fits, "seed": seed, "silent": silent, "jobs": jobs}
+        families = tuple(family or ["gaussian"])
+        found = search(engine, reference=reference, families=families, backend=backend, out=out, **how)
+        hunts.write_overview(out)
+        _print_table(hunts.closing_table(found))
+        _print(hunts.closing_sentence(found))
+    raise typer.Exit(1 if found.findings else 0 if found.designs else 2)
 
 
 @app.command()
@@ -424,6 +464,14 @@ def _tell_ledger(report: Report, asked: int, entries: int) -> None:
         f"Ledger: {len(report.known)} known, {len(report.stale)} of {asked} entries do not hold, "
         f"{entries - asked} of cases or engines not run."
     )
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print a table whose first row is its head."""
+    table = Table(*(Column(clean(title), overflow="fold") for title in rows[0]), box=None, pad_edge=False)
+    for row in rows[1:]:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    console.print(table)
 
 
 def _print(text: str) -> None:

@@ -95,7 +95,7 @@ def is_process_death(error: Exception) -> bool:
 
 
 @contextmanager
-def progress_bar(what: str, total: int, progress: bool | None) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int | None, progress: bool | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar, by default only where standard error is a terminal and rich is installed.
 
     It yields a function that takes the number of parts just done.

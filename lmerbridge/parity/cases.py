@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -18,6 +19,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import GlmerSpec, Spec, check_signature
 from lmerbridge.results import read_family
 
+FILE = "file"  # the package of a data set that is a file
 REFERENCES = {"linear": "lme4", "generalized": "lme4[tight]"}  # glmer's default stops before its own numbers hold
 
 
@@ -30,7 +32,7 @@ class Case:
     name : str
         Unique, e.g. ``sleepstudy_slopes/REML`` or ``cbpp/AGQ9``.
     dataset, package : str
-        ``sleepstudy`` of R's ``lme4``; package ``statsmodels`` means a CSV file in its wheel.
+        ``sleepstudy`` of R's ``lme4``; package ``statsmodels`` means a CSV file in its wheel, ``file`` one by its path.
     formula : str
     reml : bool
         False of a generalized model.
@@ -90,7 +92,7 @@ class Case:
 
     def data(self, load: Callable[[str, str], pd.DataFrame] = load_dataset) -> pd.DataFrame:
         """Load the rows of the data set that the case is about."""
-        frame = load(self.dataset, self.package)
+        frame = read_data(Path(self.dataset)) if self.package == FILE else load(self.dataset, self.package)
         return frame.query(self.rows) if self.rows else frame
 
     def spec(self, load: Callable[[str, str], pd.DataFrame] = load_dataset) -> Spec:
@@ -126,6 +128,42 @@ def generalized() -> tuple[Case, ...]:
     )
 
 
+def read_data(path: Path) -> pd.DataFrame:
+    """Read a CSV file: numbers to the last bit, other columns as texts."""
+    table = pd.read_csv(path, dtype=str)
+    for name in table:
+        try:
+            table[name] = table[name].astype(float)
+        except ValueError:
+            continue
+    return table
+
+
+def read_cases(path: Path) -> tuple[Case, ...]:
+    """Return the cases of a file such as a hunt writes, or of all ``case.toml`` in a folder and below.
+
+    Data sets are CSV files beside it.
+
+    Raises
+    ------
+    InvalidArgument
+        There are none, or one is no case.
+    """
+    paths = sorted(path.rglob("case.toml")) if path.is_dir() else [path]
+    if not paths:
+        raise InvalidArgument(f"{path} has no case.toml in it; a folder that `lmerbridge hunt` wrote is expected.")
+    return tuple(case for each in paths for case in _read(each))
+
+
+def _read(path: Path) -> Iterator[Case]:
+    try:
+        for model in tomllib.loads(path.read_text(encoding="utf-8"))["model"]:
+            method = _method(model.get("n_agq", 1)) if "family" in model else "REML" if model["reml"] else "ML"
+            yield _case(method, **{"reml": False} | model | {"dataset": str(path.parent / model["dataset"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidArgument(f"{path} is no case ({error}); see one that `lmerbridge hunt` wrote.") from error
+
+
 def every_case() -> tuple[Case, ...]:
     """Return every case of the suite, the linear ones first."""
     return (*suite(), *generalized())
@@ -159,7 +197,7 @@ def _case(
 
 
 @check_signature
-def pick(pattern: str, family: str = "*") -> tuple[Case, ...]:
+def pick(pattern: str, family: str = "*", path: Path | None = None) -> tuple[Case, ...]:
     """Return the cases whose name matches a glob, such as ``sleepstudy*``, ``*/ML`` or ``cbpp/Laplace``.
 
     Parameters
@@ -167,15 +205,18 @@ def pick(pattern: str, family: str = "*") -> tuple[Case, ...]:
     pattern : str
     family : str
         Another glob, for the distribution of the response: ``gaussian`` of every linear model, ``binomial``, ...
+    path : Path, optional
+        A file of cases, or a folder of such files, in the place of the suite: see `read_cases`.
 
     Raises
     ------
     InvalidArgument
         None does.
     """
-    among = [case for case in every_case() if fnmatchcase(case.distribution, family)]
+    every = every_case() if path is None else read_cases(path)
+    among = [case for case in every if fnmatchcase(case.distribution, family)]
     if not among:
-        there = ", ".join(dict.fromkeys(case.distribution for case in every_case()))
+        there = ", ".join(dict.fromkeys(case.distribution for case in every))
         raise InvalidArgument(f"family is {family!r}; {there}, or a glob of them, is expected.")
     found = tuple(case for case in among if fnmatchcase(case.name, pattern))
     if not found:

@@ -162,10 +162,11 @@ def judge_candidate(
     candidate: Engine,
     profile: ToleranceProfile | None = None,
     shared: dict[str, Any] | None = None,
+    trial: type[Trial] = Trial,
 ) -> Comparison:
     """Fit a candidate and judge it against a reference's fit.
 
-    What follows from the reference alone is kept in `shared`, for the next candidate.
+    What follows from the reference alone is kept in `shared`, for the next candidate. `trial` is how it is tried.
     Whatever the candidate cannot do is a verdict: the reference has fitted the model, so the input itself is not wrong.
     """
     names = (reference, candidate.name)
@@ -181,7 +182,7 @@ def judge_candidate(
     if any(block.kind != "us" for block in reference_fit.varcorr):
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, "", reference_fit, Code.STRUCTURED)
     try:
-        return judge(Trial(reference_fit, fit, names, profile or default(), shared, spec))
+        return judge(trial(reference_fit, fit, names, profile or default(), shared, spec))
     except (InputError, SetupError, TimedOut, WorkerDied):  # not of the answer
         raise
     except Exception as error:  # so are the numbers in its answer

@@ -16,9 +16,9 @@ from lmerbridge.engines import RECORDED
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.inputs import GlmerSpec, Spec
-from lmerbridge.parity.cases import REFERENCES, Case
+from lmerbridge.parity.cases import FILE, REFERENCES, Case
 from lmerbridge.parity.quantities import QuantityRow
-from lmerbridge.results import LMM, Family, Fit, read_family
+from lmerbridge.results import LMM, Family, Fit, Kind, read_family
 
 MISSING = "<NA>"
 DATA = "finding.csv"
@@ -83,7 +83,13 @@ def r_code(case: Case, comparison: Exhibit) -> str:
 def python_code(case: Case, comparison: Exhibit) -> str:
     """The same comparison through this package."""
     place = f"load_dataset({case.dataset!r}, {case.package!r})"
-    if comparison.reference.startswith(RECORDED):
+    if case.package == FILE:
+        data = [
+            "import pandas as pd",
+            "from lmerbridge import compare",
+            f"data = pd.read_csv({Path(case.dataset).name!r})",
+        ]
+    elif comparison.reference.startswith(RECORDED):
         data = ["from lmerbridge import compare", "from lmerbridge.engines import find", ""]
         data.append(f"data = find({comparison.reference!r}).{place}")
     else:
@@ -118,29 +124,43 @@ def reproduce(comparison: Exhibit, spec: Spec, language: Literal["r", "python"],
     """
     if language not in ("r", "python"):
         raise InvalidArgument(f"the language is {language!r}; 'r' or 'python' is expected.")
-    formula = spec.parsed
-    given: list[tuple[str, str]] = []
-    frame = spec.data[list(formula.variables)].reset_index(drop=True)
     arguments: tuple[Literal["weights", "offset"], ...] = ("weights", "offset")
-    for argument in arguments:
-        values = spec.per_row(argument)
-        if values is not None:
-            frame[f"{argument}_"] = values
-            given.append((argument, f"{argument}_"))
+    given = {argument: values for argument in arguments if (values := spec.per_row(argument)) is not None}
+    frame = spec.data[list(spec.parsed.variables)].reset_index(drop=True)
+    frame = frame.assign(**{f"{argument}_": np.asarray(values) for argument, values in given.items()})
     frame = frame.iloc[spec.rows_in_subset()]
-    columns: dict[str, Value] = {
-        **encode_table(frame, formula).columns,
-        **{name: frame[name].to_numpy(float) for _, name in given},
-    }
+    columns = _columns(spec, frame, [f"{argument}_" for argument in given])
     table = pd.DataFrame({name: _plain(value) for name, value in columns.items()})
     script = Path(folder, "finding.R" if language == "r" else "finding.py")
     write: Callable[..., str] = _r_script if language == "r" else _python_script
     data = list(_r_columns(columns) if language == "r" else _python_columns(columns))
-    coding = contrasts(spec.contrasts, formula, columns, np.arange(len(frame)))
-    generalized = (_plain_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else ()
-    text = write(data, comparison, FitCall(formula.text, given, coding, *generalized))
+    text = write(data, comparison, _call_of(spec, columns, [(argument, f"{argument}_") for argument in given]))
     write_files({Path(folder, DATA): table.to_csv(index=False, na_rep=MISSING), script: text})
     return script
+
+
+def r_fit(spec: Spec, file: str) -> tuple[list[str], str]:
+    """Return lines of R that fit a model of a file to ``m``, and R's expression of its criterion.
+
+    Weights and an offset are columns of the data, which has no other columns than the model's.
+    """
+    given = [(name, column) for name in ("weights", "offset") if isinstance(column := getattr(spec, name), str)]
+    columns = _columns(spec, spec.data, [column for _, column in given])
+    columns = {name: columns[name] for name in map(str, spec.data)}
+    fit, criterion = _r_model(LMM, bool(spec.reml), _call_of(spec, columns, given))
+    return ["library(lme4)", *_r_columns(columns, file), fit], criterion
+
+
+def _columns(spec: Spec, frame: pd.DataFrame, numbers: Sequence[str]) -> dict[str, Value]:
+    """The columns of a formula as R is to have them, and others that are numbers."""
+    return {**encode_table(frame, spec.parsed).columns, **{name: frame[name].to_numpy(float) for name in numbers}}
+
+
+def _call_of(spec: Spec, columns: Mapping[str, Value], given: Given) -> FitCall:
+    formula = spec.parsed
+    coding = contrasts(spec.contrasts, formula, columns, np.arange(len(spec.rows_in_subset())))
+    generalized = (_plain_family(spec.family), spec.n_agq) if isinstance(spec, GlmerSpec) else ()
+    return FitCall(formula.text, given, coding, *generalized)
 
 
 def _plain_family(family: str | Family) -> str | Family:
@@ -162,9 +182,9 @@ def _plain(value: Value) -> object:
     return value
 
 
-def _r_columns(values: Mapping[str, Value]) -> Iterator[str]:
+def _r_columns(values: Mapping[str, Value], file: str = DATA) -> Iterator[str]:
     kinds = ", ".join(f'"{_r_class(value)}"' for value in values.values())
-    yield f'd <- read.csv("{DATA}", check.names = FALSE, na.strings = "{MISSING}", encoding = "UTF-8",'
+    yield f'd <- read.csv("{file}", check.names = FALSE, na.strings = "{MISSING}", encoding = "UTF-8",'
     yield f"              colClasses = c({kinds}))"
     for name, value in values.items():
         column = f"d[[{_r_text(name)}]]"
@@ -205,11 +225,8 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _r_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
-    more = "".join(f", {argument} = {column}" for argument, column in call.given)
-    if call.coding:
-        coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
-        more += f", contrasts = list({coded})"
-    criterion, fit = _r_generalized(call, more) if call.family else _r_linear(comparison, call, more)
+    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
+    fit, criterion = _r_model(kind, comparison.reml, call)
     lines = ["library(lme4)", *data, fit, f"{criterion}  # {_criterion(comparison)}"]
     if point := _point(comparison, call):
         lines += [
@@ -219,11 +236,15 @@ def _r_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _r_linear(comparison: Exhibit, call: FitCall, more: str) -> tuple[str, str]:
-    """The criterion, and the fit."""
-    kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
-    fit = f"m <- lmer({call.formula}, d, REML = {str(comparison.reml).upper()}{more})"
-    return f"{kind.criteria[comparison.reml]}(m)", fit
+def _r_model(kind: Kind, reml: bool, call: FitCall) -> tuple[str, str]:
+    """The call that fits a model, and its criterion."""
+    more = "".join(f", {argument} = {column}" for argument, column in call.given)
+    if call.coding:
+        coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
+        more += f", contrasts = list({coded})"
+    if call.family:
+        return _r_generalized(call, more)
+    return f"m <- lmer({call.formula}, d, REML = {str(reml).upper()}{more})", f"{kind.criteria[reml]}(m)"
 
 
 def _r_generalized(call: FitCall, more: str) -> tuple[str, str]:
@@ -231,10 +252,10 @@ def _r_generalized(call: FitCall, more: str) -> tuple[str, str]:
     nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
     control = ", control = glmerControl(tolPwrss = 1e-13)"
     if call.family == SHAPELESS:
-        return "c(-2 * logLik(m))", f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})"
+        return f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})", "c(-2 * logLik(m))"
     name, link, theta = astuple(read_family(call.family))
     family = f"{name}({_r_text(link)})" if theta is None else f"MASS::{name}({theta!r}, {_r_text(link)})"
-    return "c(-2 * logLik(m))", f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})"
+    return f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})", "c(-2 * logLik(m))"
 
 
 def _point(comparison: Exhibit, call: FitCall) -> str:
@@ -294,6 +315,8 @@ def _r_data(case: Case, comparison: Exhibit) -> list[str]:
     """
     if case.package == "statsmodels":
         load = [f'd <- read.csv("{case.dataset}.csv")  # statsmodels/regression/tests/results/{case.dataset}.csv']
+    elif case.package == FILE:
+        load = [f"d <- read.csv({_r_text(Path(case.dataset).name)}, stringsAsFactors = TRUE)"]
     elif case.package == "lmerbridge":
         load = [
             f'd <- read.csv("{case.dataset}.csv", stringsAsFactors = TRUE)  # written in Python by',

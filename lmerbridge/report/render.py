@@ -139,14 +139,9 @@ def _check_matplotlib() -> None:
         )
 
 
-def fill_html(name: str, **values: object) -> str:
-    """Return a template of ours filled for HTML."""
-    return _render(name, None, None, **values)
-
-
-def fill_markdown(name: str, **values: object) -> str:
-    """Return a template of ours filled for Markdown."""
-    return _render(name, None, _markdown_text, **values)
+def fill_page(name: str, **values: object) -> str:
+    """Return a template of this package filled, one whose name has ``.md`` in it as Markdown."""
+    return _render(name, None, _markdown_text if ".md" in name else None, **values)
 
 
 def _render(

@@ -7,6 +7,7 @@ theta holds the lower triangle of every ``T``, column by column (Bates et al. 20
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ SINGULAR = 1e-4  # lme4::getSingTol()
 SEMIDEFINITE = 1e-8  # of the largest eigenvalue: below it a negative one is rounding
 
 
+@cache
 def triangle(k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of the lower triangle of a ``k`` by ``k`` matrix, column by column."""
     columns, rows = np.triu_indices(k)
+    for places in (rows, columns):
+        places.flags.writeable = False  # they are everybody's
     return rows, columns
 
 

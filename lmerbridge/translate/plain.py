@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import product
 from typing import Any
@@ -362,9 +362,15 @@ def near_whole(values: Array) -> Array:
     return np.where(np.abs(values - whole) < WHOLE, whole, values)
 
 
+@cache
+def _version(package: str) -> str:
+    """The version of a package, which does not change while it is loaded."""
+    return version(package)
+
+
 def _provenance(engine: str, package: str, optimizer: str) -> Provenance:
-    others = tuple((name, version(name)) for name in ("numpy", "scipy", "pandas"))
-    return Provenance(engine, version(package), optimizer, others)
+    others = tuple((name, _version(name)) for name in ("numpy", "scipy", "pandas"))
+    return Provenance(engine, _version(package), optimizer, others)
 
 
 def _doubles(values: Any) -> Array:  # noqa: ANN401 - whatever a package has its numbers in

@@ -43,12 +43,12 @@ def study_html(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
     """Return the study as one HTML file that fetches nothing."""
     from lmerbridge.report.study.figures import study_pictures  # matplotlib is slow to load
 
-    return render.fill_html("study.html.jinja", page=study_page(told, times), pictures=study_pictures(told, times))
+    return render.fill_page("study.html.jinja", page=study_page(told, times), pictures=study_pictures(told, times))
 
 
 def study_markdown(told: Mapping[str, Any], times: Mapping[str, Any]) -> str:
     """Return the study as GitHub's Markdown."""
-    return render.fill_markdown("study.md.jinja", page=study_page(told, times))
+    return render.fill_page("study.md.jinja", page=study_page(told, times))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

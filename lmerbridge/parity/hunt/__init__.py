@@ -1,0 +1,1 @@
+"""Hunt: designs on which an engine is wrong, found by search and made small."""

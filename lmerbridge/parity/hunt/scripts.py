@@ -1,0 +1,194 @@
+"""Scripts that show a finding on their own: the engine under test, numpy or lme4, and nothing of ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lmerbridge.errors import NotExpressible
+from lmerbridge.inputs import Spec
+from lmerbridge.parity.hunt import natives
+from lmerbridge.parity.hunt.common import ManyStarts
+from lmerbridge.parity.hunt.finding import Finding
+from lmerbridge.parity.hunt.invariance import CHANGES
+from lmerbridge.parity.hunt.model import Written
+from lmerbridge.parity.reproduce import r_fit
+from lmerbridge.results import Fit, covariance
+
+DATA, CHANGED = "data.csv", "changed.csv"
+TEXTS = ("f", "g", "h")
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A finding as scripts and letters print it.
+
+    Attributes
+    ----------
+    finding : Finding
+    title : str
+        One line.
+    """
+
+    finding: Finding
+    title: str
+
+    @cached_property
+    def written(self) -> Written:
+        """The model in expressions."""
+        return Written(self.finding.spec)
+
+    @property
+    def name(self) -> natives.EngineName:
+        """The engine's name in parts."""
+        return natives.EngineName.of(self.finding.engine)
+
+    @property
+    def kind(self) -> str:
+        """``change``, ``crash``, or ``stop`` where the engine has an answer to be held to the model."""
+        oracle = self.finding.oracle
+        return "change" if oracle in CHANGES else "stop" if self.stopped is not None else "crash"
+
+    @cached_property
+    def better(self) -> Fit | None:
+        """A fit that is at least as good as any known, by many starts."""
+        spec, comparison = self.finding.spec, self.finding.comparison
+        if spec.kind.linear:
+            return ManyStarts().fit(spec)
+        return comparison.reference_fit if comparison else None
+
+    @cached_property
+    def changed(self) -> Spec | None:
+        """The model of the changed data."""
+        change = CHANGES.get(self.finding.oracle)
+        return change(self.finding.spec) if change else None
+
+    @property
+    def stopped(self) -> Fit | None:
+        """The engine's own answer, where all its numbers are some."""
+        fit = self.finding.comparison.candidate_fit if self.finding.comparison else None
+        return fit if fit is not None and bool(np.all(np.isfinite(fit.theta))) else None
+
+    @property
+    def package(self) -> str:
+        """What pip calls the engine, "" of one that a script in Python cannot run."""
+        return natives.PYTHON.get(self.name.package, "") if self.finding.spec.kind.linear else ""
+
+    def relative(self, fit: Fit | None) -> list[list[list[float]]]:
+        """Covariances over the residual variance, term by term."""
+        if fit is None:
+            return []
+        widths = [block.width for block in self.written.plain.blocks]
+        return [(factor @ factor.T).tolist() for factor in covariance.split(fit.theta, widths)]
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("lmerbridge.parity.hunt")
+    return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)  # noqa: S701  # no HTML
+
+
+def fill_template(template: str, **given: Any) -> str:  # noqa: ANN401  # what a template prints
+    """Fill in a template of findings."""
+    return _environment().get_template(template).render(given)
+
+
+def python_script(shown: Shown) -> str:
+    """Return a script that needs the engine, numpy and pandas."""
+    finding, written, package = shown.finding, shown.written, shown.package
+    spec, stopped = finding.spec, shown.stopped
+    needed = ["numpy", "pandas", *([f"{package} {finding.version}".rstrip()] if package else [])]
+    optional = finding.oracle == "double_weights" and spec.weights is None
+    native = natives.facts(shown.name, written, optional=optional) if package else {}
+    given = {
+        "title": shown.title,
+        "needs": f"Needs {', '.join(needed)}.",
+        "engine": finding.engine,
+        "reml": bool(spec.reml),
+        "texts": [column for column in TEXTS if column in spec.data],
+        "kind": shown.kind,
+        "fixed_columns": written.fixed_columns,
+        "terms": written.terms,
+        "offset": spec.offset is not None,
+        "weights": spec.weights is not None or optional,
+        "native": "",
+        "named": "",
+        "named_columns": False,
+        "better": shown.relative(shown.better),
+        "stopped": shown.relative(stopped),
+        "said": _said(stopped) if stopped else {},
+    }
+    return fill_template("reproduce.py.jinja", **given | native | _change(shown))
+
+
+def r_script(shown: Shown) -> str:
+    """Return a script that needs lme4, and the engine where it is one of R."""
+    finding = shown.finding
+    fit, criterion = r_fit(finding.spec, DATA)
+    changed = r_fit(shown.changed, CHANGED)[0][1:] if shown.changed else []
+    native, changed_native = (_in_r(shown, spec) for spec in (finding.spec, shown.changed))
+    given = {
+        "title": shown.title,
+        "needs": f"lme4{f' and {shown.name.package}' if native and shown.name.package != 'lme4' else ''}",
+        "engine": finding.engine,
+        "fit": "\n".join(fit),
+        "criterion": criterion,
+        "native": _indented(native),
+        "changed_native": _indented(changed_native),
+        "own": "getME(m, 'theta')" if finding.spec.kind.linear else "c(getME(m, 'theta'), fixef(m))",
+        "better": _vector(shown.better),
+        "point": _vector(shown.stopped) if shown.kind == "stop" else "",
+        "changed_fit": "\n".join(changed),
+    }
+    return fill_template("reproduce.R.jinja", **given | _change(shown))
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def _in_r(shown: Shown, spec: Spec | None) -> list[str]:
+    """The call of an engine in R, none of another and where none is short."""
+    if spec is None or shown.name.package not in natives.R or not spec.kind.linear:
+        return []
+    try:
+        return natives.r_call(shown.name, Written(spec))
+    except NotExpressible:
+        return []
+
+
+def _change(shown: Shown) -> dict[str, Any]:
+    """What a change of the data makes of an answer."""
+    change, better = CHANGES.get(shown.finding.oracle), shown.better
+    if change is None or better is None:
+        return {"change": None}
+    units = [change.response / change.covariate ** term.split(":").count("x") for term in better.terms]
+    return {
+        "change": change,
+        "shift": change.shift(better),
+        "units": units,
+        "slopes_at": [i for i, term in enumerate(better.terms) if term != "(Intercept)"],
+        "sigma_unit": change.response * math.sqrt(change.weight),
+        "better_changed": shown.relative(ManyStarts().fit(shown.changed))
+        if shown.changed and better.kind.linear
+        else [],
+    }
+
+
+def _said(fit: Fit) -> dict[str, Any]:
+    numbers = {"criterion": fit.criterion, "beta": fit.beta.tolist(), "se": fit.std_errors.tolist(), "sigma": fit.sigma}
+    return numbers | {"converged": bool(fit.converged)}
+
+
+def _vector(fit: Fit | None) -> str:
+    """A point of lme4's objective, as R writes it."""
+    if fit is None:
+        return ""
+    point = fit.theta if fit.kind.linear else np.concatenate([fit.theta, fit.beta])
+    return f"c({', '.join(map(repr, point.tolist()))})"

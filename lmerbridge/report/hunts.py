@@ -1,0 +1,123 @@
+"""The overview of hunts: what was found of each engine, in how many fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lmerbridge.files import write_files
+from lmerbridge.parity.hunt.finding import Finding
+from lmerbridge.parity.hunt.folder import engine_folder, read_findings
+from lmerbridge.parity.hunt.resume import LOG, Log, read_log
+from lmerbridge.parity.hunt.search import Hunt
+from lmerbridge.report.render import fill_page
+
+HEAD = ("key", "model", "rows", "size", "silent", "designs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingRow:
+    """A finding in one line.
+
+    Attributes
+    ----------
+    key, formula : str
+    rows : int
+    size : str
+        Deviance units of a gap or a criterion, else in the quantity's own unit; "" where it has none.
+    silent : str
+        ``silent`` or ``warned``; "" of a failure.
+    designs : int
+        How many designs showed the behaviour.
+    place : str
+        Its folder in that of the hunts.
+    """
+
+    key: str
+    formula: str
+    rows: int
+    size: str
+    silent: str
+    designs: int
+    place: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What a table prints."""
+        return self.key, self.formula, str(self.rows), self.size, self.silent, str(self.designs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuntRow:
+    """The hunt of one engine, with its findings, the largest first."""
+
+    log: Log
+    findings: tuple[FindingRow, ...]
+
+    @property
+    def silent(self) -> int:
+        """How many findings the engine says nothing of."""
+        return sum(row.silent == "silent" for row in self.findings)
+
+
+def finding_rows(findings: Mapping[str, Finding], counts: Mapping[str, int]) -> tuple[FindingRow, ...]:
+    """Return a line per finding, the largest first."""
+    ranked = sorted(findings.values(), key=lambda finding: (-_size(finding), finding.key))
+    return tuple(
+        FindingRow(
+            key=finding.key,
+            formula=finding.spec.formula,
+            rows=len(finding.spec.data),
+            size=f"{_size(finding):.3g}" if _size(finding) >= 0 else "",
+            silent="" if finding.oracle == "crash" else "silent" if finding.silent else "warned",
+            designs=counts.get(finding.key, 1),
+            place=f"{engine_folder(Path(), finding.engine).name}/{finding.key}",
+        )
+        for finding in ranked
+    )
+
+
+def _size(finding: Finding) -> float:
+    return float(finding.figures.get("gap", finding.figures.get("difference", -1.0)))
+
+
+def closing_table(hunt: Hunt) -> list[tuple[str, ...]]:
+    """Return the findings of a hunt as cells of text, a head first."""
+    rows = finding_rows({finding.key: finding for finding in hunt.findings}, hunt.counts)
+    return [HEAD, *(row.cells for row in rows)]
+
+
+def closing_sentence(hunt: Hunt) -> str:
+    """Return what a hunt did, in a sentence."""
+    found = f"{len(hunt.findings)} behaviour{'s' * (len(hunt.findings) != 1)}"
+    waiting = f"; {len(hunt.waiting)} designs with others wait for a longer hunt" if hunt.waiting else ""
+    return f"{hunt.engine}: {found} found, {hunt.designs} designs and {hunt.fits} fits in this run{waiting}."
+
+
+def read_hunts(out: Path) -> tuple[HuntRow, ...]:
+    """Return what a folder of hunts holds, by engine."""
+    return tuple(_read(out))
+
+
+def _read(out: Path) -> Iterator[HuntRow]:
+    for path in sorted(out.glob(f"*/{LOG}"), key=lambda path: str(path).lower()):
+        log = read_log(path)
+        found = {finding.key: finding for finding in read_findings(out, log.engine)}
+        yield HuntRow(log=log, findings=finding_rows(found, log.counts))
+
+
+def write_overview(out: Path) -> list[Path]:
+    """Write ``index.md`` and ``index.html`` of a folder of hunts.
+
+    Raises
+    ------
+    InvalidArgument
+        A hunt in it cannot be read, or a file cannot be written.
+    """
+    hunts = read_hunts(out)
+    lead = f"{sum(len(h.findings) for h in hunts)} behaviours of {len(hunts)} engines found by search"
+    texts = {
+        out / f"index.{ending}": fill_page(f"hunts.{ending}.jinja", hunts=hunts, lead=lead) for ending in ("md", "html")
+    }
+    return write_files(texts)

@@ -1,0 +1,262 @@
+"""The search for small data sets on which an engine is wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmerbridge.errors import InvalidArgument, NotExpressible
+from lmerbridge.inputs import Spec
+from lmerbridge.parity.hunt.common import ManyStarts
+from lmerbridge.parity.hunt.dense import Dense
+from lmerbridge.parity.hunt.invariance import CHANGES
+from lmerbridge.parity.hunt.key import key
+from lmerbridge.parity.hunt.optimum import optimum
+from lmerbridge.parity.hunt.oracles import Symptom, find_symptom, wording
+from lmerbridge.parity.hunt.search import run_hunt
+from lmerbridge.parity.hunt.shrink import Shrinker, smaller_models
+from lmerbridge.parity.hunt.space import FAMILIES, draw_design, is_sound
+from lmerbridge.parity.sparse import Objective
+from lmerbridge.parity.threads import one_thread
+from tests.hunted import FAULTS, Faulty, find_fault
+from tests.simulated import FORMULA, KINDS, of_kind, uneven
+
+QUICK = ("negative_intercept", "singular_fits", "crossed_factors")  # of the planted faults, the soonest found
+
+
+@pytest.fixture(autouse=True)
+def one_thread_of_algebra():
+    """As in the processes that engines run in: small matrices by many threads take a hundred times as long."""
+    with one_thread():
+        yield
+
+
+def test_a_design_is_the_same_for_the_same_seed_and_index():
+    pairs = [(draw_design(3, i, FAMILIES), draw_design(3, i, FAMILIES)) for i in range(12)]
+    assert all(a.formula == b.formula and a.data.equals(b.data) for a, b in pairs)
+    assert len({spec.formula for spec, _ in pairs}) > 4
+    assert {spec.kind.family for spec, _ in pairs} == set(FAMILIES)
+
+
+def test_every_design_is_one_that_nobody_refuses_or_dismisses():
+    designs = [draw_design(5, i) for i in range(24)]
+    assert all(map(is_sound, designs))
+    assert any(spec.weights for spec in designs)
+    assert any(spec.offset for spec in designs)
+    assert {spec.reml for spec in designs} == {True, False}
+
+
+@pytest.mark.parametrize("broken", ["two groups", "x still", "no residual", "combination"])
+def test_a_design_that_would_be_dismissed_is_not_sound(broken):
+    data = pd.DataFrame({"y": [1.0, 3, 2, 5, 4, 7, 1, 0, 3], "x": [0.0, 1, 2] * 3, "g": list("aaabbbccc")})
+    formula = "y ~ x + (1 | g)"
+    assert is_sound(Spec(formula=formula, data=data))
+    if broken == "two groups":
+        data = data[data["g"] != "c"]
+    elif broken == "x still":
+        data = data.assign(x=np.where(data["g"] == "a", 0.0, data["x"]))
+    elif broken == "no residual":
+        data = data.assign(y=data["x"] + (data["g"] == "b"))
+    else:
+        data, formula = data.assign(z=2 * data["x"] + 1), "y ~ x + z + (1 | g)"
+    assert not is_sound(Spec(formula=formula, data=data))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "slopes"])
+def test_the_dense_criterion_is_the_sparse_one_and_its_gradient_is_right(kind):
+    spec = Spec(formula=FORMULA, data=uneven(1001)) if kind == "slopes" else of_kind(kind, 1)
+    design = ManyStarts().fit(spec).design()
+    dense, sparse = Dense(design, spec.reml), Objective(design, spec.reml)
+    theta = np.where(dense.lower == 0, 0.7, 0.2) / sparse.scale
+    assert dense(theta) == pytest.approx(sparse(theta), rel=1e-9)
+    point, step = dense.inward(theta), 1e-6
+    moves = [dense._slope(point + step * e)[0] - dense._slope(point - step * e)[0] for e in np.eye(len(point))]
+    # second-order differences of a criterion of some hundred units, by steps of 1e-6
+    assert dense._slope(point)[1] == pytest.approx(np.array(moves) / (2 * step), rel=1e-4, abs=1e-4)
+    assert dense.outward(point) == pytest.approx(theta, rel=1e-6, abs=1e-9)
+
+
+def test_many_starts_reach_what_plain_r_reaches():
+    for index in (0, 4, 9):
+        spec = draw_design(2, index)
+        fit = ManyStarts().fit(spec)
+        found = optimum(spec, fit.theta, fit.theta)
+        # the same function in two programs, and lme4's rounds to 1e-3 where a covariate is in millions
+        assert fit.criterion == pytest.approx(found.best, abs=1e-3)
+        assert found.at_point == pytest.approx(fit.criterion, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_changes_no_right_answer(name):
+    change = CHANGES[name]
+    for index in range(8):
+        spec = draw_design(4, index)
+        if change.applies(spec):
+            assert change.differences(ManyStarts().fit(spec), ManyStarts().fit(change(spec))) == {}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_shows_an_answer_that_does_not_follow_it(name):
+    spec = draw_design(4, 3)
+    before, after = ManyStarts().fit(spec), ManyStarts().fit(CHANGES[name](spec))
+    assert CHANGES[name].differences(before, replace(after, criterion=after.criterion + 1)) == {
+        "criterion": pytest.approx(1, abs=1e-3)
+    }
+    assert "se" in CHANGES[name].differences(before, replace(after, covariance=1.3 * after.covariance))
+
+
+def test_a_right_engine_has_no_symptom_and_neither_has_one_that_refuses():
+    class Refuses:
+        name, capabilities = "refuses", frozenset()
+
+        def fit(self, spec):
+            raise NotExpressible("no such model")
+
+    class Right(Refuses):
+        def fit(self, spec):
+            return ManyStarts().fit(spec)
+
+    for index in range(10):
+        assert find_symptom(Refuses(), draw_design(6, index)) is None
+        assert find_symptom(Right(), draw_design(6, index), "rescale_x") is None
+
+
+def test_an_engine_that_raises_an_error_crashes_and_one_whose_numbers_are_none_has_nan():
+    class Raises:
+        name, capabilities = "raises", frozenset()
+
+        def fit(self, spec):
+            raise ZeroDivisionError("float division by 3.14")
+
+    class Nan(Raises):
+        def fit(self, spec):
+            fit = ManyStarts().fit(spec)
+            return replace(fit, theta=np.full_like(fit.theta, np.nan))
+
+    found = find_symptom(Raises(), draw_design(6, 1))
+    assert (found.oracle, found.what) == ("crash", ("ZeroDivisionError: float division by",))
+    assert find_symptom(Nan(), draw_design(6, 1)).oracle == "nan"
+
+
+def test_differences_of_a_tenth_of_what_counts_are_none():
+    class Near:
+        name, capabilities = "near", frozenset()
+
+        def fit(self, spec):
+            fit = ManyStarts().fit(spec)
+            return replace(fit, covariance=fit.covariance * 1.001, beta=fit.beta + 0.001 * fit.std_errors)
+
+    assert all(find_symptom(Near(), draw_design(6, index)) is None for index in range(6))
+
+
+def test_errors_are_known_by_their_words():
+    assert wording("a raised ValueError: 3 rows of 'x'") == wording("a raised ValueError: 17 rows of 'z'")
+
+
+def test_a_key_says_nothing_of_the_data():
+    first, second = draw_design(1, 0), draw_design(1, 0)
+    second = replace(second, data=second.data.assign(y=second.data["y"] + 1))
+    symptom = Symptom(oracle="gap", verdict="other_optimum", size=0.5)
+    assert key(symptom, first) == key(symptom, second) != key(replace(symptom, silent=True), first)
+    assert key(replace(symptom, size=50.0), first) != key(symptom, first)
+    assert not set(key(symptom, first)) - set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
+
+
+def test_smaller_models_keep_margins_and_the_fixed_effect_of_what_varies():
+    data = pd.DataFrame({"y": 0.0, "x": 0.0, "f": "a", "g": "a", "h": "a", "w": [1.0]})
+    spec = Spec(formula="y ~ x * f + (x || g) + (1 | h)", data=data, weights="w")
+    formulas = {smaller.formula for smaller in smaller_models(spec)}
+    assert "y ~ x + f + (x || g) + (1 | h)" in formulas
+    assert "y ~ x + f + x:f + (1 | g) + (0 + x | g)" in formulas
+    assert not any(formula.startswith(("y ~ f", "y ~ x + x:f")) for formula in formulas)
+
+
+def test_a_shrunk_model_shows_the_same_on_plain_numbers_and_on_no_other_model():
+    spec, engine = draw_design(1, 6), Faulty("singular_fits")
+    asked = []
+
+    def ask(model):
+        asked.append(model)
+        return find_symptom(engine, model)
+
+    found = ask(spec) or ask(spec := draw_design(1, 2))
+    shrinker = Shrinker(spec, found, ask, 60)
+    shrinker.run()
+    assert len(shrinker.spec.data) < min(len(spec.data), 20)
+    assert len(asked) <= 63
+    assert is_sound(shrinker.spec)
+    assert find_symptom(engine, shrinker.spec).repeats(found)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_planted_fault_is_found_and_shrunk_below_twenty_rows(name):
+    row = find_fault(name, seconds=300)
+    assert row.found
+    assert row.rows < 20
+
+
+def test_ten_faults_are_planted():
+    assert len(FAULTS) >= 10
+
+
+def test_a_hunt_finds_the_same_with_any_number_of_jobs():
+    hunts = [run_hunt(Faulty("negative_intercept"), reference="", fits=60, seed=2, jobs=jobs) for jobs in (1, 2)]
+    first, second = ([(f.key, f.spec.data.to_csv(), f.spec.formula, f.fits) for f in h.findings] for h in hunts)
+    assert first == second != []
+    assert hunts[0].counts == hunts[1].counts
+    assert hunts[0].fits == hunts[1].fits
+
+
+def test_statsmodels_is_caught_twice_and_plain_r_says_so():
+    found = run_hunt("statsmodels", fits=160, seed=1)
+    gaps = [finding for finding in found.findings if finding.oracle == "gap"]
+    assert len({finding.key for finding in gaps}) >= 2
+    for finding in gaps:
+        figures, comparison = finding.figures, finding.comparison
+        assert figures["criterion_at_point"] - figures["best_optimum"] == pytest.approx(
+            comparison.gap["statsmodels"], rel=0.01, abs=1e-3
+        )
+        assert len(finding.spec.data) < 20
+        assert finding.version
+
+
+def test_an_engine_that_ends_its_process_costs_its_design_alone():
+    class Ends:
+        name, capabilities = "ends", frozenset()
+
+        def fit(self, spec):
+            import os
+
+            if len(spec.data) > 70:
+                os._exit(3)
+            return ManyStarts().fit(spec)
+
+    found = run_hunt(Ends(), reference="", fits=30, seed=1)
+    assert {finding.oracle for finding in found.findings} == {"crash"}
+    assert found.designs > 10
+
+
+def test_a_hunt_goes_on_where_an_earlier_one_ended():
+    engine = Faulty("negative_intercept")
+    first = run_hunt(engine, reference="", fits=60, seed=2)
+    second = run_hunt(engine, reference="", fits=30, seed=2, known=first.findings, first=first.designs)
+    assert {f.key for f in first.findings} <= {f.key for f in second.findings}
+    assert second.designs > 0
+
+
+def test_only_what_an_engine_says_nothing_of_counts_where_silence_is_asked_for():
+    class Warned(Faulty):
+        def fit(self, spec):
+            return replace(super().fit(spec), converged=False)
+
+    assert run_hunt(Warned("negative_intercept"), reference="", fits=40, silent=True).findings == ()
+
+
+def test_an_engine_is_not_its_own_reference_and_families_are_known():
+    with pytest.raises(InvalidArgument, match="both 'lme4'"):
+        run_hunt("lme4")
+    with pytest.raises(InvalidArgument, match="gamma"):
+        run_hunt("nlme", families=("gamma",))
+    with pytest.raises(InvalidArgument, match="no engine 'nlmee'"):
+        run_hunt("nlmee")
