@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge.parity.at_theta import fit_at_theta
-from lmerbridge.parity.hunt.common import Common
-from lmerbridge.parity.hunt.search import hunt
+from lmerbridge.parity.hunt.common import ManyStarts
+from lmerbridge.parity.hunt.search import run_hunt
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.results import covariance
 
@@ -35,10 +35,10 @@ class Faulty:
         return self.fault
 
     def fit(self, spec):
-        return FAULTS[self.fault](spec, Common().fit(spec))
+        return FAULTS[self.fault](spec, ManyStarts().fit(spec))
 
 
-class Planted(Exception):
+class PlantedError(Exception):
     pass
 
 
@@ -84,19 +84,19 @@ def covariate_above_ten_thousand(spec, fit):
     if "x" not in spec.data or not (largest := spec.data["x"].abs().max()) > 1e4:
         return fit
     steps = (spec.data["x"] / largest).round(1) * largest
-    return Common().fit(replace(spec, data=spec.data.assign(x=steps))) if steps.nunique() > 2 else fit
+    return ManyStarts().fit(replace(spec, data=spec.data.assign(x=steps))) if steps.nunique() > 2 else fit
 
 
 @fault
 def weights_ignored(spec, fit):
     """Fit without the weights."""
-    return Common().fit(replace(spec, weights=None))
+    return ManyStarts().fit(replace(spec, weights=None))
 
 
 @fault
 def offset_ignored(spec, fit):
     """Fit without the offset."""
-    return Common().fit(replace(spec, offset=None))
+    return ManyStarts().fit(replace(spec, offset=None))
 
 
 @fault
@@ -120,7 +120,7 @@ def singular_fits(spec, fit):
 @fault
 def ml_flag_ignored(spec, fit):
     """Fit by REML, whatever was asked for."""
-    return replace(Common().fit(replace(spec, reml=True)), reml=spec.reml)
+    return replace(ManyStarts().fit(replace(spec, reml=True)), reml=spec.reml)
 
 
 @fault
@@ -148,7 +148,7 @@ def unit_of_covariate(spec, fit):
 def constant_group(spec, fit):
     """Divide by the variance of the response within a group."""
     if (spec.data.groupby("g")["y"].nunique() == 1).any():
-        raise Planted("float division by zero")
+        raise PlantedError("float division by zero")
     return fit
 
 
@@ -169,7 +169,7 @@ def find_fault(name, seconds=SECONDS, seed=1, jobs=1):
     """Hunt for a planted fault, a part of the time after another, and stop when it is found on few rows."""
     began, known, first, fits = time.monotonic(), (), 0, 0
     while True:
-        found = hunt(Faulty(name), seconds=seconds, fits=PART, seed=seed, jobs=jobs, known=known, first=first)
+        found = run_hunt(Faulty(name), seconds=seconds, fits=PART, seed=seed, jobs=jobs, known=known, first=first)
         known, first, fits = found.findings, first + found.designs, fits + found.fits
         spent = time.monotonic() - began
         smallest = min(known, key=lambda finding: len(finding.spec.data), default=None)

@@ -6,18 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmerbridge.engines import find
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.hunt.common import Common
+from lmerbridge.parity.hunt.common import ManyStarts
 from lmerbridge.parity.hunt.dense import Dense
 from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.parity.hunt.key import key
 from lmerbridge.parity.hunt.optimum import optimum
-from lmerbridge.parity.hunt.oracles import Symptom, examine, wording
-from lmerbridge.parity.hunt.search import hunt
+from lmerbridge.parity.hunt.oracles import Symptom, find_symptom, wording
+from lmerbridge.parity.hunt.search import run_hunt
 from lmerbridge.parity.hunt.shrink import Shrinker, smaller_models
-from lmerbridge.parity.hunt.space import FAMILIES, draw, is_sound
+from lmerbridge.parity.hunt.space import FAMILIES, draw_design, is_sound
 from lmerbridge.parity.sparse import Objective
 from tests.hunted import FAULTS, Faulty, find_fault
 from tests.simulated import FORMULA, KINDS, of_kind, uneven
@@ -26,14 +25,14 @@ QUICK = ("negative_intercept", "singular_fits", "crossed_factors")  # of the pla
 
 
 def test_a_design_is_the_same_for_the_same_seed_and_index():
-    pairs = [(draw(3, i, FAMILIES), draw(3, i, FAMILIES)) for i in range(12)]
+    pairs = [(draw_design(3, i, FAMILIES), draw_design(3, i, FAMILIES)) for i in range(12)]
     assert all(a.formula == b.formula and a.data.equals(b.data) for a, b in pairs)
     assert len({spec.formula for spec, _ in pairs}) > 4
     assert {spec.kind.family for spec, _ in pairs} == set(FAMILIES)
 
 
 def test_every_design_is_one_that_nobody_refuses_or_dismisses():
-    designs = [draw(5, i) for i in range(24)]
+    designs = [draw_design(5, i) for i in range(24)]
     assert all(map(is_sound, designs))
     assert any(spec.weights for spec in designs)
     assert any(spec.offset for spec in designs)
@@ -59,7 +58,7 @@ def test_a_design_that_would_be_dismissed_is_not_sound(broken):
 @pytest.mark.parametrize("kind", [*KINDS, "slopes"])
 def test_the_dense_criterion_is_the_sparse_one_and_its_gradient_is_right(kind):
     spec = Spec(formula=FORMULA, data=uneven(1001)) if kind == "slopes" else of_kind(kind, 1)
-    design = Common().fit(spec).design()
+    design = ManyStarts().fit(spec).design()
     dense, sparse = Dense(design, spec.reml), Objective(design, spec.reml)
     theta = np.where(dense.lower == 0, 0.7, 0.2) / sparse.scale
     assert dense(theta) == pytest.approx(sparse(theta), rel=1e-9)
@@ -72,8 +71,8 @@ def test_the_dense_criterion_is_the_sparse_one_and_its_gradient_is_right(kind):
 
 def test_many_starts_reach_what_plain_r_reaches():
     for index in (0, 4, 9):
-        spec = draw(2, index)
-        fit = Common().fit(spec)
+        spec = draw_design(2, index)
+        fit = ManyStarts().fit(spec)
         found = optimum(spec, fit.theta, fit.theta)
         # the same function in two programs, and lme4's rounds to 1e-3 where a covariate is in millions
         assert fit.criterion == pytest.approx(found.best, abs=1e-3)
@@ -84,15 +83,15 @@ def test_many_starts_reach_what_plain_r_reaches():
 def test_a_change_changes_no_right_answer(name):
     change = CHANGES[name]
     for index in range(8):
-        spec = draw(4, index)
+        spec = draw_design(4, index)
         if change.applies(spec):
-            assert change.differences(Common().fit(spec), Common().fit(change(spec))) == {}
+            assert change.differences(ManyStarts().fit(spec), ManyStarts().fit(change(spec))) == {}
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_shows_an_answer_that_does_not_follow_it(name):
-    spec = draw(4, 3)
-    before, after = Common().fit(spec), Common().fit(CHANGES[name](spec))
+    spec = draw_design(4, 3)
+    before, after = ManyStarts().fit(spec), ManyStarts().fit(CHANGES[name](spec))
     assert CHANGES[name].differences(before, replace(after, criterion=after.criterion + 1)) == {
         "criterion": pytest.approx(1, abs=1e-3)
     }
@@ -108,11 +107,11 @@ def test_a_right_engine_has_no_symptom_and_neither_has_one_that_refuses():
 
     class Right(Refuses):
         def fit(self, spec):
-            return Common().fit(spec)
+            return ManyStarts().fit(spec)
 
     for index in range(10):
-        assert examine(Refuses(), draw(6, index)) is None
-        assert examine(Right(), draw(6, index), "rescale_x") is None
+        assert find_symptom(Refuses(), draw_design(6, index)) is None
+        assert find_symptom(Right(), draw_design(6, index), "rescale_x") is None
 
 
 def test_an_engine_that_raises_an_error_crashes_and_one_whose_numbers_are_none_has_nan():
@@ -124,12 +123,12 @@ def test_an_engine_that_raises_an_error_crashes_and_one_whose_numbers_are_none_h
 
     class Nan(Raises):
         def fit(self, spec):
-            fit = Common().fit(spec)
+            fit = ManyStarts().fit(spec)
             return replace(fit, theta=np.full_like(fit.theta, np.nan))
 
-    found = examine(Raises(), draw(6, 1))
+    found = find_symptom(Raises(), draw_design(6, 1))
     assert (found.oracle, found.what) == ("crash", ("ZeroDivisionError: float division by",))
-    assert examine(Nan(), draw(6, 1)).oracle == "nan"
+    assert find_symptom(Nan(), draw_design(6, 1)).oracle == "nan"
 
 
 def test_differences_of_a_tenth_of_what_counts_are_none():
@@ -137,10 +136,10 @@ def test_differences_of_a_tenth_of_what_counts_are_none():
         name, capabilities = "near", frozenset()
 
         def fit(self, spec):
-            fit = Common().fit(spec)
+            fit = ManyStarts().fit(spec)
             return replace(fit, covariance=fit.covariance * 1.001, beta=fit.beta + 0.001 * fit.std_errors)
 
-    assert all(examine(Near(), draw(6, index)) is None for index in range(6))
+    assert all(find_symptom(Near(), draw_design(6, index)) is None for index in range(6))
 
 
 def test_errors_are_known_by_their_words():
@@ -148,7 +147,7 @@ def test_errors_are_known_by_their_words():
 
 
 def test_a_key_says_nothing_of_the_data():
-    first, second = draw(1, 0), draw(1, 0)
+    first, second = draw_design(1, 0), draw_design(1, 0)
     second = replace(second, data=second.data.assign(y=second.data["y"] + 1))
     symptom = Symptom(oracle="gap", verdict="other_optimum", size=0.5)
     assert key(symptom, first) == key(symptom, second) != key(replace(symptom, silent=True), first)
@@ -166,20 +165,20 @@ def test_smaller_models_keep_margins_and_the_fixed_effect_of_what_varies():
 
 
 def test_a_shrunk_model_shows_the_same_on_plain_numbers_and_on_no_other_model():
-    spec, engine = draw(1, 6), Faulty("singular_fits")
+    spec, engine = draw_design(1, 6), Faulty("singular_fits")
     asked = []
 
     def ask(model):
         asked.append(model)
-        return examine(engine, model)
+        return find_symptom(engine, model)
 
-    found = ask(spec) or ask(spec := draw(1, 2))
+    found = ask(spec) or ask(spec := draw_design(1, 2))
     shrinker = Shrinker(spec, found, ask, 60)
     shrinker.run()
     assert len(shrinker.spec.data) < min(len(spec.data), 20)
     assert len(asked) <= 63
     assert is_sound(shrinker.spec)
-    assert examine(engine, shrinker.spec).repeats(found)
+    assert find_symptom(engine, shrinker.spec).repeats(found)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -194,7 +193,7 @@ def test_ten_faults_are_planted():
 
 
 def test_a_hunt_finds_the_same_with_any_number_of_jobs():
-    hunts = [hunt(Faulty("negative_intercept"), reference="", fits=60, seed=2, jobs=jobs) for jobs in (1, 2)]
+    hunts = [run_hunt(Faulty("negative_intercept"), reference="", fits=60, seed=2, jobs=jobs) for jobs in (1, 2)]
     first, second = ([(f.key, f.spec.data.to_csv(), f.spec.formula, f.fits) for f in h.findings] for h in hunts)
     assert first == second != []
     assert hunts[0].counts == hunts[1].counts
@@ -202,7 +201,7 @@ def test_a_hunt_finds_the_same_with_any_number_of_jobs():
 
 
 def test_statsmodels_is_caught_twice_and_plain_r_says_so():
-    found = hunt("statsmodels", fits=200, seed=1)
+    found = run_hunt("statsmodels", fits=200, seed=1)
     gaps = [finding for finding in found.findings if finding.oracle == "gap"]
     assert len({finding.key for finding in gaps}) >= 2
     for finding in gaps:
@@ -223,17 +222,17 @@ def test_an_engine_that_ends_its_process_costs_its_design_alone():
 
             if len(spec.data) > 70:
                 os._exit(3)
-            return Common().fit(spec)
+            return ManyStarts().fit(spec)
 
-    found = hunt(Ends(), reference="", fits=30, seed=1)
+    found = run_hunt(Ends(), reference="", fits=30, seed=1)
     assert {finding.oracle for finding in found.findings} == {"crash"}
     assert found.designs > 10
 
 
 def test_a_hunt_goes_on_where_an_earlier_one_ended():
     engine = Faulty("negative_intercept")
-    first = hunt(engine, reference="", fits=60, seed=2)
-    second = hunt(engine, reference="", fits=30, seed=2, known=first.findings, first=first.designs)
+    first = run_hunt(engine, reference="", fits=60, seed=2)
+    second = run_hunt(engine, reference="", fits=30, seed=2, known=first.findings, first=first.designs)
     assert {f.key for f in first.findings} <= {f.key for f in second.findings}
     assert second.designs > 0
 
@@ -243,13 +242,13 @@ def test_only_what_an_engine_says_nothing_of_counts_where_silence_is_asked_for()
         def fit(self, spec):
             return replace(super().fit(spec), converged=False)
 
-    assert hunt(Warned("negative_intercept"), reference="", fits=40, silent=True).findings == ()
+    assert run_hunt(Warned("negative_intercept"), reference="", fits=40, silent=True).findings == ()
 
 
 def test_an_engine_is_not_its_own_reference_and_families_are_known():
     with pytest.raises(InvalidArgument, match="both 'lme4'"):
-        hunt("lme4")
+        run_hunt("lme4")
     with pytest.raises(InvalidArgument, match="gamma"):
-        hunt("nlme", families=("gamma",))
+        run_hunt("nlme", families=("gamma",))
     with pytest.raises(InvalidArgument, match="no engine 'nlmee'"):
-        hunt("nlmee")
+        run_hunt("nlmee")

@@ -8,14 +8,12 @@ import numpy as np
 
 from lmerbridge.engines import Plain, PlainEngine, PlainEstimates
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.at_theta import fit_at_theta
+from lmerbridge.parity import at_theta, pair, sparse
 from lmerbridge.parity.hunt.dense import Dense
-from lmerbridge.parity.pair import Trial
-from lmerbridge.parity.sparse import Objective
 from lmerbridge.results import Array, Design, Fit
 
 
-class Common(PlainEngine):
+class ManyStarts(PlainEngine):
     """lme4's estimates by the referee's own code."""
 
     name = "many starts"
@@ -26,7 +24,7 @@ class Common(PlainEngine):
         fit = super().fit(spec)
         design = cast(Design, fit.design())
         theta, _ = Dense(design, fit.reml).minimum()
-        return fit_at_theta(fit, design, theta, Objective(design, fit.reml).at(theta))
+        return at_theta.fit_at_theta(fit, design, theta, sparse.Objective(design, fit.reml).at(theta))
 
     def estimate(self, model: Plain) -> PlainEstimates:
         """Return the form of a fit, whose numbers `fit` puts in."""
@@ -42,7 +40,7 @@ class Common(PlainEngine):
         )
 
 
-class CheapTrial(Trial):
+class CheapTrial(pair.Trial):
     """Two fits, whose common objective is minimized from the two alone: the reference had many starts."""
 
     def _common(self) -> DenseCriterion:

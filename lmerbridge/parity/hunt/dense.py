@@ -51,7 +51,7 @@ class Dense:
 
     @cached_property
     def _terms(self) -> list[tuple[Array, Array, Array]]:
-        """Of each random term its columns, orthonormal, which pairs of rows share a level, and what the columns are times."""
+        """Of each random term its columns, orthonormal, which rows share a level, and what the columns are times."""
         found, root, n = [], np.sqrt(self.design.weights), len(self.design.y)
         for term in self.design.random:
             by_level = np.asarray(term.z.todense()).reshape(n, len(term.levels), term.width)

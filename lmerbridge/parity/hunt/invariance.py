@@ -19,7 +19,7 @@ LIMIT = 0.05  # standard errors, or relative; two stops that 1e-4 parts leave 0.
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class Invariance:
     """A change of a model's data.
 
     Attributes
@@ -119,16 +119,16 @@ def _double_weights(spec: Spec, rng: np.random.Generator) -> Spec:
     return replace(spec, data=spec.data.assign(w=2 * weights), weights="w")
 
 
-CHANGES: Mapping[str, Change] = {
-    "rescale_x": Change(
+CHANGES: Mapping[str, Invariance] = {
+    "rescale_x": Invariance(
         "x is multiplied by 1000",
         lambda spec: "x" in spec.data,
         lambda spec, rng: _with(spec, x=FACTOR * spec.data["x"]),
         covariate=FACTOR,
     ),
-    "rescale_y": Change("y is multiplied by 1000", _linear, _rescale_y, response=FACTOR),
-    "shift_y": Change("a constant of some thousand standard deviations is added to y", _linear, _shift_y),
-    "relabel": Change("the levels of the grouping factors swap their names", _any, _relabel),
-    "permute_rows": Change("the rows are put in another order", _any, _permute_rows),
-    "double_weights": Change("every weight is doubled", _linear, _double_weights, weight=2.0),
+    "rescale_y": Invariance("y is multiplied by 1000", _linear, _rescale_y, response=FACTOR),
+    "shift_y": Invariance("a constant of some thousand standard deviations is added to y", _linear, _shift_y),
+    "relabel": Invariance("the levels of the grouping factors swap their names", _any, _relabel),
+    "permute_rows": Invariance("the rows are put in another order", _any, _permute_rows),
+    "double_weights": Invariance("every weight is doubled", _linear, _double_weights, weight=2.0),
 }

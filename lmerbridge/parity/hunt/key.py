@@ -20,8 +20,8 @@ def key(symptom: Symptom, spec: Spec) -> str:
 
     Examples
     --------
-    >>> from lmerbridge.parity.hunt.space import draw
-    >>> key(Symptom(oracle="gap", verdict="other_optimum", size=2.5, silent=True), draw(1, 0))
+    >>> from lmerbridge.parity.hunt.space import draw_design
+    >>> key(Symptom(oracle="gap", verdict="other_optimum", size=2.5, silent=True), draw_design(1, 0))
     'gap-other_optimum-silent-1-1e0-condition_1e0'
     """
     model = Plain(spec)

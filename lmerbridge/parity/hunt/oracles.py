@@ -12,13 +12,9 @@ import numpy as np
 from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import InputError, LmerBridgeError, NotExpressible, shorten
 from lmerbridge.inputs import Spec
-from lmerbridge.parity import tolerances
-from lmerbridge.parity.compare import judge_candidate
-from lmerbridge.parity.hunt.common import CheapTrial, Common
-from lmerbridge.parity.hunt.invariance import CHANGES
-from lmerbridge.parity.hunt.optimum import optimum
+from lmerbridge.parity import compare, tolerances, words
+from lmerbridge.parity.hunt import common, invariance, optimum
 from lmerbridge.parity.verdict import Comparison, Verdict
-from lmerbridge.parity.words import Code
 from lmerbridge.results import Fit
 
 TIGHT = "lme4[tight]"
@@ -29,10 +25,10 @@ REPORT = 0.01  # a hundredth of a standard error, of sigma, or of the number: ro
 SHARE, ROUNDING = 0.01, 1e-3  # of a gap, and deviance units: how near plain R's gap must be to it
 EXTREME = 12.0  # a linear predictor beyond it is on its way to infinity: outcomes are separated, and no optimum exists
 NOT_NUMBERS = (
-    Code.NO_THETA,
-    Code.NO_ESTIMATE,
-    Code.NO_CRITERION,
-    Code.NO_VALUE,
+    words.Code.NO_THETA,
+    words.Code.NO_ESTIMATE,
+    words.Code.NO_CRITERION,
+    words.Code.NO_VALUE,
 )
 NAMES = ("reference", "candidate")  # among the figures of an evidence
 
@@ -72,7 +68,7 @@ class Symptom:
         return same and shared and not self.size < min(other.size, 1.0) / 2
 
 
-def examine(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
+def find_symptom(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
     """Say what is wrong with an engine's answer, by a cheap reference and without R for a linear model.
 
     Parameters
@@ -80,7 +76,7 @@ def examine(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
     engine : Engine
     spec : Spec
     change : str
-        A name of `CHANGES`, to be tried where nothing else is wrong.
+        A name of `invariance.CHANGES`, to be tried where nothing else is wrong.
 
     Returns
     -------
@@ -96,10 +92,10 @@ def examine(engine: Engine, spec: Spec, change: str = "") -> Symptom | None:
 
 def _cheap(engine: Engine, spec: Spec) -> Comparison | None:
     try:
-        reference = Common().fit(spec)
+        reference = common.ManyStarts().fit(spec)
     except (LmerBridgeError, ArithmeticError, ValueError):  # the cheap reference's: nothing is known of the engine then
         return None
-    return judge_candidate(spec, Common.name, reference, engine, _profile(), {}, CheapTrial)
+    return compare.judge_candidate(spec, common.ManyStarts.name, reference, engine, _profile(), {}, common.CheapTrial)
 
 
 def _by(engine: Engine, name: str, spec: Spec) -> Comparison | None:
@@ -110,12 +106,12 @@ def _by(engine: Engine, name: str, spec: Spec) -> Comparison | None:
         return None
     if not spec.kind.linear and _is_extreme(reference):
         return None
-    return replace(judge_candidate(spec, name, reference, engine, _profile()), spec=spec)
+    return replace(compare.judge_candidate(spec, name, reference, engine, _profile()), spec=spec)
 
 
 def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Symptom | None:
     """Say where the answer to a changed model is not what the change makes of an answer that is right."""
-    change, before = CHANGES[name], result.candidate_fit
+    change, before = invariance.CHANGES[name], result.candidate_fit
     if before is None or not change.applies(spec):
         return None
     changed = change(spec)
@@ -133,7 +129,7 @@ def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Sympt
         oracle=name,
         what=tuple(sorted(beyond)),
         size=max(beyond.values()),
-        silent=is_silent(before) and is_silent(after),
+        silent=says_nothing(before) and says_nothing(after),
         figures={
             "change": change.words,
             "difference": max(beyond.values()),
@@ -149,9 +145,9 @@ def confirm(engine: Engine, reference: str, spec: Spec, found: Symptom) -> Sympt
 
     Without a reference it is the cheap one that says it again.
     """
-    change = found.oracle if found.oracle in CHANGES else ""
+    change = found.oracle if found.oracle in invariance.CHANGES else ""
     if change:
-        seen = examine(engine, spec, change)
+        seen = find_symptom(engine, spec, change)
         return seen if seen and seen.repeats(found) and _is_invariant(spec, change, reference) else None
     result = _by(engine, reference, spec) if reference else _cheap(engine, spec)
     seen = None if result is None else read(result)
@@ -165,7 +161,7 @@ def _by_plain_r(spec: Spec, seen: Symptom, result: Comparison) -> Symptom | None
     """Hold a gap to the optimum that plain R finds from many starts."""
     if result.reference_fit is None:
         return None
-    r = optimum(spec, result.candidate_theta, result.reference_fit.theta)
+    r = optimum.optimum(spec, result.candidate_theta, result.reference_fit.theta)
     gap = r.at_point - r.best
     if not (gap > GAP and abs(gap - seen.size) <= ROUNDING + SHARE * gap):
         return None
@@ -175,11 +171,11 @@ def _by_plain_r(spec: Spec, seen: Symptom, result: Comparison) -> Symptom | None
 
 def _is_invariant(spec: Spec, name: str, reference: str) -> bool:
     """Whether the best answers, by plain R where there is a reference, are what the change makes of each other."""
-    change = CHANGES[name]
+    change = invariance.CHANGES[name]
     try:
-        before, after = (Common().fit(model) for model in (spec, change(spec)))
+        before, after = (common.ManyStarts().fit(model) for model in (spec, change(spec)))
         if reference and spec.kind.linear:
-            lowest = [optimum(m, f.theta, f.theta).best for m, f in ((spec, before), (change(spec), after))]
+            lowest = [optimum.optimum(m, f.theta, f.theta).best for m, f in ((spec, before), (change(spec), after))]
             before, after = (replace(f, criterion=best) for f, best in zip((before, after), lowest, strict=True))
     except (LmerBridgeError, ArithmeticError, ValueError):
         return False
@@ -201,7 +197,7 @@ def read(result: Comparison) -> Symptom | None:
     gap, code = result.gap.get(result.candidate, math.nan), result.cause.code
     if result.verdict is Verdict.ENGINE_FAILED:
         return _failure(result)
-    if code is Code.OTHER_DATA or code is Code.OTHER_SPACE:
+    if code is words.Code.OTHER_DATA or code is words.Code.OTHER_SPACE:
         return _symptom(
             result, "model", tuple(k for k, value in result.cause.figures.items() if value and k not in NAMES)
         )
@@ -210,7 +206,7 @@ def read(result: Comparison) -> Symptom | None:
         return _symptom(result, "objective", (constant,) if constant else (), abs(result.cause.figures["difference"]))
     if gap > GAP + 10 * result.noise and result.verdict is not Verdict.REFERENCE_FAULTY:
         return _symptom(result, "gap", (), gap)
-    if code is Code.SOME_MISSING:
+    if code is words.Code.SOME_MISSING:
         return _symptom(result, "nan", tuple(sorted({q.partition("[")[0] for q in result.cause.figures["quantities"]})))
     if result.verdict in (Verdict.FAULTY_REPORT, Verdict.UNEXPLAINED):
         sizes = result.cause.figures.get("differences", {})
@@ -221,7 +217,7 @@ def read(result: Comparison) -> Symptom | None:
 
 def _failure(result: Comparison) -> Symptom | None:
     """Say how an engine failed; a judgement that failed says nothing of it."""
-    if result.cause.code in (Code.NOT_JUDGED, Code.STRUCTURED):
+    if result.cause.code in (words.Code.NOT_JUDGED, words.Code.STRUCTURED):
         return None
     message = str(result.cause.figures.get("message", ""))
     oracle = "nan" if result.cause.code in NOT_NUMBERS else "crash"
@@ -240,13 +236,13 @@ def _symptom(result: Comparison, oracle: str, what: tuple[str, ...], size: float
         verdict=str(result.verdict),
         what=what,
         size=size,
-        silent=fit is not None and is_silent(fit),
+        silent=fit is not None and says_nothing(fit),
         figures=figures,
         comparison=result,
     )
 
 
-def is_silent(fit: Fit) -> bool:
+def says_nothing(fit: Fit) -> bool:
     """Whether a fit claims to have converged and warns of nothing."""
     return bool(fit.converged) and all(said.kind == "message" for said in fit.conditions)
 

@@ -12,13 +12,7 @@ from math import inf
 from lmerbridge.engines import Engine, find
 from lmerbridge.errors import EngineFailed, TimedOut
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.hunt import oracles
-from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.invariance import CHANGES
-from lmerbridge.parity.hunt.key import key
-from lmerbridge.parity.hunt.oracles import Symptom
-from lmerbridge.parity.hunt.shrink import Shrinker
-from lmerbridge.parity.hunt.space import draw
+from lmerbridge.parity.hunt import finding, invariance, key, oracles, shrink, space
 from lmerbridge.parity.process import call_apart
 
 SECONDS = 60.0  # that a fit of at most 80 rows, its judgement included, may take
@@ -63,7 +57,7 @@ class Hit:
     ----------
     index : int
     spec : Spec
-    symptom : Symptom or None
+    symptom : oracles.Symptom or None
     key : str
         Of the symptom as it is.
     fits : int
@@ -71,7 +65,7 @@ class Hit:
 
     index: int
     spec: Spec
-    symptom: Symptom | None
+    symptom: oracles.Symptom | None
     key: str
     fits: int
 
@@ -91,36 +85,40 @@ def screen(target: Target, index: int) -> Hit | None:
     """Draw a design and say what is wrong with the engine's answer, None where the time is up."""
     if target.over:
         return None
-    spec = draw(target.seed, index, target.families)
-    change = [*CHANGES][index % len(CHANGES)]
-    found = ask(target, spec, change)
+    spec = space.draw_design(target.seed, index, target.families)
+    change = [*invariance.CHANGES][index % len(invariance.CHANGES)]
+    found = ask_apart(target, spec, change)
     found = None if found and target.silent and not found.silent else found
-    return Hit(index, spec, found, key(found, spec) if found else "", 1 + (found is None))
+    return Hit(index, spec, found, key.key(found, spec) if found else "", 1 + (found is None))
 
 
-def ask(target: Target, spec: Spec, change: str = "") -> Symptom | None:
-    """Say what is wrong with the engine's answer: see `oracles.examine`."""
+def ask_apart(target: Target, spec: Spec, change: str = "") -> oracles.Symptom | None:
+    """Say what is wrong with the engine's answer: see `oracles.find_symptom`."""
     try:
-        found: Symptom | None = call_apart(_examine, target.engine, spec, change, seconds=SECONDS)
+        found: oracles.Symptom | None = call_apart(_examine, target.engine, spec, change, seconds=SECONDS)
     except (EngineFailed, TimedOut) as error:
         return oracles.crash(str(error))
     return found
 
 
-def investigate(target: Target, hit: Hit, most: float = inf) -> tuple[Finding | None, int]:
+def investigate(target: Target, hit: Hit, most: float = inf) -> tuple[finding.Finding | None, int]:
     """Shrink what a design showed, and have it confirmed; None where nobody else sees it.
 
     What is no longer seen when it is small is told of the design as it was drawn. `most` bounds the fits of shrinking.
     """
     assert hit.symptom is not None  # noqa: S101  # only such hits come here
-    change = hit.symptom.oracle if hit.symptom.oracle in CHANGES else ""
+    change = hit.symptom.oracle if hit.symptom.oracle in invariance.CHANGES else ""
     asks = int(min(MOST, most / (1 + bool(change))))
-    shrinker = Shrinker(hit.spec, hit.symptom, lambda spec: None if target.over else ask(target, spec, change), asks)
+
+    def ask(spec: Spec) -> oracles.Symptom | None:
+        return None if target.over else ask_apart(target, spec, change)
+
+    shrinker = shrink.Shrinker(hit.spec, hit.symptom, ask, asks)
     shrinker.run()
     fits = hit.fits + (asks - shrinker.left) * (1 + bool(change))
     for spec, found in ((shrinker.spec, shrinker.found), (hit.spec, hit.symptom)):
         try:
-            seen: Symptom | None = call_apart(_confirm, target, spec, found, seconds=SECONDS)
+            seen: oracles.Symptom | None = call_apart(_confirm, target, spec, found, seconds=SECONDS)
         except (EngineFailed, TimedOut) as error:
             seen = oracles.crash(str(error)) if found.oracle == "crash" else None
         fits += 2
@@ -129,14 +127,14 @@ def investigate(target: Target, hit: Hit, most: float = inf) -> tuple[Finding | 
     return None, fits
 
 
-def _finding(target: Target, hit: Hit, seen: Symptom, fits: int) -> Finding:
+def _finding(target: Target, hit: Hit, seen: oracles.Symptom, fits: int) -> finding.Finding:
     fit = seen.comparison.candidate_fit if seen.comparison else None
-    return Finding(
+    return finding.Finding(
         engine=_name(target.engine),
         version=fit.provenance.version if fit else "",
-        reference="" if seen.oracle in CHANGES else target.reference,
+        reference="" if seen.oracle in invariance.CHANGES else target.reference,
         oracle=seen.oracle,
-        key=key(seen, hit.spec),
+        key=key.key(seen, hit.spec),
         spec=hit.spec,
         silent=seen.silent,
         figures=seen.figures,
@@ -160,9 +158,9 @@ def engine_of(handle: str | bytes) -> Engine:
     return engine
 
 
-def _examine(handle: str | bytes, spec: Spec, change: str) -> Symptom | None:
-    return oracles.examine(engine_of(handle), spec, change)
+def _examine(handle: str | bytes, spec: Spec, change: str) -> oracles.Symptom | None:
+    return oracles.find_symptom(engine_of(handle), spec, change)
 
 
-def _confirm(target: Target, spec: Spec, found: Symptom) -> Symptom | None:
+def _confirm(target: Target, spec: Spec, found: oracles.Symptom) -> oracles.Symptom | None:
     return oracles.confirm(engine_of(target.engine), target.reference, spec, found)

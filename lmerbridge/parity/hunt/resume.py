@@ -16,7 +16,7 @@ from lmerbridge.inputs import check_signature
 from lmerbridge.parity.hunt import folder, search
 from lmerbridge.parity.hunt.probe import engine_of, handle_of
 from lmerbridge.parity.hunt.search import Hunt
-from lmerbridge.parity.hunt.space import draw
+from lmerbridge.parity.hunt.space import draw_design
 from lmerbridge.parity.process import call_apart
 
 LOG = "hunt.json"
@@ -138,7 +138,7 @@ def hunt(
     options: dict[str, Any] = {"reference": reference, "seed": seed, "silent": silent, "families": tuple(families)}
     how: dict[str, Any] = {"seconds": seconds, "fits": fits, "jobs": jobs, "backend": backend, "progress": progress}
     if out is None:
-        return search.hunt(engine, **options, **how)
+        return search.run_hunt(engine, **options, **how)
     name = engine if isinstance(engine, str) else engine.name
     place = folder.engine_folder(Path(out), name)
     before = _check(Log(engine=name, version=version_of(engine), **options), place / LOG)
@@ -153,7 +153,7 @@ def hunt(
 
     write_log(before, place)
     more: dict[str, Any] = {"known": tuple(known.values()), "first": before.designs, "again": before.waiting}
-    found = search.hunt(engine, **options, **how, **more, save=save)
+    found = search.run_hunt(engine, **options, **how, **more, save=save)
     save(found)
     return replace(found, version=before.version, counts=before.after(found).counts)
 
@@ -207,4 +207,4 @@ def version_of(engine: str | Engine) -> str:
 
 
 def _version(handle: str | bytes, index: int) -> str:
-    return fit_with(engine_of(handle), draw(1, index)).provenance.version
+    return fit_with(engine_of(handle), draw_design(1, index)).provenance.version

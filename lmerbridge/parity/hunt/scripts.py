@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lmerbridge.errors import NotExpressible
 from lmerbridge.inputs import Spec
 from lmerbridge.parity.hunt import natives
-from lmerbridge.parity.hunt.common import Common
+from lmerbridge.parity.hunt.common import ManyStarts
 from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.parity.hunt.model import Written
@@ -60,7 +60,7 @@ class Shown:
         """A fit that is at least as good as any known, by many starts."""
         spec, comparison = self.finding.spec, self.finding.comparison
         if spec.kind.linear:
-            return Common().fit(spec)
+            return ManyStarts().fit(spec)
         return comparison.reference_fit if comparison else None
 
     @cached_property
@@ -175,7 +175,9 @@ def _change(shown: Shown) -> dict[str, Any]:
         "units": units,
         "slopes_at": [i for i, term in enumerate(better.terms) if term != "(Intercept)"],
         "sigma_unit": change.response * math.sqrt(change.weight),
-        "better_changed": shown.relative(Common().fit(shown.changed)) if shown.changed and better.kind.linear else [],
+        "better_changed": shown.relative(ManyStarts().fit(shown.changed))
+        if shown.changed and better.kind.linear
+        else [],
     }
 
 

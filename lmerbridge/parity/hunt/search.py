@@ -63,7 +63,7 @@ class Hunt:
     waiting: tuple[int, ...] = ()
 
 
-def hunt(
+def run_hunt(
     engine: str | Engine,
     *,
     reference: str = "lme4",
@@ -124,7 +124,7 @@ def hunt(
     limit = SECONDS if seconds is None and fits is None else seconds
     until = inf if limit is None else began + limit
     target = Target(handle_of(engine), reference, seed, tuple(families), silent, until)
-    search = Search(target, inf if fits is None else fits, {finding.key: finding for finding in known}, first)
+    search = HuntState(target, inf if fits is None else fits, {finding.key: finding for finding in known}, first)
 
     def told() -> Hunt:
         findings = tuple(search.found.values())
@@ -156,7 +156,7 @@ def _check(engine: str | Engine, reference: str, name: str) -> None:
         raise InvalidArgument(f"the engine and its reference are both {name!r}; another reference is expected.")
 
 
-class Search:
+class HuntState:
     """The state of a hunt between two rounds.
 
     Parameters

@@ -17,10 +17,9 @@ import pandas as pd
 
 from lmerbridge.formula import Bar, deparse, expand, tree_names
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.hunt.oracles import Symptom
-from lmerbridge.parity.hunt.space import is_sound, tidy
+from lmerbridge.parity.hunt import oracles, space
 
-Ask = Callable[[Spec], Symptom | None]
+Ask = Callable[[Spec], oracles.Symptom | None]
 GROUPS, NUMBERS = ("g", "h"), ("y", "x", "z", "n", "w", "o")
 SPREADS = (2.0, 5.0, 20.0)  # whole numbers that a column's standard deviation becomes
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -32,7 +31,7 @@ class Shrinker:
     Parameters
     ----------
     spec : Spec
-    found : Symptom
+    found : oracles.Symptom
         What is to stay.
     ask : function of a Spec
         What is wrong with the engine's answer to it.
@@ -40,7 +39,7 @@ class Shrinker:
         How often it may be asked.
     """
 
-    def __init__(self, spec: Spec, found: Symptom, ask: Ask, most: int) -> None:
+    def __init__(self, spec: Spec, found: oracles.Symptom, ask: Ask, most: int) -> None:
         self.spec, self.found, self.left = spec, found, most - 1
         self._first, self._ask, self._known = found, ask, {_text(spec)}
 
@@ -57,7 +56,7 @@ class Shrinker:
     def _take(self, spec: Spec) -> bool:
         """Keep a model if it is sound and shows the same."""
         text = _text(spec)
-        if self.left <= 0 or text in self._known or not is_sound(spec) or _still(spec) > _still(self.spec):
+        if self.left <= 0 or text in self._known or not space.is_sound(spec) or _still(spec) > _still(self.spec):
             return False
         self._known.add(text)
         self.left -= 1
@@ -120,13 +119,13 @@ def smaller_models(spec: Spec) -> Iterator[Spec]:
 
     Examples
     --------
-    >>> from lmerbridge.parity.hunt.space import draw
-    >>> [smaller.formula for smaller in smaller_models(draw(1, 0))]
+    >>> from lmerbridge.parity.hunt.space import draw_design
+    >>> [smaller.formula for smaller in smaller_models(draw_design(1, 0))]
     ['y ~ x + (1 | g)']
     """
     for argument in ("weights", "offset", "contrasts"):
         if getattr(spec, argument) is not None:
-            yield tidy(replace(spec, **dict.fromkeys([argument])))  # type: ignore[arg-type]  # each may be None
+            yield space.keep_used(replace(spec, **dict.fromkeys([argument])))  # type: ignore[arg-type]  # each may be None
     formula = spec.parsed
     products = [":".join(map(deparse, product)) for product in formula.terms.products]
     bars = list(formula.random)
@@ -169,7 +168,7 @@ def _model(spec: Spec, fixed: Sequence[str], bars: Sequence[str] | None) -> Spec
     written = bars if bars is not None else [right[right.index("(") :]]
     formula = f"{response} ~ {' + '.join([*(fixed or ['1']), *written])}"
     coded = {name: kind for name, kind in (spec.contrasts or {}).items() if name in fixed or f":{name}" in formula}
-    return tidy(replace(spec, formula=formula, contrasts=coded or None))
+    return space.keep_used(replace(spec, formula=formula, contrasts=coded or None))
 
 
 def plainer(column: pd.Series) -> Iterator[pd.Series]:

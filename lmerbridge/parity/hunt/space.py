@@ -38,7 +38,7 @@ PERFECT = 1e-3  # of the response's spread; a model that fits without residual h
 SPARE = 3  # rows at least beyond the fixed effects, and one beyond the random effects of a term, as lme4 asks for
 
 
-def draw(seed: int, index: int, families: Sequence[str] = ("gaussian",)) -> Spec:
+def draw_design(seed: int, index: int, families: Sequence[str] = ("gaussian",)) -> Spec:
     """Return the design of a number: the same for the same seed, index and families.
 
     Parameters
@@ -54,8 +54,8 @@ def draw(seed: int, index: int, families: Sequence[str] = ("gaussian",)) -> Spec
 
     Examples
     --------
-    >>> spec = draw(1, 0)
-    >>> spec.formula, spec.data.equals(draw(1, 0).data)
+    >>> spec = draw_design(1, 0)
+    >>> spec.formula, spec.data.equals(draw_design(1, 0).data)
     ('y ~ x + (0 + x | g)', True)
     """
     if unknown := [family for family in families if family not in FAMILIES]:
@@ -186,11 +186,11 @@ def _spec(rng: np.random.Generator, formula: str, family: str, data: pd.DataFram
     if "n" in data and (data["n"] > 1).any():
         formula = formula.replace("y ~", "cbind(y, n - y) ~")
     if family == "gaussian":
-        return tidy(Spec(formula=formula, data=data, reml=bool(reml), **options))
-    return tidy(GlmerSpec(formula=formula, data=data, family=family, **options))
+        return keep_used(Spec(formula=formula, data=data, reml=bool(reml), **options))
+    return keep_used(GlmerSpec(formula=formula, data=data, family=family, **options))
 
 
-def tidy(spec: Spec) -> Spec:
+def keep_used(spec: Spec) -> Spec:
     """Return the model with the columns that it needs alone."""
     used = [*spec.parsed.variables, *(name for name in (spec.weights, spec.offset) if isinstance(name, str))]
     return replace(spec, data=spec.data[[name for name in COLUMNS if name in used]])
