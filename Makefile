@@ -3,7 +3,7 @@ ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv 
 
 export PYTHONDONTWRITEBYTECODE = # the tests start hundreds of Pythons: none of them compiles again what another has
 
-.PHONY: help setup report study check test test-full test-fresh test-sid test-trixie bench docs figures clean
+.PHONY: help setup report hunt study check test test-full test-fresh test-sid test-trixie bench docs figures clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -17,6 +17,12 @@ setup-dev: # the same for the tests
 
 report: setup ## run the parity suite and write reports/
 	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --if-moved --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+
+hunt: setup ## go on with the hunts in reports/hunt/, ten minutes for each engine
+	for engine in $(ENGINES); do \
+	  against=lme4; [ $$engine != lme4 ] || against='lme4[bobyqa]'; \
+	  .venv/bin/lmerbridge hunt --engine $$engine --reference $$against --seconds 600 --jobs 2 --out reports/hunt || [ $$? -eq 1 ] || exit 2; \
+	done
 
 study: setup ## how accurate packages are: writes reports/study.*; ENGINES=NAME fits one anew and keeps the others
 	.venv/bin/lmerbridge study $(ENGINES:%=--engine %) --out reports --jobs 2
