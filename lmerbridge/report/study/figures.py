@@ -70,8 +70,7 @@ def draw_times(told: Mapping[str, Any], times: Mapping[str, Any]) -> Markup:
             _interval(left, place, 100 * row["low"], 100 * row["share"], 100 * row["high"])
             ratio = ratios[row["engine"]]
             _interval(right, place, ratio["low"], ratio["median"], ratio["high"], CANDIDATE)
-        for axes in (left, right):
-            _names(axes, [row["engine"] for row in rows] if axes is left else [])
+        _names(left, [row["engine"] for row in rows])
         left.set_xlim(0, 102)
         left.set_xlabel("right, %, of linear models")
         _ratio_scale(right, [ratios[row["engine"]] for row in rows])
@@ -100,7 +99,7 @@ def _strip(axes: Axes, place: int, gaps: Sequence[float], row: Mapping[str, Any]
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), [brief(name, LETTERS) for name in names])
-    axes.set_ylim(*((len(names) - 0.4, -0.6) if names else axes.get_ylim()))
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 
 
