@@ -89,6 +89,16 @@ def test_without_an_r_the_finding_is_that_and_the_command_that_installs_it(tmp_p
     assert "There is no R on the PATH." in table
 
 
+def test_without_an_r_all_that_could_be_better_is_installed_with_it(monkeypatch):
+    monkeypatch.delenv("R_HOME", raising=False)
+    monkeypatch.setattr(checks, "remedy", lambda *parts: f"install {' '.join(parts)}")
+    found = checks.without_r("There is no R on the PATH.")
+    wrong = checks.mend(check for check in found if not check.ok).splitlines()[0]
+    everything = checks.mend(check for check in found if check.status != "ok").splitlines()[0]
+    assert wrong.startswith("install R lme4 compiler")
+    assert everything.startswith("install R lme4 lmerTest pbkrtest emmeans OpenBLAS compiler")
+
+
 @pytest.mark.slow
 def test_an_r_home_without_an_r_is_named_and_to_be_unset(tmp_path):
     found, _ = examined(tmp_path, R_HOME="/nowhere")

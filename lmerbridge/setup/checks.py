@@ -103,10 +103,12 @@ def check_parts(*, load: bool = False) -> tuple[Check, ...]:
 
 def without_r(problem: str) -> tuple[Check, ...]:
     """Return the checks where R does not answer: what needs R is to be installed with it, unless R_HOME is wrong."""
-    rest = tuple(Check(name, "", True, UNKNOWN) for name in (*OPTIONAL, "BLAS", "locale"))
+    parts = {name: (name,) for name in OPTIONAL} | {"BLAS": ("OpenBLAS",), "locale": ()}
     if os.environ.get("R_HOME"):
+        rest = [Check(name, "", True, UNKNOWN) for name in parts]
         r = Check("R", "", False, problem, "unset R_HOME")
         return (r, Check("lme4", "", False, UNKNOWN), *rest, Check(RPY2, rinterface_version(), False, UNKNOWN))
+    rest = [Check(name, "", True, UNKNOWN, parts=wanted) for name, wanted in parts.items()]
     r, lme4 = Check("R", "", False, problem, parts=("R",)), Check("lme4", "", False, UNKNOWN, parts=("lme4",))
     return (r, lme4, *rest, rpy2_check(None, rinterface_version(), compiled=False))
 
