@@ -317,9 +317,10 @@ def hunt_faults(
     ] = None,
     backend: Annotated[str | None, BACKEND] = None,
 ) -> None:
-    """Search for small data on which an engine is wrong, and write a bug report of each.
+    """Search for small data on which an engine is wrong.
 
-    A hunt of the same engine, version and seed is gone on with. The exit status is 1 if something was found, 0 if
+    Each finding is a bug report with its data and scripts. A hunt of the same engine, version and seed is gone on with.
+    The exit status is 1 if something was found, 0 if
     nothing was, 2 if nothing was tried.
     """
     from lmerbridge.parity.hunt.resume import hunt as search
@@ -351,7 +352,7 @@ def study(
     times: Annotated[bool, typer.Option(help="Take times; those of an older study stay otherwise.")] = True,
     cache: Annotated[bool, typer.Option(help="Judge only what has changed since the last run.")] = True,
 ) -> None:
-    """Study how accurate engines are: published, exact, real, drawn and hostile data, digits, gaps, times, claims.
+    """Study how accurate engines are, and how fast.
 
     What is not asked for stays as the study in the folder has it.
     """

@@ -58,7 +58,7 @@ def test_every_block_of_a_page_is_a_cell_of_the_site_and_its_output_is_that_of_t
 def test_a_file_of_the_project_is_a_page_and_its_links_lead_where_they_led(page):
     text = site_page(name_of(page), page.read_text())
     assert text.startswith("# ")
-    links = re.findall(r"\]\(([^)\s:#]+)", text)
+    links = re.findall(r"\]\((?!https?:)([^)\s#]+)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
