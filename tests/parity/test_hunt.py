@@ -22,7 +22,7 @@ from lmerbridge.parity.threads import one_thread
 from tests.hunted import FAULTS, Faulty, find_fault
 from tests.simulated import FORMULA, KINDS, of_kind, uneven
 
-QUICK = ("negative_intercept", "singular_fits", "crossed_factors")  # of the planted faults, the soonest found
+QUICK = ("negative_intercept", "crossed_factors")  # of the planted faults, the soonest found
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def test_a_design_is_the_same_for_the_same_seed_and_index():
 
 
 def test_every_design_is_one_that_nobody_refuses_or_dismisses():
-    designs = [draw_design(5, i) for i in range(24)]
+    designs = [draw_design(5, i) for i in range(16)]
     assert all(map(is_sound, designs))
     assert any(spec.weights for spec in designs)
     assert any(spec.offset for spec in designs)
@@ -78,7 +78,7 @@ def test_the_dense_criterion_is_the_sparse_one_and_its_gradient_is_right(kind):
 
 
 def test_many_starts_reach_what_plain_r_reaches():
-    for index in (0, 4, 9):
+    for index in (0, 9):
         spec = draw_design(2, index)
         fit = ManyStarts().fit(spec)
         found = optimum(spec, fit.theta, fit.theta)
@@ -208,8 +208,9 @@ def test_a_hunt_finds_the_same_with_any_number_of_jobs():
     assert hunts[0].fits == hunts[1].fits
 
 
+@pytest.mark.slow
 def test_statsmodels_is_caught_twice_and_plain_r_says_so():
-    found = run_hunt("statsmodels", fits=160, seed=1)
+    found = run_hunt("statsmodels", fits=110, seed=1)
     gaps = [finding for finding in found.findings if finding.oracle == "gap"]
     assert len({finding.key for finding in gaps}) >= 2
     for finding in gaps:
@@ -228,18 +229,18 @@ def test_an_engine_that_ends_its_process_costs_its_design_alone():
         def fit(self, spec):
             import os
 
-            if len(spec.data) > 70:
+            if len(spec.data) > 30:
                 os._exit(3)
             return ManyStarts().fit(spec)
 
-    found = run_hunt(Ends(), reference="", fits=30, seed=1)
+    found = run_hunt(Ends(), reference="", fits=24, seed=1)
     assert {finding.oracle for finding in found.findings} == {"crash"}
-    assert found.designs > 10
+    assert found.designs > 5
 
 
 def test_a_hunt_goes_on_where_an_earlier_one_ended():
     engine = Faulty("negative_intercept")
-    first = run_hunt(engine, reference="", fits=60, seed=2)
+    first = run_hunt(engine, reference="", fits=40, seed=2)
     second = run_hunt(engine, reference="", fits=30, seed=2, known=first.findings, first=first.designs)
     assert {f.key for f in first.findings} <= {f.key for f in second.findings}
     assert second.designs > 0
