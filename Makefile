@@ -3,7 +3,7 @@ ENGINES = statsmodels 'statsmodels[shared]' mixedlm interlace nlme glmmTMB mgcv 
 
 export PYTHONDONTWRITEBYTECODE = # the tests start hundreds of Pythons: none of them compiles again what another has
 
-.PHONY: help setup report check test test-fresh test-sid test-trixie bench figures clean
+.PHONY: help setup report hunt check test test-fresh test-sid test-trixie bench figures clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -13,6 +13,12 @@ setup: ## install R, its packages and .venv, where they are missing
 
 report: setup ## run the parity suite and write reports/
 	.venv/bin/lmerbridge parity $(ENGINES:%=--engine %) --planted --exact --out reports --jobs 2 --timeout 120 || [ $$? -eq 1 ] # 1: an engine disagrees, and the report says so
+
+hunt: setup ## go on with the hunts in reports/hunt/, ten minutes for each engine
+	for engine in $(ENGINES); do \
+	  against=lme4; [ $$engine != lme4 ] || against='lme4[bobyqa]'; \
+	  .venv/bin/lmerbridge hunt --engine $$engine --reference $$against --seconds 600 --jobs 2 --out reports/hunt || [ $$? -eq 1 ] || exit 2; \
+	done
 
 check: ## ruff, mypy, and the tests that are not slow: a minute, for the while between two edits
 	.venv/bin/ruff check .

@@ -33,9 +33,9 @@ NUMBERS = """aic beta bic coefficients conditions converged covariance covarianc
     only_std_errors provenance quantities ranef reml residual_values residuals rows rows_dropped sigma singular
     std_errors terms theta varcorr vcov"""
 OF_R = "spec left_out"
-EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit LmerControl LmerFit LmerRegressor NlmerControl
+EXPORTED = """Comparison ConvCheck Family Fit GlmerControl GlmerFit Hunt LmerControl LmerFit LmerRegressor NlmerControl
     NlmerFit Verdict code_levels compare compare_models data_template demean explain_formula glmer
-    glmer_nb group_summary hausman impute list_datasets lm_list lmer lmer_many load_dataset model_table
+    glmer_nb group_summary hausman hunt impute list_datasets lm_list lmer lmer_many load_dataset model_table
     mundlak_test nlmer parametrize_parity params_template plot_groups simulate_formula standardize
     time_limit to_marginaleffects"""
 

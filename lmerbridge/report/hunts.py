@@ -6,11 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmerbridge.files import write_files
+from lmerbridge.parity.hunt import folder, resume, search
 from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.folder import engine_folder, read_findings
-from lmerbridge.parity.hunt.resume import LOG, Log, read_log
-from lmerbridge.parity.hunt.search import Hunt
 from lmerbridge.report.render import fill_page
 
 HEAD = ("key", "model", "rows", "size", "silent", "designs")
@@ -52,7 +49,7 @@ class FindingRow:
 class HuntRow:
     """The hunt of one engine, with its findings, the largest first."""
 
-    log: Log
+    log: resume.Log
     findings: tuple[FindingRow, ...]
 
     @property
@@ -72,7 +69,7 @@ def finding_rows(findings: Mapping[str, Finding], counts: Mapping[str, int]) -> 
             size=f"{_size(finding):.3g}" if _size(finding) >= 0 else "",
             silent="" if finding.oracle == "crash" else "silent" if finding.silent else "warned",
             designs=counts.get(finding.key, 1),
-            place=f"{engine_folder(Path(), finding.engine).name}/{finding.key}",
+            place=f"{folder.engine_folder(Path(), finding.engine).name}/{finding.key}",
         )
         for finding in ranked
     )
@@ -82,13 +79,13 @@ def _size(finding: Finding) -> float:
     return float(finding.figures.get("gap", finding.figures.get("difference", -1.0)))
 
 
-def closing_table(hunt: Hunt) -> list[tuple[str, ...]]:
+def closing_table(hunt: search.Hunt) -> list[tuple[str, ...]]:
     """Return the findings of a hunt as cells of text, a head first."""
     rows = finding_rows({finding.key: finding for finding in hunt.findings}, hunt.counts)
     return [HEAD, *(row.cells for row in rows)]
 
 
-def closing_sentence(hunt: Hunt) -> str:
+def closing_sentence(hunt: search.Hunt) -> str:
     """Return what a hunt did, in a sentence."""
     found = f"{len(hunt.findings)} behaviour{'s' * (len(hunt.findings) != 1)}"
     waiting = f"; {len(hunt.waiting)} designs with others wait for a longer hunt" if hunt.waiting else ""
@@ -101,9 +98,9 @@ def read_hunts(out: Path) -> tuple[HuntRow, ...]:
 
 
 def _read(out: Path) -> Iterator[HuntRow]:
-    for path in sorted(out.glob(f"*/{LOG}"), key=lambda path: str(path).lower()):
-        log = read_log(path)
-        found = {finding.key: finding for finding in read_findings(out, log.engine)}
+    for path in sorted(out.glob(f"*/{resume.LOG}"), key=lambda path: str(path).lower()):
+        log = resume.read_log(path)
+        found = {finding.key: finding for finding in folder.read_findings(out, log.engine)}
         yield HuntRow(log=log, findings=finding_rows(found, log.counts))
 
 
@@ -117,7 +114,7 @@ def write_overview(out: Path) -> list[Path]:
     """
     hunts = read_hunts(out)
     lead = f"{sum(len(h.findings) for h in hunts)} behaviours of {len(hunts)} engines found by search"
-    texts = {
-        out / f"index.{ending}": fill_page(f"hunts.{ending}.jinja", hunts=hunts, lead=lead) for ending in ("md", "html")
-    }
-    return write_files(texts)
+    named = {f"index.{ending}": f"hunts.{ending}.jinja" for ending in ("md", "html")}
+    return folder.write_place(
+        out, {name: fill_page(template, hunts=hunts, lead=lead) for name, template in named.items()}
+    )

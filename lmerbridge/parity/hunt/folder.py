@@ -15,9 +15,8 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.files import write_files
 from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.parity.cases import FILE, read_data
+from lmerbridge.parity.hunt import letter, scripts
 from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.letter import letter, subject
-from lmerbridge.parity.hunt.scripts import CHANGED, DATA, Shown, python_script, r_script
 
 CASE = "case.toml"
 TOLD = ("engine", "version", "reference", "oracle", "key", "silent", "seed", "index", "fits")
@@ -48,45 +47,44 @@ def write_finding(finding: Finding, out: Path) -> Path:
         It cannot be written.
     """
     folder = engine_folder(out, finding.engine) / finding.key
-    texts = {folder / name: text for name, text in texts_of(finding).items()}
-    make_place(folder)
-    write_files(texts)
+    write_place(folder, texts_of(finding))
     return folder
 
 
 def texts_of(finding: Finding) -> dict[str, str]:
     """Return the texts of a finding's files by name."""
-    shown = Shown(finding, subject(finding))
-    changed = {CHANGED: shown.changed.data.to_csv(index=False)} if shown.changed else {}
-    in_r = r_script(shown)
+    shown = scripts.Shown(finding, letter.subject(finding))
+    changed = {scripts.CHANGED: shown.changed.data.to_csv(index=False)} if shown.changed else {}
+    in_r = scripts.r_script(shown)
     return {
-        DATA: finding.spec.data.to_csv(index=False),
+        scripts.DATA: finding.spec.data.to_csv(index=False),
         **changed,
-        "finding.md": letter(shown, in_r=f"\n# {finding.engine}\n" in in_r),
-        "reproduce.py": python_script(shown),
+        "finding.md": letter.letter(shown, in_r=f"\n# {finding.engine}\n" in in_r),
+        "reproduce.py": scripts.python_script(shown),
         "reproduce.R": in_r,
         CASE: _case(finding),
     }
 
 
-def make_place(folder: Path) -> None:
-    """Make a folder and those above it.
+def write_place(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write texts to files of a folder, all or none, and make the folder where it is not there.
 
     Raises
     ------
     InvalidArgument
-        It cannot be made.
+        It cannot be made, or a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidArgument(f"{folder} cannot be made: {error.strerror}; another --out is expected.") from error
+    return write_files({folder / name: text for name, text in texts.items()})
 
 
 def _case(finding: Finding) -> str:
     """A case as the suite has them, and behind it what was found."""
     spec = finding.spec
-    model: dict[str, Any] = {"name": finding.key, "dataset": DATA, "package": FILE, "formula": spec.formula}
+    model: dict[str, Any] = {"name": finding.key, "dataset": scripts.DATA, "package": FILE, "formula": spec.formula}
     model |= {} if not spec.kind.linear else {"reml": bool(spec.reml)}
     model |= {name: column for name in ("weights", "offset") if (column := getattr(spec, name))}
     model |= {} if spec.kind.linear else {"family": spec.kind.family}
@@ -120,7 +118,7 @@ def read_finding(folder: Path) -> Finding:
     """
     try:
         table = tomllib.loads((folder / CASE).read_text(encoding="utf-8"))
-        data = read_data(folder / DATA)
+        data = read_data(folder / scripts.DATA)
         return Finding(spec=_spec(table["model"][0], data), **table["finding"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         told = f"{folder} holds no finding of a hunt ({error})"

@@ -11,12 +11,8 @@ from typing import Any
 
 from lmerbridge.engines import Engine, fit_with
 from lmerbridge.errors import InvalidArgument, LmerBridgeError
-from lmerbridge.files import write_files
 from lmerbridge.inputs import check_signature
-from lmerbridge.parity.hunt import folder, search
-from lmerbridge.parity.hunt.probe import engine_of, handle_of
-from lmerbridge.parity.hunt.search import Hunt
-from lmerbridge.parity.hunt.space import draw_design
+from lmerbridge.parity.hunt import folder, probe, search, space
 from lmerbridge.parity.process import call_apart
 
 LOG = "hunt.json"
@@ -57,7 +53,7 @@ class Log:
     waiting: tuple[int, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
 
-    def after(self, hunt: Hunt) -> Log:
+    def after(self, hunt: search.Hunt) -> Log:
         """Return what is known after some more of the hunt."""
         return replace(
             self,
@@ -84,7 +80,7 @@ def hunt(
     backend: str | None = None,
     out: str | Path | None = None,
     progress: bool | None = None,
-) -> Hunt:
+) -> search.Hunt:
     """Search for small data sets on which an engine is wrong, and write a bug report of each.
 
     Parameters
@@ -144,7 +140,7 @@ def hunt(
     before = _check(Log(engine=name, version=version_of(engine), **options), place / LOG)
     known = {finding.key: finding for finding in folder.read_findings(Path(out), name)}
 
-    def save(so_far: Hunt) -> None:
+    def save(so_far: search.Hunt) -> None:
         for finding in so_far.findings:
             if known.get(finding.key) is not finding:
                 folder.write_finding(finding, Path(out))
@@ -191,13 +187,12 @@ def read_log(path: Path) -> Log:
 
 def write_log(log: Log, place: Path) -> None:
     """Write ``hunt.json`` into the folder of an engine."""
-    folder.make_place(place)
-    write_files({place / LOG: json.dumps(asdict(log), indent=1, ensure_ascii=False) + "\n"})
+    folder.write_place(place, {LOG: json.dumps(asdict(log), indent=1, ensure_ascii=False) + "\n"})
 
 
 def version_of(engine: str | Engine) -> str:
     """Return the version that an engine's fits tell, "" where it gives none of some designs."""
-    handle = handle_of(engine)
+    handle = probe.handle_of(engine)
     for index in range(TRIALS):
         try:
             return str(call_apart(_version, handle, index, seconds=SECONDS))
@@ -207,4 +202,4 @@ def version_of(engine: str | Engine) -> str:
 
 
 def _version(handle: str | bytes, index: int) -> str:
-    return fit_with(engine_of(handle), draw_design(1, index)).provenance.version
+    return fit_with(probe.engine_of(handle), space.draw_design(1, index)).provenance.version

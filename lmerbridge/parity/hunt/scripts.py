@@ -13,11 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lmerbridge.errors import NotExpressible
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.hunt import natives
-from lmerbridge.parity.hunt.common import ManyStarts
+from lmerbridge.parity.hunt import common, invariance, model, natives
 from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.invariance import CHANGES
-from lmerbridge.parity.hunt.model import Written
 from lmerbridge.parity.reproduce import r_fit
 from lmerbridge.results import Fit, covariance
 
@@ -40,9 +37,9 @@ class Shown:
     title: str
 
     @cached_property
-    def written(self) -> Written:
+    def written(self) -> model.Written:
         """The model in expressions."""
-        return Written(self.finding.spec)
+        return model.Written(self.finding.spec)
 
     @property
     def name(self) -> natives.EngineName:
@@ -53,20 +50,20 @@ class Shown:
     def kind(self) -> str:
         """``change``, ``crash``, or ``stop`` where the engine has an answer to be held to the model."""
         oracle = self.finding.oracle
-        return "change" if oracle in CHANGES else "stop" if self.stopped is not None else "crash"
+        return "change" if oracle in invariance.CHANGES else "stop" if self.stopped is not None else "crash"
 
     @cached_property
     def better(self) -> Fit | None:
         """A fit that is at least as good as any known, by many starts."""
         spec, comparison = self.finding.spec, self.finding.comparison
         if spec.kind.linear:
-            return ManyStarts().fit(spec)
+            return common.ManyStarts().fit(spec)
         return comparison.reference_fit if comparison else None
 
     @cached_property
     def changed(self) -> Spec | None:
         """The model of the changed data."""
-        change = CHANGES.get(self.finding.oracle)
+        change = invariance.CHANGES.get(self.finding.oracle)
         return change(self.finding.spec) if change else None
 
     @property
@@ -158,14 +155,14 @@ def _in_r(shown: Shown, spec: Spec | None) -> list[str]:
     if spec is None or shown.name.package not in natives.R or not spec.kind.linear:
         return []
     try:
-        return natives.r_call(shown.name, Written(spec))
+        return natives.r_call(shown.name, model.Written(spec))
     except NotExpressible:
         return []
 
 
 def _change(shown: Shown) -> dict[str, Any]:
     """What a change of the data makes of an answer."""
-    change, better = CHANGES.get(shown.finding.oracle), shown.better
+    change, better = invariance.CHANGES.get(shown.finding.oracle), shown.better
     if change is None or better is None:
         return {"change": None}
     units = [change.response / change.covariate ** term.split(":").count("x") for term in better.terms]
@@ -175,7 +172,7 @@ def _change(shown: Shown) -> dict[str, Any]:
         "units": units,
         "slopes_at": [i for i, term in enumerate(better.terms) if term != "(Intercept)"],
         "sigma_unit": change.response * math.sqrt(change.weight),
-        "better_changed": shown.relative(ManyStarts().fit(shown.changed))
+        "better_changed": shown.relative(common.ManyStarts().fit(shown.changed))
         if shown.changed and better.kind.linear
         else [],
     }

@@ -1,0 +1,29 @@
+# lme-python 0.2.7 reports a criterion that is 0.0286 off the model's at its own estimates and says nothing
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character", "character"))
+d[["f"]] <- factor(d[["f"]], c("a", "b", "c"))
+d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g02", "g03", "g04", "g05", "g06", "g07", "g08", "g09", "g10", "g11", "g12", "g13"))
+m <- lmer(y ~ x * f + (1 | g), d, REML = TRUE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(objective(start), found)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(0.7755193191733599), c(0.7508840319420312)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
+cat("criterion where lme-python stopped ", format(objective(c(0.7508840319420312))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(0.7508840319420312)) - best), "\n")

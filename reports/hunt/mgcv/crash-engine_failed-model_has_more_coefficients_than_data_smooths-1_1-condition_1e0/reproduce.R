@@ -1,0 +1,41 @@
+# mgcv fails on a model that has an answer
+#
+# Needs lme4 and mgcv. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character", "character"))
+d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g02", "g03", "g04"))
+d[["h"]] <- factor(d[["h"]], c("h0", "h1"))
+m <- lmer(y ~ x + (1 | g/h), d, REML = TRUE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# mgcv
+show_engine <- function(d, m) {
+  tryCatch({
+    d$h_g <- factor(paste(d$h, d$g, sep = ':'))
+    e <- mgcv::gam(y ~ 1 + x + s(h_g, bs = "re") + s(g, bs = "re"), data = d, method = "REML", control = mgcv::gam.control(epsilon = 1e-12, scalePenalty = FALSE, newton = list(conv.tol = 1e-11)))
+    criterion <- 2 * as.numeric(e$gcv.ubre)
+    cat("its -2 log-likelihood ", format(criterion), "\n")
+    cat("its fixed effects ", format(coef(e)[seq_len(e$nsdf)]), "\n")
+    cat("its sigma ", format(sqrt(e$reml.scale)), "\n")
+    criterion
+  }, error = function(e) cat("mgcv fails:", conditionMessage(e), "\n"))
+}
+before <- show_engine(d, m)
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(objective(start), found)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(5.766283992883976, 4.268089286942061)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
+cat("best criterion of all starts ", format(best), "\n")

@@ -1,0 +1,42 @@
+# mgcv 1.8-41 reports numbers that its own estimates do not give
+#
+# Needs lme4 and mgcv. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("g03", "g04", "g06"))
+m <- lmer(y ~ x + (x || g), d, REML = FALSE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# mgcv
+show_engine <- function(d, m) {
+  tryCatch({
+    d$g_ <- factor(paste(d$g, sep = ':'))
+    e <- mgcv::gam(y ~ 1 + x + s(g, bs = "re") + s(x, g_, bs = "re"), data = d, method = "ML", control = mgcv::gam.control(epsilon = 1e-12, scalePenalty = FALSE, newton = list(conv.tol = 1e-11)))
+    criterion <- 2 * as.numeric(e$gcv.ubre)
+    cat("its -2 log-likelihood ", format(criterion), "\n")
+    cat("its fixed effects ", format(coef(e)[seq_len(e$nsdf)]), "\n")
+    cat("its sigma ", format(sqrt(e$reml.scale)), "\n")
+    criterion
+  }, error = function(e) cat("mgcv fails:", conditionMessage(e), "\n"))
+}
+before <- show_engine(d, m)
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(objective(start), found)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(-0.0, 6.140853262490878e-07), c(0.43393093035123737, 4.3451709460138735e-07)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(deviance(m)), "\n")
+cat("criterion where mgcv stopped ", format(objective(c(0.43393093035123737, 4.3451709460138735e-07))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(0.43393093035123737, 4.3451709460138735e-07)) - best), "\n")

@@ -1,0 +1,28 @@
+# statsmodels 0.15.0 stops 2.55 deviance units above the optimum
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g02", "g03"))
+m <- lmer(y ~ x + z + (x | g), d, REML = TRUE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(objective(start), found)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(38.360080709348125, -0.03749056726771019, -0.0), c(0.9999967424388536, -0.0010022743307161, 0.0023144084095345074)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
+cat("criterion where statsmodels stopped ", format(objective(c(0.9999967424388536, -0.0010022743307161, 0.0023144084095345074))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(0.9999967424388536, -0.0010022743307161, 0.0023144084095345074)) - best), "\n")
