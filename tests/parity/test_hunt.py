@@ -14,6 +14,7 @@ from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.parity.hunt.key import key
 from lmerbridge.parity.hunt.optimum import optimum
 from lmerbridge.parity.hunt.oracles import Symptom, find_symptom, wording
+from lmerbridge.parity.hunt.probe import Target, ask_apart, handle_of
 from lmerbridge.parity.hunt.search import run_hunt
 from lmerbridge.parity.hunt.shrink import Shrinker, smaller_models
 from lmerbridge.parity.hunt.space import FAMILIES, draw_design, is_sound
@@ -210,7 +211,7 @@ def test_a_hunt_finds_the_same_with_any_number_of_jobs():
 
 @pytest.mark.slow
 def test_statsmodels_is_caught_twice_and_plain_r_says_so():
-    found = run_hunt("statsmodels", fits=110, seed=1)
+    found = run_hunt("statsmodels", fits=160, seed=1)
     gaps = [finding for finding in found.findings if finding.oracle == "gap"]
     assert len({finding.key for finding in gaps}) >= 2
     for finding in gaps:
@@ -229,18 +230,21 @@ def test_an_engine_that_ends_its_process_costs_its_design_alone():
         def fit(self, spec):
             import os
 
-            if len(spec.data) > 30:
+            if spec.formula == dead.formula:
                 os._exit(3)
             return ManyStarts().fit(spec)
 
-    found = run_hunt(Ends(), reference="", fits=24, seed=1)
-    assert {finding.oracle for finding in found.findings} == {"crash"}
-    assert found.designs > 5
+    dead, other = draw_design(1, 0), draw_design(1, 3)
+    assert dead.formula != other.formula
+    target = Target(handle_of(Ends()), "", 1, ("gaussian",))
+    assert ask_apart(target, dead).oracle == "crash"
+    assert "exit status 3" in ask_apart(target, dead).figures["reason"]
+    assert ask_apart(target, other) is None
 
 
 def test_a_hunt_goes_on_where_an_earlier_one_ended():
     engine = Faulty("negative_intercept")
-    first = run_hunt(engine, reference="", fits=40, seed=2)
+    first = run_hunt(engine, reference="", fits=60, seed=2)
     second = run_hunt(engine, reference="", fits=30, seed=2, known=first.findings, first=first.designs)
     assert {f.key for f in first.findings} <= {f.key for f in second.findings}
     assert second.designs > 0
