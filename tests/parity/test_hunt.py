@@ -14,6 +14,7 @@ from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.parity.hunt.key import key
 from lmerbridge.parity.hunt.optimum import optimum
 from lmerbridge.parity.hunt.oracles import Symptom, find_symptom, wording
+from lmerbridge.parity.hunt.probe import Target, ask_apart, handle_of
 from lmerbridge.parity.hunt.search import run_hunt
 from lmerbridge.parity.hunt.shrink import Shrinker, smaller_models
 from lmerbridge.parity.hunt.space import FAMILIES, draw_design, is_sound
@@ -22,7 +23,7 @@ from lmerbridge.parity.threads import one_thread
 from tests.hunted import FAULTS, Faulty, find_fault
 from tests.simulated import FORMULA, KINDS, of_kind, uneven
 
-QUICK = ("negative_intercept", "singular_fits", "crossed_factors")  # of the planted faults, the soonest found
+QUICK = ("negative_intercept", "crossed_factors")  # of the planted faults, the soonest found
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def test_a_design_is_the_same_for_the_same_seed_and_index():
 
 
 def test_every_design_is_one_that_nobody_refuses_or_dismisses():
-    designs = [draw_design(5, i) for i in range(24)]
+    designs = [draw_design(5, i) for i in range(16)]
     assert all(map(is_sound, designs))
     assert any(spec.weights for spec in designs)
     assert any(spec.offset for spec in designs)
@@ -78,7 +79,7 @@ def test_the_dense_criterion_is_the_sparse_one_and_its_gradient_is_right(kind):
 
 
 def test_many_starts_reach_what_plain_r_reaches():
-    for index in (0, 4, 9):
+    for index in (0, 9):
         spec = draw_design(2, index)
         fit = ManyStarts().fit(spec)
         found = optimum(spec, fit.theta, fit.theta)
@@ -208,6 +209,7 @@ def test_a_hunt_finds_the_same_with_any_number_of_jobs():
     assert hunts[0].fits == hunts[1].fits
 
 
+@pytest.mark.slow
 def test_statsmodels_is_caught_twice_and_plain_r_says_so():
     found = run_hunt("statsmodels", fits=160, seed=1)
     gaps = [finding for finding in found.findings if finding.oracle == "gap"]
@@ -228,13 +230,16 @@ def test_an_engine_that_ends_its_process_costs_its_design_alone():
         def fit(self, spec):
             import os
 
-            if len(spec.data) > 70:
+            if spec.formula == dead.formula:
                 os._exit(3)
             return ManyStarts().fit(spec)
 
-    found = run_hunt(Ends(), reference="", fits=30, seed=1)
-    assert {finding.oracle for finding in found.findings} == {"crash"}
-    assert found.designs > 10
+    dead, other = draw_design(1, 0), draw_design(1, 3)
+    assert dead.formula != other.formula
+    target = Target(handle_of(Ends()), "", 1, ("gaussian",))
+    assert ask_apart(target, dead).oracle == "crash"
+    assert "exit status 3" in ask_apart(target, dead).figures["reason"]
+    assert ask_apart(target, other) is None
 
 
 def test_a_hunt_goes_on_where_an_earlier_one_ended():
