@@ -120,7 +120,7 @@ def smaller_models(spec: Spec) -> Iterator[Spec]:
     Examples
     --------
     >>> from lmerbridge.parity.hunt.space import draw_design
-    >>> [smaller.formula for smaller in smaller_models(draw_design(1, 0))]
+    >>> [smaller.formula for smaller in smaller_models(draw_design(1, 1))]
     ['y ~ x + (1 | g)']
     """
     for argument in ("weights", "offset", "contrasts"):

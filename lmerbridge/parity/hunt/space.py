@@ -56,7 +56,7 @@ def draw_design(seed: int, index: int, families: Sequence[str] = ("gaussian",)) 
     --------
     >>> spec = draw_design(1, 0)
     >>> spec.formula, spec.data.equals(draw_design(1, 0).data)
-    ('y ~ x + (0 + x | g)', True)
+    ('y ~ 1 + (1 | g)', True)
     """
     if unknown := [family for family in families if family not in FAMILIES]:
         raise InvalidArgument(f"a family is {unknown[0]!r}; some of {', '.join(FAMILIES)} are expected.")
