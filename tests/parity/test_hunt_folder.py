@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -14,10 +15,11 @@ from typer.testing import CliRunner
 from lmerbridge import compare, hunt
 from lmerbridge.cli import app
 from lmerbridge.engines import find
+from lmerbridge.engines.interlace import Interlace
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.inputs import Spec
+from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.parity.cases import pick
-from lmerbridge.parity.hunt import folder, resume
+from lmerbridge.parity.hunt import folder, resume, space
 from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.report.hunts import write_overview
@@ -40,14 +42,49 @@ CODED = Spec(
     contrasts={"f": "contr.sum"},
 )
 
+COUNTS = pd.DataFrame(
+    {
+        "y": [3, 1, 2, 0, 1, 4, 0, 2, 6, 1, 1, 5, 7, 2, 4, 0, 0, 1, 2, 3, 4, 1, 2, 3],
+        "n": [6, 4, 5, 3, 4, 7, 3, 5, 8, 4, 4, 6, 9, 5, 8, 3, 4, 4, 5, 6, 9, 4, 5, 6],
+        "x": [-1.0, 0.5, 0.0, -2.0, 1.0, 2.0, -1.5, 0.3] * 3,
+        "f": list("abc") * 8,
+        "g": [f"g{i // 4}" for i in range(24)],
+        "h": [f"h{i % 5}" for i in range(24)],
+        "o": [0.1, -0.2, 0.3, 0.0] * 6,
+    }
+)
+GENERALIZED = {
+    "binomial": ("cbind(y, n - y) ~ x + (1 | g)", {}),
+    "poisson": ("y ~ x + f + (1 | g) + (1 | h)", {"offset": "o", "contrasts": {"f": "contr.sum"}}),
+}
+
+
+class StopsShort(Interlace):
+    """An engine of generalized models whose random effects are too large, and whose fixed effects come last first."""
+
+    name = "stops_short"
+
+    def estimate_glmm(self, model):
+        right = super().estimate_glmm(model)
+        return replace(
+            right,
+            covariances=[4 * np.asarray(c) + 1 for c in right.covariances],
+            terms=right.terms[::-1],
+            x=np.asarray(right.x)[:, ::-1],
+            beta=np.asarray(right.beta)[::-1],
+            std_errors=np.asarray(right.std_errors)[::-1],
+        )
+
 
 def found(engine, spec, oracle="gap", **figures):
     """A finding as a hunt has it."""
     spec = replace(spec, data=spec.data.reset_index(drop=True))
     given = {name: getattr(spec, name) for name in ("weights", "offset", "contrasts")}
-    comparison = compare(spec.formula, spec.data, candidate=engine, reml=spec.reml, **given)
+    given |= {"reml": spec.reml} if spec.kind.linear else {"family": spec.kind.family}
+    comparison = compare(spec.formula, spec.data, candidate=engine, **given)
+    version = (find(engine) if isinstance(engine, str) else engine).fit(spec).provenance.version
+    engine = comparison.candidate
     figures = {"gap": comparison.gap.get(engine, 0.0), "reason": comparison.reason, **figures}
-    version = find(engine).fit(spec).provenance.version
     return Finding(
         engine=engine,
         version=version,
@@ -118,6 +155,21 @@ def test_a_script_in_r_shows_both_runs_of_an_engine_of_r(tmp_path):
     given = found("lme4[bobyqa]", MODEL, "rescale_x", change=CHANGES["rescale_x"].words)
     printed = script(folder.write_finding(given, tmp_path / "out"), tmp_path, "reproduce.R")
     assert printed.count("its -2 log-likelihood") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", GENERALIZED)
+def test_a_finding_of_a_generalized_model_has_scripts_that_are_right(family, tmp_path):
+    formula, given = GENERALIZED[family]
+    spec = space.keep_used(GlmerSpec(formula=formula, data=COUNTS, family=family, **given))
+    shown = found(StopsShort(), spec)
+    place = folder.write_finding(shown, tmp_path / "out")
+    assert shown.figures["gap"] > 1
+    assert number(script(place, tmp_path, "reproduce.R"), "gap") == pytest.approx(shown.figures["gap"], rel=0.01)
+    assert not (place / "reproduce.py").exists()
+    told = (place / "finding.md").read_text()
+    assert "There is no `reproduce.py`" in told
+    assert "python reproduce.py" not in told
 
 
 def test_a_finding_is_read_back_as_it_was_and_writes_the_same_bytes(finding, place, tmp_path):

@@ -67,6 +67,7 @@ def letter(shown: Shown, *, in_r: bool) -> str:
         "table": [*_table(shown)],
         "why": _sentence(str(finding.figures.get("reason", CHANGED))),
         "warned": f"{finding.engine} {CLAIM[finding.silent]}." if shown.kind != "crash" else "The failure is an error.",
+        "in_python": shown.in_python,
         "python": bool(shown.package),
         "in_r": in_r,
         "criterion": _criterion(shown),

@@ -102,9 +102,9 @@ def hunt(
     backend : str, optional
         Where designs are fitted: ``dask://HOST:PORT``, or one of joblib's.
     out : path, optional
-        A folder, in which each finding gets a folder ``ENGINE/KEY``: ``data.csv``, ``finding.md``, ``reproduce.py``,
-        ``reproduce.R`` and ``case.toml``. A hunt of the same engine, version and seed is gone on with where it ended,
-        and a finding gives way only to a smaller one of its key.
+        A folder, in which each finding gets a folder ``ENGINE/KEY``: ``data.csv``, ``finding.md``, ``reproduce.R``,
+        ``case.toml``, and of a linear model ``reproduce.py``. A hunt of the same engine, version and seed is gone on
+        with where it ended, and a finding gives way only to a smaller one of its key.
     progress : bool, optional
         Whether to show a bar of the designs; by default where standard error is a terminal.
 

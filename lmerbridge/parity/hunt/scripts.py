@@ -16,7 +16,7 @@ from lmerbridge.inputs import Spec
 from lmerbridge.parity.hunt import common, invariance, model, natives
 from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.parity.reproduce import r_fit
-from lmerbridge.results import Fit, covariance
+from lmerbridge.results import Array, Fit, covariance
 
 DATA, CHANGED = "data.csv", "changed.csv"
 TEXTS = ("f", "g", "h")
@@ -73,9 +73,34 @@ class Shown:
         return fit if fit is not None and bool(np.all(np.isfinite(fit.theta))) else None
 
     @property
+    def point(self) -> list[float]:
+        """Where the engine stopped, as a point of lme4's objective; none where it has no such point."""
+        its = self.stopped
+        if its is None or its.kind.linear:
+            return _point(its)
+        columns, x = self._columns(its), self.written.plain.x
+        if columns is None or columns.shape != x.shape or not np.all(np.isfinite(its.beta)):
+            return []
+        units = np.linalg.norm(x, axis=0)
+        beta = np.linalg.lstsq(x / units, columns @ its.beta, rcond=None)[0] / units
+        return [*its.theta.tolist(), *beta.tolist()]
+
+    def _columns(self, its: Fit) -> Array | None:
+        """The columns of the engine's fixed effects, which may be coded in another way than R's."""
+        if (design := its.design()) is not None:
+            return design.x
+        terms = self.better.terms if self.better else ()
+        return self.written.plain.x[:, [terms.index(t) for t in its.terms]] if {*terms} == {*its.terms} else None
+
+    @property
+    def in_python(self) -> bool:
+        """Whether there is a script in Python: one for the Laplace approximation is not written."""
+        return self.finding.spec.kind.linear
+
+    @property
     def package(self) -> str:
         """What pip calls the engine, "" of one that a script in Python cannot run."""
-        return natives.PYTHON.get(self.name.package, "") if self.finding.spec.kind.linear else ""
+        return natives.PYTHON.get(self.name.package, "") if self.in_python else ""
 
     def relative(self, fit: Fit | None) -> list[list[list[float]]]:
         """Covariances over the residual variance, term by term."""
@@ -97,7 +122,7 @@ def fill_template(template: str, **given: Any) -> str:  # noqa: ANN401  # what a
 
 
 def python_script(shown: Shown) -> str:
-    """Return a script that needs the engine, numpy and pandas."""
+    """Return a script that needs the engine, numpy and pandas, of a linear model."""
     finding, written, package = shown.finding, shown.written, shown.package
     spec, stopped = finding.spec, shown.stopped
     needed = ["numpy", "pandas", *([f"{package} {finding.version}".rstrip()] if package else [])]
@@ -139,8 +164,8 @@ def r_script(shown: Shown) -> str:
         "native": _indented(native),
         "changed_native": _indented(changed_native),
         "own": "getME(m, 'theta')" if finding.spec.kind.linear else "c(getME(m, 'theta'), fixef(m))",
-        "better": _vector(shown.better),
-        "point": _vector(shown.stopped) if shown.kind == "stop" else "",
+        "better": _vector(_point(shown.better)),
+        "point": _vector(shown.point) if shown.kind == "stop" else "",
         "changed_fit": "\n".join(changed),
     }
     return fill_template("reproduce.R.jinja", **given | _change(shown))
@@ -183,9 +208,13 @@ def _said(fit: Fit) -> dict[str, Any]:
     return numbers | {"converged": bool(fit.converged)}
 
 
-def _vector(fit: Fit | None) -> str:
-    """A point of lme4's objective, as R writes it."""
+def _point(fit: Fit | None) -> list[float]:
+    """A point of lme4's objective."""
     if fit is None:
-        return ""
-    point = fit.theta if fit.kind.linear else np.concatenate([fit.theta, fit.beta])
-    return f"c({', '.join(map(repr, point.tolist()))})"
+        return []
+    return [*fit.theta.tolist(), *([] if fit.kind.linear else fit.beta.tolist())]
+
+
+def _vector(point: list[float]) -> str:
+    """A point as R writes it."""
+    return f"c({', '.join(map(repr, point))})" if point else ""
