@@ -1,7 +1,7 @@
 """Hunts for planted faults: ``python -m tests.hunted`` prints how soon each is found, and on how many rows.
 
-Each engine is the sound one of the hunt, but wrong in one corner. Its fault counts as found where the sound engine has
-nothing wrong on the data set that the hunt gives.
+Each engine is the sound one of the hunt, but wrong in one corner. Its fault counts as found with the first finding on
+few rows; its key says whether it is of the fault.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 Delta debugging (Zeller and Hildebrandt 2002) by what a reader sees: terms, levels, rows, then the numbers themselves.
 A library that shrinks what it has drawn itself, such as hypothesis, would draw the tables too; it knows of no terms or
-levels, and took ten times as many fits to the same size.
+levels.
 """
 
 from __future__ import annotations
