@@ -20,6 +20,7 @@ from lmerbridge.results import Array, Fit, covariance
 
 DATA, CHANGED = "data.csv", "changed.csv"
 TEXTS = ("f", "g", "h")
+TIGHT = "tolPwrss = 1e-13"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ class Shown:
 
     @property
     def in_python(self) -> bool:
-        """Whether there is a script in Python: one for the Laplace approximation is not written."""
+        """Whether there is a script in Python, which evaluates the criterion of a linear model."""
         return self.finding.spec.kind.linear
 
     @property
@@ -159,16 +160,32 @@ def r_script(shown: Shown) -> str:
         "title": shown.title,
         "needs": f"lme4{f' and {shown.name.package}' if native and shown.name.package != 'lme4' else ''}",
         "engine": finding.engine,
-        "fit": "\n".join(fit),
+        "fit": "\n".join(_tries(fit)),
         "criterion": criterion,
         "native": _indented(native),
         "changed_native": _indented(changed_native),
         "own": "getME(m, 'theta')" if finding.spec.kind.linear else "c(getME(m, 'theta'), fixef(m))",
         "better": _vector(_point(shown.better)),
         "point": _vector(shown.point) if shown.kind == "stop" else "",
-        "changed_fit": "\n".join(changed),
+        "reported": shown.stopped.criterion if shown.stopped else float("nan"),
+        "changed_fit": "\n".join(_tries(changed)),
     }
     return fill_template("reproduce.R.jinja", **given | _change(shown))
+
+
+def _tries(lines: list[str]) -> list[str]:
+    """Fit a generalized model as exactly as lme4's inner iterations can, which fail where more is asked of them."""
+    if not lines or TIGHT not in lines[-1]:
+        return lines
+    call = lines[-1].removeprefix("m <- ").replace(TIGHT, "tolPwrss = tolerance")
+    return [
+        *lines[:-1],
+        "for (tolerance in 10^-(13:7)) {",
+        f"  m <- tryCatch({call}, error = identity)",
+        '  if (!inherits(m, "error")) break',
+        "}",
+        'if (inherits(m, "error")) stop(m)',
+    ]
 
 
 def _indented(lines: Iterable[str]) -> str:
