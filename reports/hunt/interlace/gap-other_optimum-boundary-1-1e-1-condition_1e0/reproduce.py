@@ -71,7 +71,7 @@ def fit(data):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[0.16860485874642145]])]
+better = [np.array([[0.1686048587464216]])]
 said, stopped = fit(data)
 show("interlace says", said)
 there, lowest = answer(stopped, data), answer(better, data)

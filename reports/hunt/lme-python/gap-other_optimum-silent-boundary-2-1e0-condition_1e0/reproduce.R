@@ -1,28 +1,30 @@
-# lme-python 0.2.7 stops 1.34 deviance units above the optimum and says nothing
+# lme-python 0.2.7 stops 1.23 deviance units above the optimum and says nothing
 #
 # Needs lme4. Run it in this folder: Rscript reproduce.R
 options(digits = 10)
 library(lme4)
 d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
               colClasses = c("numeric", "numeric", "character"))
-d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g02", "g03", "g04", "g05", "g06", "g07", "g08"))
+d[["g"]] <- factor(d[["g"]], c("a", "b", "c"))
 m <- lmer(y ~ x + (x | g), d, REML = TRUE)
 objective <- update(m, devFunOnly = TRUE)
 lower <- environment(objective)$lower
 
 # Many starts, the best point known among them.
 lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
   min(vapply(points, function(start) {
     start <- pmax(start, lower)
     found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
                       error = function(e) Inf)
-    min(objective(start), found)
+    min(value(start), found, na.rm = TRUE)
   }, 0))
 }
 even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
-starts <- c(even, list(getME(m, 'theta'), c(0.24475603273489352, -0.6678604759092661, 0.0), c(0.0, 0.0, 0.6629864848462017)))
+starts <- c(even, list(getME(m, 'theta'), c(1.2351732723306141, 6.134327926704875, 8.938483662693182), c(0.0, 0.0, 7.002005840578363)))
 best <- lowest(objective, starts)
 cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
-cat("criterion where lme-python stopped ", format(objective(c(0.0, 0.0, 0.6629864848462017))), "\n")
+cat("criterion that lme-python reports ", 11.04248154, "\n")
+cat("criterion where lme-python stopped ", format(objective(c(0.0, 0.0, 7.002005840578363))), "\n")
 cat("best criterion of all starts ", format(best), "\n")
-cat("gap ", format(objective(c(0.0, 0.0, 0.6629864848462017)) - best), "\n")
+cat("gap ", format(objective(c(0.0, 0.0, 7.002005840578363)) - best), "\n")

@@ -81,7 +81,7 @@ def fit(data):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[1.1975475736471526]])]
+better = [np.array([[1.1975475763818038]])]
 said, stopped = fit(data)
 show("lme-python says", said)
 there, lowest = answer(stopped, data), answer(better, data)

@@ -53,7 +53,7 @@ def show(title, numbers):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[3.0168710860136137e-10]])]
+better = [np.array([[3.016871308733663e-10]])]
 nan, inf = np.nan, np.inf
 said = {'criterion': 50.32702617968741, 'beta': [-1.5428571428571431, -8.571428571428576e-07], 'se': [1.7457820889334434, 9.810448407651084e-06], 'sigma': 4.104005012528267, 'converged': True}  # of lme4, which reproduce.R runs
 stopped = [np.array([[0.0]])]

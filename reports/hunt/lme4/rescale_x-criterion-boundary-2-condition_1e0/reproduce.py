@@ -54,8 +54,8 @@ def show(title, numbers):
 data = read("data.csv")
 changed = read("changed.csv")  # x is multiplied by 1000
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[17.62268188185946, 7.643775268031497], [7.643775268031497, 3.3154601972537576]])]
-better_changed = [np.array([[17.622681994117016, 0.007643775315770458], [0.007643775315770458, 3.315460217547281e-06]])]
+better = [np.array([[17.62268192384016, 7.643775375829589], [7.643775375829589, 3.315460282869753]])]
+better_changed = [np.array([[17.622681901929074, 0.007643775275882304], [0.007643775275882304, 3.3154602002884608e-06]])]
 before, after = answer(better, data), answer(better_changed, changed)  # lme4 itself runs in reproduce.R
 show("the model at a good point of the data", before)
 show("the model at a good point of the changed data", after)

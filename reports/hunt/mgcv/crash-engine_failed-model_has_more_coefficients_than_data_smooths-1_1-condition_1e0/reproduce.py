@@ -18,7 +18,7 @@ def read(name):
 def matrices(data):
     """Columns of the fixed effects, and of each random term its columns and the group of each row."""
     ones = np.ones(len(data))
-    x = np.column_stack([ones, data["x"]])
+    x = np.column_stack([ones])
     terms = [
         (np.column_stack([ones]), (data["h"] + ":" + data["g"]).to_numpy()),
         (np.column_stack([ones]), (data["g"]).to_numpy()),
@@ -54,6 +54,6 @@ def show(title, numbers):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[33.25003108658997]]), np.array([[18.21658616130959]])]
+better = [np.array([[0.0]]), np.array([[0.0]])]
 show("the model at a good point", answer(better, data))
 print("mgcv itself runs in reproduce.R")

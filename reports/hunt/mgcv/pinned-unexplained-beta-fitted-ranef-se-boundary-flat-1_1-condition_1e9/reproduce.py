@@ -54,10 +54,10 @@ def show(title, numbers):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[0.0]]), np.array([[3.771007879144486e-13]])]
+better = [np.array([[1.0123740265196093]]), np.array([[0.0]])]
 nan, inf = np.nan, np.inf
-said = {'criterion': 66.23040079862494, 'beta': [1300948.9502923607, -1.2999456800165263], 'se': [390842.49062133144, 0.3908421696601498], 'sigma': 2.3114969117479647, 'converged': False}  # of mgcv, which reproduce.R runs
-stopped = [np.array([[0.1882960523154904]]), np.array([[1.88805105500831e-13]])]
+said = {'criterion': 18.808190152183187, 'beta': [364245.29141219537, -0.36424503514826234], 'se': [204219.17255576598, 0.20421922155305827], 'sigma': 0.6144392482129898, 'converged': False}  # of mgcv, which reproduce.R runs
+stopped = [np.array([[0.5074922697076475]]), np.array([[5.04877889914882e-13]])]
 show("mgcv says", said)
 there, lowest = answer(stopped, data), answer(better, data)
 show("the model at the same variances", there)

@@ -73,7 +73,7 @@ def fit(data):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[3.0168710860136137e-10]])]
+better = [np.array([[3.016871308733663e-10]])]
 said, stopped = fit(data)
 show("mixedlm says", said)
 there, lowest = answer(stopped, data), answer(better, data)

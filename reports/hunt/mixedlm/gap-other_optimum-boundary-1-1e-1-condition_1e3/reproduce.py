@@ -73,7 +73,7 @@ def fit(data):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[3.287113164850836e-07]])]
+better = [np.array([[3.287113164850846e-07]])]
 said, stopped = fit(data)
 show("mixedlm says", said)
 there, lowest = answer(stopped, data), answer(better, data)

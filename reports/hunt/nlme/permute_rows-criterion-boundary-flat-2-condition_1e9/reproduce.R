@@ -25,11 +25,12 @@ before <- show_engine(d, m)
 
 # Many starts, the best point known among them.
 lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
   min(vapply(points, function(start) {
     start <- pmax(start, lower)
     found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
                       error = function(e) Inf)
-    min(objective(start), found)
+    min(value(start), found, na.rm = TRUE)
   }, 0))
 }
 even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))

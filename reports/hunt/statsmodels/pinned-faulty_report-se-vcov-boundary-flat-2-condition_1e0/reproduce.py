@@ -70,7 +70,7 @@ def fit(data):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[1.497376484623059, -0.3940766110572836], [-0.3940766110572836, 0.10371231081639898]])]
+better = [np.array([[1.4785766105865955e-17, -2.5875090685265427e-17], [-2.5875090685265427e-17, 4.52814086992145e-17]])]
 said, stopped = fit(data)
 show("statsmodels says", said)
 there, lowest = answer(stopped, data), answer(better, data)

@@ -1,0 +1,43 @@
+# glmmTMB 1.1.5 returns a number that is no number
+#
+# Needs lme4 and glmmTMB. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character", "character"))
+d[["f"]] <- factor(d[["f"]], c("a", "b", "c"))
+d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g02", "g03", "g04", "g05", "g06", "g07"))
+m <- lmer(y ~ x + f + (1 | g), d, REML = TRUE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# glmmTMB
+show_engine <- function(d, m) {
+  tryCatch({
+    e <- glmmTMB::glmmTMB(y ~ x + f + (1 | g), d, REML = TRUE)
+    criterion <- -2 * as.numeric(logLik(e))
+    cat("its -2 log-likelihood ", format(criterion), "\n")
+    cat("its fixed effects ", format(glmmTMB::fixef(e)$cond), "\n")
+    cat("its sigma ", format(sigma(e)), "\n")
+    criterion
+  }, error = function(e) cat("glmmTMB fails:", conditionMessage(e), "\n"))
+}
+before <- show_engine(d, m)
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(value(start), found, na.rm = TRUE)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(0.07149906746733689), c(0.04137998698764497)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
+cat("criterion where glmmTMB stopped ", format(objective(c(0.04137998698764497))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(0.04137998698764497)) - best), "\n")

@@ -1,0 +1,68 @@
+"""glmmTMB 1.1.5 returns a number that is no number
+
+Needs numpy, pandas. Run it in this folder: python reproduce.py
+"""
+
+import numpy as np
+import pandas as pd
+
+REML = True
+
+
+def read(name):
+    """A table, every number as it was written."""
+    table = pd.read_csv(name, dtype=str)
+    return table.astype({column: float for column in table if column not in ['f', 'g']})
+
+
+def matrices(data):
+    """Columns of the fixed effects, and of each random term its columns and the group of each row."""
+    ones = np.ones(len(data))
+    x = np.column_stack([ones, data["x"], data["f"].map({'a': 0.0, 'b': 1.0, 'c': 0.0}), data["f"].map({'a': 0.0, 'b': 0.0, 'c': 1.0})])
+    terms = [
+        (np.column_stack([ones]), (data["g"]).to_numpy()),
+    ]
+    return x, terms
+
+
+def answer(relative, data):
+    """The criterion and the estimates, by the model itself, at covariances over the residual variance."""
+    x, terms = matrices(data)
+    offset = 0.0
+    weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
+    v = np.diag(1 / weights)
+    for s, (z, group) in zip(relative, terms):
+        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+    root = np.linalg.cholesky(v)
+    q, r = np.linalg.qr(np.linalg.solve(root, x))
+    u = np.linalg.solve(root, data["y"] - offset)
+    beta, rest = np.linalg.solve(r, q.T @ u), u - q @ (q.T @ u)
+    m = len(u) - REML * x.shape[1]
+    variance = rest @ rest / m
+    criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
+    criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
+    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
+    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+
+
+def show(title, numbers):
+    print(title)
+    for name, value in numbers.items():
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+
+
+data = read("data.csv")
+# Covariances over the residual variance, term by term, at a better point.
+better = [np.array([[0.0051121166486987925]])]
+nan, inf = np.nan, np.inf
+said = {'criterion': nan, 'beta': [1.1526264849517907, 0.14963834711354354, -5.173011976635625, -0.8854651057873969], 'se': [1.9576687043849552, 0.9932846341751993, 2.9367004887512063, 3.3862295446496016], 'sigma': 4.9749090617426805, 'converged': False}  # of glmmTMB, which reproduce.R runs
+stopped = [np.array([[0.0017123033230976674]])]
+show("glmmTMB says", said)
+there, lowest = answer(stopped, data), answer(better, data)
+show("the model at the same variances", there)
+show("the model at the better point", lowest)
+print(f"difference in criterion {abs(said['criterion'] - there['criterion']):.6g}")
+print(f"difference in beta {(np.abs(said['beta'] - there['beta']) / there['se']).max():.6g} standard errors")
+print(f"difference in se {np.abs(said['se'] / there['se'] - 1).max():.6g} of itself")
+print(f"difference in sigma {abs(said['sigma'] / there['sigma'] - 1):.6g} of itself")
+print(f"gap {there['criterion'] - lowest['criterion']:.6g}")

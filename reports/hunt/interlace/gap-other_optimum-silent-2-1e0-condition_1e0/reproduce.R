@@ -1,0 +1,30 @@
+# interlace 0.3.2 stops 1.32 deviance units above the optimum and says nothing
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("a", "b", "c", "d"))
+m <- lmer(y ~ x + (x | g), d, REML = TRUE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(value(start), found, na.rm = TRUE)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(0.8315755202228966, 62.22026551115793, 0.0), c(0.49534588375785743, 76.98503795898625, 9.32499630033567)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
+cat("criterion that interlace reports ", -131.0308854, "\n")
+cat("criterion where interlace stopped ", format(objective(c(0.49534588375785743, 76.98503795898625, 9.32499630033567))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(0.49534588375785743, 76.98503795898625, 9.32499630033567)) - best), "\n")

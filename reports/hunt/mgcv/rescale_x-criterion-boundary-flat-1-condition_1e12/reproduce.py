@@ -1,0 +1,63 @@
+"""mgcv 1.8-41 gives another answer when x is multiplied by 1000
+
+Needs numpy, pandas. Run it in this folder: python reproduce.py
+"""
+
+import numpy as np
+import pandas as pd
+
+REML = True
+
+
+def read(name):
+    """A table, every number as it was written."""
+    table = pd.read_csv(name, dtype=str)
+    return table.astype({column: float for column in table if column not in ['g']})
+
+
+def matrices(data):
+    """Columns of the fixed effects, and of each random term its columns and the group of each row."""
+    ones = np.ones(len(data))
+    x = np.column_stack([ones, data["x"]])
+    terms = [
+        (np.column_stack([ones]), (data["g"]).to_numpy()),
+    ]
+    return x, terms
+
+
+def answer(relative, data):
+    """The criterion and the estimates, by the model itself, at covariances over the residual variance."""
+    x, terms = matrices(data)
+    offset = 0.0
+    weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
+    v = np.diag(1 / weights)
+    for s, (z, group) in zip(relative, terms):
+        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+    root = np.linalg.cholesky(v)
+    q, r = np.linalg.qr(np.linalg.solve(root, x))
+    u = np.linalg.solve(root, data["y"] - offset)
+    beta, rest = np.linalg.solve(r, q.T @ u), u - q @ (q.T @ u)
+    m = len(u) - REML * x.shape[1]
+    variance = rest @ rest / m
+    criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
+    criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
+    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
+    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+
+
+def show(title, numbers):
+    print(title)
+    for name, value in numbers.items():
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+
+
+data = read("data.csv")
+changed = read("changed.csv")  # x is multiplied by 1000
+# Covariances over the residual variance, term by term, at a better point.
+better = [np.array([[0.0]])]
+better_changed = [np.array([[0.0]])]
+before, after = answer(better, data), answer(better_changed, changed)  # mgcv itself runs in reproduce.R
+show("the model at a good point of the data", before)
+show("the model at a good point of the changed data", after)
+print(f"criterion, after less before: {after['criterion'] - before['criterion']:.8g}")
+print("it should be:                13.815511")
