@@ -57,7 +57,7 @@ bench: setup-dev ## time lmerbridge against R and pandas2ri, and write reports/b
 	.venv/bin/python -m tests.bench reports/bench.md
 
 docs: setup ## make the site, docs/_build/html: every page runs, nothing is fetched, and a warning or a dead link fails it
-	@.venv/bin/python -c "import myst_nb, numpydoc, pydata_sphinx_theme" 2>/dev/null || .venv/bin/python -m pip install -q -e '.[docs]'
+	@.ci/setup docs
 	.venv/bin/python -m sphinx -j auto -n -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 	.venv/bin/python -m tests.site docs/_build/html
 

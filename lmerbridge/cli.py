@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import fill
@@ -45,7 +45,6 @@ CANDIDATES = ("statsmodels", "statsmodels[shared]")
 NAMES = sorted({entry.name for entry in entry_points(group="lmerbridge.engines")})
 ENGINES = fill(f"Engines: {', '.join(NAMES)}.", 76, break_on_hyphens=False, subsequent_indent="  ")
 OF_ENGINES = f"\b\n{ENGINES}\nAn option goes in brackets: lme4[bobyqa], statsmodels[lbfgs], gpboost[cholesky]."
-OUTCOMES = ("right", "otherwise", "warned", "silent", "fails", "refuses", "unjudged")
 ENGINE = typer.Option(help="Engine under test; may be given again.", show_default=" and ".join(CANDIDATES))
 
 USUAL = "lme4, and lme4[tight] for generalized models"
@@ -258,13 +257,13 @@ def _describe(run: SuiteRun, digits: list[DigitRow], older: Run | None) -> Repor
 
 def _write(report: Report, out: Path, formats: list[str], templates: Path | None, if_moved: bool) -> str:
     """Write a report, and return what is to be told of its files."""
-    from lmerbridge.report import moves
-    from lmerbridge.report.render import texts, write_texts
+    from lmerbridge.files import write_folder
+    from lmerbridge.report import moves, render
 
     with _status(f"writing {', '.join(formats)}"):
-        new = texts(report, formats, templates)
+        new = render.texts(report, formats, templates)
         found = moves.moves(out, new) if if_moved else None
-        paths = [] if found is not None and not found else write_texts(new, out)
+        paths = [] if found is not None and not found else write_folder(out, new)
     told = [str(found)] if found is not None else []
     return "\n".join([*told, *(["Written: " + ", ".join(map(str, paths))] if paths else [])])
 
@@ -320,8 +319,7 @@ def hunt_faults(
     """Search for small data on which an engine is wrong.
 
     Each finding is a bug report with its data and scripts. A hunt of the same engine, version and seed is gone on with.
-    The exit status is 1 if something was found, 0 if
-    nothing was, 2 if nothing was tried.
+    The exit status is 1 if something was found, 0 if nothing was, 2 if nothing was tried.
     """
     from lmerbridge.parity.hunt.resume import hunt as search
     from lmerbridge.report import hunts
@@ -356,7 +354,7 @@ def study(
 
     What is not asked for stays as the study in the folder has it.
     """
-    from lmerbridge.parity import archive
+    from lmerbridge.parity import Tally, archive
     from lmerbridge.parity.study.plan import BLOCKS, StudyPlan
     from lmerbridge.report.study.make import make_study
     from lmerbridge.report.study.write import NAMES, read_json
@@ -368,7 +366,7 @@ def study(
         told = make_study(plan, out, _status, with_times=times)
         for row in told["counts"]:
             if row["block"] in blocks and row["engine"] in plan.everyone:
-                counts = ", ".join(f"{name} {row[name]}" for name in OUTCOMES if row[name])
+                counts = ", ".join(f"{each.name} {row[each.name]}" for each in fields(Tally) if row[each.name])
                 _print(f"{row['block']}, {row['engine']}: {counts}.")
         _print("Written: " + ", ".join(str(out / name) for name in NAMES))
 

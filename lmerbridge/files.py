@@ -47,6 +47,33 @@ def write_files(texts: Mapping[Path, str | bytes]) -> list[Path]:
     return list(texts)
 
 
+def write_folder(folder: Path, texts: Mapping[str, str | bytes]) -> list[Path]:
+    """Write texts to files of a folder by their names, all of them or none; it is made if it does not exist.
+
+    Raises
+    ------
+    InvalidArgument
+        It cannot be made, or one of them cannot be written.
+    """
+    make_folder(folder)
+    return write_files({folder / name: text for name, text in texts.items()})
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in, unless it is there.
+
+    Raises
+    ------
+    InvalidArgument
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidArgument(f"{folder} cannot be made: {reason}; another place is expected.") from error
+
+
 def append_text(path: Path, text: str) -> None:
     """Append a text to a file as UTF-8, all of it or nothing, or begin the file with it.
 

@@ -28,6 +28,8 @@ whole adapter made with it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
@@ -35,7 +37,7 @@ from typing import Any, Protocol, runtime_checkable
 from lmerbridge.engines.answer import check_fit
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
-from lmerbridge.results import Fit
+from lmerbridge.results import Design, Fit
 from lmerbridge.translate import Plain, PlainEngine, PlainEstimates, refuse_kind
 
 __all__ = ("Engine", "Plain", "PlainEngine", "PlainEstimates", "find", "fit_with", "names")
@@ -124,6 +126,11 @@ def fit_with(engine: Engine, spec: Spec) -> Fit:
     """
     refuse_kind(spec, engine.name, engine.capabilities, getattr(engine, "reasons", {}))
     return check_fit(engine.name, engine.fit(spec.copy()), len(spec.data), spec.kind)
+
+
+def with_design(engine: Engine, spec: Spec, design: Callable[[], Design | None]) -> Spec:
+    """Return the model with a reference's design where the engine fits that, which is computed for no other."""
+    return replace(spec, design=design()) if "shared_design" in engine.capabilities else spec
 
 
 def _recording(source: str) -> Engine:

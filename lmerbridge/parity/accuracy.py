@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from joblib import Parallel, delayed
 
-from lmerbridge.engines import find, fit_with
+from lmerbridge.engines import find, fit_with, with_design
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import Spec
 from lmerbridge.models import LmerFit, fit_spec
@@ -140,7 +139,7 @@ def known_answer(model: reference.KnownModel, engine: str) -> KnownAnswer:
     """Fit a linear model with an engine and say its numbers as lme4 would."""
     spec, lme4 = _lme4_fit(model)
     fitter, design = find(engine), lme4.design()
-    fit = fit_with(fitter, replace(spec, design=design) if "shared_design" in fitter.capabilities else spec)
+    fit = fit_with(fitter, with_design(fitter, spec, lambda: design))
     told = align.restate(fit, design, [block.name for block in lme4.varcorr], _recoding(design, fit))
     return KnownAnswer(told.quantities() if told else {}, bool(fit.converged), is_silent(fit))
 

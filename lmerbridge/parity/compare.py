@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lmerbridge.engines import Engine, find, fit_with
+from lmerbridge.engines import Engine, find, fit_with, with_design
 from lmerbridge.errors import (
     InputError,
     InvalidArgument,
@@ -170,15 +170,14 @@ def judge_candidate(
     Whatever the candidate cannot do is a verdict: the reference has fitted the model, so the input itself is not wrong.
     """
     names = (reference, candidate.name)
-    takes_design = "shared_design" in candidate.capabilities
     try:
-        fit = fit_with(candidate, replace(spec, design=reference_fit.design()) if takes_design else spec)
+        fit = fit_with(candidate, with_design(candidate, spec, reference_fit.design))
     except TooLarge as error:
         return no_fit(spec, names, Verdict.TOO_LARGE, str(error), reference_fit)
     except (NotExpressible, InputError) as error:
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, str(error), reference_fit)
     except (Exception, SystemExit) as error:  # an engine is anybody's code, and its failure is a result
-        return no_fit(spec, names, Verdict.ENGINE_FAILED, _message(error), reference_fit)
+        return no_fit(spec, names, Verdict.ENGINE_FAILED, failure_text(error), reference_fit)
     if any(block.kind != "us" for block in reference_fit.varcorr):
         return no_fit(spec, names, Verdict.NOT_EXPRESSIBLE, "", reference_fit, Code.STRUCTURED)
     try:
@@ -186,10 +185,11 @@ def judge_candidate(
     except (InputError, SetupError, TimedOut, WorkerDied):  # not of the answer
         raise
     except Exception as error:  # so are the numbers in its answer
-        return no_fit(spec, names, Verdict.ENGINE_FAILED, _message(error), reference_fit, Code.NOT_JUDGED)
+        return no_fit(spec, names, Verdict.ENGINE_FAILED, failure_text(error), reference_fit, Code.NOT_JUDGED)
 
 
-def _message(error: BaseException) -> str:
+def failure_text(error: BaseException) -> str:
+    """Return what an engine's failure says: an error of ours as it is, another with its class."""
     return str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
 
 

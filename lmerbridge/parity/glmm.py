@@ -260,9 +260,10 @@ class Glmm:
             The likelihood is zero or undefined at the start.
         """
         begin = _point(theta, beta, shape)
-        if not self._value(*self._mode(begin)) < np.inf:
+        search, mode = self._mode(begin)
+        if mode is None or not self._value(search, mode) < np.inf:
             raise EngineFailed(UNDEFINED.format(self.family, begin))
-        chart = self._chart(begin)
+        chart = self._chart(begin, mode)
         x, value = descend(chart.along(self._slope), chart.zero, lambda x, value: known(chart.point(x)))
         found = chart.point(x)
         point = found._replace(theta=self._settled(found, value))
@@ -302,8 +303,10 @@ class Glmm:
     def hessian(self, theta: Array, beta: Array, shape: float | None = None) -> Array:
         """Second derivatives of half the value by beta, theta and the logarithm of a shape that is given."""
         point = _point(theta, beta, shape)
-        chart, slope = self._chart(point), partial(self._slope, begin=self._defined(point)[1])
-        chart.rescale(rough_curvature(along := chart.along(slope), chart.zero, along(chart.zero)[1]))
+        mode = self._defined(point)[1]
+        chart = self._chart(point, mode)
+        along = chart.along(partial(self._slope, begin=mode))
+        chart.rescale(rough_curvature(along, chart.zero, along(chart.zero)[1]))
         found = curvature(along, chart.zero, FINE)
         back = np.linalg.pinv(chart.units)
         return back.T @ found @ back / 2
@@ -386,8 +389,7 @@ class Glmm:
         moved = -np.linalg.solve(pull[:, :p], pull[:, p:])
         return np.concatenate([np.zeros(p), slope[p:] + slope[:p] @ moved])
 
-    def _chart(self, point: GlmmPoint) -> Chart:
-        mode = self._defined(point)[1]
+    def _chart(self, point: GlmmPoint, mode: Mode) -> Chart:
         spread = mode.fixed_covariance(mode.response.expected, mode.expected)
         return Chart(point, spread, self._units, follows=self.n_agq == 0)
 

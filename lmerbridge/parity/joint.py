@@ -181,20 +181,21 @@ class Joint:
         """Minimize from a start to rounding level; a start beside a known end leads there."""
         if math.isnan(value := self(start)):
             return start, value
-        if end := self._end_beside(start):
+        if end := self._end_beside(start, value):
             return end
         found = self._whole(self.model.polish(*self.parts(start), known=self._leads_to_known)[0])
-        if end := self._end_beside(found):
+        lowest = self(found)
+        if end := self._end_beside(found, lowest):
             return end
-        self._ends.append((found, self(found)))
+        self._ends.append((found, lowest))
         return self._ends[-1]
 
     def _leads_to_known(self, parts: GlmmPoint) -> bool:
-        return self._end_beside(self._whole(parts)) is not None
+        point = self._whole(parts)
+        return bool(self._ends) and self._end_beside(point, self(point)) is not None
 
-    def _end_beside(self, point: Array) -> tuple[Array, float] | None:
-        """Return the known end in whose basin a point lies, if there is one."""
-        value = self(point)
+    def _end_beside(self, point: Array, value: float) -> tuple[Array, float] | None:
+        """Return the known end in whose basin a point of some value lies, if there is one."""
         for end, lowest in self._ends:
             if abs(value - lowest) < BESIDE and np.max(np.abs(point - end) * self.scale) < NEAR:
                 return end, lowest

@@ -21,7 +21,7 @@ from lmerbridge.errors import EngineFailed, LmerBridgeError, NotExpressible, Set
 from lmerbridge.inputs import Spec, check_signature
 from lmerbridge.parity import archive, process, tolerances
 from lmerbridge.parity.cases import Case
-from lmerbridge.parity.compare import judge_candidate, no_fit
+from lmerbridge.parity.compare import failure_text, judge_candidate, no_fit
 from lmerbridge.parity.ledger import Stale, hold
 from lmerbridge.parity.rates import Rate, rates
 from lmerbridge.parity.reproduce import python_code, r_code
@@ -190,9 +190,8 @@ def _result_apart(case: Case, names: tuple[str, str], timeout: float | None, pro
     try:
         result: CaseResult = process.call_apart(_judge_here, case, names, profile, seconds=timeout)
     except Exception as error:  # an engine is anybody's code, and so is what it raises and returns
-        told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
         fit = process.call_apart(_reference_fit, case, names[0])  # again, within the limit a moment ago
-        return _failure(case, names, f"{names[1]}: {told}", fit)
+        return _failure(case, names, f"{names[1]}: {failure_text(error)}", fit)
     return result
 
 
@@ -227,7 +226,7 @@ def _reference_fit(case: Case, reference: str) -> Fit:
     except LmerBridgeError:
         raise
     except Exception as error:  # an engine is anybody's code, and its failure is a result
-        raise EngineFailed(f"{type(error).__name__}: {error}") from error
+        raise EngineFailed(failure_text(error)) from error
 
 
 def _judge_here(case: Case, names: tuple[str, str], profile: str) -> CaseResult:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lmerbridge.files import write_folder
 from lmerbridge.parity.hunt import folder, resume, search
 from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.report.render import fill_page
@@ -60,23 +62,19 @@ class HuntRow:
 
 def finding_rows(findings: Mapping[str, Finding], counts: Mapping[str, int]) -> tuple[FindingRow, ...]:
     """Return a line per finding, the largest first."""
-    ranked = sorted(findings.values(), key=lambda finding: (-_size(finding), finding.key))
+    ranked = sorted(findings.values(), key=lambda finding: (math.isnan(finding.size), -finding.size, finding.key))
     return tuple(
         FindingRow(
             key=finding.key,
             formula=finding.spec.formula,
             rows=len(finding.spec.data),
-            size=f"{_size(finding):.3g}" if _size(finding) >= 0 else "",
+            size="" if math.isnan(finding.size) else f"{finding.size:.3g}",
             silent="" if finding.oracle == "crash" else "silent" if finding.silent else "warned",
             designs=counts.get(finding.key, 1),
             place=f"{folder.engine_folder(Path(), finding.engine).name}/{finding.key}",
         )
         for finding in ranked
     )
-
-
-def _size(finding: Finding) -> float:
-    return float(finding.figures.get("gap", finding.figures.get("difference", -1.0)))
 
 
 def closing_table(hunt: search.Hunt) -> list[tuple[str, ...]]:
@@ -115,6 +113,4 @@ def write_overview(out: Path) -> list[Path]:
     hunts = read_hunts(out)
     lead = f"{sum(len(h.findings) for h in hunts)} behaviours of {len(hunts)} engines found by search"
     named = {f"index.{ending}": f"hunts.{ending}.jinja" for ending in ("md", "html")}
-    return folder.write_place(
-        out, {name: fill_page(template, hunts=hunts, lead=lead) for name, template in named.items()}
-    )
+    return write_folder(out, {name: fill_page(template, hunts=hunts, lead=lead) for name, template in named.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +21,8 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
+from lmerbridge import files
 from lmerbridge.errors import InvalidArgument, SetupError
-from lmerbridge.files import write_files
 from lmerbridge.inputs import check_signature
 from lmerbridge.report.description import Report
 from lmerbridge.report.junit import junit
@@ -88,7 +88,7 @@ def write(
         A format that is none of these, a folder with no template of these names, a template that cannot be filled, or
         a file that cannot be written: all files are then as they were.
     """
-    return write_texts(texts(report, formats, templates), directory)
+    return files.write_folder(directory, texts(report, formats, templates))
 
 
 def texts(report: Report, formats: Iterable[str] = tuple(FORMATS), templates: Path | None = None) -> dict[str, str]:
@@ -97,26 +97,7 @@ def texts(report: Report, formats: Iterable[str] = tuple(FORMATS), templates: Pa
     return {f"parity.{ENDINGS.get(name, name)}": FORMATS[name](report, templates) for name in wanted}
 
 
-def write_texts(texts: Mapping[str, str], directory: Path) -> list[Path]:
-    """Write texts to files of a folder, which is made if it does not exist: all of them or none."""
-    make_folder(directory)
-    return write_files({directory / name: text for name, text in texts.items()})
-
-
-@check_signature
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report, and those it lies in, unless it is there.
-
-    Raises
-    ------
-    InvalidArgument
-        It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidArgument(f"{folder} cannot be made: {reason}; another place is expected.") from error
+make_folder = check_signature(files.make_folder)
 
 
 @check_signature

@@ -18,6 +18,7 @@ from lmerbridge.engines import find
 from lmerbridge.engines.interlace import Interlace
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import GlmerSpec, Spec
+from lmerbridge.parity import cases
 from lmerbridge.parity.cases import pick
 from lmerbridge.parity.hunt import folder, resume, space
 from lmerbridge.parity.hunt.finding import Finding
@@ -196,7 +197,7 @@ def test_numbers_of_a_finding_are_read_back_to_the_last_bit(finding, tmp_path):
     data = DATA.assign(y=[0.1 + 0.2, 1e-310, 1 / 3, 2**0.5, 1e22, -0.0, 123456789.123456789])
     place = tmp_path / "data.csv"
     data.to_csv(place, index=False)
-    assert folder.read_data(place).equals(data)
+    assert cases.read_data(place).equals(data)
 
 
 def test_parity_takes_up_the_case_of_a_finding(place, tmp_path):

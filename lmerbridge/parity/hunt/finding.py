@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,3 +53,8 @@ class Finding:
     seed: int = 1
     index: int = 0
     fits: int = 0
+
+    @property
+    def size(self) -> float:
+        """Of the fault: deviance units of a gap or a criterion, else in the quantity's own unit; NaN of none."""
+        return float(self.figures.get("gap", self.figures.get("difference", math.nan)))

@@ -9,12 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.files import write_files
-from lmerbridge.inputs import GlmerSpec, Spec
-from lmerbridge.parity.cases import FILE, read_data
+from lmerbridge.files import write_folder
+from lmerbridge.parity.cases import FILE, read_cases
 from lmerbridge.parity.hunt import letter, scripts
 from lmerbridge.parity.hunt.finding import Finding
 
@@ -47,7 +44,7 @@ def write_finding(finding: Finding, out: Path) -> Path:
         It cannot be written.
     """
     folder = engine_folder(out, finding.engine) / finding.key
-    write_place(folder, texts_of(finding))
+    write_folder(folder, texts_of(finding))
     return folder
 
 
@@ -65,21 +62,6 @@ def texts_of(finding: Finding) -> dict[str, str]:
         "reproduce.R": in_r,
         CASE: _case(finding),
     }
-
-
-def write_place(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write texts to files of a folder, all or none, and make the folder where it is not there.
-
-    Raises
-    ------
-    InvalidArgument
-        It cannot be made, or a file cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidArgument(f"{folder} cannot be made: {error.strerror}; another --out is expected.") from error
-    return write_files({folder / name: text for name, text in texts.items()})
 
 
 def _case(finding: Finding) -> str:
@@ -119,18 +101,11 @@ def read_finding(folder: Path) -> Finding:
     """
     try:
         table = tomllib.loads((folder / CASE).read_text(encoding="utf-8"))
-        data = read_data(folder / scripts.DATA)
-        return Finding(spec=_spec(table["model"][0], data), **table["finding"])
+        (case,) = read_cases(folder / CASE)
+        return Finding(spec=case.spec(), **table["finding"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         told = f"{folder} holds no finding of a hunt ({error})"
         raise InvalidArgument(f"{told}; name another folder, or delete it.") from error
-
-
-def _spec(model: Mapping[str, Any], data: pd.DataFrame) -> Spec:
-    given = {name: model[name] for name in ("formula", "weights", "offset", "contrasts") if name in model}
-    if "family" in model:
-        return GlmerSpec(data=data, family=model["family"], **given)
-    return Spec(data=data, reml=model["reml"], **given)
 
 
 def read_findings(out: Path, engine: str) -> Iterator[Finding]:

@@ -136,7 +136,7 @@ def _quantities(shown: Shown) -> str:
 
 
 def _size(finding: Finding) -> str:
-    return f"{float(finding.figures.get('gap', finding.figures.get('difference', float('nan')))):.3g}"
+    return f"{finding.size:.3g}"
 
 
 def _table(shown: Shown) -> Iterator[tuple[str, str, str]]:

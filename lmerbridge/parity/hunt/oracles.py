@@ -120,7 +120,7 @@ def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Sympt
     except (NotExpressible, InputError):
         return None
     except Exception as error:  # an engine is anybody's code, and its failure is a result
-        told = str(error) if isinstance(error, LmerBridgeError) else f"{type(error).__name__}: {error}"
+        told = compare.failure_text(error)
         return replace(crash(told), oracle=name, figures={"change": change.words, "reason": shorten(told)})
     beyond = change.differences(before, after)
     if not beyond:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lmerbridge.engines import Engine, fit_with
 from lmerbridge.errors import InvalidArgument, LmerBridgeError
+from lmerbridge.files import write_folder
 from lmerbridge.inputs import check_signature
 from lmerbridge.parity.hunt import folder, probe, search, space
 from lmerbridge.parity.process import call_apart
@@ -187,7 +188,7 @@ def read_log(path: Path) -> Log:
 
 def write_log(log: Log, place: Path) -> None:
     """Write ``hunt.json`` into the folder of an engine."""
-    folder.write_place(place, {LOG: json.dumps(asdict(log), indent=1, ensure_ascii=False) + "\n"})
+    write_folder(place, {LOG: json.dumps(asdict(log), indent=1, ensure_ascii=False) + "\n"})
 
 
 def version_of(engine: str | Engine) -> str:

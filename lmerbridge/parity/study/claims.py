@@ -6,7 +6,7 @@ import math
 import shlex
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -81,9 +81,11 @@ def _counts(rows: Sequence[Row]) -> dict[str, Any]:
     counted = tally(row.outcome for row in rows)
     gaps = [row for row in rows if not math.isnan(row.gap)]
     worst = max(gaps, key=lambda row: row.gap, default=None)
-    names = ("right", "otherwise", "warned", "silent", "fails", "refuses", "unjudged")
-    counts = {name: getattr(counted, name) for name in names}
-    return {"fits": len(rows)} | counts | {"gap": worst.gap if worst else math.nan, "at": worst.case if worst else ""}
+    return (
+        {"fits": len(rows)}
+        | asdict(counted)
+        | {"gap": worst.gap if worst else math.nan, "at": worst.case if worst else ""}
+    )
 
 
 def _holds(claim: Claim, rows: Sequence[Row], about: Sequence[Row]) -> dict[str, Any]:

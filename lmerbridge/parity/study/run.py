@@ -1,16 +1,15 @@
-"""StudyFits the blocks of a plan: what a report has left is read, the rest is fitted."""
+"""Fit the blocks of a plan: what a report has left is read, the rest is fitted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
 
 from joblib import Parallel, delayed
 
-from lmerbridge.engines import find, fit_with
+from lmerbridge.engines import find, fit_with, with_design
 from lmerbridge.errors import NotExpressible
 from lmerbridge.parity import cases, process, suite
 from lmerbridge.parity.study import designs, known, rows
@@ -56,10 +55,9 @@ def engine_version(name: str) -> str:
     for probe in PROBES:
         (case,) = cases.pick(probe)
         spec = case.spec()
-        if "shared_design" in engine.capabilities:
-            spec = replace(spec, design=fit_with(find(case.reference), spec).design())
+        given = with_design(engine, spec, lambda s=spec, by=case.reference: fit_with(find(by), s).design())  # type: ignore[misc]  # of this probe
         try:
-            return fit_with(engine, spec).provenance.version
+            return fit_with(engine, given).provenance.version
         except NotExpressible as error:
             refusals.append(error)
     raise refusals[0]

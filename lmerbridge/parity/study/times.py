@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from lmerbridge.engines import find, fit_with
+from lmerbridge.engines import find, fit_with, with_design
 from lmerbridge.errors import SetupError
 from lmerbridge.inputs import Spec
 from lmerbridge.parity import cases, process
@@ -102,17 +102,11 @@ def _take(case: cases.Case, engine: str, timeout: float | None) -> float:
 
 def fit_seconds(case: cases.Case, name: str) -> float:
     """Return the CPU seconds of one fit by an engine, from the data to its answer, here and in R."""
-    engine, spec = find(name), _spec(case)
-    if "shared_design" in engine.capabilities:
-        spec = _shared(case)
+    engine, spec = find(name), _spec(case, name)
     return cpu_seconds(lambda: fit_with(engine, spec))
 
 
-@lru_cache(maxsize=1)
-def _spec(case: cases.Case) -> Spec:
-    return case.spec()
-
-
-@lru_cache(maxsize=1)
-def _shared(case: cases.Case) -> Spec:
-    return replace(_spec(case), design=fit_with(find(REFERENCE), _spec(case)).design())
+@lru_cache(maxsize=16)  # the engines of one case take turns
+def _spec(case: cases.Case, name: str) -> Spec:
+    spec = case.spec()
+    return with_design(find(name), spec, lambda: fit_with(find(REFERENCE), spec).design())

@@ -9,11 +9,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
+from lmerbridge.parity.study.counts import KINDS
 from lmerbridge.report.study import tables
 from lmerbridge.report.wording import enumeration
 
 Told: TypeAlias = Mapping[str, Any]  # what study.json holds
-KINDS = ("simulated", "scales", "small")
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,7 @@ CONTENTS: dict[str, Contents] = {
     "small": _small,
     "time": _time,
     "claims": _claims,
-    "provenance": lambda told, _: {
-        "tables": (
-            tables.provenance_table(told["provenance"]),
-            *([tables.doubts_table(told)] if told["doubts"] else []),
-        )
-    },
+    "provenance": _provenance,
 }
 
 

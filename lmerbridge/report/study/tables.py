@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ def glance_table(told: Mapping[str, Any]) -> TextTable:
         [row["engine"], versions[row["engine"]], str(row["taken"]), *_outcomes(row), percent(row), ends(row)]
         for row in told["linear"]
     ]
-    return table("StudyFits of linear models by outcome.", head, rows)
+    return table("Fits of linear models by outcome.", head, rows)
 
 
 def by_block(told: Mapping[str, Any]) -> TextTable:
@@ -152,11 +152,7 @@ def measured_table(claim: Mapping[str, Any]) -> TextTable:
     """Return the table of what was measured for one claim."""
     head = ("engine", "holds", "of", *OUTCOMES.values(), "refuses", "largest gap", "at")
     rows = [
-        [
-            row["engine"],
-            TableCell(str(row["holds"]), _level(row["holds"], row["asked"], row["silent"])),
-            str(row["asked"]),
-        ]
+        [row["engine"], _holds(row), str(row["asked"])]
         + [str(row[name]) for name in (*OUTCOMES, "refuses")]
         + [_gap(row["gap"]), row["at"]]
         for row in claim["measured"]
@@ -207,19 +203,20 @@ def _bad(number: int) -> TableCell:
 
 
 def _share(row: Mapping[str, Any] | None) -> TableCell:
-    if row is None or not row["taken"]:
-        return TableCell(NONE, "na")
-    right = row["right"] + row["otherwise"]
-    level = _level(right, row["taken"], row["silent"])
-    return TableCell(f"{MARKS[level]}{percent(row)} ({ends(row)}), {right}/{row['taken']}", level)
+    return _right(row, lambda row: f"{percent(row)} ({ends(row)}), ")
 
 
 def _of(row: Mapping[str, Any] | None) -> TableCell:
+    return _right(row, lambda row: "")
+
+
+def _right(row: Mapping[str, Any] | None, before: Callable[[Mapping[str, Any]], str]) -> TableCell:
+    """Return how many are right of those taken on, behind other words of them."""
     if row is None or not row["taken"]:
         return TableCell(NONE, "na")
     right = row["right"] + row["otherwise"]
     level = _level(right, row["taken"], row["silent"])
-    return TableCell(f"{MARKS[level]}{right}/{row['taken']}", level)
+    return TableCell(f"{MARKS[level]}{before(row)}{right}/{row['taken']}", level)
 
 
 def _level(right: int, of: int, silent: int) -> Level:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmerbridge.errors import InvalidArgument
-from lmerbridge.files import write_files
+from lmerbridge.files import write_folder
 from lmerbridge.report import machine, render
 from lmerbridge.report.study.page import study_page
 from lmerbridge.text import clean_json
@@ -30,8 +30,7 @@ def write_study(told: Mapping[str, Any], times: Mapping[str, Any], folder: Path)
         Made if it does not exist.
     """
     texts = [study_json(told), study_json(times), study_markdown(told, times), study_html(told, times)]
-    render.make_folder(folder)
-    return write_files({folder / name: text for name, text in zip(NAMES, texts, strict=True)})
+    return write_folder(folder, dict(zip(NAMES, texts, strict=True)))
 
 
 def study_json(told: Mapping[str, Any]) -> str:
