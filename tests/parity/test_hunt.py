@@ -9,6 +9,7 @@ import pytest
 from lmerbridge import compare, hunt
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.inputs import Spec
+from lmerbridge.parity.hunt import probe
 from lmerbridge.parity.hunt.common import ManyStarts
 from lmerbridge.parity.hunt.dense import Dense
 from lmerbridge.parity.hunt.invariance import CHANGES
@@ -298,6 +299,29 @@ def test_an_engine_that_ends_its_process_costs_its_design_alone():
     assert ask_apart(target, dead).oracle == "crash"
     assert "exit status 3" in ask_apart(target, dead).figures["reason"]
     assert ask_apart(target, other) is None
+
+
+def test_an_engine_that_works_for_too_long_fails_and_one_that_waits_for_a_busy_machine_does_not(monkeypatch):
+    class Works:
+        name, capabilities = "works", frozenset()
+
+        def fit(self, spec):
+            while True:
+                pass
+
+    class Waits(Works):
+        def fit(self, spec):
+            import time
+
+            time.sleep(1000)
+
+    spec, targets = (
+        draw_design(1, 0),
+        [Target(handle_of(e), "", "", 1, ("gaussian",), work=1.0) for e in (Works(), Waits())],
+    )
+    assert ask_apart(targets[0], spec).figures["reason"] == "it takes more than 1 s of CPU time."
+    monkeypatch.setattr(probe, "SECONDS", 3.0)
+    assert ask_apart(targets[1], spec) is None
 
 
 def test_a_hunt_goes_on_where_an_earlier_one_ended():

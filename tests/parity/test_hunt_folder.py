@@ -20,7 +20,7 @@ from lmerbridge.errors import InvalidArgument
 from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.parity import cases
 from lmerbridge.parity.cases import pick
-from lmerbridge.parity.hunt import folder, resume, space
+from lmerbridge.parity.hunt import folder, resume, space, witness
 from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.report.hunts import write_overview
@@ -291,3 +291,21 @@ def test_the_command_ends_with_1_where_something_was_found(finding, place, tmp_p
     assert "gap-test" in done.output
     assert "gap-test" in (place.parents[1] / "index.md").read_text()
     assert write_overview(place.parents[1])[1].read_text().startswith("<!doctype html>")
+
+
+def test_a_finding_whose_own_script_does_not_show_it_is_not_claimed(finding):
+    assert witness.is_shown(finding)
+    assert not witness.is_shown(replace(finding, figures=dict(finding.figures) | {"gap": 99.0}))
+    assert not witness.is_shown(replace(finding, oracle="crash"))
+    assert witness.is_shown(replace(finding, oracle="objective", engine="an engine without a script"))
+
+
+def test_each_oracle_has_its_line_in_a_script(finding):
+    printed = "difference in se nan of itself\ndifference in fitted values 0.7 sigma\ngap 0.0\n"
+    pinned = replace(finding, oracle="pinned", comparison=None)
+    assert witness.shows(pinned, "nothing", ended=False)  # of quantities that no script prints
+    changed = replace(finding, oracle="rescale_x", figures={"difference": 0.7})
+    assert witness.shows(changed, printed, ended=True)
+    assert not witness.shows(replace(changed, figures={"difference": 2.0}), "difference in criterion 0.7\n", ended=True)
+    assert witness.shows(replace(changed, figures={}), "x fails on the changed data: ValueError", ended=True)
+    assert not witness.shows(finding, printed, ended=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -12,10 +15,10 @@ from math import inf
 from lmerbridge.engines import Engine, find
 from lmerbridge.errors import EngineFailed, TimedOut
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.hunt import finding, invariance, key, oracles, shrink, space
+from lmerbridge.parity.hunt import finding, invariance, key, oracles, shrink, space, witness
 from lmerbridge.parity.process import call_apart
 
-SECONDS = 60.0  # that a fit of at most 80 rows, its judgement included, may take
+SECONDS = 180.0  # that a question may take on a busy machine: what is late for that is no fault of the engine
 MOST = 150  # questions to shrink one finding
 
 
@@ -36,6 +39,8 @@ class Target:
         Whether only what it says nothing of counts.
     until : float
         The time at which nothing new begins, infinite where there is none.
+    work : float
+        Seconds of CPU time that a fit of at most 80 rows, its judgement included, may take.
     """
 
     engine: str | bytes
@@ -45,6 +50,7 @@ class Target:
     families: tuple[str, ...]
     silent: bool = False
     until: float = inf
+    work: float = 60.0
 
     @property
     def name(self) -> str:
@@ -103,10 +109,28 @@ def screen(target: Target, index: int) -> Hit | None:
 def ask_apart(target: Target, spec: Spec, change: str = "") -> oracles.Symptom | None:
     """Say what is wrong with the engine's answer: see `oracles.find_symptom`."""
     try:
-        found: oracles.Symptom | None = call_apart(_examine, target.engine, spec, change, seconds=SECONDS)
-    except (EngineFailed, TimedOut) as error:
-        return oracles.crash(str(error))
+        found: oracles.Symptom | None = call_apart(_examine, target, spec, change, seconds=SECONDS)
+    except EngineFailed as error:
+        return _death(target, error)
+    except TimedOut:
+        return None
     return found
+
+
+def _death(target: Target, error: EngineFailed) -> oracles.Symptom:
+    """How an engine ended its process."""
+    too_long = signal.SIGPROF.name in str(error)
+    return oracles.crash(f"it takes more than {target.work:g} s of CPU time." if too_long else str(error))
+
+
+@contextmanager
+def _cpu_limit(seconds: float) -> Iterator[None]:
+    """End this process where it works for too long."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +155,8 @@ class Outcome:
 def investigate(target: Target, hit: Hit, most: float = inf) -> Outcome:
     """Shrink what a design showed, and have it confirmed.
 
-    What is no longer seen when it is small is told of a larger design on the way. `most` bounds the fits of shrinking.
+    What is no longer seen when it is small, or not by the script of the finding, is told of a larger design on the way.
+    `most` bounds the fits of shrinking.
     """
     assert hit.symptom is not None  # noqa: S101  # only such hits come here
     change = _change(hit.symptom.oracle)
@@ -146,12 +171,15 @@ def investigate(target: Target, hit: Hit, most: float = inf) -> Outcome:
     for spec, found in shrinker.candidates():
         try:
             seen: oracles.Symptom | None = call_apart(_confirm, target, spec, found, seconds=SECONDS)
-        except (EngineFailed, TimedOut) as error:
-            seen = oracles.crash(str(error)) if found.oracle == "crash" else None
+        except EngineFailed as error:
+            seen = _death(target, error) if found.oracle == "crash" else None
+        except TimedOut:
+            seen = None
         fits += 2
         if seen is not None:
             made = _finding(target, replace(hit, spec=spec), seen, hit.fits + fits)
-            return Outcome(made, fits, shrinker.done and not target.over)
+            if witness.is_shown(made):
+                return Outcome(made, fits, shrinker.done and not target.over)
     return Outcome(None, fits)
 
 
@@ -196,9 +224,11 @@ def engine_of(handle: str | bytes) -> Engine:
     return engine
 
 
-def _examine(handle: str | bytes, spec: Spec, change: str) -> oracles.Symptom | None:
-    return oracles.find_symptom(engine_of(handle), spec, change)
+def _examine(target: Target, spec: Spec, change: str) -> oracles.Symptom | None:
+    with _cpu_limit(target.work):
+        return oracles.find_symptom(engine_of(target.engine), spec, change)
 
 
 def _confirm(target: Target, spec: Spec, found: oracles.Symptom) -> oracles.Symptom | None:
-    return oracles.confirm(engine_of(target.engine), target.reference, spec, found)
+    with _cpu_limit(target.work):
+        return oracles.confirm(engine_of(target.engine), target.reference, spec, found)
