@@ -1,5 +1,6 @@
 """A run on a real dask.distributed cluster of two worker processes: the same bytes as here."""
 
+import json
 import os
 import pty
 import subprocess
@@ -50,6 +51,22 @@ def test_the_command_line_sends_a_run_to_a_cluster_and_writes_the_same_bytes(clu
     assert written == {end: render(here) for end, render in renderings.items()}
     with Client(cluster, set_as_default=False) as client:
         assert [*client.run(runs_engines).values()] == [True, True]
+
+
+@pytest.mark.slow
+def test_a_hunt_on_a_cluster_finds_the_same_in_as_many_fits(cluster, tmp_path):
+    address = cluster.scheduler_address.replace("tcp://", "dask://")
+    found = []
+    for name, more in {"here": [], "there": ["--backend", address]}.items():
+        how = ["hunt", "--engine", "statsmodels", "--reference", "", "--fits", "60", "--out", str(tmp_path / name)]
+        done = CliRunner().invoke(app, [*how, *more])
+        assert done.exit_code == 1, done.output
+        place = tmp_path / name / "statsmodels"
+        log = json.loads((place / "hunt.json").read_text())
+        files = {str(path.relative_to(place)): path.read_bytes() for path in place.glob("*/*")}
+        found.append((log | {"seconds": 0}, files))
+    assert found[0] == found[1]
+    assert found[0][1]
 
 
 @pytest.mark.slow

@@ -63,6 +63,7 @@ class Gpboost(PlainEngine):
 
     def __init__(self, method: str = "default") -> None:
         self.method = method
+        self.approximates = frozenset({"two random terms"}) if method == "default" else frozenset()
         self.name = "gpboost" if method == "default" else f"gpboost[{method}]"
 
     @_hear()

@@ -19,22 +19,29 @@ def cause(trial: Trial) -> str:
 
     A cause is a criterion of another model, or a constant that some packages leave out, whose value is the candidate's
     number, and one that is no larger than rounding is none. Where there is none, a difference may be as small as what
-    sums of squares about zero lose, of a response whose mean is large. Of a generalized model the objective itself
-    finds it: see `Joint.read`.
+    sums of squares about zero lose, of a response or covariates whose mean is large, and a constant may be there beside
+    it. Of a generalized model the objective itself finds it: see `Joint.read`.
     """
     if not trial.reference.kind.linear:
         return trial.reading.cause
     reported, common, rounding = trial.candidate.criterion, float(trial.profile_values[1]), 10 * trial.rounding
-    found = {**dict(_constants(trial)), **dict(_other_models(trial))}
-    named = (name for name, size in found.items() if abs(size) > rounding >= abs(common + size - reported))
-    return next(named, "lost_digits" if rounding < abs(reported - common) <= _lost_digits(trial) else "")
+    constants, off, lost = dict(_constants(trial)), reported - common, _lost_digits(trial)
+    exact = (name for name, size in {**constants, **dict(_other_models(trial))}.items() if _is(off, size, rounding))
+    near = (name for name, size in constants.items() if _is(off, size, lost))
+    return next(exact, "lost_digits" if rounding < abs(off) <= lost else next(near, ""))
+
+
+def _is(off: float, size: float, rounding: float) -> bool:
+    """Whether a difference is of a size, which is more than rounding."""
+    return abs(size) > rounding >= abs(off - size)
 
 
 def _lost_digits(trial: Trial) -> float:
     """What a criterion loses whose residual sum of squares is a difference of sums of squares about zero."""
-    y, weights, sigma = trial.design.y, trial.design.weights, trial.solution.sigma
-    lost = 10 * float(np.finfo(float).eps) * float(weights @ y**2)  # some ten operations, each with its rounding
-    return lost / sigma**2
+    design, solution = trial.design, trial.solution
+    sizes = np.maximum(np.abs(design.y), np.abs(design.x) @ np.abs(solution.beta))
+    lost = 10 * float(np.finfo(float).eps) * float(design.weights @ sizes**2)  # some ten operations, each rounded
+    return lost / solution.sigma**2
 
 
 def _constants(trial: Trial) -> Iterator[tuple[str, float]]:

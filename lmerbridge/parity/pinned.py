@@ -87,7 +87,8 @@ def _differences(trial: Trial, side: Side) -> dict[str, float]:
     fit, held = side.fit, trial.linear.at(side.fit.theta)
     se = np.sqrt(np.diag(held.covariance))
     own_modes, own_fitted = trial.linear.effects(fit.theta, fit.beta)  # its own beta, so that beta counts once
-    modes = [largest(its.modes - mine) for its, mine in zip(fit.modes, own_modes, strict=True)]
+    terms = zip(trial.design.random, fit.modes, own_modes, strict=True)
+    modes = [largest(term.z @ np.ravel(its.modes - mine)) for term, its, mine in terms]  # by what they add to a row
     fitted, residuals = fit.fitted_values[side.order], fit.residual_values[side.order]
     npar = len(fit.beta) + len(fit.theta) + 1
     counted = (fit.loglik.df, fit.loglik.nobs) == (npar, len(fit.rows))

@@ -148,7 +148,7 @@ def r_fit(spec: Spec, file: str) -> tuple[list[str], str]:
     columns = _columns(spec, spec.data, [column for _, column in given])
     columns = {name: columns[name] for name in map(str, spec.data)}
     fit, criterion = _r_model(LMM, bool(spec.reml), _call_of(spec, columns, given))
-    return ["library(lme4)", *_r_columns(columns, file), fit], criterion
+    return ["library(lme4)", *_r_columns(columns, file), *fit], criterion
 
 
 def _columns(spec: Spec, frame: pd.DataFrame, numbers: Sequence[str]) -> dict[str, Value]:
@@ -227,7 +227,7 @@ def _python_columns(values: Mapping[str, Value]) -> Iterator[str]:
 def _r_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
     kind = comparison.reference_fit.kind if comparison.reference_fit else LMM
     fit, criterion = _r_model(kind, comparison.reml, call)
-    lines = ["library(lme4)", *data, fit, f"{criterion}  # {_criterion(comparison)}"]
+    lines = ["library(lme4)", *data, *fit, f"{criterion}  # {_criterion(comparison)}"]
     if point := _point(comparison, call):
         lines += [
             "objective <- update(m, devFunOnly = TRUE)",
@@ -236,26 +236,31 @@ def _r_script(data: Sequence[str], comparison: Exhibit, call: FitCall) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _r_model(kind: Kind, reml: bool, call: FitCall) -> tuple[str, str]:
-    """The call that fits a model, and its criterion."""
+def _r_model(kind: Kind, reml: bool, call: FitCall) -> tuple[list[str], str]:
+    """The lines that fit a model, and its criterion."""
     more = "".join(f", {argument} = {column}" for argument, column in call.given)
     if call.coding:
         coded = ", ".join(f"`{name}` = {_r_contrasts(coding)}" for name, coding in call.coding.items())
         more += f", contrasts = list({coded})"
     if call.family:
         return _r_generalized(call, more)
-    return f"m <- lmer({call.formula}, d, REML = {str(reml).upper()}{more})", f"{kind.criteria[reml]}(m)"
+    return [f"m <- lmer({call.formula}, d, REML = {str(reml).upper()}{more})"], f"{kind.criteria[reml]}(m)"
 
 
-def _r_generalized(call: FitCall, more: str) -> tuple[str, str]:
-    """The same, PIRLS so tight that the criterion is that of the estimates."""
-    nodes = f", nAGQ = {call.n_agq}" if call.n_agq != 1 else ""
-    control = ", control = glmerControl(tolPwrss = 1e-13)"
-    if call.family == SHAPELESS:
-        return f"m <- glmer.nb({call.formula}, d{nodes}{more}{control})", "c(-2 * logLik(m))"
-    name, link, theta = astuple(read_family(call.family))
+def _r_generalized(call: FitCall, more: str) -> tuple[list[str], str]:
+    """The same, PIRLS as tight as it comes to rest, so that the criterion is that of the estimates."""
+    more = (f", nAGQ = {call.n_agq}" if call.n_agq != 1 else "") + more
+    name, link, theta = ("", "", None) if call.family == SHAPELESS else astuple(read_family(call.family))
     family = f"{name}({_r_text(link)})" if theta is None else f"MASS::{name}({theta!r}, {_r_text(link)})"
-    return f"m <- glmer({call.formula}, d, {family}{nodes}{more}{control})", "c(-2 * logLik(m))"
+    given = f"{call.formula}, d{f', {family}' if name else ''}{more}, control = glmerControl(tolPwrss = tolerance)"
+    lines = [
+        "for (tolerance in 10^-(13:7)) {",
+        f"  m <- tryCatch({'glmer' if name else 'glmer.nb'}({given}), error = identity)",
+        '  if (!inherits(m, "error")) break',
+        "}",
+        'if (inherits(m, "error")) stop(m)',
+    ]
+    return lines, "c(-2 * logLik(m))"
 
 
 def _point(comparison: Exhibit, call: FitCall) -> str:

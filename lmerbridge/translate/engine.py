@@ -58,6 +58,9 @@ class PlainEngine(ABC):
     families : mapping of str to sequence of str
         Families of generalized models, by R's names, and the links of each. Without any, such a model is
         `NotExpressible`.
+    approximates : frozenset of str
+        Where the package's criterion is an approximation by random numbers, in the words of `FEATURES`. A hunt then
+        holds its estimates to the model, and not its criterion.
     reasons : mapping of str to str
         Sentences that say why not, by the name of a kind of model, ``"glmm"``, or of a family.
     subtracts_offset : bool
@@ -70,6 +73,7 @@ class PlainEngine(ABC):
     requirement: str = ""
     lacks: frozenset[str] = frozenset()
     lacks_glmm: frozenset[str] = frozenset()
+    approximates: frozenset[str] = frozenset()
     families: ClassVar[Mapping[str, Collection[str]]] = {}
     reasons: ClassVar[Mapping[str, str]] = {}
     subtracts_offset: bool = False
@@ -77,7 +81,7 @@ class PlainEngine(ABC):
 
     def __init_subclass__(cls) -> None:
         """Check the words of a class, and add the capability that its families are."""
-        if unknown := sorted((cls.lacks | cls.lacks_glmm) - set(FEATURES)):
+        if unknown := sorted((cls.lacks | cls.lacks_glmm | cls.approximates) - set(FEATURES)):
             raise InvalidArgument(f"{cls.__name__} lacks {unknown[0]!r}; expected are {', '.join(FEATURES)}.")
         for family, links in cls.families.items():
             for link in links:
@@ -105,6 +109,10 @@ class PlainEngine(ABC):
             if FEATURES[feature](model):
                 raise NotExpressible(f"{self.name} has no form for {feature}.")
         return fit_foreign(self.name, lambda: model.fit(self.name, self.package or self.name, self._estimate(model)))
+
+    def is_approximate(self, spec: Spec) -> bool:
+        """Whether the criterion of a model is an approximation by random numbers: see ``approximates``."""
+        return bool(self.approximates) and any(FEATURES[feature](Plain(spec)) for feature in self.approximates)
 
     @abstractmethod
     def estimate(self, model: Plain) -> PlainEstimates:

@@ -8,13 +8,20 @@ fit_glmmTMB <- function(handle, formula, data, reml = TRUE, na_action = "omit", 
 }
 
 describe_tmb <- function(model, terms, fit) {
-  c(list(beta = unname(glmmTMB::fixef(fit)$cond), covariance = as.vector(stats::vcov(fit)$cond),
+  c(list(beta = unname(glmmTMB::fixef(fit)$cond), covariance = as.vector(tmb_vcov(fit)),
          sigma = stats::sigma(fit), fitted_values = unname(stats::fitted(fit)) + model@resp$offset,
          residual_values = unname(stats::residuals(fit)),
          converged = fit$fit$convergence == 0L && isTRUE(fit$sdr$pdHess), optimizer = "nlminb",
          version = written_version("glmmTMB")),
     describe_engine(model, stats::logLik(fit), lapply(seq_along(terms), tmb_covariance, fit = fit),
                     lapply(terms, tmb_modes, fit = fit)))
+}
+
+# An error of vcov() is told as such: the fit itself went well.
+tmb_vcov <- function(fit) {
+  tryCatch(stats::vcov(fit)$cond, error = function(e) {
+    stop(errorCondition(paste("vcov() of the fit fails:", conditionMessage(e)), class = class(e), call = conditionCall(e)))
+  })
 }
 
 fit_tmb <- function(model, terms, reml) {

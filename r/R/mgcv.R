@@ -4,6 +4,8 @@ fit_mgcv <- function(handle, formula, data, reml = TRUE, na_action = "omit", con
   model <- read_lmer(handle, formula, data, reml, na_action, contrasts, allow)
   terms <- raw_terms(model)
   if (any(lengths(model@cnms) > 1L)) refuse_model("mgcv's s(bs = \"re\") has no correlated random effects")
+  coefficients <- ncol(model@pp$X) + nrow(model@pp$Zt)
+  if (coefficients > nrow(model@pp$X)) refuse_model("mgcv::gam takes no more coefficients than rows")
   by_engine(describe_gam(model, terms, fit_gam(model, terms, reml)))
 }
 

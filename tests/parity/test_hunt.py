@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lmerbridge import compare, hunt
 from lmerbridge.errors import InvalidArgument, NotExpressible
 from lmerbridge.inputs import Spec
 from lmerbridge.parity.hunt.common import ManyStarts
@@ -13,16 +14,26 @@ from lmerbridge.parity.hunt.dense import Dense
 from lmerbridge.parity.hunt.invariance import CHANGES
 from lmerbridge.parity.hunt.key import key
 from lmerbridge.parity.hunt.optimum import optimum
-from lmerbridge.parity.hunt.oracles import Symptom, find_symptom, wording
-from lmerbridge.parity.hunt.probe import Target, ask_apart, handle_of
-from lmerbridge.parity.hunt.search import run_hunt
+from lmerbridge.parity.hunt.oracles import Symptom, find_symptom, read, wording
+from lmerbridge.parity.hunt.probe import Target, ask_apart, handle_of, investigate, screen
+from lmerbridge.parity.hunt.search import HuntState, Past
 from lmerbridge.parity.hunt.shrink import Shrinker, smaller_models
 from lmerbridge.parity.hunt.space import FAMILIES, draw_design, is_sound
 from lmerbridge.parity.sparse import Objective
 from lmerbridge.parity.threads import one_thread
-from tests.hunted import FAULTS, Faulty, find_fault
+from tests.hunted import FAULTS, Faulty, blame_sound, find_fault
 from tests.simulated import FORMULA, KINDS, of_kind, uneven
 
+MODEL = Spec(
+    formula="y ~ x + (x | g)",
+    data=pd.DataFrame(
+        {
+            "y": [2.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0],
+            "x": [1684.0, 0.0, 1684.0, 1684.0, 1686.0, 0.0, 1686.0],
+            "g": ["a", "a", "a", "b", "b", "c", "c"],
+        }
+    ),
+)
 QUICK = ("negative_intercept", "crossed_factors")  # of the planted faults, the soonest found
 
 
@@ -48,7 +59,9 @@ def test_every_design_is_one_that_nobody_refuses_or_dismisses():
     assert {spec.reml for spec in designs} == {True, False}
 
 
-@pytest.mark.parametrize("broken", ["two groups", "x still", "no residual", "combination"])
+@pytest.mark.parametrize(
+    "broken", ["two groups", "x still", "no residual", "combination", "nearly a combination", "one term twice"]
+)
 def test_a_design_that_would_be_dismissed_is_not_sound(broken):
     data = pd.DataFrame({"y": [1.0, 3, 2, 5, 4, 7, 1, 0, 3], "x": [0.0, 1, 2] * 3, "g": list("aaabbbccc")})
     formula = "y ~ x + (1 | g)"
@@ -59,6 +72,10 @@ def test_a_design_that_would_be_dismissed_is_not_sound(broken):
         data = data.assign(x=np.where(data["g"] == "a", 0.0, data["x"]))
     elif broken == "no residual":
         data = data.assign(y=data["x"] + (data["g"] == "b"))
+    elif broken == "one term twice":
+        data, formula = data.assign(h=data["g"].str.upper()), "y ~ x + (1 | g) + (1 | h)"
+    elif broken == "nearly a combination":  # lme4 drops such a column
+        data = data.assign(x=1e9 + data["x"])
     else:
         data, formula = data.assign(z=2 * data["x"] + 1), "y ~ x + z + (1 | g)"
     assert not is_sound(Spec(formula=formula, data=data))
@@ -146,9 +163,44 @@ def test_differences_of_a_tenth_of_what_counts_are_none():
 
         def fit(self, spec):
             fit = ManyStarts().fit(spec)
-            return replace(fit, covariance=fit.covariance * 1.001, beta=fit.beta + 0.001 * fit.std_errors)
+            off = 0.001 * np.linalg.cholesky(fit.covariance).sum(axis=1)  # of what the data tell, not of each alone
+            return replace(fit, covariance=fit.covariance * 1.001, beta=fit.beta + off)
 
     assert all(find_symptom(Near(), draw_design(6, index)) is None for index in range(6))
+
+
+def test_a_criterion_that_an_engine_calls_approximate_is_not_held_to_the_model_and_its_estimates_are():
+    class Rough:
+        name, capabilities = "rough", frozenset()
+
+        def is_approximate(self, spec):
+            return True
+
+        def fit(self, spec):
+            fit = ManyStarts().fit(spec)
+            return replace(fit, criterion=fit.criterion + 1, loglik=fit.loglik)
+
+    class Exact(Rough):
+        def is_approximate(self, spec):
+            return False
+
+    class Short(Rough):
+        def fit(self, spec):
+            return FAULTS["singular_fits"](spec, ManyStarts().fit(spec))
+
+    spec = draw_design(1, 6)
+    assert find_symptom(Exact(), spec).oracle == "objective"
+    assert find_symptom(Rough(), spec, "permute_rows") is None
+    found = [find_symptom(Short(), draw_design(1, index)) for index in range(8)]
+    assert {symptom.oracle for symptom in found if symptom} == {"gap"}
+
+
+def test_a_stop_is_told_of_the_engine_wherever_the_reference_stopped():
+    result = compare(MODEL.formula, MODEL.data, candidate="statsmodels", reference="lme4")
+    far = replace(result, judged=replace(result.judged, gap={"lme4": 9.0, "statsmodels": result.gap["statsmodels"]}))
+    found = read(far)
+    assert (found.oracle, found.verdict) == ("gap", "other_optimum")
+    assert found.figures["reason"].startswith("statsmodels stopped")
 
 
 def test_errors_are_known_by_their_words():
@@ -162,6 +214,8 @@ def test_a_key_says_nothing_of_the_data():
     assert key(symptom, first) == key(symptom, second) != key(replace(symptom, silent=True), first)
     assert key(replace(symptom, size=50.0), first) != key(symptom, first)
     assert not set(key(symptom, first)) - set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
+    named = Symptom(oracle="objective", verdict="other_objective", what=("lost_digits",), size=0.5)
+    assert key(named, first) == key(replace(named, size=50.0), draw_design(1, 2))
 
 
 def test_smaller_models_keep_margins_and_the_fixed_effect_of_what_varies():
@@ -197,12 +251,16 @@ def test_a_planted_fault_is_found_and_shrunk_below_twenty_rows(name):
     assert row.rows < 20
 
 
+def test_nothing_is_found_of_the_sound_engine():
+    assert blame_sound(seconds=None, fits=80, reference="") == []
+
+
 def test_ten_faults_are_planted():
     assert len(FAULTS) >= 10
 
 
 def test_a_hunt_finds_the_same_with_any_number_of_jobs():
-    hunts = [run_hunt(Faulty("negative_intercept"), reference="", fits=60, seed=2, jobs=jobs) for jobs in (1, 2)]
+    hunts = [hunt(Faulty("negative_intercept"), reference="", fits=60, seed=2, jobs=jobs) for jobs in (1, 2)]
     first, second = ([(f.key, f.spec.data.to_csv(), f.spec.formula, f.fits) for f in h.findings] for h in hunts)
     assert first == second != []
     assert hunts[0].counts == hunts[1].counts
@@ -211,7 +269,7 @@ def test_a_hunt_finds_the_same_with_any_number_of_jobs():
 
 @pytest.mark.slow
 def test_statsmodels_is_caught_twice_and_plain_r_says_so():
-    found = run_hunt("statsmodels", fits=160, seed=1)
+    found = hunt("statsmodels", fits=160, seed=1)
     gaps = [finding for finding in found.findings if finding.oracle == "gap"]
     assert len({finding.key for finding in gaps}) >= 2
     for finding in gaps:
@@ -236,18 +294,31 @@ def test_an_engine_that_ends_its_process_costs_its_design_alone():
 
     dead, other = draw_design(1, 0), draw_design(1, 3)
     assert dead.formula != other.formula
-    target = Target(handle_of(Ends()), "", 1, ("gaussian",))
+    target = Target(handle_of(Ends()), "", "", 1, ("gaussian",))
     assert ask_apart(target, dead).oracle == "crash"
     assert "exit status 3" in ask_apart(target, dead).figures["reason"]
     assert ask_apart(target, other) is None
 
 
 def test_a_hunt_goes_on_where_an_earlier_one_ended():
-    engine = Faulty("negative_intercept")
-    first = run_hunt(engine, reference="", fits=60, seed=2)
-    second = run_hunt(engine, reference="", fits=30, seed=2, known=first.findings, first=first.designs)
+    target = Target(handle_of(Faulty("negative_intercept")), "", "", 2, ("gaussian",))
+    first = HuntState(target, 60).run()
+    second = HuntState(target, 30, Past(known=first.findings, first=first.designs)).run()
     assert {f.key for f in first.findings} <= {f.key for f in second.findings}
     assert second.designs > 0
+
+
+def test_a_finding_that_was_not_shrunk_to_the_end_is_shrunk_further():
+    target = Target(handle_of(Faulty("negative_intercept")), "", "", 2, ("gaussian",))
+    hit = next(hit for hit in (screen(target, index) for index in range(20)) if hit and hit.symptom)
+    cut = investigate(target, hit, 4)
+    assert not cut.whole
+    state = HuntState(target, 60, Past(known=(cut.finding,), first=20, cut=(cut.finding.key,)))
+    state._go_on(1, lambda _: None)
+    found = state.result()
+    assert found.cut == ()
+    assert min(len(f.spec.data) for f in found.findings) < len(cut.finding.spec.data)
+    assert found.designs == 0
 
 
 def test_only_what_an_engine_says_nothing_of_counts_where_silence_is_asked_for():
@@ -255,13 +326,13 @@ def test_only_what_an_engine_says_nothing_of_counts_where_silence_is_asked_for()
         def fit(self, spec):
             return replace(super().fit(spec), converged=False)
 
-    assert run_hunt(Warned("negative_intercept"), reference="", fits=40, silent=True).findings == ()
+    assert hunt(Warned("negative_intercept"), reference="", fits=40, silent=True).findings == ()
 
 
 def test_an_engine_is_not_its_own_reference_and_families_are_known():
     with pytest.raises(InvalidArgument, match="both 'lme4'"):
-        run_hunt("lme4")
+        hunt("lme4")
     with pytest.raises(InvalidArgument, match="gamma"):
-        run_hunt("nlme", families=("gamma",))
+        hunt("nlme", families=("gamma",))
     with pytest.raises(InvalidArgument, match="no engine 'nlmee'"):
-        run_hunt("nlmee")
+        hunt("nlmee")

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from lmerbridge.engines import Plain, PlainEngine, PlainEstimates
+from lmerbridge.engines import Engine, Plain, PlainEngine, PlainEstimates, fit_with, with_design
 from lmerbridge.inputs import Spec
 from lmerbridge.parity import at_theta, pair, sparse
 from lmerbridge.parity.hunt.dense import Dense
@@ -26,6 +26,10 @@ class ManyStarts(PlainEngine):
         theta, _ = Dense(design, fit.reml).minimum()
         return at_theta.fit_at_theta(fit, design, theta, sparse.Objective(design, fit.reml).at(theta))
 
+    def design(self, spec: Spec) -> Design | None:
+        """Return the model as matrices, coded as R does."""
+        return super().fit(spec).design()
+
     def estimate(self, model: Plain) -> PlainEstimates:
         """Return the form of a fit, whose numbers `fit` puts in."""
         p = model.x.shape[1]
@@ -38,6 +42,11 @@ class ManyStarts(PlainEngine):
             fitted=np.zeros(len(model.frame.rows)),
             converged=True,
         )
+
+
+def fit_by(engine: Engine, spec: Spec) -> Fit:
+    """Fit a model with an engine, one that takes a reference's design on a design coded as R does."""
+    return fit_with(engine, with_design(engine, spec, lambda: ManyStarts().design(spec)))
 
 
 class CheapTrial(pair.Trial):

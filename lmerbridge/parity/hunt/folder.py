@@ -52,13 +52,12 @@ def texts_of(finding: Finding) -> dict[str, str]:
     """Return the texts of a finding's files by name."""
     shown = scripts.Shown(finding, letter.subject(finding))
     changed = {scripts.CHANGED: shown.changed.data.to_csv(index=False)} if shown.changed else {}
-    in_python = {"reproduce.py": scripts.python_script(shown)} if shown.in_python else {}
     in_r = scripts.r_script(shown)
     return {
         scripts.DATA: finding.spec.data.to_csv(index=False),
         **changed,
         "finding.md": letter.letter(shown, in_r=f"\n# {finding.engine}\n" in in_r),
-        **in_python,
+        "reproduce.py": scripts.python_script(shown),
         "reproduce.R": in_r,
         CASE: _case(finding),
     }

@@ -47,18 +47,21 @@ class Invariance:
     def differences(self, before: Fit, after: Fit) -> dict[str, float]:
         """Say in which quantities an answer is not what the change makes of another.
 
+        A criterion that lacks the sum of log weights is no difference: weighted models show that by themselves.
+
         Returns
         -------
         dict of str to float
             ``criterion`` in deviance units alone, where the answers are two stops; else ``beta`` in standard errors,
             and ``se`` and ``sigma`` relative. It is empty where all that may be compared is the same.
         """
-        apart = abs(after.criterion - before.criterion - self.shift(before))
+        moved = after.criterion - before.criterion - self.shift(before)
+        apart = min(abs(moved), abs(moved - before.nobs * math.log(self.weight)))  # a sum of log weights left out
         if not apart <= DEVIANCE:
             return {"criterion": apart}
         if not apart <= NEAR or set(before.terms) != set(after.terms):
             return {}
-        units = np.array([self.response / self.covariate ** term.split(":").count("x") for term in before.terms])
+        units = np.array([self.unit(term) for term in before.terms])
         order = [after.terms.index(term) for term in before.terms]
         beta, se = after.beta[order] / units, after.std_errors[order] / units
         slopes = np.array([term != "(Intercept)" for term in before.terms])  # a shift of y moves the intercept alone
@@ -70,6 +73,10 @@ class Invariance:
         }
         largest = {what: float(np.max(size, initial=0.0)) for what, size in sizes.items()}
         return {what: size for what, size in largest.items() if not size <= LIMIT}
+
+    def unit(self, term: str) -> float:
+        """What the effect of a term is times in the changed model."""
+        return self.response / self.covariate ** term.split(":").count("x")
 
     def shift(self, before: Fit) -> float:
         """What the change adds to the criterion."""

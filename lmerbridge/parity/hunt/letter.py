@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,9 @@ from lmerbridge.parity.hunt.scripts import Shown, fill_template
 from lmerbridge.parity.words import TERMS
 
 CLAIM = {True: "says that it converged, and warns of nothing", False: "warns, or does not say that it converged"}
+PLAIN_R = "lme4's own deviance function, minimized in plain R from many starts,"
 CHANGED = "One answer follows from the other, and no fit is needed to know it."
+ENDS = "At the data it lies {before:.3g} deviance units above the best optimum known, and {after:.3g} when {change}."
 
 
 def subject(finding: Finding) -> str:
@@ -27,16 +30,15 @@ def subject(finding: Finding) -> str:
 TITLES = {
     "objective": "reports a criterion that is {size} off the model's at its own estimates",
     "pinned": "reports numbers that its own estimates do not give",
-    "nan": "returns a number that is no number",
+    "nan": "returns NaN for a model that has an answer",
     "crash": "fails on a model that has an answer",
     "model": "fits another model",
 }
 EXPECTED = {
-    "gap": "The lowest value of the {criterion}: {best:.8g}. lme4's own deviance function, minimized in plain R from "
-    "many starts, confirms it.",
+    "gap": "The lowest value of the {criterion}: {best:.8g}. {who} confirms it.",
     "objective": "The {criterion} that the model has at the estimates.",
     "pinned": "The numbers that the model gives at the estimates of its variances.",
-    "nan": "Finite estimates, for the model has a finite optimum.",
+    "nan": "Finite numbers, for the model has a finite optimum: its {criterion} is {best:.8g}.",
     "crash": "An answer, for the model has a finite optimum: its {criterion} is {best:.8g}.",
     "model": "The model of the formula, on every row of the data.",
 }
@@ -65,9 +67,8 @@ def letter(shown: Shown, *, in_r: bool) -> str:
         "expected": _expected(shown),
         "got": _got(shown),
         "table": [*_table(shown)],
-        "why": _sentence(str(finding.figures.get("reason", CHANGED))),
-        "warned": f"{finding.engine} {CLAIM[finding.silent]}." if shown.kind != "crash" else "The failure is an error.",
-        "in_python": shown.in_python,
+        "why": _why(finding),
+        "warned": _claim(shown),
         "python": bool(shown.package),
         "in_r": in_r,
         "criterion": _criterion(shown),
@@ -106,7 +107,8 @@ def _expected(shown: Shown) -> str:
     finding, better = shown.finding, shown.better
     best = float(finding.figures.get("best_optimum", better.criterion if better else float("nan")))
     if finding.oracle in EXPECTED:
-        return EXPECTED[finding.oracle].format(criterion=_criterion(shown), best=best)
+        who = PLAIN_R if "best_optimum" in finding.figures else "Minimization from other starts"
+        return EXPECTED[finding.oracle].format(criterion=_criterion(shown), best=best, who=who)
     return f"The same answer, in the units of the data, when {finding.figures.get('change', finding.oracle)}."
 
 
@@ -115,8 +117,8 @@ def _got(shown: Shown) -> str:
     said: dict[str, Callable[[], str]] = {
         "gap": lambda: f"A point {size} deviance units above it.",
         "objective": lambda: f"{finding.engine} reports a criterion that is {size} off it.",
-        "pinned": lambda: f"{_quantities(shown)} that are off, by {size} at most.",
-        "nan": lambda: "Estimates that are no numbers.",
+        "pinned": lambda: f"{_quantities(shown)} that are off, {_at_most(shown.finding)}.",
+        "nan": lambda: _sentence(str(finding.figures.get("reason", "Estimates that are no numbers"))),
         "crash": lambda: _sentence(str(finding.figures.get("reason", "An error"))),
         "model": lambda: _sentence(str(finding.figures.get("reason", "Another model"))),
     }
@@ -126,6 +128,31 @@ def _got(shown: Shown) -> str:
         return f"An error after the change: {_sentence(str(finding.figures.get('reason', '')))}"
     before, after = (float(finding.figures[f"criterion_{when}"]) for when in ("before", "after"))
     return f"Two answers that do not go together, {size} apart; the criteria are {before:.8g} and {after:.8g}."
+
+
+def _at_most(finding: Finding) -> str:
+    return "some of them NaN" if math.isnan(finding.size) else f"by {_size(finding)} at most"
+
+
+def _why(finding: Finding) -> str:
+    """The cause, or of a change what both answers are worth."""
+    figures = finding.figures
+    if "gap_after" in figures:
+        before, after = float(figures["gap_before"]), float(figures["gap_after"])
+        return f"{CHANGED} {ENDS.format(before=before, after=after, change=figures['change'])}"
+    return _sentence(str(figures.get("reason", CHANGED)))
+
+
+def _claim(shown: Shown) -> str:
+    """What the engine says of its answer."""
+    finding = shown.finding
+    if finding.oracle == "crash" or ("change" in finding.figures and "difference" not in finding.figures):
+        return "The failure is an error."
+    if "converged" not in finding.figures:
+        return f"{finding.engine} {CLAIM[finding.silent]}."
+    says = "says that it converged" if finding.figures["converged"] == "True" else "says that it did not converge"
+    warned = finding.figures.get("warned")
+    return f"{finding.engine} {says}, and warns{f': {warned}' if warned else ' of nothing.'}"
 
 
 def _quantities(shown: Shown) -> str:

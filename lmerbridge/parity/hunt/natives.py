@@ -17,11 +17,13 @@ PYTHON = {  # packages by the name of the engine, as pip knows them
     "interlace": "interlace-lme",
     "glmm": "glmm",
     "mixedlm-rs": "mixedlm-rs",
-    "lme-python": "lme-python",
+    "lme-python": "lme-python[pandas]",
     "gpboost": "gpboost",
 }
 R = ("lme4", "nlme", "mgcv", "glmmTMB")
 SUBTRACT = ("mixedlm-rs", "lme-python")  # they have no offset
+UNCORRELATED = ("gpboost",)  # it has standard errors without their covariances
+LIKELIHOODS = {"gaussian": "gaussian", "poisson": "poisson", "binomial": "binomial_logit"}  # as gpboost names them
 BY_NAME = ("glmm", "lme-python")  # their covariances are tables of names
 BY_MATRIX = ("statsmodels", "gpboost")  # they take the columns as they are
 CONTRASTS = {"contr.treatment": "treatment", "contr.sum": "sum", "contr.helmert": "helmert", "contr.poly": "poly"}
@@ -52,7 +54,8 @@ def facts(engine: EngineName, model: Written, *, optional: bool) -> dict[str, An
     """
     spec = model.spec
     kinds = {name: CONTRASTS.get(kind, kind) for name, kind in model.contrasts.items()}
-    columns = {"weights": spec.weights or ("w" if optional else None), "offset": spec.offset}
+    trials = spec.kind.family == "binomial" and "n" in spec.data
+    columns = {"weights": spec.weights or ("w" if optional else "n" if trials else None), "offset": spec.offset}
     given = "".join(
         f', {name}=data.get("{column}")' if optional and name == "weights" else f', {name}=data["{column}"]'
         for name, column in columns.items()
@@ -62,6 +65,11 @@ def facts(engine: EngineName, model: Written, *, optional: bool) -> dict[str, An
         "native": f"engines/{engine.package}.py.jinja",
         "option": engine.option,
         "optional": optional,
+        "family": spec.kind.family,
+        "link": spec.kind.link,
+        "likelihood": LIKELIHOODS[spec.kind.family],
+        "widths": [block.width for block in model.plain.blocks],
+        "correlated": engine.package not in UNCORRELATED,
         "formula": model.formula,
         "fixed": model.fixed,
         "formulaic": model.fixed_coded("C({}, {})"),
@@ -95,12 +103,10 @@ def _nesting(model: Written) -> dict[str, Any]:
 
 
 def r_call(engine: EngineName, model: Written) -> list[str]:
-    """Return lines of R that fit a linear model with another package than by ``m``, and print what it says."""
-    spec = model.spec
-    reml = str(bool(spec.reml)).upper()
+    """Return lines of R that fit a model with another package than by ``m``, and print what it says."""
     fits = {
-        "lme4": lambda: f'update(m, control = lmerControl(optimizer = "{engine.option}"))' if engine.option else "m",
-        "glmmTMB": lambda: f"glmmTMB::glmmTMB({spec.formula}, d, REML = {reml}{_given(model, weights=False)})",
+        "lme4": lambda: f"update(m, control = {_control(engine, model)})" if engine.option else "m",
+        "glmmTMB": lambda: _glmm_tmb(model),
         "nlme": lambda: _nlme(model),
         "mgcv": lambda: _mgcv(model),
     }
@@ -109,13 +115,26 @@ def r_call(engine: EngineName, model: Written) -> list[str]:
     mgcv = engine.package == "mgcv"
     criterion = "2 * as.numeric(e$gcv.ubre)" if mgcv else "-2 * as.numeric(logLik(e))"
     fixed = {"mgcv": "coef(e)[seq_len(e$nsdf)]", "glmmTMB": "glmmTMB::fixef(e)$cond", "nlme": "nlme::fixef(e)"}
+    errors = {"mgcv": "diag(vcov(e))[seq_len(e$nsdf)]", "glmmTMB": "diag(vcov(e)$cond)"}
+    sigma = f'cat("its sigma ", format({"sqrt(e$reml.scale)" if mgcv else "sigma(e)"}), "\\n")'
     return [
         *lines,
         f"criterion <- {criterion}",
         'cat("its -2 log-likelihood ", format(criterion), "\\n")',
         f'cat("its fixed effects ", format({fixed.get(engine.package, "fixef(e)")}), "\\n")',
-        f'cat("its sigma ", format({"sqrt(e$reml.scale)" if mgcv else "sigma(e)"}), "\\n")',
+        *([sigma] if model.spec.kind.linear else []),
+        f'cat("its standard errors ", format(sqrt({errors.get(engine.package, "diag(as.matrix(vcov(e)))")})), "\\n")',
     ]
+
+
+def _control(engine: EngineName, model: Written) -> str:
+    return f'{"lmer" if model.spec.kind.linear else "glmer"}Control(optimizer = "{engine.option}")'
+
+
+def _glmm_tmb(model: Written) -> str:
+    kind, reml = model.spec.kind, str(bool(model.spec.reml)).upper()
+    how = f"REML = {reml}" if kind.linear else f'{kind.family}("{kind.link}")'
+    return f"glmmTMB::glmmTMB({model.spec.formula}, d, {how}{_given(model, weights=False)})"
 
 
 def _in_r(expression: str) -> str:
@@ -141,8 +160,14 @@ def _response(model: Written) -> str:
     return f"y - {model.spec.offset}" if model.spec.offset else "y"
 
 
+def _refuse_generalized(model: Written, package: str) -> None:
+    if not model.spec.kind.linear:
+        raise NotExpressible(f"{package} has no generalized model.")
+
+
 def _nlme(model: Written) -> str:
     """One term, terms of one factor, or factors within factors."""
+    _refuse_generalized(model, "nlme")
     blocks, spec = model.plain.blocks, model.spec
     if len({block.group for block in blocks}) == 1:
         parts = ", ".join(f"nlme::pdSymm({_left(model, i)})" for i in range(len(blocks)))
@@ -161,6 +186,7 @@ def _nlme(model: Written) -> str:
 
 
 def _mgcv(model: Written) -> str:
+    _refuse_generalized(model, "mgcv")
     smooths = []
     for group, left in zip(model.groups, model.lefts, strict=True):
         column = left.removeprefix("0 + ")

@@ -13,6 +13,7 @@ from lmerbridge.engines import Engine, find, fit_with
 from lmerbridge.errors import InputError, LmerBridgeError, NotExpressible, shorten
 from lmerbridge.inputs import Spec
 from lmerbridge.parity import compare, tolerances, words
+from lmerbridge.parity.evidence import Evidence
 from lmerbridge.parity.hunt import common, invariance, optimum
 from lmerbridge.parity.verdict import Comparison, Verdict
 from lmerbridge.results import Fit
@@ -30,6 +31,7 @@ NOT_NUMBERS = (
     words.Code.NO_CRITERION,
     words.Code.NO_VALUE,
 )
+WARNED = 300  # characters of its warnings
 NAMES = ("reference", "candidate")  # among the figures of an evidence
 
 
@@ -84,10 +86,15 @@ def find_symptom(engine: Engine, spec: Spec, change: str = "") -> Symptom | None
         None where nothing is wrong, or the engine refuses the model.
     """
     result = _cheap(engine, spec) if spec.kind.linear else _by(engine, TIGHT, spec)
-    found = None if result is None else read(result)
-    if found or not change or result is None:
-        return found
-    return _changed(engine, spec, change, result)
+    if result is None:
+        return None
+    found = read(result, exact=_is_exact(engine, spec))
+    return found if found or not change or not _is_exact(engine, spec) else _changed(engine, spec, change, result)
+
+
+def _is_exact(engine: Engine, spec: Spec) -> bool:
+    """Whether an engine takes its criterion of a model for the model's own, and no approximation by random numbers."""
+    return not getattr(engine, "is_approximate", lambda _: False)(spec)
 
 
 def _cheap(engine: Engine, spec: Spec) -> Comparison | None:
@@ -116,7 +123,7 @@ def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Sympt
         return None
     changed = change(spec)
     try:
-        after = fit_with(engine, changed)
+        after = common.fit_by(engine, changed)
     except (NotExpressible, InputError):
         return None
     except Exception as error:  # an engine is anybody's code, and its failure is a result
@@ -125,6 +132,8 @@ def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Sympt
     beyond = change.differences(before, after)
     if not beyond:
         return None
+    moved = after.criterion - before.criterion - change.shift(before)
+    ends = {"gap_before": result.gap[result.candidate], "gap_after": result.gap[result.candidate] + moved}
     return Symptom(
         oracle=name,
         what=tuple(sorted(beyond)),
@@ -135,6 +144,8 @@ def _changed(engine: Engine, spec: Spec, name: str, result: Comparison) -> Sympt
             "difference": max(beyond.values()),
             "criterion_before": before.criterion,
             "criterion_after": after.criterion,
+            **(ends if "criterion" in beyond else {}),
+            **_claims(before, after),
         },
         comparison=replace(result, spec=spec),
     )
@@ -150,7 +161,7 @@ def confirm(engine: Engine, reference: str, spec: Spec, found: Symptom) -> Sympt
         seen = find_symptom(engine, spec, change)
         return seen if seen and seen.repeats(found) and _is_invariant(spec, change, reference) else None
     result = _by(engine, reference, spec) if reference else _cheap(engine, spec)
-    seen = None if result is None else read(result)
+    seen = None if result is None else read(result, exact=_is_exact(engine, spec))
     if result is None or seen is None or (seen.oracle, seen.silent) != (found.oracle, found.silent):
         return None
     seen = replace(seen, comparison=replace(result, spec=spec))
@@ -192,8 +203,11 @@ def _is_extreme(fit: Fit) -> bool:
     return bool(min(np.min(np.abs(side)) for side in sides) < math.exp(-EXTREME))
 
 
-def read(result: Comparison) -> Symptom | None:
-    """Say what a comparison blames on the candidate, None where that is nothing, or it refuses the model."""
+def read(result: Comparison, *, exact: bool = True) -> Symptom | None:
+    """Say what a comparison blames on the candidate, None where that is nothing, or it refuses the model.
+
+    A criterion that is not ``exact`` is not held to the model's.
+    """
     gap, code = result.gap.get(result.candidate, math.nan), result.cause.code
     if result.verdict is Verdict.ENGINE_FAILED:
         return _failure(result)
@@ -201,11 +215,11 @@ def read(result: Comparison) -> Symptom | None:
         return _symptom(
             result, "model", tuple(k for k, value in result.cause.figures.items() if value and k not in NAMES)
         )
-    if result.verdict is Verdict.OTHER_OBJECTIVE and abs(result.cause.figures["difference"]) > CRITERION:
+    if result.verdict is Verdict.OTHER_OBJECTIVE and exact and abs(result.cause.figures["difference"]) > CRITERION:
         constant = str(result.cause.figures["constant"])
         return _symptom(result, "objective", (constant,) if constant else (), abs(result.cause.figures["difference"]))
     if gap > GAP + 10 * result.noise and result.verdict is not Verdict.REFERENCE_FAULTY:
-        return _symptom(result, "gap", (), gap)
+        return _stop(result, gap)
     if code is words.Code.SOME_MISSING:
         return _symptom(result, "nan", tuple(sorted({q.partition("[")[0] for q in result.cause.figures["quantities"]})))
     if result.verdict in (Verdict.FAULTY_REPORT, Verdict.UNEXPLAINED):
@@ -213,6 +227,21 @@ def read(result: Comparison) -> Symptom | None:
         beyond = {what: size for what, size in sizes.items() if not size <= REPORT}
         return _symptom(result, "pinned", tuple(sorted(beyond)), max(beyond.values())) if beyond else None
     return None
+
+
+def _stop(result: Comparison, gap: float) -> Symptom:
+    """Blame a stop above the optimum on the candidate, wherever the reference stopped."""
+    known = (e.figures for e in result.evidence if e.code in (words.Code.STOPPED_ABOVE, words.Code.SAME_OPTIMUM))
+    figures = {"minimum": result.minimum, "marks": result.marks, **next(known, {})} | {
+        "worse": result.candidate,
+        "gap": gap,
+        "converged": result.candidate_fit is not None and bool(result.candidate_fit.converged),
+        "better": result.reference,
+        "better_gap": result.gap[result.reference],
+    }
+    found = _symptom(result, "gap", (), gap)
+    reason = Evidence(words.Code.STOPPED_ABOVE, figures).text
+    return replace(found, verdict=str(Verdict.OTHER_OPTIMUM), figures={**found.figures, "reason": reason})
 
 
 def _failure(result: Comparison) -> Symptom | None:
@@ -228,7 +257,7 @@ def _symptom(result: Comparison, oracle: str, what: tuple[str, ...], size: float
     fit = result.candidate_fit
     figures: dict[str, float | str] = {"reason": result.reason}
     if fit is not None:
-        figures |= {"criterion_reported": fit.criterion, "converged": str(bool(fit.converged))}
+        figures |= {"criterion_reported": fit.criterion, **_claims(fit)}
     if math.isfinite(size):
         figures |= {"gap" if oracle == "gap" else "difference": size}
     return Symptom(
@@ -240,6 +269,12 @@ def _symptom(result: Comparison, oracle: str, what: tuple[str, ...], size: float
         figures=figures,
         comparison=result,
     )
+
+
+def _claims(*fits: Fit) -> dict[str, str]:
+    """What an engine says of its answers: whether all converged, and its warnings."""
+    warned = {said.text.partition("\n")[0].strip() for fit in fits for said in fit.conditions if said.kind != "message"}
+    return {"converged": str(all(fit.converged for fit in fits)), "warned": shorten("; ".join(sorted(warned)), WARNED)}
 
 
 def says_nothing(fit: Fit) -> bool:

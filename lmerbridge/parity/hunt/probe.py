@@ -27,6 +27,8 @@ class Target:
     ----------
     engine : str or bytes
         Its name, or itself as a pickle.
+    version : str
+        Of its package, "" where it tells none.
     reference : str
     seed : int
     families : tuple of str
@@ -37,11 +39,17 @@ class Target:
     """
 
     engine: str | bytes
+    version: str
     reference: str
     seed: int
     families: tuple[str, ...]
     silent: bool = False
     until: float = inf
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self.engine if isinstance(self.engine, str) else engine_of(self.engine).name
 
     @property
     def over(self) -> bool:
@@ -101,13 +109,32 @@ def ask_apart(target: Target, spec: Spec, change: str = "") -> oracles.Symptom |
     return found
 
 
-def investigate(target: Target, hit: Hit, most: float = inf) -> tuple[finding.Finding | None, int]:
-    """Shrink what a design showed, and have it confirmed; None where nobody else sees it.
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a symptom.
 
-    What is no longer seen when it is small is told of the design as it was drawn. `most` bounds the fits of shrinking.
+    Attributes
+    ----------
+    finding : Finding or None
+        None where nobody else sees it.
+    fits : int
+        Of the engine.
+    whole : bool
+        Whether nothing smaller shows it; else time or fits ended before.
+    """
+
+    finding: finding.Finding | None
+    fits: int
+    whole: bool = True
+
+
+def investigate(target: Target, hit: Hit, most: float = inf) -> Outcome:
+    """Shrink what a design showed, and have it confirmed.
+
+    What is no longer seen when it is small is told of a larger design on the way. `most` bounds the fits of shrinking.
     """
     assert hit.symptom is not None  # noqa: S101  # only such hits come here
-    change = hit.symptom.oracle if hit.symptom.oracle in invariance.CHANGES else ""
+    change = _change(hit.symptom.oracle)
     asks = int(min(MOST, most / (1 + bool(change))))
 
     def ask(spec: Spec) -> oracles.Symptom | None:
@@ -115,24 +142,39 @@ def investigate(target: Target, hit: Hit, most: float = inf) -> tuple[finding.Fi
 
     shrinker = shrink.Shrinker(hit.spec, hit.symptom, ask, asks)
     shrinker.run()
-    fits = hit.fits + (asks - shrinker.left) * (1 + bool(change))
-    for spec, found in ((shrinker.spec, shrinker.found), (hit.spec, hit.symptom)):
+    fits = (asks - shrinker.left) * (1 + bool(change))
+    for spec, found in shrinker.candidates():
         try:
             seen: oracles.Symptom | None = call_apart(_confirm, target, spec, found, seconds=SECONDS)
         except (EngineFailed, TimedOut) as error:
             seen = oracles.crash(str(error)) if found.oracle == "crash" else None
         fits += 2
         if seen is not None:
-            return _finding(target, replace(hit, spec=spec), seen, fits), fits
-    return None, fits
+            made = _finding(target, replace(hit, spec=spec), seen, hit.fits + fits)
+            return Outcome(made, fits, shrinker.done and not target.over)
+    return Outcome(None, fits)
+
+
+def go_on(target: Target, known: finding.Finding, most: float = inf) -> Outcome:
+    """Shrink a finding of an earlier hunt further."""
+    change = _change(known.oracle)
+    if target.over or most < 1 + bool(change):
+        return Outcome(None, 0, whole=False)
+    symptom = ask_apart(target, known.spec, change)
+    if symptom is None:
+        return Outcome(None, 1 + bool(change))
+    return investigate(target, Hit(known.index, known.spec, symptom, known.key, known.fits), most)
+
+
+def _change(oracle: str) -> str:
+    return oracle if oracle in invariance.CHANGES else ""
 
 
 def _finding(target: Target, hit: Hit, seen: oracles.Symptom, fits: int) -> finding.Finding:
-    fit = seen.comparison.candidate_fit if seen.comparison else None
     return finding.Finding(
-        engine=_name(target.engine),
-        version=fit.provenance.version if fit else "",
-        reference="" if seen.oracle in invariance.CHANGES else target.reference,
+        engine=target.name,
+        version=target.version,
+        reference="" if _change(seen.oracle) else target.reference,
         oracle=seen.oracle,
         key=key.key(seen, hit.spec),
         spec=hit.spec,
@@ -143,10 +185,6 @@ def _finding(target: Target, hit: Hit, seen: oracles.Symptom, fits: int) -> find
         index=hit.index,
         fits=fits,
     )
-
-
-def _name(handle: str | bytes) -> str:
-    return handle if isinstance(handle, str) else engine_of(handle).name
 
 
 @lru_cache(maxsize=4)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from lmerbridge.engines import Engine, fit_with
+from lmerbridge.engines import Engine, find
 from lmerbridge.errors import InvalidArgument, LmerBridgeError
 from lmerbridge.files import write_folder
 from lmerbridge.inputs import check_signature
+from lmerbridge.parallel import backend as joblib_backend
+from lmerbridge.parallel import progress_bar
 from lmerbridge.parity.hunt import folder, probe, search, space
 from lmerbridge.parity.process import call_apart
+from lmerbridge.parity.version import engine_version
 
 LOG = "hunt.json"
-TRIALS, SECONDS = 8, 60.0  # designs that an engine is asked for its version with, and how long each may take
+LIMIT = 60.0  # seconds of a hunt where neither seconds nor fits are given
+SECONDS = 60.0  # that telling a version may take
 SAME = ("engine", "version", "reference", "seed", "silent", "families")  # what a hunt is gone on with by
 
 
@@ -37,6 +43,8 @@ class Log:
     unconfirmed : int
     waiting : tuple of int
         Designs that showed what nobody has looked into yet.
+    cut : tuple of str
+        Keys of findings that may get smaller still.
     counts : dict of str to int
         Designs by the key of their finding.
     """
@@ -52,6 +60,7 @@ class Log:
     seconds: float = 0.0
     unconfirmed: int = 0
     waiting: tuple[int, ...] = ()
+    cut: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
 
     def after(self, hunt: search.Hunt) -> Log:
@@ -63,6 +72,7 @@ class Log:
             seconds=round(self.seconds + hunt.seconds, 1),
             unconfirmed=self.unconfirmed + hunt.unconfirmed,
             waiting=hunt.waiting,
+            cut=hunt.cut,
             counts=dict(Counter(self.counts) + Counter(hunt.counts)),
         )
 
@@ -104,8 +114,8 @@ def hunt(
         Where designs are fitted: ``dask://HOST:PORT``, or one of joblib's.
     out : path, optional
         A folder, in which each finding gets a folder ``ENGINE/KEY``: ``data.csv``, ``finding.md``, ``reproduce.R``,
-        ``case.toml``, and of a linear model ``reproduce.py``. A hunt of the same engine, version and seed is gone on
-        with where it ended, and a finding gives way only to a smaller one of its key.
+        ``reproduce.py`` and ``case.toml``. A hunt of the same engine, version and seed is gone on with where it ended,
+        and a finding gives way only to a smaller one of its key.
     progress : bool, optional
         Whether to show a bar of the designs; by default where standard error is a terminal.
 
@@ -132,27 +142,42 @@ def hunt(
     >>> found.engine, found.findings, found.designs > 0
     ('mixedlm', (), True)
     """
-    options: dict[str, Any] = {"reference": reference, "seed": seed, "silent": silent, "families": tuple(families)}
-    how: dict[str, Any] = {"seconds": seconds, "fits": fits, "jobs": jobs, "backend": backend, "progress": progress}
-    if out is None:
-        return search.run_hunt(engine, **options, **how)
     name = engine if isinstance(engine, str) else engine.name
-    place = folder.engine_folder(Path(out), name)
-    before = _check(Log(engine=name, version=version_of(engine), **options), place / LOG)
-    known = {finding.key: finding for finding in folder.read_findings(Path(out), name)}
+    _check_names(engine, reference, families)
+    place = None if out is None else folder.engine_folder(Path(out), name)
+    options: dict[str, Any] = {"reference": reference, "seed": seed, "silent": silent, "families": tuple(families)}
+    new = Log(engine=name, version=version_of(engine), **options)
+    before = new if place is None else _check(new, place / LOG)
+    known = {} if out is None else {finding.key: finding for finding in folder.read_findings(Path(out), name)}
 
     def save(so_far: search.Hunt) -> None:
+        if out is None or place is None:
+            return
         for finding in so_far.findings:
             if known.get(finding.key) is not finding:
                 folder.write_finding(finding, Path(out))
                 known[finding.key] = finding
         write_log(before.after(so_far), place)
 
-    write_log(before, place)
-    more: dict[str, Any] = {"known": tuple(known.values()), "first": before.designs, "again": before.waiting}
-    found = search.run_hunt(engine, **options, **how, **more, save=save)
+    limit = LIMIT if seconds is None and fits is None else seconds
+    until = inf if limit is None else time.time() + limit
+    target = probe.Target(probe.handle_of(engine), before.version, until=until, **options)
+    past = search.Past(known=tuple(known.values()), first=before.designs, again=before.waiting, cut=before.cut)
+    state = search.HuntState(target, inf if fits is None else fits, past)
+    with joblib_backend(backend, jobs), progress_bar(f"hunting {name}", None, progress) as advance:
+        save(state.result())
+        found = state.run(jobs, advance, save)
     save(found)
-    return replace(found, version=before.version, counts=before.after(found).counts)
+    return replace(found, counts=before.after(found).counts)
+
+
+def _check_names(engine: str | Engine, reference: str, families: Sequence[str]) -> None:
+    for each in (engine, reference):
+        if isinstance(each, str) and each:
+            find(each)
+    if (name := engine if isinstance(engine, str) else engine.name) == reference:
+        raise InvalidArgument(f"the engine and its reference are both {name!r}; another reference is expected.")
+    space.check_families(families)
 
 
 def _check(new: Log, path: Path) -> Log:
@@ -180,7 +205,7 @@ def read_log(path: Path) -> Log:
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return Log(**table | {name: tuple(table[name]) for name in ("families", "waiting")})
+        return Log(**table | {name: tuple(table[name]) for name in ("families", "waiting", "cut")})
     except (OSError, ValueError, KeyError, TypeError) as error:
         told = f"{path} is no log of a hunt ({error})"
         raise InvalidArgument(f"{told}; name another folder, or delete that one.") from error
@@ -192,15 +217,12 @@ def write_log(log: Log, place: Path) -> None:
 
 
 def version_of(engine: str | Engine) -> str:
-    """Return the version that an engine's fits tell, "" where it gives none of some designs."""
-    handle = probe.handle_of(engine)
-    for index in range(TRIALS):
-        try:
-            return str(call_apart(_version, handle, index, seconds=SECONDS))
-        except LmerBridgeError:
-            continue
-    return ""
+    """Return the version that an engine tells, "" where it fits none of some plain models."""
+    try:
+        return str(call_apart(_version, probe.handle_of(engine), seconds=SECONDS))
+    except LmerBridgeError:
+        return ""
 
 
-def _version(handle: str | bytes, index: int) -> str:
-    return fit_with(probe.engine_of(handle), space.draw_design(1, index)).provenance.version
+def _version(handle: str | bytes) -> str:
+    return engine_version(probe.engine_of(handle))

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import NotExpressible
 from lmerbridge.inputs import Spec
-from lmerbridge.parity.hunt import common, invariance, model, natives
+from lmerbridge.parity.hunt import common, invariance, model, natives, oracles
 from lmerbridge.parity.hunt.finding import Finding
 from lmerbridge.parity.reproduce import r_fit
 from lmerbridge.results import Array, Fit, covariance
 
 DATA, CHANGED = "data.csv", "changed.csv"
 TEXTS = ("f", "g", "h")
-TIGHT = "tolPwrss = 1e-13"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point of the objective: covariances term by term, over the residual variance of a linear model.
+
+    Fixed effects are beside them where the model is generalized.
+    """
+
+    covariances: list[Any]
+    beta: list[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +59,24 @@ class Shown:
         return natives.EngineName.of(self.finding.engine)
 
     @property
+    def linear(self) -> bool:
+        """Whether the model is linear."""
+        return self.finding.spec.kind.linear
+
+    @property
     def kind(self) -> str:
         """``change``, ``crash``, or ``stop`` where the engine has an answer to be held to the model."""
-        oracle = self.finding.oracle
-        return "change" if oracle in invariance.CHANGES else "stop" if self.stopped is not None else "crash"
+        if self.finding.oracle in invariance.CHANGES:
+            return "change"
+        return "stop" if self.stopped is not None and (self.linear or self.package or self.point) else "crash"
 
     @cached_property
-    def better(self) -> Fit | None:
-        """A fit that is at least as good as any known, by many starts."""
+    def better(self) -> Fit:
+        """A fit that is at least as good as any known: by many starts, or lme4's of a generalized model."""
         spec, comparison = self.finding.spec, self.finding.comparison
-        if spec.kind.linear:
+        if self.linear:
             return common.ManyStarts().fit(spec)
-        return comparison.reference_fit if comparison else None
+        return (comparison and comparison.reference_fit) or fit_with(find(oracles.TIGHT), spec)
 
     @cached_property
     def changed(self) -> Spec | None:
@@ -90,25 +107,31 @@ class Shown:
         """The columns of the engine's fixed effects, which may be coded in another way than R's."""
         if (design := its.design()) is not None:
             return design.x
-        terms = self.better.terms if self.better else ()
+        terms = self.better.terms
         return self.written.plain.x[:, [terms.index(t) for t in its.terms]] if {*terms} == {*its.terms} else None
-
-    @property
-    def in_python(self) -> bool:
-        """Whether there is a script in Python, which evaluates the criterion of a linear model."""
-        return self.finding.spec.kind.linear
 
     @property
     def package(self) -> str:
         """What pip calls the engine, "" of one that a script in Python cannot run."""
-        return natives.PYTHON.get(self.name.package, "") if self.in_python else ""
+        return natives.PYTHON.get(self.name.package, "")
 
-    def relative(self, fit: Fit | None) -> list[list[list[float]]]:
-        """Covariances over the residual variance, term by term."""
-        if fit is None:
-            return []
+    def place(self, point: Sequence[float]) -> Place:
+        """Return a point of lme4's objective as scripts in Python have it."""
+        if not point:
+            return Place([], [])
         widths = [block.width for block in self.written.plain.blocks]
-        return [(factor @ factor.T).tolist() for factor in covariance.split(fit.theta, widths)]
+        count = sum(width * (width + 1) // 2 for width in widths)
+        factors = covariance.split(np.array(point[:count]), widths)
+        return Place([(factor @ factor.T).tolist() for factor in factors], list(point[count:]))
+
+    def changed_place(self, change: invariance.Invariance) -> Place:
+        """Return a good point of the changed data."""
+        if self.linear:
+            return self.place(_point(common.ManyStarts().fit(cast(Spec, self.changed))))
+        place, blocks = self.place(_point(self.better)), self.written.plain.blocks
+        units = [np.array([change.unit(term) for term in block.terms]) for block in blocks]
+        covariances = [(s * np.outer(u, u)).tolist() for s, u in zip(place.covariances, units, strict=True)]
+        return Place(covariances, [b * change.unit(t) for b, t in zip(place.beta, self.better.terms, strict=True)])
 
 
 @cache
@@ -123,7 +146,7 @@ def fill_template(template: str, **given: Any) -> str:  # noqa: ANN401  # what a
 
 
 def python_script(shown: Shown) -> str:
-    """Return a script that needs the engine, numpy and pandas, of a linear model."""
+    """Return a script that needs the engine, numpy and pandas."""
     finding, written, package = shown.finding, shown.written, shown.package
     spec, stopped = finding.spec, shown.stopped
     needed = ["numpy", "pandas", *([f"{package} {finding.version}".rstrip()] if package else [])]
@@ -133,6 +156,10 @@ def python_script(shown: Shown) -> str:
         "title": shown.title,
         "needs": f"Needs {', '.join(needed)}.",
         "engine": finding.engine,
+        "runs": "runs in reproduce.R" if shown.name.package in natives.R else "is no package that a script can run",
+        "linear": shown.linear,
+        "family": spec.kind.family,
+        "trials": spec.kind.family == "binomial" and "n" in spec.data,
         "reml": bool(spec.reml),
         "texts": [column for column in TEXTS if column in spec.data],
         "kind": shown.kind,
@@ -143,9 +170,10 @@ def python_script(shown: Shown) -> str:
         "native": "",
         "named": "",
         "named_columns": False,
-        "better": shown.relative(shown.better),
-        "stopped": shown.relative(stopped),
-        "said": _said(stopped) if stopped else {},
+        "correlated": stopped is not None and not stopped.only_std_errors,
+        "better": shown.place(_point(shown.better)),
+        "stopped": shown.place(shown.point),
+        "said": _said(stopped, shown.point) if stopped else {},
     }
     return fill_template("reproduce.py.jinja", **given | native | _change(shown))
 
@@ -160,32 +188,17 @@ def r_script(shown: Shown) -> str:
         "title": shown.title,
         "needs": f"lme4{f' and {shown.name.package}' if native and shown.name.package != 'lme4' else ''}",
         "engine": finding.engine,
-        "fit": "\n".join(_tries(fit)),
+        "fit": "\n".join(fit),
         "criterion": criterion,
         "native": _indented(native),
         "changed_native": _indented(changed_native),
-        "own": "getME(m, 'theta')" if finding.spec.kind.linear else "c(getME(m, 'theta'), fixef(m))",
+        "own": "getME(m, 'theta')" if shown.linear else "c(getME(m, 'theta'), fixef(m))",
         "better": _vector(_point(shown.better)),
         "point": _vector(shown.point) if shown.kind == "stop" else "",
         "reported": shown.stopped.criterion if shown.stopped else float("nan"),
-        "changed_fit": "\n".join(_tries(changed)),
+        "changed_fit": "\n".join(changed),
     }
     return fill_template("reproduce.R.jinja", **given | _change(shown))
-
-
-def _tries(lines: list[str]) -> list[str]:
-    """Fit a generalized model as exactly as lme4's inner iterations can, which fail where more is asked of them."""
-    if not lines or TIGHT not in lines[-1]:
-        return lines
-    call = lines[-1].removeprefix("m <- ").replace(TIGHT, "tolPwrss = tolerance")
-    return [
-        *lines[:-1],
-        "for (tolerance in 10^-(13:7)) {",
-        f"  m <- tryCatch({call}, error = identity)",
-        '  if (!inherits(m, "error")) break',
-        "}",
-        'if (inherits(m, "error")) stop(m)',
-    ]
 
 
 def _indented(lines: Iterable[str]) -> str:
@@ -194,7 +207,7 @@ def _indented(lines: Iterable[str]) -> str:
 
 def _in_r(shown: Shown, spec: Spec | None) -> list[str]:
     """The call of an engine in R, none of another and where none is short."""
-    if spec is None or shown.name.package not in natives.R or not spec.kind.linear:
+    if spec is None or shown.name.package not in natives.R:
         return []
     try:
         return natives.r_call(shown.name, model.Written(spec))
@@ -205,24 +218,25 @@ def _in_r(shown: Shown, spec: Spec | None) -> list[str]:
 def _change(shown: Shown) -> dict[str, Any]:
     """What a change of the data makes of an answer."""
     change, better = invariance.CHANGES.get(shown.finding.oracle), shown.better
-    if change is None or better is None:
+    if change is None:
         return {"change": None}
-    units = [change.response / change.covariate ** term.split(":").count("x") for term in better.terms]
     return {
         "change": change,
         "shift": change.shift(better),
-        "units": units,
+        "units": [change.unit(term) for term in better.terms],
         "slopes_at": [i for i, term in enumerate(better.terms) if term != "(Intercept)"],
         "sigma_unit": change.response * math.sqrt(change.weight),
-        "better_changed": shown.relative(common.ManyStarts().fit(shown.changed))
-        if shown.changed and better.kind.linear
-        else [],
+        "better_changed": shown.changed_place(change),
     }
 
 
-def _said(fit: Fit) -> dict[str, Any]:
-    numbers = {"criterion": fit.criterion, "beta": fit.beta.tolist(), "se": fit.std_errors.tolist(), "sigma": fit.sigma}
-    return numbers | {"converged": bool(fit.converged)}
+def _said(fit: Fit, point: Sequence[float]) -> dict[str, Any]:
+    """What an engine has said, its fixed effects in R's columns where it was asked for them."""
+    rows = np.argsort(fit.rows)
+    beta = fit.beta.tolist() if fit.kind.linear else [*point[-len(fit.beta) :]]
+    numbers = {"criterion": fit.criterion, "beta": beta, "se": fit.std_errors.tolist(), "vcov": fit.covariance.tolist()}
+    numbers |= {"sigma": fit.sigma} if fit.kind.linear else {}
+    return numbers | {"converged": bool(fit.converged), "fitted": fit.fitted_values[rows].tolist()}
 
 
 def _point(fit: Fit | None) -> list[float]:

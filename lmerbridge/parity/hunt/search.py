@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 from joblib import Parallel, delayed
 
-from lmerbridge.engines import Engine, find
-from lmerbridge.errors import InvalidArgument
-from lmerbridge.parallel import backend as joblib_backend
-from lmerbridge.parallel import progress_bar
 from lmerbridge.parity.hunt.finding import Finding
-from lmerbridge.parity.hunt.probe import Hit, Target, handle_of, investigate, screen
-
-T = TypeVar("T")
+from lmerbridge.parity.hunt.probe import Hit, Outcome, Target, go_on, investigate, screen
 
 ROUND, BATCH = 24, 4  # designs of a round, and findings that are then shrunk: the same for any number of jobs
-SECONDS = 60.0  # where neither seconds nor fits are given
+SHARE = 8  # fits for each design of a round at least, where fits are counted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +41,8 @@ class Hunt:
         Symptoms that lme4 or plain R did not bear out: nothing is claimed of them.
     waiting : tuple of int
         Designs that showed other symptoms, which there was no time to look into.
+    cut : tuple of str
+        Keys of findings that may get smaller still: the next hunt of this seed tries.
     """
 
     findings: tuple[Finding, ...]
@@ -61,99 +57,29 @@ class Hunt:
     seconds: float
     unconfirmed: int = 0
     waiting: tuple[int, ...] = ()
+    cut: tuple[str, ...] = ()
 
 
-def run_hunt(
-    engine: str | Engine,
-    *,
-    reference: str = "lme4",
-    seconds: float | None = None,
-    fits: int | None = None,
-    seed: int = 1,
-    silent: bool = False,
-    jobs: int = 1,
-    families: Sequence[str] = ("gaussian",),
-    backend: str | None = None,
-    known: Collection[Finding] = (),
-    first: int = 0,
-    again: Sequence[int] = (),
-    progress: bool | None = None,
-    save: Callable[[Hunt], None] = lambda hunt: None,
-) -> Hunt:
-    """Search for small data sets on which an engine is wrong.
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What an earlier hunt has left.
 
-    Parameters
+    Attributes
     ----------
-    engine : str or Engine
-        What is hunted.
-    reference : str
-        The engine that confirms what a cheaper one suspects, beside plain R. With "" neither is asked.
-    seconds, fits : number, optional
-        When the search ends; 60 seconds where neither is given. What it has begun it finishes.
-    seed : int
-    silent : bool
-        Whether only findings count of which the engine says nothing: it converged, and warned of nothing.
-    jobs : int
-        Processes. What is found depends on the seed and the fits, and not on them.
-    families : sequence of {"gaussian", "binomial", "poisson"}
-    backend : str, optional
-        Of joblib: see `lmerbridge.parallel.backend`.
-    known : collection of Finding
-        Of an earlier hunt, which is gone on with: one gives way only to a smaller one of its key.
+    known : tuple of Finding
+        One gives way only to a smaller one of its key.
     first : int
         The design to begin with.
-    again : sequence of int
-        Designs before it that an earlier hunt left waiting: they come first.
-    progress : bool, optional
-        Whether to show a bar of the designs; by default where standard error is a terminal.
-    save : function of a Hunt
-        Called with what there is after each design and each finding.
-
-    Returns
-    -------
-    Hunt
-
-    Raises
-    ------
-    InvalidArgument
-        There is no such engine, reference or family, or both engines are one.
+    again : tuple of int
+        Designs before it that were left waiting: they come first.
+    cut : tuple of str
+        Keys of known findings that may get smaller still.
     """
-    name = engine if isinstance(engine, str) else engine.name
-    _check(engine, reference, name)
-    began = time.time()
-    limit = SECONDS if seconds is None and fits is None else seconds
-    until = inf if limit is None else began + limit
-    target = Target(handle_of(engine), reference, seed, tuple(families), silent, until)
-    search = HuntState(target, inf if fits is None else fits, {finding.key: finding for finding in known}, first)
 
-    def told() -> Hunt:
-        findings = tuple(search.found.values())
-        return Hunt(
-            findings=findings,
-            counts={f.key: search.counts[f.key] for f in findings},
-            engine=name,
-            version=next((f.version for f in findings if f.version), ""),
-            reference=reference,
-            seed=seed,
-            families=tuple(families),
-            designs=search.next - first,
-            fits=search.fits,
-            seconds=time.time() - began,
-            unconfirmed=search.unconfirmed,
-            waiting=search.unseen,
-        )
-
-    with joblib_backend(backend, jobs), progress_bar(f"hunting {name}", None, progress) as advance:
-        search.run(jobs, again, advance, lambda: save(told()))
-    return told()
-
-
-def _check(engine: str | Engine, reference: str, name: str) -> None:
-    for each in (engine, reference):
-        if isinstance(each, str) and each:
-            find(each)
-    if name == reference:
-        raise InvalidArgument(f"the engine and its reference are both {name!r}; another reference is expected.")
+    known: tuple[Finding, ...] = ()
+    first: int = 0
+    again: tuple[int, ...] = ()
+    cut: tuple[str, ...] = ()
 
 
 class HuntState:
@@ -164,20 +90,37 @@ class HuntState:
     target : Target
     most : float
         Fits.
-    found : dict of str to Finding
-        By key.
-    first : int
+    past : Past
     """
 
-    def __init__(self, target: Target, most: float, found: dict[str, Finding], first: int) -> None:
-        self.target, self.most, self.found, self.next = target, most, found, first
+    def __init__(self, target: Target, most: float = inf, past: Past | None = None) -> None:
+        self.target, self.most, self.past, self._began = target, most, past or Past(), time.time()
+        self.found, self.next = {finding.key: finding for finding in self.past.known}, self.past.first
         self.counts: Counter[str] = Counter()
         self.waiting: dict[str, list[Hit]] = {}  # by the key of what the designs showed
         self.fits = self.unconfirmed = 0
-        self._became = {key: key for key in found}  # the key of a symptom, and that of its finding
-        self._again: set[int] = set()
+        self._became = {key: key for key in self.found}  # the key of a symptom, and that of its finding
+        self._again, self._cut = {*self.past.again}, {*self.past.cut} & {*self.found}
         self._at_work: list[Hit] = []
         self._looked: Counter[tuple[Any, ...]] = Counter()
+
+    def result(self) -> Hunt:
+        """Return what has been found by now."""
+        return Hunt(
+            findings=tuple(self.found.values()),
+            counts={key: self.counts[key] for key in self.found},
+            engine=self.target.name,
+            version=self.target.version,
+            reference=self.target.reference,
+            seed=self.target.seed,
+            families=self.target.families,
+            designs=self.next - self.past.first,
+            fits=self.fits,
+            seconds=time.time() - self._began,
+            unconfirmed=self.unconfirmed,
+            waiting=self.unseen,
+            cut=tuple(sorted(self._cut)),
+        )
 
     @property
     def over(self) -> bool:
@@ -190,29 +133,52 @@ class HuntState:
         hits = [hit for alike in (*self.waiting.values(), self._at_work) for hit in alike]
         return tuple(sorted({hit.index for hit in hits} | self._again))
 
-    def run(self, jobs: int, again: Sequence[int], advance: Callable[[int], None], save: Callable[[], None]) -> None:
+    def run(
+        self,
+        jobs: int = 1,
+        advance: Callable[[int], None] = lambda _: None,
+        save: Callable[[Hunt], None] = lambda _: None,
+    ) -> Hunt:
         """Screen a round of designs, look into some of what they showed, and so on."""
-        self._again = {*again}
-        rounds = [again] if again else []
+        self._go_on(jobs, save)
+        rounds: list[Sequence[int]] = [self.past.again] if self.past.again else []
         while not self.over:
-            indices = rounds.pop() if rounds else range(self.next, self.next + ROUND)
+            indices = rounds.pop() if rounds else range(self.next, self.next + self._round)
             wanted = takewhile(lambda _: self.fits < self.most, indices)
             hits = _parallel(jobs)(delayed(screen)(self.target, index) for index in wanted)
             for hit in hits:  # to the end: joblib warns of one that is left
                 if hit and self.fits < self.most:
                     self._note(hit)
                     advance(1)
-                    save()
+                    save(self.result())
             self._look(jobs, save)
+        return self.result()
 
-    def _look(self, jobs: int, save: Callable[[], None]) -> None:
+    @property
+    def _round(self) -> int:
+        """How many designs make a round: few where few fits are left to shrink what they show."""
+        return ROUND if self.most == inf else min(ROUND, max(1, int(self.most / SHARE)))
+
+    def _go_on(self, jobs: int, save: Callable[[Hunt], None]) -> None:
+        """Shrink further what an earlier hunt had no time for."""
+        known = [self.found[key] for key in sorted(self._cut)]
+        calls = [delayed(go_on)(self.target, finding, self.most / max(1, len(known))) for finding in known]
+        for old, outcome in zip(known, _parallel(jobs)(calls) if calls else [], strict=True):
+            self.fits += outcome.fits
+            self._cut -= {old.key} if outcome.whole else set()
+            if outcome.finding is not None:
+                self.counts[outcome.finding.key] += outcome.finding.key not in self.found
+                self._put(outcome.finding, outcome.whole)
+            save(self.result())
+
+    def _look(self, jobs: int, save: Callable[[Hunt], None]) -> None:
         chosen = self._choose()
         self._at_work = [hit for hits in chosen for hit in hits]
         calls = [delayed(investigate)(self.target, hits[0], self.most - self.fits) for hits in chosen]
-        for hits, (finding, fits) in zip(chosen, _parallel(jobs)(calls), strict=True):
-            self._keep(hits, finding, fits)
+        for hits, outcome in zip(chosen, _parallel(jobs)(calls), strict=True):
+            self._keep(hits, outcome)
             self._at_work = [hit for hit in self._at_work if hit not in hits]
-            save()
+            save(self.result())
 
     def _note(self, hit: Hit) -> None:
         self.next, self.fits = max(self.next, hit.index + 1), self.fits + hit.fits
@@ -235,16 +201,21 @@ class HuntState:
             chosen.append(hits)
         return chosen
 
-    def _keep(self, hits: Sequence[Hit], finding: Finding | None, fits: int) -> None:
-        self.fits += fits
-        if finding is None:
+    def _keep(self, hits: Sequence[Hit], outcome: Outcome) -> None:
+        self.fits += outcome.fits
+        if outcome.finding is None:
             self.unconfirmed += 1
             return
-        self._became[hits[0].key] = finding.key
-        self.counts[finding.key] += len(hits)
+        self._became[hits[0].key] = outcome.finding.key
+        self.counts[outcome.finding.key] += len(hits)
+        self._put(outcome.finding, outcome.whole)
+
+    def _put(self, finding: Finding, whole: bool) -> None:
+        """Keep the smallest of a key."""
         old = self.found.get(finding.key)
         if old is None or _size(finding) < _size(old):
             self.found[finding.key] = finding
+            self._cut = self._cut - {finding.key} | (set() if whole else {finding.key})
 
 
 def _parallel(jobs: int) -> Parallel:

@@ -40,16 +40,23 @@ class Shrinker:
     """
 
     def __init__(self, spec: Spec, found: oracles.Symptom, ask: Ask, most: int) -> None:
-        self.spec, self.found, self.left = spec, found, most - 1
+        self.spec, self.found, self.left, self.done = spec, found, most - 1, False
         self._first, self._ask, self._known = found, ask, {_text(spec)}
+        self._way = [(spec, found)]
+
+    def candidates(self) -> list[tuple[Spec, oracles.Symptom]]:
+        """Return the smallest model, some that are larger, and the first, with what is wrong on each."""
+        last = len(self._way) - 1
+        return [self._way[i] for i in sorted({last, last * 3 // 4, last // 2, 0}, reverse=True)]
 
     def run(self) -> None:
-        """Shrink until nothing gets smaller, or no question is left."""
+        """Shrink until nothing gets smaller, which is ``done``, or no question is left."""
         steps = (self._terms, self._levels, self._rows, self._numbers, self._cells)
         before = ""
         while self.left > 0 and before != (before := _text(self.spec)):
             for step in steps:
                 step()
+        self.done = self.left > 0
         self.left += 1  # kept for this
         self._take(_named(self.spec))
 
@@ -64,6 +71,7 @@ class Shrinker:
         if seen is None or not seen.repeats(self._first):
             return False
         self.spec, self.found = spec, seen
+        self._way.append((spec, seen))
         return True
 
     def _terms(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations, starmap
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from lmerbridge.errors import InvalidArgument, LmerBridgeError
 from lmerbridge.formula import tree_names
 from lmerbridge.inputs import GlmerSpec, Spec
 from lmerbridge.results import Array
-from lmerbridge.translate import Plain
+from lmerbridge.translate import Block, Plain
 
 COLUMNS = ("y", "n", "x", "z", "f", "g", "h", "w", "o")
 FAMILIES = ("gaussian", "binomial", "poisson")
@@ -35,6 +36,7 @@ ATTEMPTS = 100
 MOST_ROWS = 80  # a fit of these takes an engine little time
 LEVELS = 3  # of a grouping factor at least, so that its variance is not of two numbers
 PERFECT = 1e-3  # of the response's spread; a model that fits without residual has no optimum
+RANK = 1e-7  # relative; lme4 drops a column that is nearer to a combination of others
 SPARE = 3  # rows at least beyond the fixed effects, and one beyond the random effects of a term, as lme4 asks for
 
 
@@ -47,29 +49,35 @@ def draw_design(seed: int, index: int, families: Sequence[str] = ("gaussian",)) 
     families : sequence of {"gaussian", "binomial", "poisson"}
         The designs take them in turn.
 
-    Raises
-    ------
-    InvalidArgument
-        Nothing is drawn of such a family.
-
     Examples
     --------
     >>> spec = draw_design(1, 0)
     >>> spec.formula, spec.data.equals(draw_design(1, 0).data)
     ('y ~ 1 + (1 | g)', True)
     """
-    if unknown := [family for family in families if family not in FAMILIES]:
-        raise InvalidArgument(f"a family is {unknown[0]!r}; some of {', '.join(FAMILIES)} are expected.")
     family = families[index % len(families)]
     drawn = (_draw(np.random.default_rng([seed, index, attempt]), family) for attempt in range(ATTEMPTS))
     return next(filter(is_sound, drawn))
 
 
+def check_families(families: Sequence[str]) -> None:
+    """Check that models of families are drawn.
+
+    Raises
+    ------
+    InvalidArgument
+        Nothing is drawn of one.
+    """
+    if unknown := [family for family in families if family not in FAMILIES]:
+        raise InvalidArgument(f"a family is {unknown[0]!r}; some of {', '.join(FAMILIES)} are expected.")
+
+
 def is_sound(spec: Spec) -> bool:
     """Whether the model is one that nobody refuses or dismisses.
 
-    No column is a combination of others, each grouping factor has three levels, covariates vary within three groups,
-    and there are more rows than fixed effects and than random effects of a term. No effects fit without residual.
+    No column is a combination of others, not even nearly so that lme4 would drop it, no two random terms are one, each
+    grouping factor has three levels, covariates vary within three groups, and there are more rows than fixed effects
+    and than random effects of a term. No effects fit without residual.
     """
     groups = {name for bar in spec.parsed.random for node in bar.group for name in tree_names(node)}
     if len(spec.data) < LEVELS or any(spec.data[name].nunique() < LEVELS for name in groups - {"h"}):
@@ -83,9 +91,23 @@ def is_sound(spec: Spec) -> bool:
         return False
     n, p = x.shape
     enough = n >= p + SPARE and all(len(b.levels) >= LEVELS and len(b.levels) * b.width < n for b in model.blocks)
-    if not enough or not x.any(axis=0).all() or np.linalg.matrix_rank(x / np.linalg.norm(x, axis=0)) < p:
+    if not enough or not x.any(axis=0).all() or _rank(x) < p or any(starmap(_are_one, combinations(model.blocks, 2))):
         return False
     return spec.data["y"].nunique() > 1 and (not spec.kind.linear or _residual(model, x) > PERFECT)
+
+
+def _rank(x: Array) -> int:
+    """How many columns are no combination of others, to the digits that lme4 asks for."""
+    sizes = np.linalg.svd(x / np.linalg.norm(x, axis=0), compute_uv=False)
+    return int(np.sum(sizes > RANK * sizes[0]))
+
+
+def _are_one(first: Block, second: Block) -> bool:
+    """Whether two random terms have the same groups of rows, and columns that are combinations of each other's."""
+    pairs = {*zip(first.codes, second.codes, strict=True)}
+    if not len(pairs) == len(first.levels) == len(second.levels):
+        return False
+    return _rank(np.hstack([first.columns, second.columns])) < first.width + second.width
 
 
 def moving(data: pd.DataFrame, name: str) -> int:

@@ -9,17 +9,15 @@ from typing import Any, TypeAlias
 
 from joblib import Parallel, delayed
 
-from lmerbridge.engines import find, fit_with, with_design
-from lmerbridge.errors import NotExpressible
 from lmerbridge.parity import cases, process, suite
 from lmerbridge.parity.study import designs, known, rows
 from lmerbridge.parity.study.fits import REFERENCES, StudyFits
 from lmerbridge.parity.study.plan import KNOWN, SUITE, StudyPlan
+from lmerbridge.parity.version import engine_version
 
 Status: TypeAlias = Callable[[str], AbstractContextManager[None]]  # says what is done, for as long as it lasts
 ADDED = {"scales": designs.scales, "small": designs.small}
 SAME = ("R", "lme4", "Matrix", "BLAS", "BLAS kernel", "Python", "numpy", "scipy", "pandas")  # what numbers depend on
-PROBES = ("dyestuff/ML", "dyestuff/REML", "cbpp/Laplace")  # models of which an engine fits one or another
 
 
 def fit_plan(plan: StudyPlan, status: Status) -> StudyFits:
@@ -46,21 +44,6 @@ def fit_plan(plan: StudyPlan, status: Status) -> StudyFits:
         provenance=provenance,
         suite=_suite_facts(plan.report) if plan.report and left else {},
     )
-
-
-def engine_version(name: str) -> str:
-    """Return the version that an engine tells with a fit."""
-    engine = find(name)
-    refusals = list[NotExpressible]()
-    for probe in PROBES:
-        (case,) = cases.pick(probe)
-        spec = case.spec()
-        given = with_design(engine, spec, lambda s=spec, by=case.reference: fit_with(find(by), s).design())  # type: ignore[misc]  # of this probe
-        try:
-            return fit_with(engine, given).provenance.version
-        except NotExpressible as error:
-            refusals.append(error)
-    raise refusals[0]
 
 
 def report_versions(report: Mapping[str, Any]) -> dict[str, str]:
