@@ -59,7 +59,8 @@ class Information:
         """The covariance matrix that the information stands for, NaN where it has no inverse."""
         units = np.outer(self._size, self._size)
         try:
-            inverse: Array = np.linalg.inv(self.matrix / units) / units
+            with np.errstate(divide="ignore", invalid="ignore"):  # a parameter of which nothing is known
+                inverse: Array = np.linalg.inv(self.matrix / units) / units
         except np.linalg.LinAlgError:
             return np.full_like(self.matrix, np.nan)
         return inverse

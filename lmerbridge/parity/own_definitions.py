@@ -24,7 +24,8 @@ def _standard_errors(trial: Trial) -> Iterator[Native]:
     given = candidate.covariance_given_theta
     if given is None or given is candidate.covariance:
         return
-    corrected = np.sqrt(np.diag(given))
+    with np.errstate(invalid="ignore"):  # a variance below zero has no root, and NaN says so
+        corrected = np.sqrt(np.diag(given))
     columns = (reference.terms, reference.std_errors, candidate.std_errors, corrected)
     for term, *numbers in zip(*columns, strict=True):
         yield Native(f"se[{term}]", *map(float, numbers))

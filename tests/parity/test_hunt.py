@@ -117,12 +117,13 @@ def test_a_change_changes_no_right_answer(name):
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_shows_an_answer_that_does_not_follow_it(name):
-    spec = draw_design(4, 3)
-    before, after = ManyStarts().fit(spec), ManyStarts().fit(CHANGES[name](spec))
-    assert CHANGES[name].differences(before, replace(after, criterion=after.criterion + 1)) == {
+    change = CHANGES[name]
+    spec = next(filter(change.applies, (draw_design(4, index) for index in range(3, 8))))
+    before, after = ManyStarts().fit(spec), ManyStarts().fit(change(spec))
+    assert change.differences(before, replace(after, criterion=after.criterion + 1)) == {
         "criterion": pytest.approx(1, abs=1e-3)
     }
-    assert "se" in CHANGES[name].differences(before, replace(after, covariance=1.3 * after.covariance))
+    assert "se" in change.differences(before, replace(after, covariance=1.3 * after.covariance))
 
 
 def test_a_right_engine_has_no_symptom_and_neither_has_one_that_refuses():
@@ -164,7 +165,8 @@ def test_differences_of_a_tenth_of_what_counts_are_none():
 
         def fit(self, spec):
             fit = ManyStarts().fit(spec)
-            off = 0.001 * np.linalg.cholesky(fit.covariance).sum(axis=1)  # of what the data tell, not of each alone
+            root = np.linalg.cholesky(fit.covariance)  # of what the data tell, not of each alone
+            off = 0.001 * root.sum(axis=1) / len(root) ** 0.5
             return replace(fit, covariance=fit.covariance * 1.001, beta=fit.beta + off)
 
     assert all(find_symptom(Near(), draw_design(6, index)) is None for index in range(6))
@@ -270,7 +272,7 @@ def test_a_hunt_finds_the_same_with_any_number_of_jobs():
 
 @pytest.mark.slow
 def test_statsmodels_is_caught_twice_and_plain_r_says_so():
-    found = hunt("statsmodels", fits=160, seed=1)
+    found = hunt("statsmodels", fits=200, seed=2)
     gaps = [finding for finding in found.findings if finding.oracle == "gap"]
     assert len({finding.key for finding in gaps}) >= 2
     for finding in gaps:

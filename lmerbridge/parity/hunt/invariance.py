@@ -91,6 +91,10 @@ def _linear(spec: Spec) -> bool:
     return spec.kind.linear
 
 
+def _has_intercept(spec: Spec) -> bool:
+    return spec.kind.linear and spec.parsed.terms.intercept
+
+
 def _any(spec: Spec) -> bool:
     return True
 
@@ -134,7 +138,7 @@ CHANGES: Mapping[str, Invariance] = {
         covariate=FACTOR,
     ),
     "rescale_y": Invariance("y is multiplied by 1000", _linear, _rescale_y, response=FACTOR),
-    "shift_y": Invariance("a constant of some thousand standard deviations is added to y", _linear, _shift_y),
+    "shift_y": Invariance("a constant of some thousand standard deviations is added to y", _has_intercept, _shift_y),
     "relabel": Invariance("the levels of the grouping factors swap their names", _any, _relabel),
     "permute_rows": Invariance("the rows are put in another order", _any, _permute_rows),
     "double_weights": Invariance("every weight is doubled", _linear, _double_weights, weight=2.0),

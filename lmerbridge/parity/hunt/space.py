@@ -29,7 +29,7 @@ RANDOM = {  # random terms, by how often they are drawn
     "(f | g)": 1,
     "(x + z | g)": 1,
 }
-FIXED = {"x": 6, "x + f": 2, "x * f": 1, "x + z": 1, "1": 1}
+FIXED = {"x": 6, "x + f": 2, "x * f": 1, "x + z": 1, "1": 1, "0 + x": 1, "0 + f": 1}
 CONTRASTS = ("contr.sum", "contr.helmert")
 RARELY, SOMETIMES, OFTEN = 0.15, 0.3, 0.6  # chances
 ATTEMPTS = 100
