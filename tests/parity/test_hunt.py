@@ -228,6 +228,8 @@ def test_smaller_models_keep_margins_and_the_fixed_effect_of_what_varies():
     assert "y ~ x + f + (x || g) + (1 | h)" in formulas
     assert "y ~ x + f + x:f + (1 | g) + (0 + x | g)" in formulas
     assert not any(formula.startswith(("y ~ f", "y ~ x + x:f")) for formula in formulas)
+    through_zero = smaller_models(replace(spec, formula="y ~ 0 + x + f + (1 | g)", weights=None))
+    assert {smaller.formula for smaller in through_zero} == {"y ~ 0 + x + (1 | g)", "y ~ 0 + f + (1 | g)"}
 
 
 def test_a_shrunk_model_shows_the_same_on_plain_numbers_and_on_no_other_model():

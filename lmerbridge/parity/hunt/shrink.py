@@ -173,8 +173,9 @@ def _group(bar: Bar) -> str:
 def _model(spec: Spec, fixed: Sequence[str], bars: Sequence[str] | None) -> Spec:
     """The model with other terms; the random ones as they are written where none is given."""
     response, _, right = spec.formula.partition(" ~ ")
+    fixed = [*([] if spec.parsed.terms.intercept else ["0"]), *fixed] if fixed else ["1"]
     written = bars if bars is not None else [right[right.index("(") :]]
-    formula = f"{response} ~ {' + '.join([*(fixed or ['1']), *written])}"
+    formula = f"{response} ~ {' + '.join([*fixed, *written])}"
     coded = {name: kind for name, kind in (spec.contrasts or {}).items() if name in fixed or f":{name}" in formula}
     return space.keep_used(replace(spec, formula=formula, contrasts=coded or None))
 
