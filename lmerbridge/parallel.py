@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from lmerbridge.errors import InvalidArgument, SetupError
+from lmerbridge.setup.extras import import_extra
 
 T = TypeVar("T")
 
@@ -54,13 +55,11 @@ def backend(name: str | None, jobs: int | None = None) -> Iterator[None]:
 
 @contextmanager
 def _dask(address: str) -> Iterator[None]:
-    try:
-        from dask.distributed import Client
-        from joblib import parallel_config
+    from joblib import parallel_config
 
-        client = Client(f"tcp://{address}", set_as_default=False)  # type: ignore[no-untyped-call]  # theirs
-    except ImportError as error:
-        raise InvalidArgument("dask is not installed; pip install 'lmerbridge[dask]'.") from error
+    distributed = import_extra("dask.distributed", "dask", f"{DASK}{address}")
+    try:
+        client = distributed.Client(f"tcp://{address}", set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidArgument(f"{DASK}{address} cannot be reached: {error}") from error
     with client, parallel_config(backend="dask", client=client):

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -298,3 +300,33 @@ def test_a_variable_of_the_users_shell_is_left_to_the_user(monkeypatch, capfd):
     monkeypatch.setattr(shell, "check_parts", lambda load: (doctor.Check("R", "", False, "no R", "unset R_HOME"),))
     assert shell.set_up(yes=True) == 1
     assert "your own shell" in capfd.readouterr().out
+
+
+SENTENCE = "a sentence of many words " * 8
+SAY = f"""
+from lmerbridge.cli import console
+console.print_text({SENTENCE!r})
+console.print_table([("what it is", "n"), ({SENTENCE!r}, "1")])
+"""
+
+
+def test_a_sentence_is_one_line_in_a_pipe_and_whole_words_in_a_terminal():
+    piped = subprocess.run([sys.executable, "-c", SAY], capture_output=True, text=True, check=True)
+    assert [line.rstrip() for line in piped.stdout.splitlines() if "many" in line] == [
+        SENTENCE.rstrip(),
+        f"{SENTENCE.rstrip()}   1",
+    ]
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", SAY], stdout=theirs, check=True, env=os.environ | {"COLUMNS": "50"})
+    os.close(theirs)
+    lines = re.sub(r"\x1b\[\d*m", "", os.read(ours, 1 << 16).decode()).splitlines()
+    os.close(ours)
+    assert max(map(len, lines)) <= 50
+    assert " ".join(SENTENCE.split()) in " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("command", ["hunt", "parity", "study"])
+def test_help_of_a_command_that_takes_an_engine_names_all(command):
+    told = CliRunner().invoke(app, [command, "--help"]).output
+    assert not [name for name in names() if not re.search(rf"[ :]{re.escape(name)}[,.]", told)]
+    assert max(map(len, told.splitlines())) <= 80

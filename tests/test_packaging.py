@@ -23,7 +23,7 @@ TRIAL = (ROOT / ".ci" / "docker").read_text()  # which runs its steps
 FRESH = (ROOT / ".ci" / "fresh").read_text()
 R_PACKAGES = package_names("conda", ["lme4", "lmerTest", "pbkrtest", "emmeans"])
 CONDA = {"matplotlib": "matplotlib-base"}  # what conda calls otherwise
-SPEC = re.compile(r"[a-z0-9_-]+( [<>=]*[\d._*]+(,[<>=]+[\d.]+)*)?|libblas=\*=\*openblas")
+SPEC = re.compile(r"[a-z0-9_-]+( [<>=]*[\d._*]+(,[<>=]+[\d.]+)*)?|libblas \* \*openblas")
 
 
 def named(requirements):

@@ -12,7 +12,7 @@ from tests.pages import BLOCK, DOCS, PAGES, ROOT, entries, site_page
 from tests.site import faults
 
 REFERENCE = "\n".join(path.read_text() for path in sorted((DOCS / "reference").glob("*.md")))
-LISTED = set(re.findall(r"^   ([\w.]+)$", REFERENCE, re.MULTILINE))
+LISTED = set(re.findall(r"^   ~?([\w.]+)$", REFERENCE, re.MULTILINE))
 SITE = [page for page in PAGES if page.is_relative_to(DOCS)]
 
 

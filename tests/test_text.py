@@ -8,9 +8,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from lmerbridge import cli, plugin, text
+from lmerbridge.cli import console
 from lmerbridge.errors import InvalidArgument
 from lmerbridge.parity.cases import Case
 from lmerbridge.parity.evidence import Line
@@ -98,10 +100,10 @@ def test_every_format_is_free_of_what_is_not_shown(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_terminal_gets_the_text_and_obeys_nothing_in_it(name, capsys):
-    cli._tell(report(name))
-    cli._print(f"Written: {name}")
-    list(cli._show_progress([report(name).findings and (report(name).findings[0].result,)], 1))
-    with pytest.raises(cli.typer.Exit) as end, cli._exit_on_error():
+    cli.parity._tell(report(name))
+    console.print_text(f"Written: {name}")
+    list(console.show_progress([report(name).findings and (report(name).findings[0].result,)], 1))
+    with pytest.raises(typer.Exit) as end, console.exit_on_error():
         raise InvalidArgument(name)
     shown = capsys.readouterr()
     assert end.value.exit_code == 2

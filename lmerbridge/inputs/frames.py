@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.setup.extras import import_extra
 
 
 @runtime_checkable
@@ -42,6 +43,8 @@ def pandas_frame(data: object) -> pd.DataFrame:
     ------
     InvalidArgument
         It is no frame, or Arrow has no form for one of its columns.
+    SetupError
+        It is not of pandas, and pyarrow is not installed.
 
     Examples
     --------
@@ -57,10 +60,7 @@ def pandas_frame(data: object) -> pd.DataFrame:
             f"data is a {kind}; a DataFrame of pandas, polars or any library that speaks Arrow is expected"
             f"{': .collect() it first.' if hasattr(data, 'collect') else '.'}"
         )
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise InvalidArgument(f"data is a {type(data).__name__}, which needs pyarrow: pip install pyarrow.") from None
+    pa = import_extra("pyarrow", "arrow", f"data as a {type(data).__name__}")
     try:
         frame: pd.DataFrame = _readable(pa.table(data), pa).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:

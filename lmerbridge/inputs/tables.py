@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lmerbridge.errors import InvalidArgument
+from lmerbridge.setup.extras import import_extra
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
@@ -46,6 +47,8 @@ def read_table(
     InvalidArgument
         It cannot be read so, or looks as if it were written otherwise. The message says what to give; an option that
         is given is not doubted.
+    SetupError
+        It is of Parquet, and pyarrow is not installed.
     """
     ending = next((e for e in reversed(path.suffixes) if e.lower() not in COMPRESSED), "").lower()
     given = {"--sep": sep, "--decimal": decimal, "--na": na, "--encoding": encoding}
@@ -79,9 +82,10 @@ def _quote(separator: str) -> str:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    import_extra("pyarrow", "arrow", f"{path.name}, a file of Parquet,")
     try:
         return pd.read_parquet(path)
-    except (ValueError, OSError, ImportError) as error:  # pyarrow's own are among them
+    except (ValueError, OSError) as error:  # pyarrow's own are among them
         raise InvalidArgument(f"{path.name} cannot be read: {error}") from error
 
 

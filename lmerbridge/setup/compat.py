@@ -85,7 +85,7 @@ SUPPORTED = {"R": Range("4.0"), "lme4": Range("1.1-23")}
 # those before it want STDVEC_DATAPTR, which later R lacks, and fall back to ABI mode.
 RINTERFACE = {
     Range("4.0", "4.5"): Range("3.6", "3.6.6"),
-    Range("4.5"): Range("3.6.7"),
+    Range("4.5"): Range("3.6.6"),
 }
 
 DEFECTS = (  # lme4's NEWS; the first measured too
@@ -160,7 +160,7 @@ def rinterface_requirement(r_version: str) -> str:
     >>> rinterface_requirement("4.2.2")
     'rpy2-rinterface>=3.6,<3.6.6'
     >>> rinterface_requirement("4.6.2")
-    'rpy2-rinterface>=3.6.7'
+    'rpy2-rinterface>=3.6.6'
     """
     for r, rinterface in RINTERFACE.items():
         if r_version in r:

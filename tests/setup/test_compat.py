@@ -16,6 +16,7 @@ LOADS = [  # R, rpy2-rinterface, whether it loads: bridge measurements
     ("4.2.2", "3.6.7", False),
     ("4.4.3", "3.6.5", True),
     ("4.5.0", "3.6.5", False),
+    ("4.5.0", "3.6.6", True),
     ("4.6.2", "3.6.7", True),
     ("4.6.2", "4.0.1", True),
     ("3.6.3", "3.6.5", False),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.extras import PROBES, fault, outcomes
+
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 OF_EXTRAS = (
     "matplotlib",
@@ -25,6 +27,9 @@ import lmerbridge
 fit = lmerbridge.lmer("Reaction ~ Days + (Days | Subject)", lmerbridge.load_dataset("sleepstudy"))
 """
 HIDE = f"import sys\nsys.modules.update(dict.fromkeys({LACKING}))\n"  # an import of None fails, as one of nothing does
+OTHERS = ("pyarrow", "dask", "distributed", "polars", "marginaleffects", "sklearn", "great_tables", "docx", "shap")
+ENGINES = ("mixedlm", "interlace", "glmm", "mixedlm_rs", "lme_python", "gpboost")
+HIDE_ALL = f"import sys\nsys.modules.update(dict.fromkeys({LACKING + OTHERS + ENGINES}))\n"
 BLOCKED = {  # what is asked for, and what is said where nothing but the core is installed
     "fit.plot_ranef()": "a picture needs matplotlib, which is not installed: pip install 'lmerbridge[plot]'",
     "fit.bootstrap(nsim=2, seed=1, progress=True)": (
@@ -61,6 +66,20 @@ def test_what_is_missing_is_said_by_name_with_what_pip_is_to_install(asked):
     done = python(f"{HIDE}{FIT}{asked}")
     assert BLOCKED[asked] in (done.stdout + done.stderr).splitlines()[-1]
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("all_are_there", [True, False])
+def test_what_an_extra_is_for_works_or_is_an_error_with_the_line_for_pip(all_are_there, tmp_path):
+    told = outcomes(sys.executable, tmp_path, "" if all_are_there else HIDE_ALL)
+    assert {probe: said for probe, said in told.items() if fault(probe, said, meant=all_are_there)} == {}
+    assert len([said for said in told.values() if said and "pip install" in said]) == (
+        0 if all_are_there else len(told)
+    )
+
+
+def test_every_extra_is_tried_by_what_it_is_for():
+    assert set(PYPROJECT["optional-dependencies"]) - set(PROBES) == {"all", "dev", "docs", "r"}
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ try:
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
-    raise SetupError(f"{error.name} is not installed; pip install 'lmerbridge[sklearn]'.") from error
+    told = "LmerRegressor needs scikit-learn, which is not installed: pip install 'lmerbridge[sklearn]'"
+    raise SetupError(told) from error
 
 
 class LmerRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
