@@ -172,8 +172,8 @@ inverse_link <- function(handle, link) {
 refuse_dispersion <- function(model, what) {
   family <- stats::family(model)
   if (!lme4_since("2.0-1") && has_dispersion(family)) {
-    refuse(what, " of a ", family$family, " model draws responses of another variance than the model's before lme4 ",
-           "2.0-1, whose sigma is not the dispersion of this family")
+    refuse(what, " of ", if (startsWith(family$family, "i")) "an " else "a ", family$family, " model draws responses of ",
+           "another variance than the model's before lme4 2.0-1, whose sigma is not the dispersion of this family")
   }
 }
 

@@ -24,10 +24,21 @@ take_steps <- function(grid, steps) {
   own <- if (methods::is(grid, "merMod")) own_values_in(grid)
   if (length(own)) steps[[1L]]$arguments$params <- own # else emmeans looks for a column of that name
   for (step in steps) {
-    verb <- getExportedValue("emmeans", step$verb)
+    verb <- if (step$verb == "emtrends" && has_offset(grid)) trends_with_offset
+            else getExportedValue("emmeans", step$verb)
     grid <- or_refuse(step$verb, do.call(verb, c(list(grid), arguments_of(step))))
   }
   grid
+}
+
+has_offset <- function(model) length(attr(stats::terms(model), "offset")) > 0L || !is.null(model@call$offset)
+
+# emtrends() of a model with an offset, which no slope depends on. emmeans before 2.0 counts it among the levels of the
+# slopes, and stops where it averages them.
+trends_with_offset <- function(model, specs, by = NULL, max.degree = 1, ...) {
+  trends <- emmeans::emtrends(model, max.degree = max.degree, ...)
+  trends@levels$.offset. <- NULL
+  emmeans::emmeans(trends, specs, by = c(if (max.degree > 1) setdiff("degree", by), by))
 }
 
 arguments_of <- function(step) {
@@ -121,12 +132,19 @@ describe_means <- function(grid, ...) {
   ))
 }
 
+# How the covariates of a model's terms are reduced for tests of these. Those of its offset alone are left at their means:
+# emmeans before 2.0 stops where they have two values.
+reduction_of_terms <- function(model, given = NULL) {
+  if (is.null(given)) given <- joint_tests_reduction()
+  if (is.list(given) || is.logical(given) || grepl("~", deparse1(given), fixed = TRUE) || !has_offset(model)) return(given)
+  variables <- unique(unlist(lapply(labels(stats::terms(model)), function(term) all.vars(str2lang(term)))))
+  sapply(variables, function(variable) given, simplify = FALSE)
+}
+
 # Tests of each term of a grid's factors, by the levels of others. If they begin at the model, covariates have the
 # values that joint_tests() itself gives them.
 means_joint_tests <- function(handle, steps, told, by = NULL) {
-  if (!told && is.null(steps[[1L]]$arguments$cov.reduce)) {
-    steps[[1L]]$arguments$cov.reduce <- joint_tests_reduction()
-  }
+  if (!told) steps[[1L]]$arguments$cov.reduce <- reduction_of_terms(model_of(handle), steps[[1L]]$arguments$cov.reduce)
   grid <- grid_after(handle, steps, told)
   if (!length(setdiff(names(grid@levels), c(by, "1")))) {
     refuse("joint_tests() tests the variables of the fixed part that are not in by, and there are none")

@@ -18,6 +18,12 @@ orange <- function(n) quiet(nlmer(circumference ~ SSlogis(age, Asym, xmid, scal)
                                   start = c(Asym = 200, xmid = 725, scal = 350), nAGQ = n))
 theoph <- quiet(nlmer(conc ~ SSfol(Dose, Time, lKe, lKa, lCl) ~ lCl | Subject, Theoph,
                       start = c(lKe = -2.5, lKa = 0.5, lCl = -3)))
+last <- transform(cbpp, apart = period == "4", y = incidence > 0 & period != "4")
+parted <- quiet(glmer(y ~ apart + (1 | herd), last, binomial))
+optimizers <- c("bobyqa", "Nelder_Mead", "nlminbwrap", "nloptwrap.NLOPT_LN_NELDERMEAD", "nloptwrap.NLOPT_LN_BOBYQA")
+all_fit <- allFit # of lme4 1.1-31 stops where the packages of two other optimizers are missing
+environment(all_fit) <- list2env(list(requireNamespace = function(...) TRUE), parent = asNamespace("lme4"))
+every <- unclass(quiet(all_fit(logit, verbose = FALSE)))[optimizers]
 of_nonlinear <- function(m) numbers(c(fixef(m), as.numeric(logLik(m)), sigma(m)))
 
 found <- list(
@@ -38,6 +44,9 @@ found <- list(
   grouseticks = numbers(c(as.numeric(logLik(ticks)), getME(ticks, "theta"))),
   contraception = numbers(c(as.numeric(logLik(use)), fixef(use))),
   verbagg = numbers(c(as.numeric(logLik(verbs)), fixef(verbs))),
+  separation = list(beta = numbers(fixef(parted)), std_error = numbers(quiet(sqrt(diag(as.matrix(vcov(parted)))))),
+                    certain = sum(fitted(parted) * (1 - fitted(parted)) < 1e-8)),
+  allFit = lapply(every, function(m) numbers(c(as.numeric(logLik(m)), fixef(m), getME(m, "theta")))),
   orange = list(laplace = of_nonlinear(orange(1)), fast = of_nonlinear(orange(0))),
   theoph = of_nonlinear(theoph)
 )

@@ -8,6 +8,7 @@ import pytest
 
 from lmerbridge import glmer, load_dataset, nlmer
 from lmerbridge.bridge.session import lme4_version
+from lmerbridge.errors import SeparationWarning
 
 R = json.loads((Path(__file__).parents[1] / "cases" / "glmm_numbers.json").read_text())
 RECORDED = "1.1.31" in R["made_with"] and lme4_version() == "1.1-31"
@@ -98,6 +99,22 @@ def test_verbal_aggression_by_the_fast_approximation():
     formula = "r2 ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)"
     fit = glmer(formula, load_dataset("VerbAgg"), "binomial", n_agq=0)
     close([fit.loglik, *fit.beta], R["verbagg"], 1e-4 if RECORDED else CLOSE)
+
+
+def test_outcomes_that_a_column_parts():
+    data = load_dataset("cbpp").assign(apart=lambda d: d["period"] == "4")
+    data["y"] = (data["incidence"] > 0) & ~data["apart"]
+    with pytest.warns(SeparationWarning, match=f"certain in {R['separation']['certain']} rows"):
+        fit = glmer("y ~ apart + (1 | herd)", data, "binomial")
+    close([fit.beta[0], fit.std_errors[0]], [R["separation"]["beta"][0], R["separation"]["std_error"][0]], CLOSE)
+    for ours, theirs in ((fit.beta, R["separation"]["beta"]), (fit.std_errors, R["separation"]["std_error"])):
+        assert abs(ours[1]) > abs(theirs[1]) ** 0.5  # no end: where an optimizer stops is no number
+
+
+@pytest.mark.parametrize("name", R["allFit"])
+def test_the_end_of_each_optimizer(cows, name):
+    fit = cows.all_fit([name], start_from_mle=False).fits[name]  # as lme4 before 1.1-38
+    close([fit.loglik, *fit.beta, *fit.theta], R["allFit"][name], CLOSE)
 
 
 @pytest.mark.parametrize("name", R["orange"])

@@ -1,5 +1,7 @@
 """Means of a model with two scales tell which of them each estimate is on, beside emmeans' numbers."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,3 +98,23 @@ def test_a_predictor_keeps_the_name_of_the_column_and_others_are_refused():
     taken = glmer(FORMULA.replace("period", "df"), cbpp.rename(columns={"period": "df"}), "binomial")
     with pytest.raises(InvalidArgument, match="'df' is a column of the table of means; rename it"):
         taken.emmeans("df")
+
+
+@pytest.mark.parametrize("fit_by", [lmer, partial(glmer, family="poisson")])
+@pytest.mark.parametrize("how", ["formula", "argument"])
+def test_slopes_and_tests_of_terms_do_not_depend_on_an_offset(fit_by, how):
+    """emmeans before 2.0 stops at either."""
+    d = load_dataset("cbpp").assign(**{"the x": np.random.default_rng(1).normal(size=56)})
+    term = " + offset(log(size))" if how == "formula" else ""
+    given = {} if term else {"offset": np.log(d["size"].to_numpy())}
+    fit = fit_by(f"incidence ~ `the x` + period{term} + (1 | herd)", d, **given)
+    slopes = fit.emtrends("period", "the x").frame["estimate"]
+    np.testing.assert_allclose(slopes, fit.beta[1], rtol=1e-8)
+    rows = fit.emtrends("period", "the x", max_degree=2, ddf="asymptotic").frame
+    np.testing.assert_allclose(rows["estimate"][:4], fit.beta[1], rtol=1e-8)  # the quadratic ones are noise about 0
+    assert rows["degree"].tolist() == ["linear"] * 4 + ["quadratic"] * 4
+    for reduction in (None, "range", {"the x": "range"}):
+        found = fit.joint_tests(ddf="asymptotic", cov_reduce=reduction)
+        assert found["term"].tolist() == ["the x", "period"]
+        wald = (fit.beta[1] / fit.std_errors[1]) ** 2
+        np.testing.assert_allclose(found["statistic"][0], wald, atol=6e-4)  # which emmeans rounds

@@ -49,6 +49,12 @@ test_that("emmeans' joint_tests() has a reduction of covariates by default", {
   reduce <- joint_tests_reduction()
   expect_true(is.function(reduce))
   expect_length(reduce(c(1, 2, 4)), 2L)
+  data <- transform(lme4::cbpp, x = seq_len(56))
+  plain <- lme4::lmer(incidence ~ x + period + (1 | herd), data)
+  offset <- lme4::lmer(incidence ~ x + period + offset(size) + (1 | herd), data)
+  expect_true(is.function(reduction_of_terms(plain)))
+  expect_named(reduction_of_terms(offset), c("x", "period"))
+  expect_identical(reduction_of_terms(offset, list(x = "range")), list(x = "range"))
 })
 
 test_that("nloptr's object is prepared once, and each end is lme4's own", {
