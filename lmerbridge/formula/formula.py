@@ -110,7 +110,7 @@ class Formula:
         """
         return _build(fold(self.tree, diagonal))
 
-    @property
+    @cached_property
     def has_dot(self) -> bool:
         """Whether the fixed part has a ``.`` for all other columns."""
         return "." in tree_names(self.fixed)

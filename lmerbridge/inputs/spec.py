@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
@@ -118,8 +118,7 @@ class Spec:
         InvalidArgument
             Its dot stands for a column that is not named by text.
         """
-        formula = parse(self.formula, self.functions, self.own_values)
-        check_left(formula.tree, self.kind.functions)
+        formula = _read(self.formula, self.functions, self.own_values, self.kind.functions)
         formula = formula.expand_dot(text_names(self.data))
         return formula.diagonal() if self.double_bar == "diag_special" else formula
 
@@ -229,6 +228,13 @@ class Spec:
         if not mask.any():
             raise InvalidArgument("subset picks no row; some must be True.")
         return np.flatnonzero(mask.to_numpy("bool"))
+
+
+@lru_cache(maxsize=256)
+def _read(text: str, functions: tuple[str, ...], values: frozenset[str], on_left: frozenset[str]) -> Formula:
+    formula = parse(text, functions, values)
+    check_left(formula.tree, on_left)
+    return formula
 
 
 def text_names(frame: pd.DataFrame) -> Iterator[str]:

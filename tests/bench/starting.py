@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,8 +30,9 @@ IN_R = "print(lme4::lmer(Reaction ~ Days + (Days | Subject), utils::read.csv({!r
 
 
 def python(script: str) -> str:
-    """Run a script in a fresh Python and return what it prints."""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    """Run a script in a fresh Python, which has bytecode as after an installation, and return what it prints."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
     return done.stdout
 
 

@@ -7,9 +7,9 @@ that is NA is an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate, pairwise
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -61,25 +61,36 @@ def vector_types(kind: type, prefix: str = "") -> dict[str, type]:
     return found
 
 
-def vector_names(kind: type) -> set[str]:
+@cache
+def vector_names(kind: type) -> frozenset[str]:
     """Return the names of the vectors that make up ``kind``."""
-    return set(vector_types(kind))
+    return frozenset(vector_types(kind))
 
 
 def _check_names(kind: type, vectors: Mapping[str, Any]) -> None:
-    wrong = vector_names(kind) ^ set(vectors)
+    wrong = vector_names(kind) ^ vectors.keys()
     if wrong:
         raise ProtocolError(f"{kind.__name__}: missing or unknown vectors: {', '.join(sorted(wrong))}")
 
 
 def _field(hint: type, vectors: Mapping[str, Any], name: str) -> object:
+    read = _reader(hint)  # type: ignore[arg-type]  # as above
+    return build(hint, vectors, name + ".") if read is None else read(name, vectors[name])
+
+
+@cache
+def _reader(hint: type) -> Callable[[str, Any], object] | None:
+    """Return what makes a field's value of its name and vector, None where the field is a dataclass."""
     if is_dataclass(hint):
-        return build(hint, vectors, name + ".")
-    vector = vectors[name]
+        return None
     if get_origin(hint) is tuple:
-        return tuple(vector)
+        return lambda name, vector: tuple(vector)
     if get_origin(hint) in (np.ndarray, NDArray):  # from numpy 2.5 on the alias is a type of its own
-        return vector if isinstance(vector, np.ndarray) else np.array(vector, dtype=np.float64)
+        return lambda name, vector: vector if isinstance(vector, np.ndarray) else np.array(vector, dtype=np.float64)
+    return partial(_scalar, hint)
+
+
+def _scalar(hint: type, name: str, vector: Any) -> object:  # noqa: ANN401  # as received
     if len(vector) != 1 or (hint in (int, bool) and vector[0] == NA_INTEGER):
         raise ProtocolError(f"{name}: one value that is not NA expected, {vector!r} came")
     return hint(vector[0])
