@@ -7,8 +7,9 @@ from itertools import count
 
 import pytest
 
+from lmerbridge.parity.study.cpu import cpu_seconds
 from tests.bench.__main__ import line, modules
-from tests.bench.cpu import cpu_seconds, ratio
+from tests.bench.cpu import ratio
 from tests.bench.row import Row
 
 BUSY = "import time\nwhile time.process_time() < {}: pass"

@@ -85,7 +85,7 @@ devfun_of_refits <- function(entry) {
 
 refit_one <- function(devfun, response, theta, scale) {
   rho <- devfun_parts(devfun)
-  rho$resp$setResp(response)
+  set_response(devfun, response)
   found <- minimum(devfun, to_par(devfun, theta), scale)
   criterion <- devfun(found$par)
   if (!is.finite(criterion)) stop("the criterion has no finite value where the optimizer ended")

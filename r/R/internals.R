@@ -36,9 +36,9 @@ simulateFun_with <- function(own) with_own(lme4::.simulateFun, own)
 # The functions by which simulate() draws responses, by family.
 family_simulators <- function() get("simfunList", lme4_namespace())
 
-# A copy of a function of lme4's that finds the functions in `own` before lme4's.
+# A copy of a package's function that finds the functions in `own` before the package's.
 with_own <- function(fun, own) {
-  environment(fun) <- list2env(own, parent = lme4_namespace())
+  environment(fun) <- list2env(own, parent = environment(fun))
   fun
 }
 
@@ -61,40 +61,31 @@ own_point <- function(devfun, start) {
 }
 
 # pbkrtest's function that draws likelihood ratios, which asks refit() and logLik().
-reference_with <- function(own) {
-  namespace <- asNamespace("pbkrtest")
-  fun <- get(".get_refdist_merMod", namespace)
-  environment(fun) <- list2env(own, parent = namespace)
-  fun
-}
+reference_with <- function(own) with_own(get(".get_refdist_merMod", asNamespace("pbkrtest")), own)
 
-# Minimize as refit() does, from the theta that a deviance function holds, and check the end as it does.
-minimize_by <- function(optimizer, devfun, control, derivs) {
-  rho <- devfun_parts(devfun)
-  begin <- if (is.null(rho$mkPar)) rho$pp$theta else rho$mkPar(rho$pp$theta)
-  bounds <- c(list(lower = rho$lower), if (!is.null(rho$upper)) list(upper = rho$upper))
-  end <- do.call(get("optwrap", lme4_namespace()), c(
-    list(optimizer, devfun, begin), bounds, list(control = control$optCtrl, calc.derivs = derivs)
-  ))
-  check_conv(attr(end, "derivs"), end$par, ctrl = control$checkConv, lbound = rho$lower, ubound = rho$upper,
-             nobs = length(rho$resp$y), ndim = length(rho$lower))
-  end
+# pbkrtest's test by a parametric bootstrap, whose own ratio asks update() for the models by ML.
+modcomp_with <- function(own) {
+  method <- function(generic, class) utils::getS3method(generic, class, envir = asNamespace("pbkrtest"))
+  with_own(method("PBmodcomp", "merMod"), list(getLRT = with_own(method("getLRT", "lmerMod"), own)))
 }
 
 # Whether lme4's call of an optimizer has an argument.
 optwrap_takes <- function(argument) argument %in% names(formals(get("optwrap", lme4_namespace())))
 
-# lme4::optimizeLmer, whose calls of nloptr prepare and check their object at the first of many fits alone: that takes
-# longer than a small design's evaluations. An R whose nloptr has no such function in C calls it as lme4 does.
-optimizeLmer_again <- function() {
+# lme4::optimizeLmer, whose calls of nloptr are prepared once.
+optimizeLmer_again <- function() with_own(lme4::optimizeLmer, list(optwrap = optwrap_again()))
+
+# lme4's call of an optimizer, whose calls of nloptr prepare and check their object at the first of many fits alone: that
+# takes longer than a small design's evaluations. An R whose nloptr has no such function in C calls it as lme4 does.
+optwrap_again <- function() {
+  optwrap <- get("optwrap", lme4_namespace())
   entry <- get0("NLoptR_Optimize", asNamespace("nloptr"), inherits = FALSE) # not there before 2.1
   if (is.null(entry)) entry <- tryCatch(getNativeSymbolInfo("NLoptR_Optimize", "nloptr"), error = function(e) NULL)
-  if (is.null(entry)) return(lme4::optimizeLmer)
-  wrap <- lme4::nloptwrap
-  environment(wrap) <- list2env(list(nloptr = nloptr_again(entry)), parent = environment(wrap))
+  if (is.null(entry)) return(optwrap)
+  wrap <- with_own(lme4::nloptwrap, list(nloptr = nloptr_again(entry)))
   own <- get("getOptfun", lme4_namespace())
   getOptfun <- function(optimizer) if (identical(optimizer, "nloptwrap")) wrap else own(optimizer)
-  with_own(lme4::optimizeLmer, list(optwrap = with_own(get("optwrap", lme4_namespace()), list(getOptfun = getOptfun))))
+  with_own(optwrap, list(getOptfun = getOptfun))
 }
 
 # nloptr::nloptr for calls that differ in x0. Whatever its checks would say something of goes there.
@@ -134,24 +125,36 @@ own_values_in <- function(model) {
 # The tolerance that lme4::isSingular() has where none is given.
 singular_tolerance <- function() eval(formals(lme4::isSingular)$tol, lme4_namespace())
 
+# Give a deviance function another response, and have what is kept of the last one forgotten.
+set_response <- function(devfun, response) {
+  rho <- devfun_parts(devfun)
+  rho$resp$setResp(as.double(response))
+  rho$.unexplained <- rho$.known <- NULL
+}
+
 # lme4's objective, evaluated by lme4's own steps less those that give the same in each evaluation: that of the weights
-# decomposes the matrices a second time. The values are lme4's to the last bit, which the first one is held to; where
-# it is not, or a step is not there, the objective stays as it is.
-quick_objective <- function(devfun) {
+# decomposes the matrices a second time, and the response is the same until set_response(). The values are lme4's to the last bit, which the first one is held to; where
+# it is not, or a step is not there, the objective stays as it is. So it does where a random term is of another kind than
+# "us": a structure may have no value at a point, which spoils lme4's own for all others.
+quick_objective <- function(devfun, kinds) {
   rho <- devfun_parts(devfun)
   step <- objective_steps()
-  if (is.null(step)) return(devfun)
+  if (is.null(step) || !inherits(rho$resp, "lmerResp") || !all(kinds == "us")) return(devfun)
   list2env(step, rho)
   rho$.theta <- if (is.null(rho$mkTheta)) as.double else rho$mkTheta
   rho$.pp <- rho$pp$ptr()
   rho$.resp <- rho$resp$ptr()
   rho$.zero <- numeric(length(rho$resp$y))
   rho$.wtres <- rho$resp$wtres # lme4 writes into it
+  rho$.unexplained <- NULL
   quick <- function(par) {
+    if (is.null(.unexplained)) {
+      .Call(.updateMu, .resp, .zero)
+      .unexplained <<- .wtres + 0
+    }
     .Call(.setTheta, .pp, .theta(par))
     .Call(.updateDecomp, .pp, NULL)
-    .Call(.updateMu, .resp, .zero)
-    .Call(.updateRes, .pp, .wtres)
+    .Call(.updateRes, .pp, .unexplained)
     .Call(.solve, .pp)
     .Call(.updateMu, .resp, .Call(.linPred, .pp, 1))
     .Call(.Laplace, .resp, .Call(.ldL2, .pp), .Call(.ldRX2, .pp), .Call(.sqrL, .pp, 1), NULL)

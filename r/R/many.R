@@ -62,8 +62,7 @@ design_of_rows <- function(plan, response) {
   read <- eval(call, plan$scope)
   theta <- read$reTrms$theta + 0 # the deviance function writes into the vector that it is given
   parts <- c(read[names(read) != "formula"], list(start = plan$start, control = plan$control))
-  devfun <- do.call(lme4::mkLmerDevfun, parts)
-  if (all(kinds_of(read$reTrms) == "us")) devfun <- quick_objective(devfun) # a structure may have no value, and spoil lme4's
+  devfun <- quick_objective(do.call(lme4::mkLmerDevfun, parts), kinds_of(read$reTrms))
   design <- list(devfun = devfun, rho = devfun_parts(devfun), read = read, theta = theta,
                  rows = attr(read$fr, "row.names"), minimize = optimizeLmer_again())
   design$shape <- names_in(design)
@@ -107,7 +106,7 @@ fit_quickly <- function(design, plan, response) {
 renew <- function(design, response, theta) {
   if (!all(is.finite(response))) stop("NA/NaN/Inf in 'y'") # as lme4 has it
   rho <- design$rho
-  rho$resp$setResp(as.double(response))
+  set_response(design$devfun, response)
   rho$pp$setDelb(numeric(ncol(rho$pp$X)))
   rho$pp$setDelu(numeric(nrow(rho$pp$Zt)))
   rho$pp$setTheta(theta)

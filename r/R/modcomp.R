@@ -43,7 +43,7 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   models <- lapply(c(handle, smaller), function(h) of_rows_used(with_named_response(with_whole_call(entry_of(h)))))
   found <- tryCatch(
     with_seed(seed, if (lme4::isLMM(large)) {
-      pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, ref = reference_of(models[[1L]], models[[2L]], nsim))
+      modcomp_by_ml(models[[1L]], models[[2L]], nsim)
     } else {
       pbkrtest::PBmodcomp(models[[1L]], models[[2L]], nsim = nsim, cl = 1L)
     }),
@@ -59,29 +59,22 @@ pb_modcomp <- function(handle, smaller, nsim, seed = NULL) {
   c(tests, list(reference = as.double(found$ref)))
 }
 
-# pbkrtest's simulated likelihood ratios, by its own function, to which a refit is that of kept_refit().
+# pbkrtest's test of linear models, each of which is fitted by ML once, and refitted to what is simulated by kept_refit().
+modcomp_by_ml <- function(large, small, nsim) {
+  with_ml <- function(model) structure(model, .ml = if (lme4::isREML(model)) stats::update(model, REML = FALSE) else model)
+  large <- with_ml(large)
+  small <- with_ml(small)
+  ref <- reference_of(attr(large, ".ml"), attr(small, ".ml"), nsim)
+  modcomp_with(list(update = function(object, ...) attr(object, ".ml")))(large, small, nsim = nsim, ref = ref)
+}
+
+# pbkrtest's simulated likelihood ratios of models by ML, by its own function.
 reference_of <- function(large, small, nsim) {
-  by_ml <- function(model) if (lme4::isREML(model)) stats::update(model, REML = FALSE) else model
   kept <- function(model) structure(model, .refit = kept_refit(model))
   refit <- function(object, newresp, ...) attr(object, ".refit")(newresp)
   loglik <- function(object, ...) if (is.numeric(object)) object else stats::logLik(object, ...)
   draw <- reference_with(list(refit = refit, logLik = loglik))
-  structure(draw(kept(by_ml(large)), kept(by_ml(small)), nsim = nsim), class = "refdist")
-}
-
-# The log-likelihood of lme4's refit() of a linear model by ML, as a function of the response, with the deviance function
-# made once. refit() begins at the model's own theta, and takes no control but the optimizer's name.
-kept_refit <- function(model) {
-  optimizer <- model@optinfo$optimizer
-  if (!is.character(optimizer)) return(function(response) stats::logLik(lme4::refit(model, response)))
-  devfun <- quick_objective(stats::update(model, devFunOnly = TRUE))
-  design <- list(devfun = devfun, rho = devfun_parts(devfun))
-  theta <- model@theta + 0
-  function(response) {
-    renew(design, response, theta)
-    end <- minimize_by(optimizer, devfun, lme4::lmerControl(), derivs = !is.null(model@optinfo$derivs))
-    -end$fval / 2
-  }
+  structure(draw(kept(large), kept(small), nsim = nsim), class = "refdist")
 }
 
 free_parameters <- function(model) attr(stats::logLik(model), "df")

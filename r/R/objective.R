@@ -3,9 +3,7 @@ deviance_function <- function(entry) {
   if (is.null(entry$scope$.devfun)) {
     call <- entry$model@call
     call$devFunOnly <- TRUE
-    devfun <- eval(call, entry$scope)
-    plain <- lme4::isLMM(entry$model) && all(describe_structures(entry$model)$structure.kind == "us")
-    entry$scope$.devfun <- if (plain) quick_objective(devfun) else devfun # a structure may have no value, and spoil it
+    entry$scope$.devfun <- quick_objective(eval(call, entry$scope), describe_structures(entry$model)$structure.kind)
   }
   entry$scope$.devfun
 }

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import count
 
 from lmerbridge import lmer, load_dataset
-from tests.bench.cpu import Ratio, cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import Ratio, ratio
 from tests.bench.row import Row
 from tests.bench.rscript import Rscript
 

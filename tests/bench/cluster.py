@@ -9,7 +9,7 @@ from statistics import median
 from dask.distributed import LocalCluster
 
 from lmerbridge import lmer, load_dataset
-from tests.bench.cpu import cpu_seconds
+from lmerbridge.parity.study.cpu import cpu_seconds
 from tests.bench.row import Row, seconds
 
 NSIM, WORKERS, REPEATS = 3000, 2, 3

@@ -1,19 +1,10 @@
-"""CPU time of all processes at work: this one, R's and whatever else it has started."""
+"""Ratios of CPU time of all processes at work: this one, R's and whatever else it has started."""
 
 from __future__ import annotations
 
-import os
-import resource
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, quantiles
-
-TICKS = os.sysconf("SC_CLK_TCK")
-SETTLES = 2e-3  # seconds after which a process that waits for the next call no longer does so busily
 
 
 @dataclass(frozen=True)
@@ -56,51 +47,3 @@ def _pair(ours: Callable[[], float], theirs: Callable[[], float], *, swap: bool)
         second = theirs()
         return ours(), second
     return ours(), theirs()
-
-
-def cpu_seconds(call: Callable[[], object], times: int = 1) -> float:
-    """CPU seconds, user and system, that a call takes in this process and in all below it, the mean of some calls.
-
-    Take as many calls as last 20 ms: finding the processes leaves cold caches.
-    """
-    time.sleep(SETTLES)
-    others, began = _of_others(), time.process_time()
-    for _ in range(times):
-        call()
-    own = time.process_time() - began
-    time.sleep(SETTLES)
-    return (own + _of_others() - others) / times
-
-
-def of_process(pid: int) -> float:
-    """CPU seconds that a process has used so far."""
-    return time.clock_gettime((~pid << 3) | 2)  # Linux's number of its clock
-
-
-def _of_others() -> float:
-    """CPU seconds of all processes below this one, with those that have ended."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ended.ru_utime + ended.ru_stime + sum(map(with_its_ended, below(os.getpid())))
-
-
-def with_its_ended(pid: int) -> float:
-    with suppress(OSError):  # it has ended in the meantime, and is counted as its parent's the next time
-        ended = sum(map(int, _stat(pid)[13:15])) / TICKS
-        return of_process(pid) + ended
-    return 0.0
-
-
-def below(root: int) -> Iterator[int]:
-    children = defaultdict(list)
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        with suppress(OSError):
-            children[int(_stat(pid)[1])].append(pid)
-    waiting = [*children[root]]
-    while waiting:
-        yield (pid := waiting.pop())
-        waiting += children[pid]
-
-
-def _stat(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the state on."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -15,7 +15,8 @@ from lmerbridge.bridge.to_r.arguments import arguments
 from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.formula import formula as formulas
 from lmerbridge.inputs.spec import Spec
-from tests.bench.cpu import Ratio, cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import Ratio, ratio
 from tests.bench.row import Row, medians, seconds
 from tests.bench.rscript import Rscript
 

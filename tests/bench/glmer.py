@@ -8,7 +8,8 @@ import pandas as pd
 
 from lmerbridge import glmer, load_dataset
 from lmerbridge.bridge import host
-from tests.bench.cpu import Ratio, cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import Ratio, ratio
 from tests.bench.row import Row
 from tests.bench.rscript import Rscript
 from tests.processes import frame_in_r

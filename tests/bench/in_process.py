@@ -1,11 +1,11 @@
 """The other side of a transfer: an R in this very process, a direct copy and pandas2ri.
 
-Run as ``python -m tests.bench.in_process ROWS REPEATS``; prints the seconds of each as JSON.
+``python -m tests.bench.in_process ROWS`` does what each line that it reads says, ``direct`` or ``pandas2ri``, and says
+when it is done.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 
@@ -15,7 +15,6 @@ import rpy2.rinterface as ri
 from rpy2.rinterface_lib import embedded
 
 from lmerbridge.bridge.boot import HEAP
-from tests.bench.row import seconds
 from tests.bench.transfer import WARM, mixed
 
 
@@ -55,14 +54,13 @@ def pandas2ri(frame):
 
 
 if __name__ == "__main__":
-    rows, repeats = int(sys.argv[1]), int(sys.argv[2])
     embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", *HEAP))
     ri.initr(interactive=False)
-    frame = mixed(rows)
+    frame = mixed(int(sys.argv[1]))
     for _ in range(WARM):
         direct(frame)
-    found = {"direct": [seconds(lambda: direct(frame)) for _ in range(repeats)]}
-    if repeats == 1:
-        warnings.simplefilter("ignore")
-        found["pandas2ri"] = [seconds(lambda: pandas2ri(frame))]
-    print(json.dumps(found))
+    warnings.simplefilter("ignore")
+    print("ready", flush=True)
+    for line in sys.stdin:
+        globals()[line.strip()](frame)
+        print("done", flush=True)

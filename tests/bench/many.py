@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lmerbridge import lmer, load_dataset
-from tests.bench.cpu import Ratio, cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import Ratio, ratio
 from tests.bench.row import Row
 from tests.bench.rscript import Rscript
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from lmerbridge.engines import find, fit_with
 from lmerbridge.errors import LmerBridgeError
 from lmerbridge.parity import cases, process, suite
-from tests.bench.cpu import cpu_seconds
+from lmerbridge.parity.study.cpu import cpu_seconds
 from tests.bench.row import Row
 
 CANDIDATES = ("statsmodels", "mixedlm", "interlace", "nlme", "glmmTMB")

@@ -21,8 +21,8 @@ from statistics import median
 import pandas as pd
 
 from lmerbridge import load_dataset
+from lmerbridge.parity.study.cpu import SETTLES, below, of_process, with_its_ended
 from lmerbridge.setup.environment import environment
-from tests.bench.cpu import SETTLES, below, of_process, with_its_ended
 from tests.bench.fits import LARGE, SLEEPSTUDY, large
 from tests.bench.rscript import Rscript
 

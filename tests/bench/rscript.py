@@ -9,8 +9,8 @@ from types import TracebackType
 
 import pandas as pd
 
+from lmerbridge.parity.study.cpu import of_process
 from lmerbridge.setup.environment import environment
-from tests.bench.cpu import of_process
 
 ALONE = Path(__file__).with_name("alone.R")
 

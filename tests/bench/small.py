@@ -12,7 +12,8 @@ from lmerbridge import lmer, load_dataset
 from lmerbridge.bridge import host
 from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.formula import formula as formulas
-from tests.bench.cpu import cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import ratio
 from tests.bench.row import Row
 from tests.bench.rscript import Rscript
 from tests.bench.transfer import resident

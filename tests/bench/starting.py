@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lmerbridge import load_dataset
-from tests.bench.cpu import cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import ratio
 from tests.bench.row import Row
 
 IMPORT = "import numpy, pandas, time; t = time.process_time(); {}; print(time.process_time() - t)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,10 @@ import pandas as pd
 from lmerbridge.bridge import host
 from lmerbridge.bridge.to_r.columns import encode_table
 from lmerbridge.formula import formula as formulas
+from lmerbridge.parity.study.cpu import cpu_seconds, of_process
 from lmerbridge.setup.environment import environment
-from tests.bench.row import Row, medians, seconds
+from tests.bench.cpu import ratio
+from tests.bench.row import Row
 
 NAMES = ("d1", "d2", "d3", "d4", "i1", "i2", "c1", "c2", "s1", "s2")
 WARM = 3  # until the heap of R has grown, on either side
@@ -40,14 +42,33 @@ def send(frame: pd.DataFrame) -> dict[str, object]:
     return host.call("bytes_of", data=encode_table(frame, FORMULA)).values
 
 
-def in_process(rows: int, repeats: int) -> dict[str, list[float]]:
-    """Seconds of a direct copy and of pandas2ri, in a process that has R inside."""
-    command = [sys.executable, "-m", "tests.bench.in_process", str(rows), str(repeats)]
-    root = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment() | root, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+class InProcess:
+    """A Python that has R inside, and brings a frame of some rows there as it is told: see `tests.bench.in_process`."""
+
+    def __init__(self, rows: int) -> None:
+        command = [sys.executable, "-m", "tests.bench.in_process", str(rows)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        root = {"PYTHONPATH": str(Path(__file__).parents[2])}
+        self._process = subprocess.Popen(command, text=True, env=environment() | root, **pipes)
+        self._await("ready")
+
+    def __enter__(self) -> InProcess:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._process.communicate()
+
+    def seconds(self, way: str) -> float:
+        """CPU seconds of a way, ``direct`` or ``pandas2ri``."""
+        before = of_process(self._process.pid)
+        self._process.stdin.write(f"{way}\n")
+        self._process.stdin.flush()
+        self._await("done")
+        return of_process(self._process.pid) - before
+
+    def _await(self, word: str) -> None:
+        if (line := self._process.stdout.readline()) != f"{word}\n":
+            raise RuntimeError(f"{word!r} is expected, and it says {line!r}")
 
 
 def resident(pid: int, kind: str) -> int:
@@ -76,10 +97,11 @@ def memory(frame: pd.DataFrame) -> float:
 def rows() -> Iterator[Row]:
     million, hundredth = mixed(10**6), mixed(10**5)
     yield Row("memory of host and worker beyond R's own copy / the columns sent, 1e6 rows x 10", 1.2, memory(million))
-    medians(WARM, lambda: seconds(lambda: send(million)))
-    ours = medians(7, lambda: seconds(lambda: send(million)))[0]
-    direct = np.median(in_process(10**6, 7)["direct"])
-    yield Row("1e6 rows x 10 columns to R / a direct copy into an R in the same process", 2.0, ours / direct)
-    ours = medians(7, lambda: seconds(lambda: send(hundredth)))[0]
-    pandas2ri = np.median(in_process(10**5, 1)["pandas2ri"])
-    yield Row("1e5 rows x 10 columns: pandas2ri / ours", 50.0, pandas2ri / ours, at_least=True)
+    for _ in range(WARM):
+        send(million)
+    with InProcess(10**6) as other:
+        found = ratio(7, lambda: cpu_seconds(lambda: send(million)), lambda: other.seconds("direct"))
+    yield Row.of("1e6 rows x 10 columns to R / a direct copy into an R in the same process", 2.0, found)
+    with InProcess(10**5) as other:
+        found = ratio(3, lambda: other.seconds("pandas2ri"), lambda: cpu_seconds(lambda: send(hundredth)))
+    yield Row("1e5 rows x 10 columns: pandas2ri / ours", 50.0, found.median, at_least=True, detail=str(found))

@@ -523,7 +523,7 @@ def test_a_response_of_which_r_dies_costs_itself_alone(odd, monkeypatch):
 def test_the_quick_objective_is_another_function_with_the_values_of_lme4s():
     code = """local({
       own <- lme4::lmer(Reaction ~ Days + (Days | Subject), lme4::sleepstudy, devFunOnly = TRUE)
-      quick <- get("quick_objective", environment(sys.function(1L)))(own)
+      quick <- get("quick_objective", environment(sys.function(1L)))(own, "us")
       at <- lapply(1:20, function(i) c(i / 7, (i - 10) / 9, i / 30))
       values <- vapply(at, quick, 0)
       as.double(c(identical(quick, own), identical(values, vapply(at, own, 0))))
