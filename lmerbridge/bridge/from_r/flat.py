@@ -74,7 +74,7 @@ def _check_names(kind: type, vectors: Mapping[str, Any]) -> None:
 
 
 def _field(hint: type, vectors: Mapping[str, Any], name: str) -> object:
-    read = _reader(hint)  # type: ignore[arg-type]  # as above
+    read = _reader(hint)
     return build(hint, vectors, name + ".") if read is None else read(name, vectors[name])
 
 
