@@ -23,7 +23,7 @@ from lmerbridge.parity.sparse import Objective
 from lmerbridge.results import covariance
 
 SECONDS, ROWS = 300, 20
-PART = 100  # fits
+PART = 50  # fits
 FAULTS = {}
 
 
@@ -175,7 +175,8 @@ def find_fault(name, seconds=SECONDS, seed=1, jobs=1):
     target = Target(handle_of(Faulty(name)), "", "lme4", seed, ("gaussian",), until=until)
     while True:
         found = HuntState(target, PART, past).run(jobs)
-        past, fits = Past(known=found.findings, first=past.first + found.designs), fits + found.fits
+        past = Past(known=found.findings, first=past.first + found.designs, again=found.waiting, cut=found.cut)
+        fits += found.fits
         known, spent = found.findings, time.monotonic() - began
         smallest = min(known, key=lambda finding: len(finding.spec.data), default=None)
         small = smallest is not None and len(smallest.spec.data) < ROWS

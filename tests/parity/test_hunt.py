@@ -1,6 +1,7 @@
 """The search for small data sets on which an engine is wrong."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -106,13 +107,18 @@ def test_many_starts_reach_what_plain_r_reaches():
         assert found.at_point == pytest.approx(fit.criterion, abs=1e-3)
 
 
+@cache
+def right_answer(index):
+    return ManyStarts().fit(draw_design(4, index))
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_changes_no_right_answer(name):
     change = CHANGES[name]
     for index in range(8):
         spec = draw_design(4, index)
         if change.applies(spec):
-            assert change.differences(ManyStarts().fit(spec), ManyStarts().fit(change(spec))) == {}
+            assert change.differences(right_answer(index), ManyStarts().fit(change(spec))) == {}
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -137,8 +143,8 @@ def test_a_right_engine_has_no_symptom_and_neither_has_one_that_refuses():
         def fit(self, spec):
             return ManyStarts().fit(spec)
 
+    assert all(find_symptom(Refuses(), draw_design(6, index)) is None for index in range(3))
     for index in range(10):
-        assert find_symptom(Refuses(), draw_design(6, index)) is None
         assert find_symptom(Right(), draw_design(6, index), "rescale_x") is None
 
 
