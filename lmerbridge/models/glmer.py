@@ -217,7 +217,8 @@ def glmer(
         approximation. More are for one random effect per group, and their log-likelihood lacks that of the saturated
         model, ``fit.loglik.constant``, before lme4 2.1-0. 0 is quicker, and no maximum likelihood.
     weights : column name or array of one number per row
-        Numbers of trials of proportions; of other families, prior weights.
+        Numbers of trials of proportions; of other families, prior weights. A negative binomial model with weights is
+        wrong in lme4, and a `KnownDefectWarning` says so.
     offset, subset, na_action, contrasts
         As for `lmer`; the offset is on the scale of the link.
     start : array or mapping

@@ -154,7 +154,8 @@ shape_of <- function(model) {
 saturated_loglik <- function(resp) {
   family <- resp$family
   if (has_dispersion(family)) return(NaN)
-  mean <- resp$y + (resp$y == 0) * .Machine$double.xmin # whose logarithm a negative binomial density takes
+  mean <- resp$y
+  if (startsWith(family$family, "Negative")) mean[mean == 0] <- .Machine$double.xmin # whose logarithm its density takes
   -sum(family$aic(resp$y, resp$n, mean, resp$weights, 0)) / 2
 }
 

@@ -184,6 +184,10 @@ def test_quadrature_says_what_its_likelihood_lacks(cbpp):
     assert pickle.loads(pickle.dumps(fit.loglik)).constant == fit.loglik.constant
 
 
+def test_single_outcomes_leave_nothing_out(cbpp):
+    assert glmer("ill ~ size + (1 | herd)", cbpp, "binomial", n_agq=5).loglik.constant == 0
+
+
 def test_a_family_with_a_dispersion_has_a_sigma(cbpp):
     wrong = lme4_version() not in Range("2.1-0")
     told = pytest.warns(DispersionFamilyWarning, match="Gamma model is not its dispersion") if wrong else nullcontext()

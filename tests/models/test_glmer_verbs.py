@@ -1,6 +1,7 @@
 """Verbs of a generalized linear mixed model: their numbers are R's, and what lme4 gets wrong is said or refused."""
 
 import inspect
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -416,6 +417,26 @@ def test_a_shape_that_is_given_is_counted_by_lme4_all_the_same(cbpp):
     with pytest.warns(KnownDefectWarning, match=r"npar is 1.* glmer_nb\(\)"):
         fit = glmer("incidence ~ period + (1 | herd)", cbpp, "negative.binomial(3)")
     assert fit.family.theta == 3
+
+
+@pytest.mark.filterwarnings("ignore::lmerbridge.errors.SingularFitWarning")
+def test_weights_of_a_negative_binomial_model_are_a_defect_of_lme4_that_is_said():
+    rng = np.random.default_rng(5)
+    group = rng.integers(0, 15, 300)
+    mean = np.exp(2 + rng.normal(0, 0.5, 15)[group])
+    data = pd.DataFrame({"y": rng.negative_binomial(2, 2 / (2 + mean)), "g": group, "w": rng.integers(1, 3, 300)})
+    shape = "negative.binomial(2)"
+    with pytest.warns(KnownDefectWarning, match="negative binomial model with weights are wrong"):
+        weighted = glmer("y ~ 1 + (1 | g)", data, shape, weights="w")
+    repeated = data.loc[data.index.repeat(data["w"])].reset_index(drop=True)
+    assert abs(weighted.beta[0] - glmer("y ~ 1 + (1 | g)", repeated, shape).beta[0]) > 0.5
+    with pytest.warns(KnownDefectWarning, match="repeated rows"):
+        glmer_nb("y ~ 1 + (1 | g)", data, weights="w")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        glmer_nb("y ~ 1 + (1 | g)", data, weights=np.ones(300))
+        glmer("y ~ 1 + (1 | g)", data, "poisson", weights="w")
+    assert not any(issubclass(each.category, KnownDefectWarning) for each in told)
 
 
 @pytest.mark.parametrize("given", [0, -1, float("nan"), float("inf"), "3", True])

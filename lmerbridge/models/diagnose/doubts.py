@@ -34,6 +34,11 @@ SHAPE = (
     "lme4 counts the shape of the negative binomial family as a parameter though it is given, so npar is 1 and AIC 2 "
     "too large; glmer_nb() estimates it."
 )
+WEIGHTED_SHAPE = (
+    "lme4's estimates of a negative binomial model with weights are wrong, its fixed effects among them: a model of "
+    "the repeated rows has others. Repeat the rows in place of whole weights, or take a random effect per row with the "
+    "family poisson; glmmTMB of R fits the weighted model."
+)
 
 
 def doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
@@ -44,10 +49,18 @@ def doubts(fit: KeptFit) -> Iterator[LmerBridgeWarning]:
         )
     if fit.kind.family == "negative.binomial" and "theta" in fit.spec.particulars:  # which is given
         yield KnownDefectWarning(SHAPE)
+    if fit.kind.family == "negative.binomial" and is_weighted(fit):
+        yield KnownDefectWarning(WEIGHTED_SHAPE)
     if fit.spec.controls.get("compDev") is False and fit.provenance.version not in MENDED:
         yield KnownDefectWarning(UNCOMPILED)
     if fit.kind.family == "binomial" and (told := separation(fit)):
         yield SeparationWarning(told)
+
+
+def is_weighted(fit: KeptFit) -> bool:
+    """Return whether a row that was used has another weight than 1."""
+    weights = fit.spec.per_row("weights")
+    return weights is not None and bool((weights.to_numpy(float)[fit.rows] != 1).any())
 
 
 def separation(fit: KeptFit) -> str:
