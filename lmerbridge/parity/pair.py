@@ -187,12 +187,12 @@ class Trial:
     @cached_property
     def reference_value(self) -> float:
         """The objective at the reference's point, everything else profiled out."""
-        return float(self.criterion.values(self.objective.point(self.reference)[None, :])[0])
+        return float(self._values_about(self.objective.point(self.reference))[0])
 
     @cached_property
     def profile_values(self) -> Array:
         """The objective at both engines' points, everything else profiled out."""
-        return np.array([self.reference_value, *self.criterion.values(self.thetas[1:])])
+        return np.array([self.reference_value, self._values_about(self.thetas[1])[0]])
 
     @cached_property
     def answers(self) -> Array:
@@ -266,8 +266,12 @@ class Trial:
         return self._noise_at(self.thetas[int(np.argmin(self.profile_values))])
 
     def _noise_at(self, theta: Array) -> float:
-        values = self.criterion.values(np.array([theta, theta * (1 + 1e-9), theta * (1 - 1e-9)]))
+        values = self._values_about(theta)
         return float(max(np.ptp(values), 8 * np.finfo(float).eps * abs(values[0])))
+
+    def _values_about(self, theta: Array) -> Array:
+        """The objective at a point, and at two that differ from it by rounding: one question, and one call of R."""
+        return self.criterion.values(np.array([theta, theta * (1 + 1e-9), theta * (1 - 1e-9)]))
 
     @cached_property
     def gap(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import Bounds, minimize
 from scipy.sparse.linalg import SuperLU, splu
@@ -81,7 +82,8 @@ class Objective:
 
     def __call__(self, theta: Array) -> float:
         """Value of the criterion, in deviance units."""
-        return self._solve(theta)[0]
+        known = self._known.get(np.asarray(theta, float).tobytes())
+        return known.value if known else self._solve(theta)[0]
 
     def at(self, theta: Array) -> Solution:
         """Everything that follows from theta, computed once for each theta."""
@@ -211,12 +213,20 @@ class Objective:
 
     def factor(self, theta: Array) -> sp.csc_array:
         """The relative covariance factor of all conditional modes, shape (q, q)."""
-        factors = covariance.split(np.asarray(theta, float), self.design.widths)
+        places, pattern = self._pattern
+        entries = np.append(np.asarray(theta, float), 0.0)[places]
+        return sp.csc_array((entries, pattern.indices, pattern.indptr), shape=pattern.shape)
+
+    @cached_property
+    def _pattern(self) -> tuple[NDArray[np.intp], sp.csc_array]:
+        """Where the factor has entries, column by column, and the place in theta of each, -1 of a zero."""
+        numbers = np.arange(len(self.lower), dtype=np.float64) + 1
         blocks = [
-            sp.kron(sp.eye_array(len(term.levels)), factor)
-            for term, factor in zip(self.design.random, factors, strict=True)
+            sp.kron(sp.eye_array(len(term.levels)), sp.csc_array(of_one))
+            for term, of_one in zip(self.design.random, covariance.split(numbers, self.design.widths), strict=True)
         ]
-        return sp.csc_array(sp.block_diag(blocks, format="csc"))
+        pattern = sp.csc_array(sp.block_diag(blocks, format="csc"))
+        return pattern.data.astype(np.intp) - 1, pattern
 
     def _by_term(self, b: Array) -> tuple[Array, ...]:
         ends = np.cumsum([term.z.shape[1] for term in self.design.random])

@@ -80,7 +80,7 @@ polish <- function(handle, theta) {
 }
 
 # A function that minimizes from one point. The end is never above the start, although bobyqa first moves a start that is
-# close to a bound. A search that comes beside an earlier end has no basin of its own, and ends there.
+# close to a bound. A start or a search that comes beside an earlier end has no basin of its own, and ends there.
 polisher <- function(devfun, scale, lower, upper = Inf) {
   objective <- function(p) devfun(p / scale)
   search <- function(from, radius, to) {
@@ -88,15 +88,20 @@ polisher <- function(devfun, scale, lower, upper = Inf) {
                   control = list(rhobeg = radius, rhoend = to, maxfun = 5000L))
   }
   ends <- list()
+  end_beside <- function(point) {
+    Find(function(end) abs(end$fval - point$fval) < 1e-6 && max(abs(end$par - point$par)) < 0.01, ends)
+  }
   function(start) {
     start <- pmin(pmax(start, lower), upper)
-    found <- search(start * scale, 0.2, 1e-4)
-    end <- Find(function(end) abs(end$fval - found$fval) < 1e-6 && max(abs(end$par - found$par)) < 0.01, ends)
-    if (is.null(end)) {
-      for (radius in c(0.02, 0.002)) found <- search(found$par, radius, 1e-9)
-      ends <<- c(ends, list(end <- found))
+    begin <- list(par = start * scale, fval = devfun(start))
+    if (is.null(end <- end_beside(begin))) {
+      found <- search(begin$par, 0.2, 1e-4)
+      if (is.null(end <- end_beside(found))) {
+        for (radius in c(0.02, 0.002)) found <- search(found$par, radius, 1e-9)
+        ends <<- c(ends, list(end <- found))
+      }
     }
-    if (devfun(end$par / scale) <= devfun(start)) end$par / scale else start
+    if (devfun(end$par / scale) <= begin$fval) end$par / scale else start
   }
 }
 
@@ -120,7 +125,7 @@ all_optimizers <- function(handle) {
 
 end_of <- function(devfun, model, name) {
   start <- list(theta = as.double(lme4::getME(model, "lower") == 0))
-  par <- lme4::optimizeLmer(devfun, name, start = start)$par
+  par <- lme4::optimizeLmer(devfun, name, start = start, calc.derivs = FALSE)$par
   list(theta = to_theta(devfun, par), value = devfun(par))
 }
 
