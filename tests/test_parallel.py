@@ -58,7 +58,7 @@ def test_a_hunt_on_a_cluster_finds_the_same_in_as_many_fits(cluster, tmp_path):
     address = cluster.scheduler_address.replace("tcp://", "dask://")
     found = []
     for name, more in {"here": [], "there": ["--backend", address]}.items():
-        how = ["hunt", "--engine", "statsmodels", "--reference", "", "--fits", "60", "--out", str(tmp_path / name)]
+        how = ["hunt", "--engine", "statsmodels", "--reference", "", "--fits", "30", "--out", str(tmp_path / name)]
         done = CliRunner().invoke(app, [*how, *more])
         assert done.exit_code == 1, done.output
         place = tmp_path / name / "statsmodels"

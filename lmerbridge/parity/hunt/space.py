@@ -53,7 +53,7 @@ def draw_design(seed: int, index: int, families: Sequence[str] = ("gaussian",)) 
     --------
     >>> spec = draw_design(1, 0)
     >>> spec.formula, spec.data.equals(draw_design(1, 0).data)
-    ('y ~ 1 + (1 | g)', True)
+    ('y ~ 0 + f + (1 | g)', True)
     """
     family = families[index % len(families)]
     drawn = (_draw(np.random.default_rng([seed, index, attempt]), family) for attempt in range(ATTEMPTS))
