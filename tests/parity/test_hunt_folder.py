@@ -309,3 +309,10 @@ def test_each_oracle_has_its_line_in_a_script(finding):
     assert not witness.shows(replace(changed, figures={"difference": 2.0}), "difference in criterion 0.7\n", ended=True)
     assert witness.shows(replace(changed, figures={}), "x fails on the changed data: ValueError", ended=True)
     assert not witness.shows(finding, printed, ended=True)
+
+
+def test_a_letter_quotes_a_message_that_is_no_warning(finding, tmp_path):
+    said = {"converged": "True", "warned": "", "message": "boundary (singular) fit"}
+    place = folder.write_finding(replace(finding, silent=True, figures={**finding.figures, **said}), tmp_path)
+    told = "statsmodels says that it converged, and warns of nothing. Its message: boundary (singular) fit"
+    assert told in (place / "finding.md").read_text().replace("\\", "")

@@ -151,8 +151,9 @@ def _claim(shown: Shown) -> str:
     if "converged" not in finding.figures:
         return f"{finding.engine} {CLAIM[finding.silent]}."
     says = "says that it converged" if finding.figures["converged"] == "True" else "says that it did not converge"
-    warned = finding.figures.get("warned")
-    return f"{finding.engine} {says}, and warns{f': {warned}' if warned else ' of nothing.'}"
+    warned, message = (str(finding.figures.get(name, "")) for name in ("warned", "message"))
+    told = f" Its message: {message}" if message else ""
+    return f"{finding.engine} {says}, and warns{f': {_sentence(warned)}' if warned else ' of nothing.'}{told}"
 
 
 def _quantities(shown: Shown) -> str:

@@ -272,9 +272,12 @@ def _symptom(result: Comparison, oracle: str, what: tuple[str, ...], size: float
 
 
 def _claims(*fits: Fit) -> dict[str, str]:
-    """What an engine says of its answers: whether all converged, and its warnings."""
-    warned = {said.text.partition("\n")[0].strip() for fit in fits for said in fit.conditions if said.kind != "message"}
-    return {"converged": str(all(fit.converged for fit in fits)), "warned": shorten("; ".join(sorted(warned)), WARNED)}
+    """What an engine says of its answers: whether all converged, its warnings and its messages."""
+    told = {"converged": str(all(fit.converged for fit in fits))}
+    for name, messages in (("warned", False), ("message", True)):
+        said = (each for fit in fits for each in fit.conditions if (each.kind == "message") == messages)
+        told[name] = shorten("; ".join(sorted({each.text.partition("\n")[0].strip() for each in said})), WARNED)
+    return told
 
 
 def says_nothing(fit: Fit) -> bool:

@@ -1,4 +1,4 @@
-# glmmTMB gives another answer when a constant of some thousand standard deviations is added to y
+# glmmTMB 1.1.5 gives another answer when a constant of some thousand standard deviations is added to y
 #
 # Needs lme4 and glmmTMB. Run it in this folder: Rscript reproduce.R
 options(digits = 10)
@@ -19,6 +19,7 @@ show_engine <- function(d, m) {
     cat("its -2 log-likelihood ", format(criterion), "\n")
     cat("its fixed effects ", format(glmmTMB::fixef(e)$cond), "\n")
     cat("its sigma ", format(sigma(e)), "\n")
+    cat("its standard errors ", format(sqrt(diag(vcov(e)$cond))), "\n")
     criterion
   }, error = function(e) cat("glmmTMB fails:", conditionMessage(e), "\n"))
 }

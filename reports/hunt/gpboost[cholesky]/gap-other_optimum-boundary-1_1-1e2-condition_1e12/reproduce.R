@@ -1,12 +1,12 @@
-# gpboost[cholesky] 1.8.0 stops 330 deviance units above the optimum
+# gpboost[cholesky] 1.8.0 stops 119 deviance units above the optimum
 #
 # Needs lme4. Run it in this folder: Rscript reproduce.R
 options(digits = 10)
 library(lme4)
 d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
-              colClasses = c("numeric", "numeric", "character", "numeric"))
-d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g02", "g03", "g04", "g05", "g06", "g07", "g08", "g09", "g10", "g11"))
-m <- lmer(y ~ x + (x || g), d, REML = FALSE, weights = w)
+              colClasses = c("numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("g01", "g03", "g04", "g06"))
+m <- lmer(y ~ x + (x || g), d, REML = FALSE)
 objective <- update(m, devFunOnly = TRUE)
 lower <- environment(objective)$lower
 
@@ -21,10 +21,10 @@ lowest <- function(objective, points) {
   }, 0))
 }
 even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
-starts <- c(even, list(getME(m, 'theta'), c(-0.0, 2.279219993208958e-07), c(0.7071067811865475, 0.7071067811865475)))
+starts <- c(even, list(getME(m, 'theta'), c(-0.0, 8.387817753580578e-08), c(0.7071067811865475, 0.7071067811865475)))
 best <- lowest(objective, starts)
 cat("criterion of lme4's own fit ", format(deviance(m)), "\n")
-cat("criterion that gpboost[cholesky] reports ", 636.1428262, "\n")
+cat("criterion that gpboost[cholesky] reports ", 177.0769267, "\n")
 cat("criterion where gpboost[cholesky] stopped ", format(objective(c(0.7071067811865475, 0.7071067811865475))), "\n")
 cat("best criterion of all starts ", format(best), "\n")
 cat("gap ", format(objective(c(0.7071067811865475, 0.7071067811865475)) - best), "\n")

@@ -30,9 +30,10 @@ def answer(relative, data):
     x, terms = matrices(data)
     offset = 0.0
     weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
-    v = np.diag(1 / weights)
+    random = np.zeros((len(data), len(data)))
     for s, (z, group) in zip(relative, terms):
-        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
     root = np.linalg.cholesky(v)
     q, r = np.linalg.qr(np.linalg.solve(root, x))
     u = np.linalg.solve(root, data["y"] - offset)
@@ -41,14 +42,16 @@ def answer(relative, data):
     variance = rest @ rest / m
     criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
     criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
-    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
-    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
 
 
 def show(title, numbers):
     print(title)
-    for name, value in numbers.items():
-        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
 
 
 def fit(data):
@@ -61,12 +64,19 @@ def fit(data):
         "y ~ 1 + x", data, method="REML" if REML else "ML", random=['(0 + x | g)']
     )
     covariances = [np.atleast_2d(result.variance_components[group]) for group in ['g']]
-    exog, beta, errors = result.model.exog, np.asarray(result.fe_params), np.sqrt(np.diag(result.fe_cov))
-    scale, criterion, converged = result.scale, -2 * result.llf, result.converged
+    exog, scale, vcov = result.model.exog, result.scale, result.fe_cov
+    beta, fitted = np.asarray(result.fe_params), result.fittedvalues
+    criterion, converged = -2 * float(result.llf), result.converged
     order = [int(np.argmin(np.abs(np.asarray(exog) - column[:, None]).sum(axis=0))) for column in x.T]
-    beta, errors = np.asarray(beta)[order], np.asarray(errors)[order]
-    said = {"criterion": criterion, "beta": beta, "se": errors, "sigma": scale**0.5, "converged": converged}
+    beta, vcov = np.asarray(beta)[order], np.asarray(vcov)[np.ix_(order, order)]
+    said = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "vcov": vcov}
+    said |= {"sigma": scale**0.5, "converged": converged, "fitted": fitted}
     return said, [c / scale for c in covariances]
+
+
+def correlations(vcov):
+    errors = np.sqrt(np.diag(vcov))
+    return vcov / np.outer(errors, errors)
 
 
 data = read("data.csv")
@@ -80,5 +90,10 @@ show("the model at the better point", lowest)
 print(f"difference in criterion {abs(said['criterion'] - there['criterion']):.6g}")
 print(f"difference in beta {(np.abs(said['beta'] - there['beta']) / there['se']).max():.6g} standard errors")
 print(f"difference in se {np.abs(said['se'] / there['se'] - 1).max():.6g} of itself")
+apart = np.abs(correlations(said["vcov"]) - correlations(there["vcov"])).max()
+print(f"difference in correlations {apart:.6g}")
 print(f"difference in sigma {abs(said['sigma'] / there['sigma'] - 1):.6g} of itself")
+if said["fitted"] is not None:
+    apart = np.abs(np.asarray(said["fitted"]) - there["fitted"]).max() / there["sigma"]
+    print(f"difference in fitted values {apart:.6g} sigma")
 print(f"gap {there['criterion'] - lowest['criterion']:.6g}")

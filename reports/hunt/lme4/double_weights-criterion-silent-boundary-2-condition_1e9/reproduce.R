@@ -18,6 +18,7 @@ show_engine <- function(d, m) {
     cat("its -2 log-likelihood ", format(criterion), "\n")
     cat("its fixed effects ", format(fixef(e)), "\n")
     cat("its sigma ", format(sigma(e)), "\n")
+    cat("its standard errors ", format(sqrt(diag(as.matrix(vcov(e))))), "\n")
     criterion
   }, error = function(e) cat("lme4 fails:", conditionMessage(e), "\n"))
 }
@@ -34,7 +35,7 @@ lowest <- function(objective, points) {
   }, 0))
 }
 even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
-starts <- c(even, list(getME(m, 'theta'), c(178803.43833592167, -0.18353011043686568, -0.0)))
+starts <- c(even, list(getME(m, 'theta'), c(3306225.0325674023, -3.306225194061599, -0.0)))
 best <- lowest(objective, starts)
 cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
 cat("best criterion of all starts ", format(best), "\n")

@@ -30,9 +30,10 @@ def answer(relative, data):
     x, terms = matrices(data)
     offset = 0.0
     weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
-    v = np.diag(1 / weights)
+    random = np.zeros((len(data), len(data)))
     for s, (z, group) in zip(relative, terms):
-        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
     root = np.linalg.cholesky(v)
     q, r = np.linalg.qr(np.linalg.solve(root, x))
     u = np.linalg.solve(root, data["y"] - offset)
@@ -41,21 +42,23 @@ def answer(relative, data):
     variance = rest @ rest / m
     criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
     criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
-    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
-    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
 
 
 def show(title, numbers):
     print(title)
-    for name, value in numbers.items():
-        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
 
 
 data = read("data.csv")
 changed = read("changed.csv")  # every weight is doubled
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[31970669560.747746, -32815.81478428301], [-32815.81478428301, 0.03368330143696811]])]
-better_changed = [np.array([[15985334814.335749, -16407.907427000668], [-16407.907427000668, 0.016841650754264217]])]
+better = [np.array([[10931123965975.32, -10931124.499911478], [-10931124.499911478, 10.931125033847659]])]
+better_changed = [np.array([[5465561788845.404, -5465562.055813476], [-5465562.055813476, 5.465562322781561]])]
 before, after = answer(better, data), answer(better_changed, changed)  # lme4 itself runs in reproduce.R
 show("the model at a good point of the data", before)
 show("the model at a good point of the changed data", after)

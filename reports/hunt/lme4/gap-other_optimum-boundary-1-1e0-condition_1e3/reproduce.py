@@ -30,9 +30,10 @@ def answer(relative, data):
     x, terms = matrices(data)
     offset = 0.0
     weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
-    v = np.diag(1 / weights)
+    random = np.zeros((len(data), len(data)))
     for s, (z, group) in zip(relative, terms):
-        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
     root = np.linalg.cholesky(v)
     q, r = np.linalg.qr(np.linalg.solve(root, x))
     u = np.linalg.solve(root, data["y"] - offset)
@@ -41,21 +42,29 @@ def answer(relative, data):
     variance = rest @ rest / m
     criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
     criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
-    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
-    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
 
 
 def show(title, numbers):
     print(title)
-    for name, value in numbers.items():
-        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
+
+
+def correlations(vcov):
+    errors = np.sqrt(np.diag(vcov))
+    return vcov / np.outer(errors, errors)
 
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
 better = [np.array([[4166666668.009512]])]
 nan, inf = np.nan, np.inf
-said = {'criterion': 22.65688021900822, 'beta': [-0.6666666666666666, -33333.33333333333], 'se': [0.9229582048465241, 43508.66708776672], 'sigma': 1.5986105040567435, 'converged': False}  # of lme4, which reproduce.R runs
+said = {'criterion': 22.65688021900822, 'beta': [-0.6666666666666666, -33333.33333333333], 'se': [0.9229582048465241, 43508.66708776672], 'vcov': [[0.8518518478935184, 28395.06159645061], [28395.06159645061, 1893004111.7541149]], 'sigma': 1.5986105040567435, 'converged': False, 'fitted': [0.33333334833333317, 0.33333332020833334, -0.6666666666666666, -0.6666666666666666, -0.6666666666666666, 0.33333333145833327]}  # of lme4, which runs in reproduce.R
+said |= {name: np.array(said[name]) for name in ("beta", "se", "vcov", "fitted")}
 stopped = [np.array([[6.25]])]
 show("lme4 says", said)
 there, lowest = answer(stopped, data), answer(better, data)
@@ -64,5 +73,10 @@ show("the model at the better point", lowest)
 print(f"difference in criterion {abs(said['criterion'] - there['criterion']):.6g}")
 print(f"difference in beta {(np.abs(said['beta'] - there['beta']) / there['se']).max():.6g} standard errors")
 print(f"difference in se {np.abs(said['se'] / there['se'] - 1).max():.6g} of itself")
+apart = np.abs(correlations(said["vcov"]) - correlations(there["vcov"])).max()
+print(f"difference in correlations {apart:.6g}")
 print(f"difference in sigma {abs(said['sigma'] / there['sigma'] - 1):.6g} of itself")
+if said["fitted"] is not None:
+    apart = np.abs(np.asarray(said["fitted"]) - there["fitted"]).max() / there["sigma"]
+    print(f"difference in fitted values {apart:.6g} sigma")
 print(f"gap {there['criterion'] - lowest['criterion']:.6g}")

@@ -18,6 +18,7 @@ show_engine <- function(d, m) {
     cat("its -2 log-likelihood ", format(criterion), "\n")
     cat("its fixed effects ", format(fixef(e)), "\n")
     cat("its sigma ", format(sigma(e)), "\n")
+    cat("its standard errors ", format(sqrt(diag(as.matrix(vcov(e))))), "\n")
     criterion
   }, error = function(e) cat("lme4 fails:", conditionMessage(e), "\n"))
 }

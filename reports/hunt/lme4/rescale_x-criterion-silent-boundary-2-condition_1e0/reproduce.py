@@ -30,9 +30,10 @@ def answer(relative, data):
     x, terms = matrices(data)
     offset = 0.0
     weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
-    v = np.diag(1 / weights)
+    random = np.zeros((len(data), len(data)))
     for s, (z, group) in zip(relative, terms):
-        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
     root = np.linalg.cholesky(v)
     q, r = np.linalg.qr(np.linalg.solve(root, x))
     u = np.linalg.solve(root, data["y"] - offset)
@@ -41,14 +42,16 @@ def answer(relative, data):
     variance = rest @ rest / m
     criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
     criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
-    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
-    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
 
 
 def show(title, numbers):
     print(title)
-    for name, value in numbers.items():
-        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
 
 
 data = read("data.csv")

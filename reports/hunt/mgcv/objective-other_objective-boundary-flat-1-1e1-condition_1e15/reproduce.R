@@ -19,6 +19,7 @@ show_engine <- function(d, m) {
     cat("its -2 log-likelihood ", format(criterion), "\n")
     cat("its fixed effects ", format(coef(e)[seq_len(e$nsdf)]), "\n")
     cat("its sigma ", format(sqrt(e$reml.scale)), "\n")
+    cat("its standard errors ", format(sqrt(diag(vcov(e))[seq_len(e$nsdf)])), "\n")
     criterion
   }, error = function(e) cat("mgcv fails:", conditionMessage(e), "\n"))
 }

@@ -1,13 +1,12 @@
-# mixedlm 1.3.0 stops 0.204 deviance units above the optimum
+# mixedlm 1.3.0 stops 0.878 deviance units above the optimum
 #
 # Needs lme4. Run it in this folder: Rscript reproduce.R
 options(digits = 10)
 library(lme4)
 d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
-              colClasses = c("numeric", "numeric", "character", "character"))
-d[["f"]] <- factor(d[["f"]], c("a", "b", "c"))
+              colClasses = c("numeric", "numeric", "character"))
 d[["g"]] <- factor(d[["g"]], c("a", "b", "c"))
-m <- lmer(y ~ x + f + x:f + (0 + x | g), d, REML = TRUE)
+m <- lmer(y ~ x + (0 + x | g), d, REML = TRUE)
 objective <- update(m, devFunOnly = TRUE)
 lower <- environment(objective)$lower
 
@@ -22,10 +21,10 @@ lowest <- function(objective, points) {
   }, 0))
 }
 even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
-starts <- c(even, list(getME(m, 'theta'), c(0.0005733335124385148), c(0.0)))
+starts <- c(even, list(getME(m, 'theta'), c(1.7369143066753935e-05), c(0.0)))
 best <- lowest(objective, starts)
 cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
-cat("criterion that mixedlm reports ", 63.71483251, "\n")
+cat("criterion that mixedlm reports ", 50.32702618, "\n")
 cat("criterion where mixedlm stopped ", format(objective(c(0.0))), "\n")
 cat("best criterion of all starts ", format(best), "\n")
 cat("gap ", format(objective(c(0.0)) - best), "\n")

@@ -1,4 +1,4 @@
-# statsmodels fails on a model that has an answer
+# statsmodels 0.15.0 fails on a model that has an answer
 #
 # Needs lme4. Run it in this folder: Rscript reproduce.R
 options(digits = 10)

@@ -31,9 +31,10 @@ def answer(relative, data):
     x, terms = matrices(data)
     offset = 0.0
     weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
-    v = np.diag(1 / weights)
+    random = np.zeros((len(data), len(data)))
     for s, (z, group) in zip(relative, terms):
-        v = v + np.equal.outer(group, group) * (z @ s @ z.T)
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
     root = np.linalg.cholesky(v)
     q, r = np.linalg.qr(np.linalg.solve(root, x))
     u = np.linalg.solve(root, data["y"] - offset)
@@ -42,14 +43,16 @@ def answer(relative, data):
     variance = rest @ rest / m
     criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
     criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
-    errors = np.sqrt(variance * (np.linalg.inv(r) ** 2).sum(axis=1))
-    return {"criterion": criterion, "beta": beta, "se": errors, "sigma": variance**0.5}
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
 
 
 def show(title, numbers):
     print(title)
-    for name, value in numbers.items():
-        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(value, float))))
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
 
 
 def fit(data):
@@ -71,9 +74,16 @@ def fit(data):
     covariances = [variances[i] if i in variances else np.asarray(result.cov_re) for i in range(len(terms))]
     scale, criterion, converged = result.scale, -2 * result.llf, result.converged
     p = x.shape[1]
-    beta, errors = np.asarray(result.params)[:p], np.sqrt(np.diag(np.asarray(result.cov_params())[:p, :p]))
-    said = {"criterion": criterion, "beta": beta, "se": errors, "sigma": scale**0.5, "converged": converged}
+    beta, vcov = np.asarray(result.params)[:p], np.asarray(result.cov_params())[:p, :p]
+    fitted = None  # it has none where a variance is zero
+    said = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "vcov": vcov}
+    said |= {"sigma": scale**0.5, "converged": converged, "fitted": fitted}
     return said, [c / scale for c in covariances]
+
+
+def correlations(vcov):
+    errors = np.sqrt(np.diag(vcov))
+    return vcov / np.outer(errors, errors)
 
 
 data = read("data.csv")
@@ -87,5 +97,10 @@ show("the model at the better point", lowest)
 print(f"difference in criterion {abs(said['criterion'] - there['criterion']):.6g}")
 print(f"difference in beta {(np.abs(said['beta'] - there['beta']) / there['se']).max():.6g} standard errors")
 print(f"difference in se {np.abs(said['se'] / there['se'] - 1).max():.6g} of itself")
+apart = np.abs(correlations(said["vcov"]) - correlations(there["vcov"])).max()
+print(f"difference in correlations {apart:.6g}")
 print(f"difference in sigma {abs(said['sigma'] / there['sigma'] - 1):.6g} of itself")
+if said["fitted"] is not None:
+    apart = np.abs(np.asarray(said["fitted"]) - there["fitted"]).max() / there["sigma"]
+    print(f"difference in fitted values {apart:.6g} sigma")
 print(f"gap {there['criterion'] - lowest['criterion']:.6g}")

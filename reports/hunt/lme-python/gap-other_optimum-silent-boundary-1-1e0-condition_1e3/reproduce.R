@@ -1,0 +1,30 @@
+# lme-python 0.2.7 stops 2.47 deviance units above the optimum and says nothing
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("a", "b", "c"))
+m <- lmer(y ~ x + (0 + x | g), d, REML = FALSE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(value(start), found, na.rm = TRUE)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(130771.04276998696), c(4.945176996601257)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(deviance(m)), "\n")
+cat("criterion that lme-python reports ", 14.91254983, "\n")
+cat("criterion where lme-python stopped ", format(objective(c(4.945176996601257))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(4.945176996601257)) - best), "\n")

@@ -1,0 +1,32 @@
+# lme-python 0.2.7 reports a criterion that is 0.246 off the model's at its own estimates
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character", "character", "character"))
+d[["f"]] <- factor(d[["f"]], c("a", "b", "c"))
+d[["g"]] <- factor(d[["g"]], c("a", "b", "c", "d"))
+d[["h"]] <- factor(d[["h"]], c("a", "b"))
+m <- lmer(y ~ x + f + (1 | g/h), d, REML = FALSE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(value(start), found, na.rm = TRUE)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(6.212446064229998, 11.343043971395657), c(7.559526299369244, 12.181201171875001)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(deviance(m)), "\n")
+cat("criterion that lme-python reports ", -112.8809397, "\n")
+cat("criterion where lme-python stopped ", format(objective(c(7.559526299369244, 12.181201171875001))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(7.559526299369244, 12.181201171875001)) - best), "\n")

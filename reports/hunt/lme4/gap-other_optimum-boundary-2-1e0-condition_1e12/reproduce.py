@@ -1,0 +1,82 @@
+"""lme4 1.1-31 stops 5.75 deviance units above the optimum
+
+Needs numpy, pandas. Run it in this folder: python reproduce.py
+"""
+
+import numpy as np
+import pandas as pd
+
+REML = False
+
+
+def read(name):
+    """A table, every number as it was written."""
+    table = pd.read_csv(name, dtype=str)
+    return table.astype({column: float for column in table if column not in ['g']})
+
+
+def matrices(data):
+    """Columns of the fixed effects, and of each random term its columns and the group of each row."""
+    ones = np.ones(len(data))
+    x = np.column_stack([ones, data["x"], data["z"]])
+    terms = [
+        (np.column_stack([ones, data["x"]]), (data["g"]).to_numpy()),
+    ]
+    return x, terms
+
+
+def answer(relative, data):
+    """The criterion and the estimates, by the model itself, at covariances over the residual variance."""
+    x, terms = matrices(data)
+    offset = 0.0
+    weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
+    random = np.zeros((len(data), len(data)))
+    for s, (z, group) in zip(relative, terms):
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
+    root = np.linalg.cholesky(v)
+    q, r = np.linalg.qr(np.linalg.solve(root, x))
+    u = np.linalg.solve(root, data["y"] - offset)
+    beta, rest = np.linalg.solve(r, q.T @ u), u - q @ (q.T @ u)
+    m = len(u) - REML * x.shape[1]
+    variance = rest @ rest / m
+    criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
+    criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
+
+
+def show(title, numbers):
+    print(title)
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
+
+
+def correlations(vcov):
+    errors = np.sqrt(np.diag(vcov))
+    return vcov / np.outer(errors, errors)
+
+
+data = read("data.csv")
+# Covariances over the residual variance, term by term, at a better point.
+better = [np.array([[958054811664.7523, -175591.1200561943], [-175591.1200561943, 0.03218212681277971]])]
+nan, inf = np.nan, np.inf
+said = {'criterion': 15.699376607752258, 'beta': [-269935.4463020956, 0.049473447630886555, -9.20574816577677e-06], 'se': [227841.81539154315, 0.04175850052647007, 5.106145092698618e-05], 'vcov': [[51911892840.91403, -9514.332567931624, 9.402612422190831], [-9514.332567931624, 0.0017437723662192012, -1.7232960258943556e-06], [9.402612422190831, -1.7232960258943556e-06, 2.6072717707690175e-09]], 'sigma': 0.3258051713654834, 'converged': True, 'fitted': [0.391110633367107, 0.8927350139387805, 0.6948410598817027, 0.34852087049019403, -0.0472662379127437, -0.2704605838741809, 0.5631445842654196, 0.4273746599480497]}  # of lme4, which runs in reproduce.R
+said |= {name: np.array(said[name]) for name in ("beta", "se", "vcov", "fitted")}
+stopped = [np.array([[0.9999997330426291, 5.083788443221488e-07], [5.083788443221488e-07, 2.584491183492207e-13]])]
+show("lme4 says", said)
+there, lowest = answer(stopped, data), answer(better, data)
+show("the model at the same variances", there)
+show("the model at the better point", lowest)
+print(f"difference in criterion {abs(said['criterion'] - there['criterion']):.6g}")
+print(f"difference in beta {(np.abs(said['beta'] - there['beta']) / there['se']).max():.6g} standard errors")
+print(f"difference in se {np.abs(said['se'] / there['se'] - 1).max():.6g} of itself")
+apart = np.abs(correlations(said["vcov"]) - correlations(there["vcov"])).max()
+print(f"difference in correlations {apart:.6g}")
+print(f"difference in sigma {abs(said['sigma'] / there['sigma'] - 1):.6g} of itself")
+if said["fitted"] is not None:
+    apart = np.abs(np.asarray(said["fitted"]) - there["fitted"]).max() / there["sigma"]
+    print(f"difference in fitted values {apart:.6g} sigma")
+print(f"gap {there['criterion'] - lowest['criterion']:.6g}")

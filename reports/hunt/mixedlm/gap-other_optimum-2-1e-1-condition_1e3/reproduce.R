@@ -1,0 +1,30 @@
+# mixedlm 1.3.0 stops 0.767 deviance units above the optimum
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("g00", "g01", "g10"))
+m <- lmer(y ~ x + (x | g), d, REML = TRUE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(value(start), found, na.rm = TRUE)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(699.2489768328962, -0.7430147903905059, -0.0), c(0.027699421943409748, 5.552410474342787e-05, 0.0002985796995404953)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(REMLcrit(m)), "\n")
+cat("criterion that mixedlm reports ", 24.01089415, "\n")
+cat("criterion where mixedlm stopped ", format(objective(c(0.027699421943409748, 5.552410474342787e-05, 0.0002985796995404953))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(0.027699421943409748, 5.552410474342787e-05, 0.0002985796995404953)) - best), "\n")

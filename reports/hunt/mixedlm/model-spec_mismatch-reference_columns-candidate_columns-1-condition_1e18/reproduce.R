@@ -1,0 +1,30 @@
+# mixedlm 1.3.0 fits another model
+#
+# Needs lme4. Run it in this folder: Rscript reproduce.R
+options(digits = 10)
+library(lme4)
+d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
+              colClasses = c("numeric", "numeric", "numeric", "character"))
+d[["g"]] <- factor(d[["g"]], c("g09", "g10", "g11"))
+m <- lmer(y ~ x + z + (1 | g), d, REML = FALSE)
+objective <- update(m, devFunOnly = TRUE)
+lower <- environment(objective)$lower
+
+# Many starts, the best point known among them.
+lowest <- function(objective, points) {
+  value <- function(point) tryCatch(objective(point), error = function(e) Inf)
+  min(vapply(points, function(start) {
+    start <- pmax(start, lower)
+    found <- tryCatch(minqa::bobyqa(start, objective, lower, control = list(rhoend = 1e-9, maxfun = 1e4))$fval,
+                      error = function(e) Inf)
+    min(value(start), found, na.rm = TRUE)
+  }, 0))
+}
+even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
+starts <- c(even, list(getME(m, 'theta'), c(3.1335692761753955), c(3.0843484369823164)))
+best <- lowest(objective, starts)
+cat("criterion of lme4's own fit ", format(deviance(m)), "\n")
+cat("criterion that mixedlm reports ", 21.63998333, "\n")
+cat("criterion where mixedlm stopped ", format(objective(c(3.0843484369823164))), "\n")
+cat("best criterion of all starts ", format(best), "\n")
+cat("gap ", format(objective(c(3.0843484369823164)) - best), "\n")
