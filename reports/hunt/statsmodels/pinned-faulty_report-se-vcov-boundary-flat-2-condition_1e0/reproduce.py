@@ -80,7 +80,7 @@ def correlations(vcov):
 
 data = read("data.csv")
 # Covariances over the residual variance, term by term, at a better point.
-better = [np.array([[0.20213143412053478, 1.4797488977120412], [1.4797488977120412, 10.832836613499055]])]
+better = [np.array([[1.4785766105865955e-17, -2.5875090685265427e-17], [-2.5875090685265427e-17, 4.52814086992145e-17]])]
 said, stopped = fit(data)
 show("statsmodels says", said)
 there, lowest = answer(stopped, data), answer(better, data)

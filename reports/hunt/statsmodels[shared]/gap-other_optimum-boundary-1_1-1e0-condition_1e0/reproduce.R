@@ -1,11 +1,11 @@
-# statsmodels[shared] 0.15.0 stops 3.27 deviance units above the optimum
+# statsmodels[shared] 0.15.0 stops 1.54 deviance units above the optimum
 #
 # Needs lme4. Run it in this folder: Rscript reproduce.R
 options(digits = 10)
 library(lme4)
 d <- read.csv("data.csv", check.names = FALSE, na.strings = "<NA>", encoding = "UTF-8",
               colClasses = c("numeric", "numeric", "character"))
-d[["g"]] <- factor(d[["g"]], c("g03", "g04", "g05"))
+d[["g"]] <- factor(d[["g"]], c("a", "b", "c"))
 m <- lmer(y ~ x + (x || g), d, REML = FALSE)
 objective <- update(m, devFunOnly = TRUE)
 lower <- environment(objective)$lower
@@ -21,10 +21,10 @@ lowest <- function(objective, points) {
   }, 0))
 }
 even <- lapply(c(0.1, 1, 10), function(size) size * (lower == 0))
-starts <- c(even, list(getME(m, 'theta'), c(-0.0, 0.0), c(2.082254955881766, 0.6387586653936534)))
+starts <- c(even, list(getME(m, 'theta'), c(-0.0, -0.0), c(0.6123202874642608, 0.16166554378586662)))
 best <- lowest(objective, starts)
 cat("criterion of lme4's own fit ", format(deviance(m)), "\n")
-cat("criterion that statsmodels[shared] reports ", 30.3626691, "\n")
-cat("criterion where statsmodels[shared] stopped ", format(objective(c(2.082254955881766, 0.6387586653936534))), "\n")
+cat("criterion that statsmodels[shared] reports ", 10.223652, "\n")
+cat("criterion where statsmodels[shared] stopped ", format(objective(c(0.6123202874642608, 0.16166554378586662))), "\n")
 cat("best criterion of all starts ", format(best), "\n")
-cat("gap ", format(objective(c(2.082254955881766, 0.6387586653936534)) - best), "\n")
+cat("gap ", format(objective(c(0.6123202874642608, 0.16166554378586662)) - best), "\n")

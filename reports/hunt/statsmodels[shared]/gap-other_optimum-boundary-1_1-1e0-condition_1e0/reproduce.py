@@ -1,4 +1,4 @@
-"""statsmodels[shared] 0.15.0 stops 3.27 deviance units above the optimum
+"""statsmodels[shared] 0.15.0 stops 1.54 deviance units above the optimum
 
 Needs numpy, pandas, statsmodels 0.15.0. Run it in this folder: python reproduce.py
 """

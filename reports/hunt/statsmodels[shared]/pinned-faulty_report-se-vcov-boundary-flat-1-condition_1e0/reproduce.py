@@ -12,13 +12,13 @@ REML = False
 def read(name):
     """A table, every number as it was written."""
     table = pd.read_csv(name, dtype=str)
-    return table.astype({column: float for column in table if column not in ['f', 'g']})
+    return table.astype({column: float for column in table if column not in ['g']})
 
 
 def matrices(data):
     """Columns of the fixed effects, and of each random term its columns and the group of each row."""
     ones = np.ones(len(data))
-    x = np.column_stack([data["f"].map({'a': 1.0, 'c': 0.0}), data["f"].map({'a': 0.0, 'c': 1.0})])
+    x = np.column_stack([ones, data["x"]])
     terms = [
         (np.column_stack([ones]), (data["g"]).to_numpy()),
     ]

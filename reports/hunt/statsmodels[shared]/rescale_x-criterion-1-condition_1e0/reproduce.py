@@ -1,0 +1,94 @@
+"""statsmodels[shared] 0.15.0 gives another answer when x is multiplied by 1000
+
+Needs numpy, pandas, statsmodels 0.15.0. Run it in this folder: python reproduce.py
+"""
+
+import numpy as np
+import pandas as pd
+
+REML = True
+
+
+def read(name):
+    """A table, every number as it was written."""
+    table = pd.read_csv(name, dtype=str)
+    return table.astype({column: float for column in table if column not in ['f', 'g']})
+
+
+def matrices(data):
+    """Columns of the fixed effects, and of each random term its columns and the group of each row."""
+    ones = np.ones(len(data))
+    x = np.column_stack([ones, data["x"], data["f"].map({'a': 0.0, 'b': 1.0, 'c': 0.0}), data["f"].map({'a': 0.0, 'b': 0.0, 'c': 1.0})])
+    terms = [
+        (np.column_stack([data["x"]]), (data["g"]).to_numpy()),
+    ]
+    return x, terms
+
+
+def answer(relative, data):
+    """The criterion and the estimates, by the model itself, at covariances over the residual variance."""
+    x, terms = matrices(data)
+    offset = 0.0
+    weights = data["w"] if "w" in data else pd.Series(1.0, data.index)
+    random = np.zeros((len(data), len(data)))
+    for s, (z, group) in zip(relative, terms):
+        random = random + np.equal.outer(group, group) * (z @ s @ z.T)
+    v = np.diag(1 / weights) + random
+    root = np.linalg.cholesky(v)
+    q, r = np.linalg.qr(np.linalg.solve(root, x))
+    u = np.linalg.solve(root, data["y"] - offset)
+    beta, rest = np.linalg.solve(r, q.T @ u), u - q @ (q.T @ u)
+    m = len(u) - REML * x.shape[1]
+    variance = rest @ rest / m
+    criterion = 2 * np.log(np.diag(root)).sum() + m * (1 + np.log(2 * np.pi * variance))
+    criterion += REML * 2 * np.log(np.abs(np.diag(r))).sum()
+    vcov = variance * np.linalg.inv(r) @ np.linalg.inv(r).T
+    fitted = x @ beta + offset + random @ np.linalg.solve(root.T, rest)
+    found = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "sigma": variance**0.5}
+    return found | {"vcov": vcov, "fitted": fitted}
+
+
+def show(title, numbers):
+    print(title)
+    for name in (name for name in numbers if name not in ("vcov", "fitted")):
+        print(f"  {name:10}", *(f"{v:.8g}" for v in np.atleast_1d(np.asarray(numbers[name], float))))
+
+
+def fit(data):
+    """What statsmodels[shared] says, and its covariances over its residual variance."""
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    x, terms = matrices(data)
+    y = data["y"]
+    z, groups = terms[0]
+    model = MixedLM(y, x, groups, z)
+    result = model.fit(reml=REML)
+    covariances = [np.asarray(result.cov_re)]
+    scale, criterion, converged = result.scale, -2 * result.llf, result.converged
+    p = x.shape[1]
+    beta, vcov = np.asarray(result.params)[:p], np.asarray(result.cov_params())[:p, :p]
+    fitted = None  # it has none where a variance is zero
+    said = {"criterion": criterion, "beta": beta, "se": np.sqrt(np.diag(vcov)), "vcov": vcov}
+    said |= {"sigma": scale**0.5, "converged": converged, "fitted": fitted}
+    return said, [c / scale for c in covariances]
+
+
+data = read("data.csv")
+changed = read("changed.csv")  # x is multiplied by 1000
+# Covariances over the residual variance, term by term, at a better point.
+better = [np.array([[0.00614009295967821]])]
+before, _ = fit(data)
+show("statsmodels[shared] says of the data", before)
+try:
+    after, _ = fit(changed)
+    show("statsmodels[shared] says of the changed data", after)
+    print(f"criterion, after less before: {after['criterion'] - before['criterion']:.8g}")
+    print("it should be:                13.815511")
+    units = np.array([1.0, 0.001, 1.0, 1.0])  # what the change multiplies each fixed effect by
+    print(f"difference in criterion {abs(after['criterion'] - before['criterion'] - 13.815510557964274):.6g}")
+    moved = np.abs(after["beta"] / units - before["beta"]) / before["se"]
+    print(f"difference in beta {moved[[1, 2, 3]].max(initial=0.0):.6g} standard errors")
+    print(f"difference in se {np.abs(after['se'] / units / before['se'] - 1).max():.6g} of itself")
+    print(f"difference in sigma {abs(after['sigma'] / 1.0 / before['sigma'] - 1):.6g} of itself")
+except Exception as error:
+    print(f"statsmodels[shared] fails on the changed data: {type(error).__name__}: {error}")
