@@ -31,9 +31,6 @@ C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would t
 # times as long for 56 rows as from 1000k on, where R grows to 2.8 million.
 HEAP = ("--min-nsize=1000k",)
 
-MADV_COLLAPSE = 25
-LARGE_PAGE = 1 << 21
-
 
 def fix_addresses() -> None:
     """Fix the addresses of the next program, where the system can and allows it."""
@@ -78,21 +75,6 @@ def start_r() -> None:
     ri.evalr('loadNamespace("lme4")')
 
 
-def take_large_pages() -> None:
-    """Move the heap into large pages, where Linux (6.1 or later) can: R then takes a tenth less time for a small fit.
-
-    It costs as much as some 200 fits win.
-    """
-    if sys.platform.startswith("linux"):
-        madvise = ctypes.CDLL(None).madvise
-        madvise.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
-        with open("/proc/self/maps") as maps:
-            heaps = [line.split()[0].split("-") for line in maps if line.endswith("[heap]\n")]
-        for low, high in heaps:
-            first, last = -(-int(low, 16) // LARGE_PAGE) * LARGE_PAGE, int(high, 16) // LARGE_PAGE * LARGE_PAGE
-            madvise(first, max(0, last - first), MADV_COLLAPSE)
-
-
 def end(folder: str) -> NoReturn:
     """Remove the folder, and exit without waiting for R's own end."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -120,5 +102,5 @@ if __name__ == "__main__":
 
     descriptor, its_folder = int(sys.argv[1]), sys.argv[2]
     threading.Thread(target=end_with_host, args=(descriptor, its_folder), daemon=True).start()
-    answer_requests(Channel(socket.socket(fileno=descriptor)), take_large_pages)
+    answer_requests(Channel(socket.socket(fileno=descriptor)))
     end(its_folder)

@@ -36,7 +36,6 @@ from lmerbridge.setup import r_directory
 
 NA_INTEGER = np.int32(-(2**31))
 R_TYPES = {np.dtype(np.float64).str: ri.RTYPES.REALSXP, np.dtype(np.int32).str: ri.RTYPES.INTSXP}
-MANY_CALLS = 200  # after so many a worker is one that lives long
 MANY_STRINGS = 1000  # from here on one raw vector read by R is quicker than one call per string
 
 
@@ -219,11 +218,8 @@ def answer(call: Caller, request: Value) -> Value:
     raise ProtocolError("a request names a function, its arguments and the models no longer needed")
 
 
-def answer_requests(channel: Channel, settle: Callable[[], None]) -> None:
-    """Say that R has started, then answer requests, each under its own number, until the host closes the channel.
-
-    ``settle`` is called once, after many of them.
-    """
+def answer_requests(channel: Channel) -> None:
+    """Say that R has started, then answer requests, each under its own number, until the host closes the channel."""
     signal.signal(signal.SIGINT, _interrupt)
     call = Caller()
     channel.send({}, number=START)
@@ -231,8 +227,6 @@ def answer_requests(channel: Channel, settle: Callable[[], None]) -> None:
         while True:  # no name holds a request: R's memory of its columns would lie beside that of the next one's
             reply = reply_to(call, channel.receive(make=make))
             channel.send(reply, number=channel.received)
-            if channel.received == MANY_CALLS:
-                settle()
 
 
 def reply_to(call: Caller, request: Value) -> Value:

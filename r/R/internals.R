@@ -164,3 +164,20 @@ quick_objective <- function(devfun, kinds) {
   same <- tryCatch(identical(quick(begin), devfun(begin)), error = function(e) FALSE)
   if (same) quick else devfun
 }
+
+# A deviance function that knows the first and the lowest point of a response again: optimizers ask for either several
+# times. Its environment is lme4's, as an optimizer of ours wants.
+with_memory <- function(devfun) {
+  rho <- devfun_parts(devfun)
+  rho$.evaluate <- devfun
+  rho$.known <- NULL
+  remember <- function(par) {
+    for (point in .known) if (identical(point$par, par)) return(point$value)
+    found <- list(par = par + 0, value = .evaluate(par)) # an optimizer may write into its vector
+    if (is.null(.known)) .known <<- list(found, found)
+    if (isTRUE(found$value < .known[[2L]]$value)) .known[[2L]] <<- found
+    found$value
+  }
+  environment(remember) <- rho
+  remember
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lmerbridge import lmer
-from tests.bench.cpu import cpu_seconds, ratio
+from lmerbridge.parity.study.cpu import cpu_seconds
+from tests.bench.cpu import ratio
 from tests.bench.many import slopes
 from tests.bench.row import Row
 from tests.bench.rscript import Rscript

@@ -1,7 +1,5 @@
 """R lives in a process of its own: what that spares the user's process, and what happens when it dies."""
 
-import platform
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,6 @@ from lmerbridge.bridge import host
 from lmerbridge.errors import ProtocolError, RError
 from tests.processes import FIT, alive, run
 
-MOVES = sys.platform.startswith("linux") and tuple(map(int, platform.release().split(".")[:2])) >= (6, 1)
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 FOREIGN = ("rpy2", "statsmodels", "matplotlib", "patsy")
 IMPORT = """
@@ -50,20 +47,6 @@ def test_two_processes_give_the_same_bits():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MOVES, reason="Linux moves memory into large pages from 6.1 on")
-def test_a_worker_of_many_calls_has_its_heap_in_large_pages():
-    def large_pages():
-        heap = Path(f"/proc/{host.worker()._process.pid}/smaps").read_text().partition("[heap]")[2]
-        return int(heap.partition("AnonHugePages:")[2].split()[0])
-
-    host.close()
-    host.call("nothing")
-    before = large_pages()
-    for _ in range(201):
-        host.call("nothing")
-    assert large_pages() > before
-
-
 def test_messages_are_in_english_whatever_the_user_s_language():
     script = FIT + "try: host.call('entry_of', handle='nothing')\nexcept Exception as error: print(error.text)"
     assert run(script, LANGUAGE="de", LANG="de_DE.UTF-8") == "object 'nothing' not found"

@@ -174,11 +174,22 @@ def table(grid):
     return pd.concat([grid.frame, grid.test()[["statistic", "p_value"]]], axis=1)
 
 
+def check_stop(fit, ask):
+    """R stops, and so do we, but at an offset: emmeans takes one from 2.0 on; test_scales_of_means has the numbers."""
+    if fit.spec.parsed.terms.offsets:
+        found = ask()
+        assert np.isfinite(
+            getattr(found, "frame", found)["std_error" if hasattr(found, "frame") else "statistic"]
+        ).all()
+        return
+    with pytest.raises(InvalidArgument, match=r"emmeans' \w+\(\) stops here"):
+        ask()
+
+
 def check(fit, ask, code):
     numbers, texts, words = in_r(fit, code)
     if numbers is None:
-        with pytest.raises(InvalidArgument, match=r"emmeans' \w+\(\) stops here"):
-            ask()
+        check_stop(fit, ask)
         return
     found = table(ask())
     ours = found.select_dtypes("number")
@@ -269,8 +280,7 @@ def test_joint_tests_are_r_s_in_every_column(fits, design, more):
     arguments = f'by = "{by}", ' if more else ""
     numbers, texts, words = in_r(fit, f'joint_tests(m, {arguments}lmer.df = "asymptotic")')
     if numbers is None:
-        with pytest.raises(InvalidArgument, match=r"emmeans' joint_tests\(\) stops here"):
-            fit.joint_tests(by, ddf="asymptotic")
+        check_stop(fit, lambda: fit.joint_tests(by, ddf="asymptotic"))
         return
     found = fit.joint_tests(by, ddf="asymptotic")
     assert same_bits(found[["df1", "df2", "statistic", "p_value"]], f_tests(numbers, len(found)))
