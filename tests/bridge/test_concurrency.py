@@ -145,8 +145,8 @@ def test_a_worker_that_stops_in_the_middle_of_a_reply_is_killed_when_the_time_is
     monkeypatch.setattr(worker._channel, "_array", lambda *shape: stop() or receive(*shape))
     watch = threading.Timer(20, worker._process.kill)
     watch.start()
-    with time_limit(0.5):
-        assert timed_out(0.5, lambda: in_r("numeric(1e7)")) < 0.5 + SOON  # more than the socket holds
+    with time_limit(3.0):  # in which a busy machine, too, begins to reply
+        assert timed_out(3.0, lambda: in_r("numeric(1e7)")) < 3.0 + SOON  # more than the socket holds
     watch.cancel()
     assert not worker.alive
     assert is_right()
