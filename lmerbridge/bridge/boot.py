@@ -28,7 +28,7 @@ C_STACK = 7 << 20  # bytes; rpy2 turns R's check off, and deep recursion would t
 
 # R collects garbage a dozen times while it loads lme4 with 350k cells, its own choice. With 2400k it does not, but then
 # grows to 5.2 million, and the cells of a fit come from all over 130 MB, past the processor's caches: glmer took 1.2
-# times as long for 56 rows as from 1000k on, where R grows to 2.8 million. A vector of 80 MB takes half the time by 128M.
+# times as long for 56 rows as from 1000k on, where R grows to 2.8 million. 80 MB of vectors take half the time by 128M.
 HEAP = ("--min-nsize=1000k", "--min-vsize=128M")
 
 
