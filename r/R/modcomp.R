@@ -79,7 +79,11 @@ reference_of <- function(large, small, nsim) {
 
 free_parameters <- function(model) attr(stats::logLik(model), "df")
 
-vcov_kr <- function(handle) list(value = as.vector(as.matrix(pbkrtest::vcovAdj(kr_model(handle)))))
+# A refusal comes before as.matrix(): where that is a generic, R 4.6 makes another error of one in its argument.
+vcov_kr <- function(handle) {
+  model <- kr_model(handle)
+  list(value = as.vector(as.matrix(pbkrtest::vcovAdj(model))))
+}
 
 # Kenward-Roger's degrees of freedom of contrasts, which are the rows of a matrix, one after another.
 ddf_lb <- function(handle, weights) {
