@@ -133,9 +133,10 @@ set_response <- function(devfun, response) {
 }
 
 # lme4's objective, evaluated by lme4's own steps less those that give the same in each evaluation: that of the weights
-# decomposes the matrices a second time, and the response is the same until set_response(). The values are lme4's to the last bit, which the first one is held to; where
-# it is not, or a step is not there, the objective stays as it is. So it does where a random term is of another kind than
-# "us": a structure may have no value at a point, which spoils lme4's own for all others.
+# decomposes the matrices a second time, and the response is the same until set_response(). The values are lme4's to the
+# last bit, which the first one is held to; where it is not, or a step is not there, the objective stays as it is. So it
+# does where a random term is of another kind than "us": a structure may have no value at a point, which spoils lme4's
+# own for all others.
 quick_objective <- function(devfun, kinds) {
   rho <- devfun_parts(devfun)
   step <- objective_steps()
